@@ -1,0 +1,1 @@
+//! One writer, one ring, many sockets.

@@ -1,0 +1,1 @@
+//! File, tone, silence (SPEC FALL).

@@ -1,0 +1,27 @@
+//! What is true of audio in time.
+//!
+//! The law of this crate: no I/O, no clock, no threads, no `unsafe`. Whatever has a state takes the time as a
+//! parameter, so everything here can be stepped by hand.
+//!
+//! # Layout, in the order of the signal path (a module uses only those above it)
+//!
+//! - [`units`], [`pcm`]: the tick, the serial, one frame of PCM.
+//! - [`ingest`]: bytes to frames; each producer's buffer; clock drift.
+//! - [`fallback`], [`router`]: what is on air, and the crossfade between two answers.
+//! - [`pump`]: when each tick is due.
+//! - [`supervisor`]: when an encoder process is started, given up, replaced.
+//! - [`mpeg`]: bytes of an encoder to whole frames.
+//! - [`frame_ring`]: numbered frames, written once.
+//! - [`release`]: when a frame goes to the listeners.
+#![forbid(unsafe_code)]
+
+pub mod fallback;
+pub mod frame_ring;
+pub mod ingest;
+pub mod mpeg;
+pub mod pcm;
+pub mod pump;
+pub mod release;
+pub mod router;
+pub mod supervisor;
+pub mod units;

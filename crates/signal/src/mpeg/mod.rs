@@ -1,0 +1,1 @@
+//! MPEG audio framing (SPEC MPEG).

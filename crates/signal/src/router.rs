@@ -1,0 +1,1 @@
+//! What is on air at each tick (SPEC ROUTER).

@@ -1,0 +1,1 @@
+//! The commands of `tower` (SPEC CFG-4).

@@ -1,0 +1,299 @@
+//! What can be configured: one struct per table of `tower.toml`, with its default values.
+
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// The whole configuration, after defaults, file, environment and flags have been laid over each other.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the tower listens and how many it admits.
+    pub server: Server,
+    /// The PCM socket of the station.
+    pub station: Station,
+    /// Files or folders that the tower plays as its own programme.
+    pub play: Play,
+    /// What happens between sources.
+    pub router: Router,
+    /// What is heard when there is no programme.
+    pub fallback: Fallback,
+    /// How encoder processes are supervised.
+    pub encoder: Encoder,
+    /// One entry per encoded stream; one default output when the list is empty.
+    pub output: Vec<Output>,
+    /// Who may do what.
+    pub admin: Admin,
+    /// What the log looks like.
+    pub log: Log,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Address to listen on.
+    pub host: IpAddr,
+    /// TCP port, 0 to let the system choose one.
+    pub port: u16,
+    /// Listeners in all; the next one gets 503.
+    pub listeners_max: u32,
+    /// Listeners from one address (IPv6: one /64); 0 means no limit.
+    pub listeners_per_address_max: u32,
+    /// Unix socket on which the command line reaches the API; empty: `tower-PORT.sock` in the runtime directory.
+    pub admin_socket: PathBuf,
+}
+
+/// `[station]`: the Unix socket that takes raw PCM.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Station {
+    /// Path of the socket; empty: `pcm.sock` in the runtime directory.
+    pub socket: PathBuf,
+    /// Ticks a producer must hold before it is on air, 1 to `capacity_ticks`.
+    pub preroll_ticks: usize,
+    /// Ticks each producer's buffer holds, 2 to 2500 (one minute).
+    pub capacity_ticks: usize,
+    /// What a full buffer does.
+    pub when_full: WhenFull,
+    /// Whether the producer's clock is trusted.
+    pub pacing: Pacing,
+    /// Producers connected at the same time, 1 to 16.
+    pub producers_max: usize,
+    /// Grace of this input alone, in ms: while it lasts, no lower input follows. None: lower inputs follow at once.
+    pub grace_ms: Option<u64>,
+}
+
+/// What happens to PCM that comes while a producer's buffer is full (SPEC IN-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenFull {
+    /// The newest frame is dropped and counted; the producer is never blocked.
+    Drop,
+    /// Reading stops, so that the producer is slowed by its own socket.
+    Wait,
+}
+
+/// How a producer's clock relates to the tower's (SPEC IN-7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pacing {
+    /// Samples are played as they are: same machine, same clock.
+    Buffer,
+    /// The fill is held by resampling within +-500 ppm.
+    Resample,
+}
+
+/// `[play]`: files as the tower's own programme, below the station in priority.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Play {
+    /// Files and folders, played one after the other, for ever.
+    pub paths: Vec<PathBuf>,
+    /// Shuffle each round.
+    pub shuffle: bool,
+}
+
+/// `[router]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Router {
+    /// Silence between the last programme and the fallback, in ms; acts in whole ticks.
+    pub grace_ms: u64,
+    /// Length of the crossfade at every change, 1 to 10000 ms.
+    pub fade_ms: u64,
+}
+
+/// `[fallback]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fallback {
+    /// Files and folders, looped; empty: the tone.
+    pub paths: Vec<PathBuf>,
+    /// Shuffle each round.
+    pub shuffle: bool,
+    /// Whether a 440 Hz tone is sent where there is no file; false: silence.
+    pub tone: bool,
+    /// Level of the tone, -60 to 0 dBFS.
+    pub tone_dbfs: f32,
+}
+
+/// `[encoder]`: supervision, the same for every output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Encoder {
+    /// False: no encoder process ever; prebuilt silence at the exact rate.
+    pub enabled: bool,
+    /// Frames in each output's frame buffer.
+    pub buffer_frames: usize,
+    /// A process that owes a frame this long, in ms, is given up.
+    pub stall_threshold_ms: u64,
+    /// Waits before the restarts of an encoder that dies before catching up, in ms.
+    pub backoff_ms: Vec<u64>,
+    /// Restarts with a wait, before the encoder is FAILED.
+    pub max_restarts: u32,
+    /// Minutes between attempts of a FAILED encoder.
+    pub recovery_retry_minutes: u64,
+    /// How long broadcast waits for a frame that is due before silence takes its place, in ms.
+    pub hold_max_ms: u64,
+    /// The ffmpeg executable.
+    pub ffmpeg: PathBuf,
+}
+
+/// `[[output]]`: one encoded stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Output {
+    /// Path of the mount, beginning with `/`.
+    pub mount: String,
+    /// Name shown to players.
+    pub name: String,
+    /// Genre shown to players.
+    pub genre: String,
+    /// Description shown to players.
+    pub description: String,
+    /// Which encoder makes the frames.
+    pub encoder: EncoderKind,
+    /// Constant bitrate in kbit/s, one of MPEG-1 Layer III's.
+    pub bitrate_kbps: u32,
+    /// Playout delay in ms; acts in whole ticks.
+    pub playout_delay_ms: u64,
+    /// What a new listener gets at once, in ms.
+    pub burst_ms: u64,
+    /// How often a listener is sent to.
+    pub latency: Latency,
+}
+
+/// The two encoders that ship (SPEC ENC-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EncoderKind {
+    /// The tower's own executable as `tower encode`, around LAME.
+    Builtin,
+    /// FFmpeg with libmp3lame.
+    Ffmpeg,
+}
+
+/// How often a listener is sent to (SPEC LIS-3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Latency {
+    /// Every 504 ms.
+    Normal,
+    /// Every frame.
+    Low,
+}
+
+/// `[admin]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Password of the user `admin`; empty: a random token is made at each start and printed.
+    pub password: String,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// A filter such as `info` or `info,radio_tower::encoder=debug`.
+    pub level: String,
+    /// Plain text or JSON lines.
+    pub format: LogFormat,
+}
+
+/// Form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::from([127, 0, 0, 1]),
+            port: 8000,
+            listeners_max: 10_000,
+            listeners_per_address_max: 0,
+            admin_socket: PathBuf::new(),
+        }
+    }
+}
+
+impl Default for Station {
+    fn default() -> Self {
+        Self {
+            socket: PathBuf::new(),
+            preroll_ticks: 10,
+            capacity_ticks: 100,
+            when_full: WhenFull::Drop,
+            pacing: Pacing::Buffer,
+            producers_max: 8,
+            grace_ms: None,
+        }
+    }
+}
+
+impl Default for Router {
+    fn default() -> Self {
+        Self {
+            grace_ms: 1500,
+            fade_ms: 20,
+        }
+    }
+}
+
+impl Default for Fallback {
+    fn default() -> Self {
+        Self {
+            paths: Vec::new(),
+            shuffle: false,
+            tone: true,
+            tone_dbfs: -20.0,
+        }
+    }
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            buffer_frames: 200,
+            stall_threshold_ms: 2000,
+            backoff_ms: vec![1000, 2000, 4000, 8000, 10_000],
+            max_restarts: 5,
+            recovery_retry_minutes: 10,
+            hold_max_ms: 1000,
+            ffmpeg: PathBuf::from("ffmpeg"),
+        }
+    }
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self {
+            mount: "/stream".into(),
+            name: "Radio Tower".into(),
+            genre: String::new(),
+            description: String::new(),
+            encoder: EncoderKind::Builtin,
+            bitrate_kbps: 128,
+            playout_delay_ms: 500,
+            burst_ms: 2000,
+            latency: Latency::Normal,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            level: "info".into(),
+            format: LogFormat::Text,
+        }
+    }
+}

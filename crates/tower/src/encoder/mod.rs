@@ -1,0 +1,1 @@
+//! EncoderManager, supervisor and encoder processes (SPEC ENC).

@@ -1,0 +1,1 @@
+//! The front door: streams, API, page (SPEC API, LIS).

@@ -1,0 +1,1 @@
+//! The doors for PCM: Unix socket to router buffers (SPEC IN).

@@ -1,0 +1,17 @@
+//! The program `tower`: doors to the world around [`radio_signal`], and the wiring between them.
+//!
+//! # Layout, in the order of the signal path
+//!
+//! [`ingest`] and [`files`] fill buffers; [`pump`] owns the clock and asks the router what is on air; [`encoder`] turns
+//! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators.
+//! [`config`], [`cli`] and [`life`] are about the program itself.
+
+pub mod broadcast;
+pub mod cli;
+pub mod config;
+pub mod encoder;
+pub mod files;
+pub mod http;
+pub mod ingest;
+pub mod life;
+pub mod pump;

@@ -1,0 +1,1 @@
+//! Start, stop, systemd, logs (SPEC OPS).

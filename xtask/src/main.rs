@@ -1,0 +1,2 @@
+//! `cargo xtask test | prove | bench | tidy`.
+fn main() {}
