@@ -73,10 +73,12 @@ impl Slot {
                 // To take it from a writer in mid-write would let that writer's last stores land in our frame.
                 return Claim::Busy;
             }
-            // Acquire: the former writer's stores come before ours.
+            // Acquire: the former writer's stores come before ours. Release: whoever finds its frame gone from the slot
+            // also finds the window moved past it.
+            let mine = being_written(n);
             match self
                 .tag
-                .compare_exchange(tag, being_written(n), Ordering::Acquire, Ordering::Acquire)
+                .compare_exchange(tag, mine, Ordering::AcqRel, Ordering::Acquire)
             {
                 Ok(_) => return Claim::Mine,
                 Err(now) => tag = now,
@@ -121,7 +123,7 @@ impl Slot {
         let seen = look(self.len_bytes.load(Ordering::Relaxed) as usize, &self.words);
         // If one of the loads in `look` met a newer writer's store, this fence makes its claim visible below.
         fence(Ordering::Acquire);
-        (self.tag.load(Ordering::Relaxed) == holds(n)).then_some(seen)
+        (self.tag.load(Ordering::Acquire) == holds(n)).then_some(seen)
     }
 }
 
