@@ -128,6 +128,21 @@ impl MonitorPcm {
         self.left()[from..from + ticks * TICK_SAMPLES].to_vec()
     }
 
+    /// Serial at which tick 0 of `fed` was on air, found by its tick `mark` (which must be like no other).
+    #[track_caller]
+    #[must_use]
+    pub fn serial_of_fed(&self, fed: &[u8], mark: usize) -> u64 {
+        let wanted = &fed[mark * TICK_BYTES..(mark + 1) * TICK_BYTES];
+        let found = self.find(self.first_serial, |tick| tick == wanted);
+        found.unwrap_or_else(|| panic!("tick {mark} of what was fed was never on air")) - mark as u64
+    }
+
+    /// The first of the ticks `range` of `fed` that was not on air bit for bit, if its tick 0 was at `serial`.
+    #[must_use]
+    pub fn first_difference(&self, serial: u64, fed: &[u8], mut range: std::ops::Range<usize>) -> Option<usize> {
+        range.find(|&tick| self.tick(serial + tick as u64) != &fed[tick * TICK_BYTES..(tick + 1) * TICK_BYTES])
+    }
+
     /// The first serial at or after `from` whose tick satisfies `wanted`.
     pub fn find(&self, from: u64, mut wanted: impl FnMut(&[u8]) -> bool) -> Option<u64> {
         self.serials()

@@ -32,6 +32,24 @@ impl Default for Manner {
     }
 }
 
+/// Sends `pcm` once, in real time from now on, on a connection that stays open.
+pub fn send(stream: &mut UnixStream, pcm: &[u8], manner: Manner) -> std::io::Result<()> {
+    let started = Instant::now();
+    let mut total = 0;
+    for block in pcm.chunks(manner.block_bytes) {
+        wait_for_turn(started, total, manner);
+        stream.write_all(block)?;
+        total += block.len() as u64;
+    }
+    Ok(())
+}
+
+/// Sleeps until the block after `total` bytes is due.
+fn wait_for_turn(started: Instant, total: u64, manner: Manner) {
+    let due = started + Duration::from_micros(total * 1_000_000 / BYTES_PER_SECOND);
+    std::thread::sleep(due.saturating_duration_since(Instant::now() + manner.lead));
+}
+
 /// A connected station, sending from a thread of its own.
 pub struct Station {
     sent: Arc<AtomicU64>,
@@ -55,9 +73,7 @@ impl Station {
                 loop {
                     for block in pcm.chunks(manner.block_bytes) {
                         let total = sent.load(Ordering::Relaxed);
-                        let due = started + Duration::from_micros(total * 1_000_000 / BYTES_PER_SECOND);
-                        let wait = due.saturating_duration_since(Instant::now() + manner.lead);
-                        std::thread::sleep(wait);
+                        wait_for_turn(started, total, manner);
                         if leave.load(Ordering::Relaxed) || stream.write_all(block).is_err() {
                             return;
                         }

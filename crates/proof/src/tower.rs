@@ -220,14 +220,14 @@ impl Tower {
         self.get_as_admin("/status").json()
     }
 
-    /// State of the first output's encoder.
+    /// State of the first output's encoder, in capitals.
     #[track_caller]
     #[must_use]
     pub fn encoder_state(&self) -> String {
         self.status()["outputs"][0]["encoder"]["state"]
             .as_str()
             .unwrap_or("none")
-            .to_owned()
+            .to_uppercase()
     }
 
     /// Process id of the first output's encoder.
@@ -257,6 +257,34 @@ impl Tower {
                 .is_some_and(|source| source.contains(name))
                 .then_some(())
         });
+    }
+
+    /// Samples the number under `pointer` (for instance `/tick`) of `/status` for `span`, with the time of each answer.
+    #[track_caller]
+    #[must_use]
+    pub fn sightings(&self, pointer: &str, span: Duration) -> Vec<crate::clock::Sighting> {
+        let end = Instant::now() + span;
+        let mut seen = Vec::new();
+        while Instant::now() < end {
+            let status = self.status();
+            let number = status.pointer(pointer).and_then(Value::as_u64);
+            seen.push((Instant::now(), number.unwrap_or_else(|| panic!("no {pointer} in {status}"))));
+            // Not a divisor of the tick, so that all phases of it are seen.
+            std::thread::sleep(Duration::from_millis(37));
+        }
+        seen
+    }
+
+    /// Sentences of the events whose kind is `kind`, with their ticks.
+    #[track_caller]
+    #[must_use]
+    pub fn events(&self, kind: &str) -> Vec<(u64, String)> {
+        let status = self.status();
+        let events = status["events"].as_array().cloned().unwrap_or_default();
+        let wanted = events.iter().filter(|event| event["kind"] == kind);
+        wanted
+            .map(|event| (event["tick"].as_u64().unwrap_or(0), event["text"].as_str().unwrap_or_default().to_owned()))
+            .collect()
     }
 
     /// A listener of `target`.
