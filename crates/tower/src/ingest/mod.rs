@@ -1,1 +1,12 @@
-//! The doors for PCM: Unix socket to router buffers (SPEC IN).
+//! The doors for PCM: from a socket to a buffer that the router reads (SPEC IN).
+//!
+//! - [`socket`]: who owns the path, and that it is left clean.
+//! - [`producer`]: one connection, from bytes to its own buffer.
+//! - [`registry`]: who is connected, and the ring on which new buffers reach the pump.
+
+pub mod producer;
+pub mod registry;
+pub mod socket;
+
+pub use registry::{Inputs, Newcomer};
+pub use socket::PcmSocket;

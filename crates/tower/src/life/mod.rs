@@ -1,1 +1,5 @@
-//! Start, stop, systemd, logs (SPEC OPS).
+//! Start, stop, systemd, logs, and what happened (SPEC OPS).
+
+pub mod journal;
+pub mod logging;
+pub mod systemd;

@@ -1,0 +1,87 @@
+//! Who is the administrator: the configured password, or a token made at start (SPEC API-1).
+
+use super::head::Head;
+use base64::Engine;
+use subtle::ConstantTimeEq;
+
+/// The one secret of this tower.
+#[derive(Clone)]
+pub struct Secret {
+    secret: String,
+    generated: bool,
+}
+
+impl Secret {
+    /// The configured password, or a random token if there is none.
+    #[must_use]
+    pub fn from_password(password: &str) -> Self {
+        if password.is_empty() {
+            Self { secret: uuid::Uuid::new_v4().simple().to_string(), generated: true }
+        } else {
+            Self { secret: password.to_owned(), generated: false }
+        }
+    }
+
+    /// The token, if it was made at start and has to be told to the operator.
+    #[must_use]
+    pub fn generated_token(&self) -> Option<&str> {
+        self.generated.then_some(self.secret.as_str())
+    }
+
+    /// Whether a request carries the secret: `Authorization: Basic` (user `admin`), `Bearer`, or `?token=`.
+    #[must_use]
+    pub fn admits(&self, head: &Head) -> bool {
+        let authorization = head.authorization.trim();
+        let given = match authorization.split_once(' ') {
+            Some((scheme, value)) if scheme.eq_ignore_ascii_case("basic") => basic_password(value.trim()),
+            Some((scheme, value)) if scheme.eq_ignore_ascii_case("bearer") => Some(value.trim().to_owned()),
+            _ => head.query_value("token").map(str::to_owned),
+        };
+        given.is_some_and(|given| bool::from(given.as_bytes().ct_eq(self.secret.as_bytes())))
+    }
+}
+
+/// The password of `admin` in a Basic credential.
+fn basic_password(encoded: &str) -> Option<String> {
+    let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
+    String::from_utf8(decoded).ok()?.strip_prefix("admin:").map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::head::parse;
+
+    fn head(text: &str) -> Head {
+        parse(text.as_bytes()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn the_password_is_asked_for_in_three_places() {
+        let secret = Secret::from_password("hush");
+        assert!(secret.admits(&head("GET /x HTTP/1.1\r\nAuthorization: Basic YWRtaW46aHVzaA==\r\n\r\n")));
+        assert!(secret.admits(&head("GET /x HTTP/1.1\r\nAuthorization: Bearer hush\r\n\r\n")));
+        assert!(secret.admits(&head("GET /x?token=hush HTTP/1.1\r\n\r\n")));
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        let secret = Secret::from_password("hush");
+        for request in [
+            "GET /x HTTP/1.1\r\n\r\n",
+            "GET /x?token= HTTP/1.1\r\n\r\n",
+            "GET /x?token=hushh HTTP/1.1\r\n\r\n",
+            "GET /x HTTP/1.1\r\nAuthorization: Basic c291cmNlOmh1c2g=\r\n\r\n",
+            "GET /x HTTP/1.1\r\nAuthorization: Basic ???\r\n\r\n",
+        ] {
+            assert!(!secret.admits(&head(request)), "{request}");
+        }
+    }
+
+    #[test]
+    fn without_a_password_a_token_is_made_and_differs_each_time() {
+        let (one, two) = (Secret::from_password(""), Secret::from_password(""));
+        assert_ne!(one.generated_token(), two.generated_token());
+        assert!(Secret::from_password("set").generated_token().is_none());
+    }
+}

@@ -1,0 +1,125 @@
+//! The front door: reads the head of each connection and decides whose it is. A stream's socket leaves for the fan-out
+//! engine; everything else is given to the API, head and all.
+
+use super::head::{self, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
+use super::rewind::Rewind;
+use super::routes::{self, Class};
+use super::stream::{self, Asker};
+use crate::state::Tower;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+/// Connections that have not become a listener: heads being read and API requests being answered.
+const CONNECTIONS_MAX: usize = 4096;
+/// An API request must be answered, and the answer taken, within this time.
+const API_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a refusal may take to leave.
+const REFUSAL_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Accepts connections until the task is dropped.
+pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        // Without a free place nothing is accepted: the rest waits in the kernel's backlog.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((socket, address)) => {
+                let (tower, api) = (Arc::clone(&tower), api.clone());
+                tokio::spawn(async move {
+                    receive(socket, address, &tower, api).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn receive(mut socket: TcpStream, address: SocketAddr, tower: &Arc<Tower>, api: axum::Router) {
+    let head = match head::read(&mut socket).await {
+        Ok(Some(head)) => head,
+        Ok(None) => return,
+        Err(refusal) => return refuse(socket, refusal).await,
+    };
+    match Destination::of(&head, tower) {
+        Destination::Api => {
+            let connection = super::api::serve_connection(Rewind::new(head.bytes, socket), api);
+            let _ = tokio::time::timeout(API_TIME_MAX, connection).await;
+        }
+        Destination::Answer(bytes) => answer(socket, &bytes).await,
+        Destination::Refuse(refusal) => refuse(socket, refusal).await,
+        Destination::Output(index) => {
+            let Ok(socket) = socket.into_std() else { return };
+            let joined = stream::join_output(tower, &tower.outputs[index], Asker { socket, address, head });
+            refuse_std(joined).await;
+        }
+        Destination::Monitor => {
+            let Ok(socket) = socket.into_std() else { return };
+            refuse_std(stream::join_monitor(tower, Asker { socket, address, head })).await;
+        }
+    }
+}
+
+/// Whose connection it is.
+enum Destination {
+    Api,
+    Output(usize),
+    Monitor,
+    Answer(Vec<u8>),
+    Refuse(Refusal),
+}
+
+impl Destination {
+    fn of(head: &Head, tower: &Tower) -> Self {
+        if let Some(index) = tower.output_at(&head.path) {
+            let output = &tower.outputs[index];
+            return match head.method.as_str() {
+                "GET" => Self::Output(index),
+                "HEAD" => {
+                    let frame = output.mount.frames().end;
+                    Self::Answer(stream::output_head(tower, output, head.minor_version, frame))
+                }
+                "OPTIONS" => Self::Answer(stream::options_answer()),
+                _ => Self::Refuse(METHOD_NOT_ALLOWED),
+            };
+        }
+        let Some(route) = routes::find(&head.path) else { return Self::Refuse(NOT_FOUND) };
+        if route.class == Class::Admin && !tower.secret.admits(head) {
+            return Self::Refuse(UNAUTHORIZED);
+        }
+        match (route.path, head.method.as_str()) {
+            (_, "OPTIONS") => Self::Answer(stream::options_answer()),
+            (routes::MONITOR, "GET") => Self::Monitor,
+            (_, "GET" | "HEAD") => Self::Api,
+            _ => Self::Refuse(METHOD_NOT_ALLOWED),
+        }
+    }
+}
+
+async fn refuse(socket: TcpStream, refusal: Refusal) {
+    answer(socket, &refusal.to_bytes()).await;
+}
+
+async fn refuse_std(joined: Result<(), (Refusal, std::net::TcpStream)>) {
+    if let Err((refusal, socket)) = joined
+        && let Ok(socket) = TcpStream::from_std(socket)
+    {
+        refuse(socket, refusal).await;
+    }
+}
+
+/// Sends `bytes` and closes.
+async fn answer(mut socket: TcpStream, bytes: &[u8]) {
+    let _ = tokio::time::timeout(REFUSAL_TIME_MAX, async {
+        socket.write_all(bytes).await?;
+        socket.shutdown().await
+    })
+    .await;
+}

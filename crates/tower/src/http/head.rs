@@ -1,0 +1,221 @@
+//! Request heads: read with a limit in size and in time, parsed, refused in one line (SPEC LIS-6).
+
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Bytes of a request head at most.
+pub const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// Header lines at most.
+pub const HEADERS_MAX: usize = 64;
+/// Bytes of a path with its query at most.
+pub const TARGET_BYTES_MAX: usize = 2048;
+/// A head must be complete within this time.
+pub const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// A request that is refused before it reaches anything: status, reason phrase and one line for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// HTTP status.
+    pub status: u16,
+    /// Its reason phrase.
+    pub reason: &'static str,
+    /// One line: what was wrong, or what to do.
+    pub line: &'static str,
+}
+
+impl Refusal {
+    const fn new(status: u16, reason: &'static str, line: &'static str) -> Self {
+        Self { status, reason, line }
+    }
+
+    /// The complete answer.
+    #[must_use]
+    pub fn to_bytes(self) -> Vec<u8> {
+        let Self { status, reason, line } = self;
+        let extra = match status {
+            405 => "Allow: GET, HEAD, OPTIONS\r\n",
+            503 => "Retry-After: 10\r\n",
+            401 => "WWW-Authenticate: Basic realm=\"Radio Tower\"\r\n",
+            _ => "",
+        };
+        format!(
+            "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
+             Access-Control-Allow-Origin: *\r\n{extra}Connection: close\r\n\r\n{line}\n",
+            line.len() + 1
+        )
+        .into_bytes()
+    }
+}
+
+/// 400
+pub const BAD_REQUEST: Refusal = Refusal::new(400, "Bad Request", "this is not an HTTP/1 request");
+/// 401
+pub const UNAUTHORIZED: Refusal = Refusal::new(
+    401,
+    "Unauthorized",
+    "admin only: user admin with the configured password, or the token printed when the tower started",
+);
+/// 404
+pub const NOT_FOUND: Refusal = Refusal::new(404, "Not Found", "nothing here; the tower's page is at /");
+/// 405
+pub const METHOD_NOT_ALLOWED: Refusal = Refusal::new(405, "Method Not Allowed", "a stream takes GET, HEAD and OPTIONS");
+/// 408
+pub const TIMEOUT: Refusal = Refusal::new(408, "Request Timeout", "the request head was not complete in 5 s");
+/// 414
+pub const URI_TOO_LONG: Refusal = Refusal::new(414, "URI Too Long", "a path has at most 2048 bytes");
+/// 431
+pub const HEAD_TOO_LARGE: Refusal = Refusal::new(
+    431,
+    "Request Header Fields Too Large",
+    "a request head has at most 8192 bytes and 64 header lines",
+);
+/// 503
+pub const FULL: Refusal = Refusal::new(503, "Service Unavailable", "the tower has as many listeners as it admits");
+
+/// A request head, parsed.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// The method, as sent.
+    pub method: String,
+    /// The path, without query.
+    pub path: String,
+    /// The query, without `?`; empty if there is none.
+    pub query: String,
+    /// Minor version: 0 or 1.
+    pub minor_version: u8,
+    /// `User-Agent`, or empty.
+    pub user_agent: String,
+    /// `Authorization`, or empty.
+    pub authorization: String,
+    /// What was read from the socket: the head, and perhaps more.
+    pub bytes: Vec<u8>,
+}
+
+impl Head {
+    /// The value of a query parameter. Percent-encoding is not undone: the tower's own parameters need none.
+    #[must_use]
+    pub fn query_value(&self, name: &str) -> Option<&str> {
+        self.query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name).map(|(_, v)| v))
+    }
+}
+
+/// Reads and parses one head. `None`: the client left, or sent nothing in time; there is nobody to answer.
+///
+/// # Errors
+/// The refusal to send.
+pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Option<Head>, Refusal> {
+    let mut bytes = Vec::with_capacity(1024);
+    let read = tokio::time::timeout(HEAD_TIME_MAX, async {
+        loop {
+            if bytes.len() >= HEAD_BYTES_MAX {
+                return Err(too_large(&bytes));
+            }
+            let mut limited = (&mut *stream).take((HEAD_BYTES_MAX - bytes.len()) as u64);
+            match limited.read_buf(&mut bytes).await {
+                Ok(0) | Err(_) => return Ok(None),
+                Ok(_) => {}
+            }
+            if let Some(head) = parse(&bytes)? {
+                return Ok(Some(head));
+            }
+        }
+    });
+    match read.await {
+        Ok(result) => result,
+        Err(_) if bytes.is_empty() => Ok(None),
+        Err(_) => Err(TIMEOUT),
+    }
+}
+
+/// Parses what has come so far; `None` while the head is not complete.
+///
+/// # Errors
+/// The refusal to send.
+pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut request = httparse::Request::new(&mut headers);
+    match request.parse(bytes) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(HEAD_TOO_LARGE),
+        Err(_) => return Err(BAD_REQUEST),
+    }
+    let target = request.path.unwrap_or("/");
+    if target.len() > TARGET_BYTES_MAX {
+        return Err(URI_TOO_LONG);
+    }
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let value = |name: &str| {
+        let found = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+        found.map(|header| String::from_utf8_lossy(header.value).into_owned()).unwrap_or_default()
+    };
+    Ok(Some(Head {
+        method: request.method.unwrap_or("GET").to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        minor_version: request.version.unwrap_or(1),
+        user_agent: value("user-agent"),
+        authorization: value("authorization"),
+        bytes: bytes.to_vec(),
+    }))
+}
+
+/// A head of 8 KiB without an end: was it the path or the headers?
+fn too_large(bytes: &[u8]) -> Refusal {
+    if bytes.iter().take(TARGET_BYTES_MAX + 16).any(|&byte| byte == b'\n') { HEAD_TOO_LARGE } else { URI_TOO_LONG }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn refused(bytes: &[u8]) -> u16 {
+        parse(bytes).expect_err("should be refused").status
+    }
+
+    #[test]
+    fn a_players_head_is_understood() {
+        let bytes = b"GET /stream?burst=5&x=1 HTTP/1.0\r\nUser-Agent: Lavf/59\r\nIcy-MetaData: 1\r\n\r\n";
+        let head = parse(bytes).unwrap().unwrap();
+        assert_eq!((head.method.as_str(), head.path.as_str(), head.minor_version), ("GET", "/stream", 0));
+        assert_eq!(head.query_value("burst"), Some("5"));
+        assert_eq!(head.query_value("urst"), None);
+        assert_eq!(head.user_agent, "Lavf/59");
+    }
+
+    #[test]
+    fn garbage_long_paths_and_many_headers_are_refused_each_with_its_status() {
+        assert_eq!(refused(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n"), 400);
+        assert_eq!(refused(format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(3000)).as_bytes()), 414);
+        assert_eq!(refused(format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(65)).as_bytes()), 431);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_without_end_is_refused_by_size_and_by_time() {
+        let endless = vec![b'a'; HEAD_BYTES_MAX + 1];
+        let mut stream = &[b"GET /", endless.as_slice()].concat()[..];
+        assert_eq!(read(&mut stream).await.expect_err("too large"), URI_TOO_LONG);
+
+        let (mut client, mut server) = tokio::io::duplex(64);
+        tokio::io::AsyncWriteExt::write_all(&mut client, b"GET / HT").await.unwrap();
+        assert_eq!(read(&mut server).await.expect_err("too slow"), TIMEOUT);
+    }
+
+    #[test]
+    fn every_refusal_is_a_complete_answer() {
+        for refusal in [BAD_REQUEST, UNAUTHORIZED, NOT_FOUND, METHOD_NOT_ALLOWED, TIMEOUT, URI_TOO_LONG, FULL] {
+            let text = String::from_utf8(refusal.to_bytes()).unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            assert!(head.contains(&format!("Content-Length: {}", body.len())), "{text}");
+            assert_eq!(body.lines().count(), 1);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+            let _ = parse(&bytes);
+        }
+    }
+}

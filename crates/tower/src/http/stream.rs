@@ -1,0 +1,150 @@
+//! Answers that never end: a mount's stream and the operator's monitor, each from a frame boundary (SPEC LIS-1, LIS-2,
+//! API-5).
+
+use super::head::{BAD_REQUEST, FULL, Head, Refusal};
+use crate::state::{OutputState, Tower};
+use radio_fanout::{ListenerMeta, Mount, StartAt};
+use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, ticks_in_ms};
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+/// The longest burst a listener may ask for, in seconds.
+const BURST_S_MAX: f64 = 30.0;
+
+/// A socket that has asked for a stream.
+pub struct Asker {
+    /// The socket, taken from tokio.
+    pub socket: std::net::TcpStream,
+    /// Its peer.
+    pub address: SocketAddr,
+    /// What it asked.
+    pub head: Head,
+}
+
+/// Gives the socket to the fan-out engine: head, burst, then live.
+///
+/// # Errors
+/// The refusal to send, with the socket to send it on.
+pub fn join_output(tower: &Tower, output: &OutputState, asker: Asker) -> Result<(), (Refusal, std::net::TcpStream)> {
+    let Ok(burst_frames) = burst_frames(output, &asker.head) else { return Err((BAD_REQUEST, asker.socket)) };
+    let start = output.mount.start_at(StartAt::Behind(burst_frames));
+    let head = output_head(tower, output, asker.head.minor_version, start.frame);
+    admit(tower, &output.mount, start, head, asker)
+}
+
+/// As [`join_output`], for the router's PCM as WAV, live or `?from=` a serial.
+///
+/// # Errors
+/// The refusal to send, with the socket to send it on.
+pub fn join_monitor(tower: &Tower, asker: Asker) -> Result<(), (Refusal, std::net::TcpStream)> {
+    let start_at = match asker.head.query_value("from").map(str::parse) {
+        None => StartAt::Behind(0),
+        Some(Ok(serial)) => StartAt::Frame(serial),
+        Some(Err(_)) => return Err((BAD_REQUEST, asker.socket)),
+    };
+    let start = tower.monitor.start_at(start_at);
+    let mut head = monitor_head(tower, asker.head.minor_version, start.frame);
+    head.extend_from_slice(&endless_wav_header());
+    admit(tower, &tower.monitor, start, head, asker)
+}
+
+fn admit(
+    tower: &Tower,
+    mount: &Mount,
+    start: radio_fanout::Start,
+    head: Vec<u8>,
+    asker: Asker,
+) -> Result<(), (Refusal, std::net::TcpStream)> {
+    let per_address_max = tower.config.server.listeners_per_address_max as usize;
+    if per_address_max > 0 && tower.fanout.listeners_from(asker.address.ip()) >= per_address_max {
+        return Err((FULL, asker.socket));
+    }
+    let meta = ListenerMeta { address: Some(asker.address), user_agent: asker.head.user_agent };
+    tower.fanout.admit(asker.socket.into(), mount, start, head, meta).map_err(|full| (FULL, full.socket.into()))
+}
+
+/// Frames of burst: what the request or the mount says, but enough to outlast two send periods and a hold.
+fn burst_frames(output: &OutputState, head: &Head) -> Result<u64, std::num::ParseFloatError> {
+    let asked_ms = match head.query_value("burst") {
+        Some(seconds) => (seconds.parse::<f64>()?.clamp(0.0, BURST_S_MAX) * 1000.0) as u64,
+        None => output.config.burst_ms,
+    };
+    Ok(ticks_in_ms(asked_ms).max(output.burst_frames_min))
+}
+
+/// The head of a mount's answer to a request of HTTP/1.`minor_version`, for a listener whose first frame is `frame`.
+#[must_use]
+pub fn output_head(tower: &Tower, output: &OutputState, minor_version: u8, frame: u64) -> Vec<u8> {
+    let config = &output.config;
+    let mut head = common_head(tower, minor_version, "audio/mpeg");
+    let _ = write!(head, "icy-name: {}\r\nicy-br: {}\r\nicy-pub: 0\r\n", header_value(&config.name), config.bitrate_kbps);
+    for (name, value) in [("icy-genre", &config.genre), ("icy-description", &config.description)] {
+        if !value.is_empty() {
+            let _ = write!(head, "{name}: {}\r\n", header_value(value));
+        }
+    }
+    // MP3 at 48 kHz: one frame is one tick, so the frame's number is the serial of its first sample's tick.
+    let _ = write!(head, "X-Tower-Frame: {frame}\r\nX-Tower-Serial: {frame}\r\n\r\n");
+    head.into_bytes()
+}
+
+fn monitor_head(tower: &Tower, minor_version: u8, serial: u64) -> Vec<u8> {
+    let mut head = common_head(tower, minor_version, "audio/wav");
+    let _ = write!(head, "X-Tower-Serial: {serial}\r\n\r\n");
+    head.into_bytes()
+}
+
+/// What every stream says. No length and no chunks: many radios parse neither. Nothing may be cached or buffered.
+fn common_head(tower: &Tower, minor_version: u8, content_type: &str) -> String {
+    format!(
+        "HTTP/1.{} 200 OK\r\nContent-Type: {content_type}\r\nServer: Radio Tower/{}\r\nDate: {}\r\n\
+         Connection: close\r\nCache-Control: no-cache, no-store\r\nPragma: no-cache\r\n\
+         Expires: Mon, 26 Jul 1997 05:00:00 GMT\r\nX-Accel-Buffering: no\r\n{CORS}X-Tower-Epoch: {}\r\n",
+        minor_version.min(1),
+        env!("CARGO_PKG_VERSION"),
+        httpdate::fmt_http_date(SystemTime::now()),
+        tower.epoch,
+    )
+}
+
+/// What browsers need before they let a page of another origin play the stream.
+pub const CORS: &str = "Access-Control-Allow-Origin: *\r\n\
+    Access-Control-Allow-Headers: Icy-MetaData, Range\r\n\
+    Access-Control-Expose-Headers: icy-br, icy-description, icy-genre, icy-metaint, icy-name, icy-pub, icy-url, \
+    X-Tower-Epoch, X-Tower-Frame, X-Tower-Serial\r\n";
+
+/// The answer to OPTIONS.
+#[must_use]
+pub fn options_answer() -> Vec<u8> {
+    format!(
+        "HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\nAccess-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n\
+         {CORS}Connection: close\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// `value` without the characters that would end a header.
+fn header_value(value: &str) -> String {
+    value.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// The header of a WAV whose end is not known: both lengths are the largest there are, as players expect of a pipe.
+fn endless_wav_header() -> [u8; 44] {
+    const BYTES_PER_SAMPLE: u16 = 2;
+    let block = CHANNELS as u16 * BYTES_PER_SAMPLE;
+    let mut header = [0; 44];
+    header[..4].copy_from_slice(b"RIFF");
+    header[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+    header[8..16].copy_from_slice(b"WAVEfmt ");
+    header[16..20].copy_from_slice(&16u32.to_le_bytes());
+    header[20..22].copy_from_slice(&1u16.to_le_bytes());
+    header[22..24].copy_from_slice(&(CHANNELS as u16).to_le_bytes());
+    header[24..28].copy_from_slice(&SAMPLE_RATE_HZ.to_le_bytes());
+    header[28..32].copy_from_slice(&(SAMPLE_RATE_HZ * u32::from(block)).to_le_bytes());
+    header[32..34].copy_from_slice(&block.to_le_bytes());
+    header[34..36].copy_from_slice(&(BYTES_PER_SAMPLE * 8).to_le_bytes());
+    header[36..40].copy_from_slice(b"data");
+    header[40..].copy_from_slice(&u32::MAX.to_le_bytes());
+    header
+}

@@ -1,0 +1,84 @@
+//! One connection of the PCM socket: bytes in any sizes, cut into ticks, into this producer's own buffer (SPEC IN-2 to
+//! IN-5).
+
+use super::registry::Inputs;
+use crate::config::{Pacing, Station, WhenFull};
+use radio_signal::ingest::{Accumulator, BufferWriter, DriftResampler};
+use radio_signal::pcm::PcmFrame;
+use radio_signal::router::SourceSpec;
+use radio_signal::units::{TICK_BYTES, TICK_MS};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::{UnixListener, UnixStream};
+
+/// Accepts producers until the task is dropped.
+pub async fn serve(listener: UnixListener, inputs: Arc<Inputs>, station: Station, spec: SourceSpec) {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, usually: the next attempt may succeed, a busy loop would not help.
+                tracing::warn!(%error, "a PCM producer could not be accepted");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            }
+        };
+        let Some((id, writer)) = inputs.admit(spec, station.capacity_ticks, station.producers_max) else {
+            tracing::warn!(limit = station.producers_max, "a PCM producer was refused: as many as allowed are connected");
+            continue;
+        };
+        tracing::info!(producer = id.producer, "a PCM producer connected");
+        let (inputs, station) = (Arc::clone(&inputs), station.clone());
+        tokio::spawn(async move {
+            let dropped = receive(stream, writer, &station).await;
+            inputs.left(id);
+            tracing::info!(producer = id.producer, frames_dropped = dropped, "a PCM producer left");
+        });
+    }
+}
+
+/// Reads until the producer leaves; returns the frames that found the buffer full.
+async fn receive(mut stream: UnixStream, writer: BufferWriter, station: &Station) -> u64 {
+    let waits = station.when_full == WhenFull::Wait;
+    // A producer that waits is read a tick at a time, so that a read never yields more than the one frame that fits.
+    let mut bytes = vec![0; if waits { TICK_BYTES } else { 16 * TICK_BYTES }];
+    let mut accumulator = Accumulator::new();
+    let mut sink = Sink::new(writer, station);
+    loop {
+        while waits && sink.writer.is_full() {
+            tokio::time::sleep(Duration::from_millis(TICK_MS / 2)).await;
+        }
+        match stream.read(&mut bytes).await {
+            Ok(0) | Err(_) => break,
+            Ok(count) => accumulator.push(&bytes[..count], |frame| sink.take(frame)),
+        }
+    }
+    accumulator.finish(|frame| sink.take(frame));
+    sink.writer.gauge().overflow_count()
+}
+
+/// Where a producer's frames go: straight into its buffer, or through the resampler that follows its clock.
+struct Sink {
+    writer: BufferWriter,
+    resampler: Option<DriftResampler>,
+}
+
+impl Sink {
+    fn new(writer: BufferWriter, station: &Station) -> Self {
+        let resampler =
+            (station.pacing == Pacing::Resample).then(|| DriftResampler::new(station.preroll_ticks.max(2)));
+        Self { writer, resampler }
+    }
+
+    fn take(&mut self, frame: &PcmFrame) {
+        match &mut self.resampler {
+            None => drop(self.writer.offer(frame)),
+            Some(resampler) => {
+                let fill = self.writer.gauge().count();
+                let writer = &mut self.writer;
+                resampler.push(frame, fill, |frame| drop(writer.offer(frame)));
+            }
+        }
+    }
+}

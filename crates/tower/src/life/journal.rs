@@ -1,0 +1,75 @@
+//! What happened: the last events of the tower, numbered, for the log, the status and the page (SPEC ROUTER-8).
+
+use radio_signal::units::Serial;
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Events that are kept; older ones are forgotten.
+pub const EVENTS_MAX: usize = 1000;
+
+/// One thing that happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    /// Number of the event in this life of the tower, from 0.
+    pub id: u64,
+    /// Wall-clock time, in seconds since 1970.
+    pub time: f64,
+    /// The tick at which it happened.
+    pub tick: Serial,
+    /// What kind of thing, for scripts: `on_air`, `encoder`, `hold`, `silence`, `reanchor`, `input`.
+    pub kind: &'static str,
+    /// A sentence for people.
+    pub text: String,
+}
+
+/// The last [`EVENTS_MAX`] events. Never written by the pump: its events arrive through a ring.
+#[derive(Debug, Default)]
+pub struct Journal {
+    events: Mutex<(u64, VecDeque<Event>)>,
+}
+
+impl Journal {
+    /// Notes an event and logs it.
+    pub fn note(&self, tick: Serial, kind: &'static str, text: String) {
+        tracing::info!(tick, kind, "{text}");
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        let mut events = self.lock();
+        let id = events.0;
+        events.0 += 1;
+        if events.1.len() == EVENTS_MAX {
+            events.1.pop_front();
+        }
+        events.1.push_back(Event { id, time, tick, kind, text });
+    }
+
+    /// The newest `count` events, oldest first.
+    #[must_use]
+    pub fn newest(&self, count: usize) -> Vec<Event> {
+        let events = self.lock();
+        events.1.iter().skip(events.1.len().saturating_sub(count)).cloned().collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, (u64, VecDeque<Event>)> {
+        // A panic while noting an event leaves the queue whole; the journal goes on.
+        self.events.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_events_are_kept_and_their_numbers_go_on() {
+        let journal = Journal::default();
+        for i in 0..EVENTS_MAX as u64 + 5 {
+            journal.note(i, "on_air", format!("event {i}"));
+        }
+        let newest = journal.newest(usize::MAX);
+        assert_eq!(newest.len(), EVENTS_MAX);
+        assert_eq!(newest.first().map(|e| e.id), Some(5));
+        assert_eq!(journal.newest(2).iter().map(|e| e.id).collect::<Vec<_>>(), [1003, 1004]);
+    }
+}

@@ -1,0 +1,42 @@
+//! The log: structured lines to stderr, written by a thread of their own so that no caller ever waits (SPEC OPS-4).
+
+use crate::config::{Log, LogFormat};
+use std::io::IsTerminal;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+
+/// Lines that wait to be written; beyond, the newest are lost and counted.
+const LINES_MAX: usize = 8192;
+
+/// Keeps the log's thread; dropping it writes what waits.
+pub struct Logging {
+    _guard: WorkerGuard,
+    lost: ErrorCounter,
+}
+
+impl Logging {
+    /// Lines lost because stderr did not take them in time.
+    #[must_use]
+    pub fn lines_lost(&self) -> usize {
+        self.lost.dropped_lines()
+    }
+}
+
+/// Starts the log.
+///
+/// # Errors
+/// A filter that cannot be read, with an example of one that can.
+pub fn start(log: &Log) -> anyhow::Result<Logging> {
+    let filter = EnvFilter::try_new(&log.level)
+        .map_err(|e| anyhow::anyhow!("log level {:?}: {e}; write for instance \"info\" or \"debug\"", log.level))?;
+    let (writer, guard) =
+        NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(std::io::stderr());
+    let lost = writer.error_counter();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
+    let set = match log.format {
+        LogFormat::Json => lines.json().try_init(),
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
+    };
+    set.map_err(|e| anyhow::anyhow!("the log could not be started: {e}"))?;
+    Ok(Logging { _guard: guard, lost })
+}

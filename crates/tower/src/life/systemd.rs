@@ -1,0 +1,65 @@
+//! systemd: readiness, watchdog, sockets that were opened for us (SPEC OPS-3).
+
+use crate::pump::PumpFigures;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Sockets passed by the service manager.
+#[derive(Debug, Default)]
+pub struct PassedSockets {
+    /// For listeners and API.
+    pub tcp: Option<std::net::TcpListener>,
+    /// For PCM.
+    pub pcm: Option<std::os::unix::net::UnixListener>,
+}
+
+/// Takes the sockets of socket activation. Call once, before any other thread runs.
+#[allow(unsafe_code)]
+#[must_use]
+pub fn passed_sockets() -> PassedSockets {
+    let mut passed = PassedSockets::default();
+    let descriptors: Vec<RawFd> = sd_notify::listen_fds().map(Iterator::collect).unwrap_or_default();
+    for descriptor in descriptors {
+        // SAFETY: by the protocol of socket activation these descriptors are open and ours alone; `listen_fds`
+        // returned each once, because it was called once.
+        let fd = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        match rustix::net::getsockname(&fd).map(|address| address.address_family()) {
+            Ok(rustix::net::AddressFamily::UNIX) => passed.pcm = Some(fd.into()),
+            Ok(rustix::net::AddressFamily::INET | rustix::net::AddressFamily::INET6) => passed.tcp = Some(fd.into()),
+            _ => tracing::warn!(descriptor, "a passed socket is neither TCP nor Unix; it is closed"),
+        }
+    }
+    passed
+}
+
+/// Tells systemd that the tower is on air.
+pub fn ready() {
+    notify(&[sd_notify::NotifyState::Ready]);
+}
+
+/// Tells systemd that the tower is going off air.
+pub fn stopping() {
+    notify(&[sd_notify::NotifyState::Stopping]);
+}
+
+/// Feeds the watchdog at half its interval, as long as the tick advances.
+pub async fn feed_watchdog(figures: Arc<PumpFigures>) {
+    let Some(interval) = sd_notify::watchdog_enabled() else { return };
+    let mut last = None;
+    loop {
+        tokio::time::sleep(interval.max(Duration::from_millis(100)) / 2).await;
+        let tick = figures.tick();
+        if tick != last {
+            notify(&[sd_notify::NotifyState::Watchdog]);
+        }
+        last = tick;
+    }
+}
+
+fn notify(state: &[sd_notify::NotifyState<'_>]) {
+    // Without systemd there is no socket, and that is no error.
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(%error, "systemd was not told");
+    }
+}

@@ -1,0 +1,102 @@
+//! What the pump tells about itself: atomics that anyone may read and only the pump writes.
+
+use radio_signal::units::Serial;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Buckets of the lateness histogram: four to each doubling, from 1 us to 2^20 us (one second).
+const BUCKETS: usize = 80;
+
+/// Figures of the pump.
+#[derive(Debug)]
+pub struct PumpFigures {
+    /// Ticks done; the last one's serial plus one.
+    pub ticks: AtomicU64,
+    /// Times the schedule was re-anchored.
+    pub reanchors: AtomicU64,
+    /// Events lost because the journal did not keep up.
+    pub events_lost: AtomicU64,
+    /// 1 when the pump runs at real-time priority.
+    pub realtime: AtomicU64,
+    lateness: [AtomicU64; BUCKETS],
+    lateness_us_max: AtomicU64,
+}
+
+impl Default for PumpFigures {
+    fn default() -> Self {
+        Self {
+            ticks: AtomicU64::new(0),
+            reanchors: AtomicU64::new(0),
+            events_lost: AtomicU64::new(0),
+            realtime: AtomicU64::new(0),
+            lateness: [const { AtomicU64::new(0) }; BUCKETS],
+            lateness_us_max: AtomicU64::new(0),
+        }
+    }
+}
+
+impl PumpFigures {
+    /// The last tick done, or `None` before the first.
+    #[must_use]
+    pub fn tick(&self) -> Option<Serial> {
+        self.ticks.load(Relaxed).checked_sub(1)
+    }
+
+    /// Counts one tick that was `late_ns` behind its deadline.
+    pub fn count_lateness(&self, late_ns: u64) {
+        let late_us = late_ns / 1000;
+        self.lateness[bucket(late_us)].fetch_add(1, Relaxed);
+        self.lateness_us_max.fetch_max(late_us, Relaxed);
+    }
+
+    /// Upper bound, in ms, of the lateness that a share `quantile` (0 to 1) of all ticks did not exceed.
+    #[must_use]
+    pub fn lateness_ms(&self, quantile: f64) -> f64 {
+        let counts: Vec<u64> = self.lateness.iter().map(|count| count.load(Relaxed)).collect();
+        let total: u64 = counts.iter().sum();
+        let wanted = (total as f64 * quantile).ceil() as u64;
+        let mut seen = 0;
+        for (index, count) in counts.iter().enumerate() {
+            seen += count;
+            if seen >= wanted && *count > 0 {
+                return (upper_bound_us(index) / 1000.0).min(self.lateness_ms_max());
+            }
+        }
+        0.0
+    }
+
+    /// The latest any tick ever was, in ms.
+    #[must_use]
+    pub fn lateness_ms_max(&self) -> f64 {
+        self.lateness_us_max.load(Relaxed) as f64 / 1000.0
+    }
+}
+
+fn bucket(late_us: u64) -> usize {
+    ((late_us.max(1) as f64).log2() * 4.0).ceil().min((BUCKETS - 1) as f64) as usize
+}
+
+fn upper_bound_us(bucket: usize) -> f64 {
+    (bucket as f64 / 4.0).exp2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_upper_bounds_within_a_fifth() {
+        let figures = PumpFigures::default();
+        for i in 0..1000u64 {
+            figures.count_lateness(if i < 990 { 100_000 } else { 7_000_000 });
+        }
+        let (median, tail) = (figures.lateness_ms(0.5), figures.lateness_ms(0.999));
+        assert!((0.1..0.12).contains(&median), "{median}");
+        assert!((tail - 7.0).abs() < 1e-9, "never above the maximum: {tail}");
+    }
+
+    #[test]
+    fn nothing_counted_is_zero() {
+        assert_eq!(PumpFigures::default().lateness_ms(0.99), 0.0);
+        assert_eq!(PumpFigures::default().tick(), None);
+    }
+}

@@ -1,0 +1,66 @@
+//! Carries what the pump has to tell into the journal, and frees what the pump must not free.
+
+use crate::broadcast::BroadcastEvent;
+use crate::pump::PumpEvent;
+use crate::state::{OnAirNow, Tower, on_air_name};
+use radio_signal::ingest::BufferReader;
+use radio_signal::units::TICK_MS;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// How often the rings are emptied. They hold what the pump can tell in many times this.
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// The ends of the pump's two outgoing rings.
+pub struct Chronicle {
+    /// Events.
+    pub events: rtrb::Consumer<PumpEvent>,
+    /// Buffers of producers that have left.
+    pub leavers: rtrb::Consumer<BufferReader>,
+}
+
+impl Chronicle {
+    /// Follows the pump until the task is dropped.
+    pub async fn follow(mut self, tower: Arc<Tower>) {
+        let mut period = tokio::time::interval(PERIOD);
+        loop {
+            period.tick().await;
+            while let Ok(event) = self.events.pop() {
+                note(&tower, event);
+            }
+            while self.leavers.pop().is_ok() {}
+        }
+    }
+}
+
+fn note(tower: &Tower, event: PumpEvent) {
+    match event {
+        PumpEvent::Router(event) => {
+            let (from, to) = (on_air_name(event.from), on_air_name(event.to));
+            let text = format!("{to} is on air after {from}: {}", event.reason);
+            tower.journal.note(event.tick, "on_air", text);
+            let now = OnAirNow { source: event.to, reason: event.reason.to_string(), since_tick: event.tick };
+            *tower.on_air.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        }
+        PumpEvent::Broadcast { output, tick, event } => {
+            let mount = tower.outputs.get(output).map_or("?", |output| output.config.mount.as_str());
+            match event {
+                BroadcastEvent::HoldBegan { frame } => {
+                    tower.journal.note(tick, "hold", format!("{mount}: frame {frame} is due and not there; listeners hold"));
+                }
+                BroadcastEvent::HoldEnded { frame, ticks, silent_frames } => {
+                    let kind = if silent_frames > 0 { "silence" } else { "hold" };
+                    let held_ms = ticks * TICK_MS;
+                    let text = format!(
+                        "{mount}: after frame {frame} listeners held for {held_ms} ms and got {silent_frames} silent frames"
+                    );
+                    tower.journal.note(tick, kind, text);
+                }
+            }
+        }
+        PumpEvent::Reanchored { tick, lost_ms } => {
+            let text = format!("the clock was re-anchored: this machine had stood still for {lost_ms} ms");
+            tower.journal.note(tick, "reanchor", text);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Everything that another process may hold: opened before anything runs, closed and removed at the end.
+
+use crate::config::{self, Config};
+use crate::ingest::PcmSocket;
+use crate::life::systemd::PassedSockets;
+use anyhow::Context;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+
+/// Connections that may wait to be accepted. With the usual 5 to 128 a storm of listeners is refused by the kernel.
+const BACKLOG: i32 = 4096;
+/// Mode of the PCM socket: the station may be of another user in the same group (SPEC IN-1).
+const PCM_MODE: u32 = 0o660;
+/// Mode of the command line's socket: whoever may open it is the administrator.
+const ADMIN_MODE: u32 = 0o600;
+
+/// The open sockets of a tower.
+pub struct Doors {
+    http: TcpListener,
+    /// The command line's.
+    pub admin: PcmSocket,
+    /// The station's.
+    pub pcm: PcmSocket,
+    /// Where the station finds it.
+    pub pcm_path: PathBuf,
+}
+
+impl Doors {
+    /// Opens all of them, or none.
+    ///
+    /// # Errors
+    /// The first that cannot be opened, with the remedy.
+    pub fn open(config: &Config, passed: PassedSockets) -> anyhow::Result<Self> {
+        let http = match passed.tcp {
+            Some(listener) => listener,
+            None => listen(SocketAddr::new(config.server.host, config.server.port))?,
+        };
+        http.set_nonblocking(true)?;
+        let port = http.local_addr()?.port();
+        let pcm_path = match &config.station.socket {
+            path if path.as_os_str().is_empty() => config::default_station_socket()?,
+            path => path.clone(),
+        };
+        let pcm = match passed.pcm {
+            Some(listener) => PcmSocket::passed(listener),
+            None => PcmSocket::bind(&pcm_path, PCM_MODE)?,
+        };
+        let admin = PcmSocket::bind(&config::admin_socket_path(config, port)?, ADMIN_MODE)?;
+        Ok(Self { http, admin, pcm, pcm_path })
+    }
+
+    /// The listeners' socket for tokio.
+    ///
+    /// # Errors
+    /// As [`TcpListener::try_clone`].
+    pub fn http(&self) -> std::io::Result<tokio::net::TcpListener> {
+        tokio::net::TcpListener::from_std(self.http.try_clone()?)
+    }
+
+    /// The address that the system gave us.
+    ///
+    /// # Errors
+    /// As [`TcpListener::local_addr`].
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.http.local_addr()
+    }
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let open = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        std::io::Result::Ok(TcpListener::from(socket))
+    };
+    open().map_err(|error| {
+        let remedy = match error.kind() {
+            ErrorKind::AddrInUse => "another program listens there: stop it, or choose another port (--port, TOWER_PORT)",
+            ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose another, or grant CAP_NET_BIND_SERVICE",
+            ErrorKind::AddrNotAvailable => "this machine has no such address: see `ip address` (--host, TOWER_HOST)",
+            _ => "choose another address (--host, --port)",
+        };
+        anyhow::Error::new(error)
+    .context(format!("cannot listen on {address}: {remedy}"))
+    })
+    .context("the tower is not on air")
+}

@@ -1,0 +1,105 @@
+//! `tower serve`: the wiring of one tower, from a good configuration to the last byte.
+//!
+//! - [`doors`]: everything that can be refused is opened first, so that nothing is ever half started.
+//! - [`wiring`]: joins the stages of the signal path.
+//! - [`chronicle`]: carries what the pump has to tell into the journal.
+//! - this file: start, wait for a signal, stop.
+
+mod chronicle;
+mod doors;
+mod wiring;
+
+use crate::config::Loaded;
+use crate::life::{logging, systemd};
+use crate::state::Tower;
+use anyhow::Context;
+use doors::Doors;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+
+/// Threads of the control plane. Audio has its own.
+const CONTROL_THREADS: usize = 2;
+/// Listeners are given this long to take the rest of their frame (SPEC OPS-2: out within 2 s).
+const FAREWELL: Duration = Duration::from_millis(1000);
+
+/// Runs a tower until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Whatever keeps it from going on air, each with the remedy; nothing is left behind.
+pub fn run(loaded: Loaded) -> anyhow::Result<()> {
+    let started = Instant::now();
+    // Before any other thread runs, as the protocol of socket activation wants it.
+    let passed = systemd::passed_sockets();
+    let log = logging::start(&loaded.config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .context("the control threads could not be started")?;
+    runtime.block_on(async {
+        let doors = Doors::open(&loaded.config, passed)?;
+        let mut on_air = wiring::build(loaded.config, &doors, log, started)?;
+        let tasks = serve_doors(&doors, &on_air.tower, std::mem::take(&mut on_air.chronicle))?;
+        announce(&doors, &on_air.tower)?;
+        systemd::ready();
+
+        wait_for_the_end().await?;
+
+        systemd::stopping();
+        // Nobody new comes in from here on; then the clock stops, and everyone gets the rest of a frame.
+        tasks.iter().for_each(JoinHandle::abort);
+        tokio::task::block_in_place(|| on_air.stop(FAREWELL));
+        drop(doors);
+        Ok(())
+    })
+}
+
+fn serve_doors(
+    doors: &Doors,
+    tower: &Arc<Tower>,
+    chronicle: Option<chronicle::Chronicle>,
+) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let api = crate::http::api::router(Arc::clone(tower));
+    let station = tower.config.station.clone();
+    let spec = wiring::station_spec(&tower.config);
+    let mut tasks = vec![
+        tokio::spawn(crate::http::front_door::serve(doors.http()?, Arc::clone(tower), api.clone())),
+        tokio::spawn(crate::http::api::serve_unix(doors.admin.listener()?, api)),
+        tokio::spawn(crate::ingest::producer::serve(doors.pcm.listener()?, Arc::clone(&tower.inputs), station, spec)),
+        tokio::spawn(systemd::feed_watchdog(Arc::clone(&tower.figures))),
+    ];
+    if let Some(chronicle) = chronicle {
+        tasks.push(tokio::spawn(chronicle.follow(Arc::clone(tower))));
+    }
+    Ok(tasks)
+}
+
+/// Says on standard output what to open. A closed output is no reason to go off air.
+fn announce(doors: &Doors, tower: &Tower) -> anyhow::Result<()> {
+    let address = doors.address()?;
+    let mut text = format!("On air: http://{address}/\n");
+    for output in &tower.outputs {
+        text += &format!("Stream: http://{address}{}\n", output.config.mount);
+    }
+    if let Some(token) = tower.secret.generated_token() {
+        text += &format!("Monitor: http://{address}{}?token={token}\n", crate::http::routes::MONITOR);
+    }
+    text += &format!("PCM: {}\n", doors.pcm_path.display());
+    let mut stdout = std::io::stdout();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    Ok(())
+}
+
+async fn wait_for_the_end() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: going off air"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: going off air"),
+    }
+    Ok(())
+}

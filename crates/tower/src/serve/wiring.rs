@@ -1,0 +1,263 @@
+//! Joins the stages of the signal path: ingest, router, pump, encoder, broadcast, fan-out.
+
+use super::chronicle::Chronicle;
+use super::doors::Doors;
+use crate::broadcast::{Broadcast, BroadcastFigures};
+use crate::config::{Config, Latency, Output, WhenFull};
+use crate::encoder::{EncoderConfig, EncoderManager, SilentFrames};
+use crate::files::{Player, PlayerHandle};
+use crate::http::auth::Secret;
+use crate::ingest::Inputs;
+use crate::life::{journal::Journal, logging::Logging};
+use crate::pump::{AudioPump, PumpFigures, PumpHandle};
+use crate::state::{OnAirNow, OutputState, PLAY, PLAY_ID, STATION_ID, Tower};
+use anyhow::Context;
+use radio_fanout::{Fanout, FanoutConfig, Mount, MountConfig, Publisher};
+use radio_signal::fallback::{FallbackConfig, FallbackProvider};
+use radio_signal::ingest::input_buffer;
+use radio_signal::release::Release;
+use radio_signal::router::{OnAir, Router, RouterConfig, SilenceReason, SourceSpec};
+use radio_signal::units::{SAMPLE_RATE_HZ, TICK_BYTES, TICK_MS, ticks_in_ms};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Depth of each stream's shared history: a minute, the longest a listener may lag (SPEC LIS-4).
+const HISTORY_MS: u64 = 60_000;
+/// Send period of ordinary mounts: 504 ms (SPEC LIS-3).
+const PERIOD_TICKS: u64 = 21;
+/// Send period of the monitor: 96 ms, since its reader wants to hear what happens now.
+const MONITOR_PERIOD_TICKS: u64 = 4;
+/// What a player of files decodes ahead: 4.8 s.
+const PLAYER_BUFFER_TICKS: usize = 200;
+/// Rings from the pump to the chronicle.
+const EVENTS_MAX: usize = 1024;
+const STATION_PRIORITY: i32 = 20;
+const PLAY_PRIORITY: i32 = 10;
+
+/// A tower on air, and what it takes to stop it.
+pub struct OnAirTower {
+    /// What the doors share.
+    pub tower: Arc<Tower>,
+    /// To be followed by a task.
+    pub chronicle: Option<Chronicle>,
+    pump: PumpHandle,
+}
+
+impl OnAirTower {
+    /// Goes off air: the clock stops, listeners get the rest of their frame, encoders end.
+    pub fn stop(&mut self, farewell: Duration) {
+        self.pump.stop();
+        self.tower.fanout.shutdown(farewell);
+        for player in &self.tower.players {
+            player.stop();
+        }
+        for output in &self.tower.outputs {
+            output.manager.lock().unwrap_or_else(std::sync::PoisonError::into_inner).stop();
+        }
+    }
+}
+
+/// How the router treats producers of the PCM socket.
+#[must_use]
+pub fn station_spec(config: &Config) -> SourceSpec {
+    SourceSpec {
+        input: STATION_ID,
+        priority: STATION_PRIORITY,
+        preroll_ticks: config.station.preroll_ticks,
+        when_full: when_full(config.station.when_full),
+        grace_ticks: config.station.grace_ms.map(ticks_in_ms),
+    }
+}
+
+/// Builds the tower and starts its clock.
+///
+/// # Errors
+/// Something cannot be started; what had been started is stopped again.
+pub fn build(config: Config, doors: &Doors, log: Logging, started: Instant) -> anyhow::Result<OnAirTower> {
+    // Tick 0 lies this far in the past, so that the first listener gets a whole burst at once (SPEC PUMP-5).
+    let past_ticks = config.output.iter().map(|o| delay_ticks(o) + burst_frames(&config, o)).max().unwrap_or(0);
+    let (fanout, mut publishers) = start_fanout(&config)?;
+    let monitor_publisher = publishers.pop().context("the monitor has no ring")?;
+    let monitor = fanout.mounts().last().cloned().context("the monitor has no mount")?;
+
+    let (inputs, newcomers) = Inputs::new();
+    let inputs = Arc::new(inputs);
+    let mut players = Vec::new();
+    let router = build_router(&config, past_ticks, &mut players);
+    players.extend(start_play(&config, &inputs)?);
+
+    let figures = Arc::new(PumpFigures::default());
+    let journal = Arc::new(Journal::default());
+    let mut outputs = Vec::new();
+    let mut stages = Vec::new();
+    for ((output, publisher), mount) in config.output.iter().zip(publishers).zip(fanout.mounts()) {
+        let (state, stage) = start_output(&config, output, publisher, mount.clone(), past_ticks, &journal, &figures)?;
+        outputs.push(state);
+        stages.push(stage);
+    }
+
+    let (events_in, events) = rtrb::RingBuffer::new(EVENTS_MAX);
+    let (leavers_in, leavers) = rtrb::RingBuffer::new(crate::ingest::registry::NEWCOMERS_MAX * 2);
+    let hold_or_delay_ms = outputs.iter().map(|o| o.delay_ticks * TICK_MS).fold(config.encoder.hold_max_ms, u64::max);
+    let pump = AudioPump {
+        newcomers,
+        router,
+        monitor: monitor_publisher,
+        outputs: stages,
+        ticker: fanout.ticker(),
+        leavers: leavers_in,
+        events: events_in,
+        figures: Arc::clone(&figures),
+    };
+    let epoch_started = SystemTime::now() - Duration::from_millis(past_ticks * TICK_MS);
+    let pump = pump.start(past_ticks, hold_or_delay_ms).context("the clock could not be started")?;
+
+    let secret = Secret::from_password(&config.admin.password);
+    let silence = OnAir::Silence(SilenceReason::Start);
+    let on_air = Mutex::new(OnAirNow { source: silence, reason: "the tower has just started".into(), since_tick: 0 });
+    let _ = doors;
+    let tower = Tower {
+        epoch: uuid::Uuid::new_v4(),
+        epoch_started,
+        started,
+        config,
+        figures,
+        outputs,
+        monitor,
+        fanout,
+        inputs,
+        journal,
+        on_air,
+        players,
+        secret,
+        log: Some(log),
+    };
+    Ok(OnAirTower { tower: Arc::new(tower), chronicle: Some(Chronicle { events, leavers }), pump })
+}
+
+/// One ring per output, in their order, and last the monitor's.
+fn start_fanout(config: &Config) -> anyhow::Result<(Fanout, Vec<Publisher>)> {
+    let mut mounts: Vec<MountConfig> = config
+        .output
+        .iter()
+        .map(|output| MountConfig {
+            name: output.mount.clone(),
+            ring_frames: ticks_in_ms(HISTORY_MS) as usize,
+            ring_bytes: ticks_in_ms(HISTORY_MS) as usize * frame_bytes(output),
+            period_ticks: period_ticks(output),
+            skip_back_frames: burst_frames(config, output),
+        })
+        .collect();
+    mounts.push(MountConfig {
+        name: crate::http::routes::MONITOR.into(),
+        ring_frames: ticks_in_ms(HISTORY_MS) as usize,
+        ring_bytes: ticks_in_ms(HISTORY_MS) as usize * TICK_BYTES,
+        period_ticks: MONITOR_PERIOD_TICKS,
+        skip_back_frames: 0,
+    });
+    let limits = FanoutConfig { listeners_max: config.server.listeners_max as usize, ..FanoutConfig::default() };
+    Fanout::start(limits, mounts).context("the listeners' threads could not be started")
+}
+
+fn build_router(config: &Config, past_ticks: u64, players: &mut Vec<PlayerHandle>) -> Router {
+    let file = (!config.fallback.paths.is_empty()).then(|| {
+        let (writer, reader) = input_buffer(PLAYER_BUFFER_TICKS);
+        players.push(Player::start("fallback", &config.fallback.paths, config.fallback.shuffle, writer));
+        reader
+    });
+    let tone = FallbackConfig { tone_dbfs: config.fallback.tone.then_some(config.fallback.tone_dbfs) };
+    let transitions = RouterConfig {
+        grace_ticks: ticks_in_ms(config.router.grace_ms),
+        fade_samples: (config.router.fade_ms * u64::from(SAMPLE_RATE_HZ) / 1000) as usize,
+        first_live_tick: past_ticks,
+    };
+    Router::new(transitions, FallbackProvider::new(tone, file))
+}
+
+fn start_play(config: &Config, inputs: &Inputs) -> anyhow::Result<Option<PlayerHandle>> {
+    if config.play.paths.is_empty() {
+        return Ok(None);
+    }
+    let spec = SourceSpec {
+        input: PLAY_ID,
+        priority: PLAY_PRIORITY,
+        preroll_ticks: config.station.preroll_ticks,
+        when_full: when_full(WhenFull::Wait),
+        grace_ticks: None,
+    };
+    let (_, writer) = inputs.admit(spec, PLAYER_BUFFER_TICKS, 1).context("the player has no place in the router")?;
+    Ok(Some(Player::start(PLAY, &config.play.paths, config.play.shuffle, writer)))
+}
+
+fn start_output(
+    config: &Config,
+    output: &Output,
+    publisher: Publisher,
+    mount: Mount,
+    past_ticks: u64,
+    journal: &Arc<Journal>,
+    figures: &Arc<PumpFigures>,
+) -> anyhow::Result<(OutputState, (crate::encoder::PcmFeed, Broadcast))> {
+    let encoder = EncoderConfig::from_config(&config.encoder, output);
+    let mut manager = EncoderManager::new(encoder, None)?;
+    let silence = SilentFrames::new(output.bitrate_kbps)?;
+    let (name, journal, ticks) = (output.mount.clone(), Arc::clone(journal), Arc::clone(figures));
+    let feed = manager
+        .start(move |change| {
+            let tick = ticks.tick().unwrap_or(0);
+            journal.note(tick, "encoder", format!("{name}: {change}"));
+        })
+        .with_context(|| format!("the encoder of {} could not be started", output.mount))?;
+    // Without an encoder there is nothing to wait for.
+    let hold_ticks = if config.encoder.enabled { ticks_in_ms(config.encoder.hold_max_ms) } else { 0 };
+    let delay_ticks = delay_ticks(output);
+    let release = Release::new(delay_ticks, hold_ticks, past_ticks);
+    let frames = Arc::clone(manager.frame_buffer());
+    let figures = Arc::new(BroadcastFigures::default());
+    let broadcast = Broadcast::new(frames, silence, release, publisher, Arc::clone(&figures));
+    let state = OutputState {
+        config: output.clone(),
+        manager: Mutex::new(manager),
+        figures,
+        mount,
+        delay_ticks,
+        burst_frames_min: burst_frames_min(config, output),
+    };
+    Ok((state, (feed, broadcast)))
+}
+
+const fn when_full(when_full: WhenFull) -> radio_signal::router::WhenFull {
+    match when_full {
+        WhenFull::Drop => radio_signal::router::WhenFull::Drop,
+        WhenFull::Wait => radio_signal::router::WhenFull::Wait,
+    }
+}
+
+const fn delay_ticks(output: &Output) -> u64 {
+    ticks_in_ms(output.playout_delay_ms)
+}
+
+const fn period_ticks(output: &Output) -> u64 {
+    match output.latency {
+        Latency::Normal => PERIOD_TICKS,
+        Latency::Low => 1,
+    }
+}
+
+/// Two send periods and a hold must fit a burst, or a listener could run dry (SPEC LIS-2); on low-latency mounts two
+/// periods.
+const fn burst_frames_min(config: &Config, output: &Output) -> u64 {
+    match output.latency {
+        Latency::Normal => 2 * PERIOD_TICKS + ticks_in_ms(config.encoder.hold_max_ms),
+        Latency::Low => 2,
+    }
+}
+
+fn burst_frames(config: &Config, output: &Output) -> u64 {
+    ticks_in_ms(output.burst_ms).max(burst_frames_min(config, output))
+}
+
+/// Bytes of a frame at 48 kHz: 144 * bitrate / 48000, that is 3 a kbit/s (SPEC SIG-5).
+const fn frame_bytes(output: &Output) -> usize {
+    output.bitrate_kbps as usize * 3
+}

@@ -1,0 +1,156 @@
+//! How the tower is: `/status`, `/healthz`, `/tower/buffer` (SPEC API-2, API-3).
+
+use crate::state::{OutputState, PLAY, PLAY_ID, STATION, STATION_ID, Tower, on_air_name};
+use radio_signal::router::{InputId, OnAir};
+use radio_signal::units::TICK_MS;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::UNIX_EPOCH;
+
+/// Events shown in `/status`.
+const EVENTS_SHOWN: usize = 50;
+/// A pump that has not ticked for this long is reported.
+const TICK_AGE_MS_MAX: u64 = 1000;
+
+/// Fill of a producer's buffer, in ticks.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct BufferFill {
+    /// Ticks it holds at most.
+    pub capacity: usize,
+    /// Ticks it holds now.
+    pub count: usize,
+    /// Ticks dropped because it was full.
+    pub overflow_count: u64,
+    /// `count / capacity`.
+    pub ratio: f64,
+}
+
+impl Tower {
+    /// Fill of the buffer of the newest producer of the input `name`; `None` if there is no such input.
+    #[must_use]
+    pub fn buffer(&self, name: &str) -> Option<BufferFill> {
+        let id = match name {
+            STATION => STATION_ID,
+            PLAY if !self.config.play.paths.is_empty() => PLAY_ID,
+            _ => return None,
+        };
+        let newest = self.inputs.of(id).pop();
+        let (capacity, count, overflow_count) = newest.map_or((self.config.station.capacity_ticks, 0, 0), |entry| {
+            let count = if entry.connected { entry.gauge.count() } else { 0 };
+            (entry.gauge.capacity(), count, entry.gauge.overflow_count())
+        });
+        Some(BufferFill { capacity, count, overflow_count, ratio: count as f64 / capacity.max(1) as f64 })
+    }
+
+    /// What is wrong, in sentences; empty when all is well.
+    #[must_use]
+    pub fn health(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        let wanted = self.started.elapsed().as_millis() as u64 / TICK_MS;
+        let done = self.figures.ticks.load(Relaxed) + self.figures.reanchors.load(Relaxed) * TICK_AGE_MS_MAX;
+        if self.figures.tick().is_none() || wanted.saturating_sub(done) > TICK_AGE_MS_MAX / TICK_MS {
+            reasons.push("the clock does not advance".to_owned());
+        }
+        for output in &self.outputs {
+            let mount = &output.config.mount;
+            let behind = output.figures.behind_ticks.load(Relaxed);
+            if behind > 0 {
+                reasons.push(format!("{mount}: frames are {} ms late", behind * TICK_MS));
+            }
+            let encoder = lock(&output.manager).status();
+            if self.config.encoder.enabled && encoder.state != crate::encoder::State::Running {
+                reasons.push(format!("{mount}: the encoder is {}", encoder.state));
+            }
+        }
+        reasons
+    }
+
+    /// Everything, as JSON.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        let on_air = lock(&self.on_air).clone();
+        let listeners = self.fanout.snapshot();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "pid": std::process::id(),
+            "epoch": self.epoch,
+            "epoch_started_at": self.epoch_started.duration_since(UNIX_EPOCH).map_or(0.0, |t| t.as_secs_f64()),
+            "tick": self.figures.tick(),
+            "uptime_seconds": self.started.elapsed().as_secs_f64(),
+            "on_air": {
+                "source": on_air_name(on_air.source),
+                "reason": on_air.reason,
+                "since_tick": on_air.since_tick,
+            },
+            "inputs": self.inputs_status(on_air.source),
+            "players": self.players.iter().map(crate::files::PlayerHandle::status).collect::<Vec<_>>(),
+            "outputs": self.outputs.iter().map(|output| self.output_status(output)).collect::<Vec<_>>(),
+            "listeners": listeners,
+            "lateness_ms": {
+                "p50": self.figures.lateness_ms(0.5),
+                "p99": self.figures.lateness_ms(0.99),
+                "p999": self.figures.lateness_ms(0.999),
+                "max": self.figures.lateness_ms_max(),
+            },
+            "realtime": self.figures.realtime.load(Relaxed) == 1,
+            "reanchors": self.figures.reanchors.load(Relaxed),
+            "events_lost": self.figures.events_lost.load(Relaxed),
+            "log_lines_lost": self.log.as_ref().map_or(0, crate::life::logging::Logging::lines_lost),
+            "events": self.journal.newest(EVENTS_SHOWN),
+        })
+    }
+
+    fn inputs_status(&self, on_air: OnAir) -> Vec<Value> {
+        let mut inputs = vec![(STATION, STATION_ID)];
+        if !self.config.play.paths.is_empty() {
+            inputs.push((PLAY, PLAY_ID));
+        }
+        let one = |(name, id): (&str, InputId)| {
+            let producers: Vec<Value> = self.inputs.of(id).iter().map(|entry| {
+                json!({
+                    "id": entry.id.producer,
+                    "connected": entry.connected,
+                    "count": entry.gauge.count(),
+                    "capacity": entry.gauge.capacity(),
+                    "overflow_count": entry.gauge.overflow_count(),
+                    "stale_count": entry.gauge.stale_count(),
+                    "on_air": on_air == OnAir::Source(entry.id),
+                })
+            }).collect();
+            json!({ "name": name, "producers": producers })
+        };
+        inputs.into_iter().map(one).collect()
+    }
+
+    fn output_status(&self, output: &OutputState) -> Value {
+        let manager = lock(&output.manager);
+        let frames = manager.frame_buffer();
+        json!({
+            "mount": output.config.mount,
+            "name": output.config.name,
+            "bitrate_kbps": output.config.bitrate_kbps,
+            "encoder": manager.status(),
+            "buffer": {
+                "capacity": frames.capacity(),
+                "count": frames.count(),
+                "dropped": frames.dropped_count(),
+                "late": frames.late_count(),
+                "duplicates": frames.duplicate_count(),
+                "mismatches": frames.mismatch_count(),
+            },
+            "frame": output.figures.frames.load(Relaxed),
+            "holds": output.figures.holds.load(Relaxed),
+            "behind_ticks": output.figures.behind_ticks.load(Relaxed),
+            "behind_ticks_max": output.figures.behind_ticks_max.load(Relaxed),
+            "silent_frames": output.figures.silent_frames.load(Relaxed),
+            "playout_delay_ticks": output.delay_ticks,
+            "listeners": output.mount.listeners(),
+        })
+    }
+}
+
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
