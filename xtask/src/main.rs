@@ -1,2 +1,42 @@
-//! `cargo xtask test | prove | bench | tidy`.
-fn main() {}
+//! `cargo xtask test | prove | bench | tidy`: what CI, the README and a developer all run.
+
+mod bench;
+mod packages;
+mod steps;
+mod test;
+mod tidy;
+
+use anyhow::{Result, bail};
+use std::path::PathBuf;
+
+const USAGE: &str = "\
+cargo xtask test            everything that must pass: format, lints, structure, all tests, loom
+cargo xtask prove           the end-to-end tests at full length, then the benchmarks
+cargo xtask bench [--json] [NAME]...  the figures of docs/measured.md
+cargo xtask tidy            the structure checks alone";
+
+fn main() -> Result<()> {
+    // Paths below are relative to the workspace, wherever the command is given.
+    std::env::set_current_dir(workspace())?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    match command {
+        "test" => test::test(),
+        "prove" => test::prove(),
+        "bench" => bench::run(rest),
+        "tidy" => tidy::run(),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        other => bail!("there is no `{other}`:\n{USAGE}"),
+    }
+}
+
+/// The folder of the workspace: where this one's `Cargo.toml` has its parent.
+fn workspace() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}

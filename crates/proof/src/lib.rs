@@ -1,0 +1,42 @@
+//! Ears for the tests: start a real tower, feed it, listen to it, decode what came, and measure it.
+//!
+//! What the end-to-end tests, the long acceptance run and the benchmarks share. Nothing here uses the tower's own
+//! code: an independent judge reads frame headers, splits streams and counts samples by itself. Everything that cannot
+//! be done panics with a message that says what was waited for, because that is what a test needs.
+//!
+//! # Layout
+//!
+//! - [`alarm`]: every wait has a deadline.
+//! - [`process`], [`tower`]: a tower in its own temporary directory, its children, its figures.
+//! - [`http`], [`listener`], [`monitor`]: the three ways to hear something from it.
+//! - [`station`], [`material`]: what it is fed, and how.
+//! - [`frames`], [`numbered`]: the received bytes as a strict chain of frames, against a reference.
+//! - [`clock`]: whether numbered things arrived at exactly one per 24 ms.
+//! - [`mp3`], [`offline`], [`measure`]: decode, encode, compare.
+
+pub mod alarm;
+pub mod clock;
+pub mod frames;
+pub mod http;
+pub mod listener;
+pub mod material;
+pub mod measure;
+pub mod monitor;
+pub mod mp3;
+pub mod numbered;
+pub mod offline;
+pub mod process;
+pub mod station;
+pub mod tower;
+
+/// Samples per channel in one tick and in one MP3 frame.
+pub const TICK_SAMPLES: usize = 1152;
+
+/// Bytes of one tick of 16-bit stereo PCM.
+pub const TICK_BYTES: usize = TICK_SAMPLES * 4;
+
+/// Length of one tick in nanoseconds.
+pub const TICK_NS: i64 = 24_000_000;
+
+/// Decoded MP3 frame `i` holds the PCM that begins this many samples before sample `1152 * i` (SPEC SIG-4).
+pub const CODEC_DELAY_SAMPLES: usize = 1105;

@@ -1,0 +1,112 @@
+//! What `/proc` says of a process, and signals to it.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::time::Duration;
+
+/// Sends `signal` to a process that the test itself started (or its child). False: it is gone.
+pub fn signal(pid: u32, signal: Signal) -> bool {
+    Pid::from_raw(pid.cast_signed()).is_some_and(|pid| kill_process(pid, signal).is_ok())
+}
+
+/// Whether the process exists and is not a zombie.
+#[must_use]
+pub fn alive(pid: u32) -> bool {
+    stat_fields(pid).is_some_and(|fields| fields[0] != "Z" && fields[0] != "X")
+}
+
+/// Fields of `/proc/PID/stat` from the third (state) on; the name before them may hold spaces.
+fn stat_fields(pid: u32) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let after_name = stat.get(stat.rfind(')')? + 1..)?;
+    Some(after_name.split_whitespace().map(str::to_owned).collect())
+}
+
+/// Children of a process, zombies included.
+#[must_use]
+pub fn children(pid: u32) -> Vec<u32> {
+    let wanted = pid.to_string();
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|&child| stat_fields(child).is_some_and(|fields| fields[1] == wanted))
+        .collect()
+}
+
+/// Command line of a process, arguments separated by spaces.
+#[must_use]
+pub fn command_line(pid: u32) -> String {
+    let raw = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&raw).replace('\0', " ").trim_end().to_owned()
+}
+
+/// Processor time of all living threads of a process, to the nanosecond.
+#[must_use]
+pub fn cpu_time(pid: u32) -> Duration {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Duration::ZERO;
+    };
+    let nanoseconds = tasks
+        .flatten()
+        .filter_map(|task| fs::read_to_string(task.path().join("schedstat")).ok())
+        .filter_map(|line| line.split_whitespace().next()?.parse::<u64>().ok())
+        .sum();
+    Duration::from_nanos(nanoseconds)
+}
+
+/// Resident memory of a process in bytes.
+#[must_use]
+pub fn rss_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("VmRSS:")?
+                .trim()
+                .strip_suffix(" kB")?
+                .trim()
+                .parse::<u64>()
+                .ok()
+        })
+        .unwrap_or(0)
+        * 1024
+}
+
+/// Open descriptors of a process.
+#[must_use]
+pub fn open_fds(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// Load of the machine over the last minute.
+#[must_use]
+pub fn machine_load() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace()
+        .next()
+        .and_then(|first| first.parse().ok())
+        .unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_child_is_seen_measured_and_killed() {
+        let mut child = Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .expect("sleep is part of every system");
+        assert!(children(std::process::id()).contains(&child.id()));
+        assert!(alive(child.id()));
+        assert!(rss_bytes(std::process::id()) > 100_000);
+        assert!(signal(child.id(), Signal::KILL));
+        child.wait().expect("our own child");
+        assert!(!alive(child.id()));
+    }
+}

@@ -1,0 +1,64 @@
+//! The Debian packages that tests and benchmarks listen with: installed when root, named otherwise.
+
+use anyhow::{Context, Result, bail};
+use radio_proof::material;
+use std::path::Path;
+use std::process::Command;
+
+/// What must be there, and the package that brings it.
+const NEEDED: [(&str, &str); 6] = [
+    ("ffmpeg", "ffmpeg"),
+    ("mpg123", "mpg123"),
+    ("curl", "curl"),
+    ("espeak-ng", "espeak-ng"),
+    ("chromium", "chromium"),
+    ("/usr/share/games/asc/music/frontiers.mp3", "asc-music"),
+];
+
+fn present(needed: &str) -> bool {
+    if needed.starts_with('/') {
+        Path::new(needed).exists()
+    } else {
+        material::installed(needed)
+    }
+}
+
+/// Installs what is missing, or says how to.
+pub fn ensure() -> Result<()> {
+    let missing: Vec<&str> = NEEDED
+        .iter()
+        .filter(|(what, _)| !present(what))
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    let root = Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|id| id.stdout.starts_with(b"0"));
+    if !root || !material::installed("apt-get") {
+        bail!("the tests need programs that are not installed here; on Debian: sudo apt-get install {list}");
+    }
+    println!("installing {list}");
+    apt(&["update", "-q"])?;
+    let mut install = vec!["install", "-q", "-y", "--no-install-recommends"];
+    install.extend(&missing);
+    apt(&install)
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    let output = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .output()
+        .context("cannot run apt-get")?;
+    if !output.status.success() {
+        bail!(
+            "apt-get {arguments:?} failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! `test`: all that must pass. `prove`: the end-to-end tests at full length.
+
+use crate::steps::Steps;
+use crate::{bench, packages, tidy};
+use anyhow::Result;
+
+/// Towers under test at the same time: each takes a few per cent of a core and most of its time waits.
+const TEST_THREADS: (&str, &str) = ("RUST_TEST_THREADS", "6");
+
+/// Loom replaces the atomics in the whole build, so it has a target directory of its own.
+const LOOM: [(&str, &str); 3] = [
+    ("RUSTFLAGS", "--cfg loom"),
+    ("CARGO_TARGET_DIR", "target/loom"),
+    ("LOOM_MAX_PREEMPTIONS", "3"),
+];
+
+/// `cargo xtask test`.
+pub fn test() -> Result<()> {
+    let mut steps = Steps::default();
+    steps.run("programs to listen with", |_| packages::ensure());
+    steps.cargo("format", "fmt --all --check", &[]);
+    steps.run("structure", |_| tidy::run());
+    steps.cargo(
+        "lints",
+        "clippy --workspace --all-targets --release -- -D warnings",
+        &[],
+    );
+    steps.cargo("build of all tests", "test --workspace --release --no-run", &[]);
+    steps.cargo("tests", "test --workspace --release --no-fail-fast", &[TEST_THREADS]);
+    for package in loom_packages() {
+        let arguments = format!("test --release -p {package} --test loom_*");
+        steps.cargo(&format!("interleavings of {package}"), &arguments, &LOOM);
+    }
+    steps.finish()
+}
+
+/// Crates that have a `tests/loom_*.rs`.
+fn loom_packages() -> Vec<&'static str> {
+    let has_loom = |folder: &str| {
+        std::fs::read_dir(format!("{folder}/tests")).is_ok_and(|files| {
+            files
+                .flatten()
+                .any(|file| file.file_name().to_string_lossy().starts_with("loom_"))
+        })
+    };
+    [("crates/signal", "radio-signal"), ("crates/fanout", "radio-fanout")]
+        .into_iter()
+        .filter(|(folder, _)| has_loom(folder))
+        .map(|(_, package)| package)
+        .collect()
+}
+
+/// `cargo xtask prove`.
+pub fn prove() -> Result<()> {
+    let mut steps = Steps::default();
+    steps.run("programs to listen with", |_| packages::ensure());
+    let full_length = [("RADIO_PROVE", "1"), TEST_THREADS];
+    steps.cargo(
+        "end to end, at full length",
+        "test --release --no-fail-fast -p radio-tower --test on_air_*",
+        &full_length,
+    );
+    steps.run("figures", |_| bench::run(&[]));
+    steps.finish()
+}
