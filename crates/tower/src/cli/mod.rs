@@ -1,1 +1,3 @@
 //! The commands of `tower` (SPEC CFG-4).
+
+pub mod feed;
