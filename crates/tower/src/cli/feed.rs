@@ -19,7 +19,7 @@ use std::time::Duration;
 /// How often a tower that went away is looked for.
 const RECONNECT_EVERY: Duration = Duration::from_secs(1);
 
-/// What to feed, and how.
+/// Play audio into the PCM socket of a tower, in real time.
 #[derive(Clone, Debug, clap::Args)]
 pub struct FeedArgs {
     /// Files and folders to play, or `-` for raw PCM on standard input (16-bit little-endian, 48 kHz, stereo).
