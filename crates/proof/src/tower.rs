@@ -268,7 +268,10 @@ impl Tower {
         while Instant::now() < end {
             let status = self.status();
             let number = status.pointer(pointer).and_then(Value::as_u64);
-            seen.push((Instant::now(), number.unwrap_or_else(|| panic!("no {pointer} in {status}"))));
+            seen.push((
+                Instant::now(),
+                number.unwrap_or_else(|| panic!("no {pointer} in {status}")),
+            ));
             // Not a divisor of the tick, so that all phases of it are seen.
             std::thread::sleep(Duration::from_millis(37));
         }
@@ -283,7 +286,12 @@ impl Tower {
         let events = status["events"].as_array().cloned().unwrap_or_default();
         let wanted = events.iter().filter(|event| event["kind"] == kind);
         wanted
-            .map(|event| (event["tick"].as_u64().unwrap_or(0), event["text"].as_str().unwrap_or_default().to_owned()))
+            .map(|event| {
+                (
+                    event["tick"].as_u64().unwrap_or(0),
+                    event["text"].as_str().unwrap_or_default().to_owned(),
+                )
+            })
             .collect()
     }
 
