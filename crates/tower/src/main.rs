@@ -1,2 +1,39 @@
 //! The command `tower`.
-fn main() {}
+//!
+//! Exit codes: 0 well, 1 an error, 2 wrong usage or configuration.
+
+use clap::Parser;
+use radio_tower::cli::args::{Cli, Command};
+use radio_tower::cli::{config, doctor, encode, feed, serve, status};
+use radio_tower::config::{ConfigError, Loaded, station_socket_path};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            // The chain of causes as one paragraph; the backtrace that RUST_BACKTRACE may have asked for is not for users.
+            eprintln!("tower: {error:#}");
+            ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(args) => serve::run(warned(args.load()?))?,
+        Command::Feed { source, feed } => feed::run(&feed, station_socket_path(&source.load(Vec::new())?.config)?)?,
+        Command::Encode(args) => encode::run(&args)?,
+        Command::Status(args) => status::run(&args, &warned(args.load()?))?,
+        Command::Config(args) => config::run(&args, &warned(args.serve.load()?))?,
+        Command::Doctor(args) => return Ok(doctor::run(&args, args.serve.load())),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn warned(loaded: Loaded) -> Loaded {
+    for warning in &loaded.warnings {
+        eprintln!("tower: warning: {warning}");
+    }
+    loaded
+}

@@ -17,16 +17,13 @@ mod slot;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+pub use crate::mpeg::header::FRAME_BYTES_MAX;
 use crate::units::FrameNumber;
 use atomic::{AtomicU64, Ordering};
 use slot::{Claim, Slot};
 
 /// Frames kept unless configured otherwise: 4.8 s at 48 kHz.
 pub const DEFAULT_CAPACITY_FRAMES: usize = 200;
-
-/// Bytes of the largest Layer III frame: 144 * bit rate / sample rate, plus one byte of padding, is greatest for
-/// 320 kbit/s at 32 kHz (MPEG-1; MPEG-2.5 gets as far with 72 * 160 000 / 8 000).
-pub const FRAME_BYTES_MAX: usize = 144 * 320_000 / 32_000 + 1;
 
 /// Greatest frame number that can be kept: a slot's tag needs one bit beside the number. (At 24 ms a frame, 7 billion
 /// years.)

@@ -1,5 +1,31 @@
 //! Configuration: defaults, then `tower.toml`, then `TOWER_*`, then flags (SPEC CFG-1).
+//!
+//! # Layout
+//!
+//! - `schema`: the structs and their defaults; `keys`: what may stand in each place.
+//! - `sources`, `file`, `env`: where values come from; `layers`: laying them over each other, each with its origin.
+//! - `validate`, `mount`: rules between values, and paths of streams; `problem`: what is said when something is wrong.
+//! - `runtime_dir`: where sockets live when nobody says where.
+//!
+//! [`load`] opens nothing but `tower.toml`, and reports every problem it finds, not the first.
 
+mod env;
+mod file;
+mod keys;
+mod layers;
+mod load;
+mod mount;
+mod problem;
+mod runtime_dir;
 mod schema;
+mod validate;
 
+pub use env::{ENV_VARIABLES, EnvVariable};
+pub use keys::{BITRATES_KBPS, KEYS, Key, Valid};
+pub use layers::{Given, Setting};
+pub use load::{Loaded, Sources, load};
+pub use mount::is_reserved_route;
+pub use problem::{ConfigError, Origin, Problem};
+pub use runtime_dir::{admin_socket_path, default_station_socket, runtime_dir, station_socket_path};
 pub use schema::*;
+pub use validate::{Invalid, OUTPUTS_MAX, playout_delay_ms_max, playout_delay_ticks_min, validate};

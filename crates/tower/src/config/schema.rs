@@ -50,7 +50,7 @@ pub struct Server {
 pub struct Station {
     /// Path of the socket; empty: `pcm.sock` in the runtime directory.
     pub socket: PathBuf,
-    /// Ticks a producer must hold before it is on air, 1 to `capacity_ticks`.
+    /// Ticks a producer must hold before it is on air, 1 to `capacity_ticks` - 1.
     pub preroll_ticks: usize,
     /// Ticks each producer's buffer holds, 2 to 2500 (one minute).
     pub capacity_ticks: usize,
@@ -185,11 +185,19 @@ pub enum Latency {
 }
 
 /// `[admin]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
     /// Password of the user `admin`; empty: a random token is made at each start and printed.
     pub password: String,
+}
+
+impl std::fmt::Debug for Admin {
+    /// Without the password, which must not reach a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let password = if self.password.is_empty() { "" } else { "********" };
+        f.debug_struct("Admin").field("password", &password).finish()
+    }
 }
 
 /// `[log]`

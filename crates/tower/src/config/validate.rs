@@ -1,0 +1,272 @@
+//! What must hold in a configuration beyond the types: ranges, syntax, and rules between values.
+
+use super::keys::{BITRATES_KBPS, KEYS, Valid};
+use super::mount::mount_syntax_error;
+use super::schema::{Config, EncoderKind, Output};
+use radio_signal::units::{TICK_MS, ticks_in_ms};
+use std::path::Path;
+use toml::Value;
+
+/// Outputs of one tower.
+pub const OUTPUTS_MAX: usize = 16;
+
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+const TITLE_BYTES_MAX: usize = 255;
+const PASSWORD_BYTES_MAX: usize = 1024;
+const PATHS_MAX: usize = 1000;
+const BACKOFF_STEPS_MAX: usize = 32;
+
+/// A rule that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// The keys involved, the likeliest culprit first.
+    pub keys: Vec<String>,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+/// Everything that is wrong with `config`; empty if it is good.
+#[must_use]
+pub fn validate(config: &Config) -> Vec<Invalid> {
+    let mut check = Check::default();
+    check.ranges(config);
+    check.station(config);
+    check.files_and_log(config);
+    if config.output.is_empty() || config.output.len() > OUTPUTS_MAX {
+        check.add(
+            &["output"],
+            format!(
+                "`output`: {} outputs; there must be 1 to {OUTPUTS_MAX}",
+                config.output.len()
+            ),
+        );
+    }
+    for (i, output) in config.output.iter().enumerate() {
+        check.output(config, i, output);
+    }
+    check.found
+}
+
+/// Smallest playout delay with which `encoder` can deliver in time (SPEC ENC-12).
+#[must_use]
+pub const fn playout_delay_ticks_min(encoder: EncoderKind) -> u64 {
+    match encoder {
+        EncoderKind::Builtin => 2,
+        EncoderKind::Ffmpeg => 3,
+    }
+}
+
+/// Largest playout delay that fits the frame buffer beside `hold_max` and two ticks (SPEC ENC-12); None if none does.
+#[must_use]
+pub fn playout_delay_ms_max(config: &Config) -> Option<u64> {
+    let taken = ticks_in_ms(config.encoder.hold_max_ms) + 2;
+    let ticks = (config.encoder.buffer_frames as u64).checked_sub(taken)?;
+    (ticks > 0).then_some(ticks * TICK_MS)
+}
+
+#[derive(Default)]
+struct Check {
+    found: Vec<Invalid>,
+}
+
+impl Check {
+    fn add(&mut self, keys: &[&str], message: String) {
+        self.found.push(Invalid {
+            keys: keys.iter().map(|&key| key.into()).collect(),
+            message,
+        });
+    }
+
+    /// Every number against the range that the table of keys states.
+    fn ranges(&mut self, config: &Config) {
+        let tree = match Value::try_from(config) {
+            Ok(tree) => tree,
+            Err(error) => return self.add(&[], format!("a value is out of all range: {error}")),
+        };
+        for key in KEYS {
+            let Valid::Range(min, max, _) = key.valid else { continue };
+            let (table, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
+            match table.strip_suffix(".*") {
+                None => self.range(
+                    key.path,
+                    tree.get(table).and_then(|table| table.get(name)),
+                    min,
+                    max,
+                    &key.valid,
+                ),
+                Some(list) => {
+                    for (i, item) in tree
+                        .get(list)
+                        .and_then(Value::as_array)
+                        .into_iter()
+                        .flatten()
+                        .enumerate()
+                    {
+                        self.range(&format!("{list}.{i}.{name}"), item.get(name), min, max, &key.valid);
+                    }
+                }
+            }
+        }
+    }
+
+    fn range(&mut self, path: &str, value: Option<&Value>, min: i64, max: i64, valid: &Valid) {
+        let within = |value: &Value| match value {
+            Value::Integer(n) => (min..=max).contains(n),
+            // Also false for NaN.
+            Value::Float(x) => (min as f64..=max as f64).contains(x),
+            _ => true,
+        };
+        let good = match value {
+            None => true,
+            Some(Value::Array(steps)) => (1..=BACKOFF_STEPS_MAX).contains(&steps.len()) && steps.iter().all(within),
+            Some(value) => within(value),
+        };
+        if let (false, Some(value)) = (good, value) {
+            self.add(&[path], format!("`{path}` cannot be {value}; valid is {valid}"));
+        }
+    }
+
+    fn station(&mut self, config: &Config) {
+        let station = &config.station;
+        if station.preroll_ticks >= station.capacity_ticks {
+            self.add(
+                &["station.preroll_ticks", "station.capacity_ticks"],
+                format!(
+                    "`station.preroll_ticks` is {} and `station.capacity_ticks` {}; the pre-roll must be at least one tick \
+                     smaller than the buffer, so at most {} here",
+                    station.preroll_ticks,
+                    station.capacity_ticks,
+                    station.capacity_ticks.saturating_sub(1)
+                ),
+            );
+        }
+        self.socket_path("station.socket", &station.socket);
+        self.socket_path("server.admin_socket", &config.server.admin_socket);
+        if !station.socket.as_os_str().is_empty() && station.socket == config.server.admin_socket {
+            let message = "`station.socket` and `server.admin_socket` are the same path; give each its own";
+            self.add(&["station.socket", "server.admin_socket"], message.into());
+        }
+    }
+
+    fn socket_path(&mut self, key: &str, path: &Path) {
+        let bytes = path.as_os_str().as_encoded_bytes();
+        if bytes.len() > SOCKET_PATH_BYTES_MAX || bytes.contains(&0) {
+            let message = format!(
+                "`{key}` is {} bytes long; the system takes at most {SOCKET_PATH_BYTES_MAX} for a socket",
+                bytes.len()
+            );
+            self.add(&[key], message);
+        }
+    }
+
+    fn files_and_log(&mut self, config: &Config) {
+        for (key, paths) in [
+            ("play.paths", &config.play.paths),
+            ("fallback.paths", &config.fallback.paths),
+        ] {
+            if paths.len() > PATHS_MAX {
+                self.add(
+                    &[key],
+                    format!(
+                        "`{key}` has {} entries, at most {PATHS_MAX}; name their folder instead",
+                        paths.len()
+                    ),
+                );
+            }
+            if paths.iter().any(|path| path.as_os_str().is_empty()) {
+                self.add(&[key], format!("`{key}` has an empty entry; take it out"));
+            }
+        }
+        if config.encoder.ffmpeg.as_os_str().is_empty() {
+            self.add(
+                &["encoder.ffmpeg"],
+                "`encoder.ffmpeg` is empty; write \"ffmpeg\" or its path".into(),
+            );
+        }
+        self.line("admin.password", &config.admin.password, PASSWORD_BYTES_MAX);
+        if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&config.log.level) {
+            let message = format!("`log.level`: {error}; write \"info\" or \"info,radio_tower::encoder=debug\"");
+            self.add(&["log.level"], message);
+        }
+    }
+
+    /// One line that can stand in a response head.
+    fn line(&mut self, key: &str, text: &str, bytes_max: usize) {
+        if text.len() > bytes_max || text.chars().any(char::is_control) {
+            self.add(&[key], format!("`{key}` must be one line of at most {bytes_max} bytes"));
+        }
+    }
+
+    fn output(&mut self, config: &Config, index: usize, output: &Output) {
+        let key = |name: &str| format!("output.{index}.{name}");
+        self.mount(config, index, &output.mount);
+        for (name, text) in [
+            ("name", &output.name),
+            ("genre", &output.genre),
+            ("description", &output.description),
+        ] {
+            self.line(&key(name), text, TITLE_BYTES_MAX);
+        }
+        if !BITRATES_KBPS.contains(&output.bitrate_kbps) {
+            let nearest = BITRATES_KBPS
+                .iter()
+                .min_by_key(|known| known.abs_diff(output.bitrate_kbps))
+                .unwrap_or(&128);
+            let all = BITRATES_KBPS.map(|rate| rate.to_string()).join(", ");
+            let message = format!(
+                "`{}` cannot be {}; the nearest bitrate of MPEG-1 Layer III is {nearest} (all of them: {all})",
+                key("bitrate_kbps"),
+                output.bitrate_kbps
+            );
+            self.add(&[&key("bitrate_kbps")], message);
+        }
+        self.playout_delay(config, &key("playout_delay_ms"), &key("encoder"), output);
+    }
+
+    /// SPEC ENC-12.
+    fn playout_delay(&mut self, config: &Config, key: &str, encoder_key: &str, output: &Output) {
+        let min = playout_delay_ticks_min(output.encoder);
+        let min_ms = min * TICK_MS;
+        if ticks_in_ms(output.playout_delay_ms) < min {
+            let message = format!(
+                "`{key}` is {} ms; with this encoder it must be at least {min} ticks, {min_ms} ms",
+                output.playout_delay_ms
+            );
+            self.add(&[key, encoder_key], message);
+        }
+        let keys = [key, "encoder.buffer_frames", "encoder.hold_max_ms"];
+        let (frames, hold_ms) = (config.encoder.buffer_frames, config.encoder.hold_max_ms);
+        match playout_delay_ms_max(config).filter(|&max_ms| max_ms >= min_ms) {
+            Some(max_ms) if ticks_in_ms(output.playout_delay_ms) <= ticks_in_ms(max_ms) => {}
+            Some(max_ms) => {
+                let message = format!(
+                    "`{key}` is {} ms; with `encoder.buffer_frames` = {frames} and `encoder.hold_max_ms` = {hold_ms} the \
+                     largest that fits is {max_ms} ms",
+                    output.playout_delay_ms
+                );
+                self.add(&keys, message);
+            }
+            None => {
+                let needed = ticks_in_ms(hold_ms) + 2 + min.max(ticks_in_ms(output.playout_delay_ms));
+                let message = format!(
+                    "`encoder.buffer_frames` = {frames} leaves no room for any playout delay beside `encoder.hold_max_ms` = \
+                     {hold_ms}; make it {needed} at least, or hold for a shorter time"
+                );
+                self.add(&["encoder.buffer_frames", "encoder.hold_max_ms", key], message);
+            }
+        }
+    }
+
+    fn mount(&mut self, config: &Config, index: usize, mount: &str) {
+        let key = format!("output.{index}.mount");
+        let wrong = mount_syntax_error(mount).map(str::to_owned).or_else(|| {
+            // `/a` is served as `/a.mp3` too, so these two are one.
+            let same = |other: &Output| other.mount.trim_end_matches(".mp3") == mount.trim_end_matches(".mp3");
+            let earlier = config.output[..index].iter().position(same)?;
+            Some(format!("is taken by output {earlier}; give each output its own"))
+        });
+        if let Some(wrong) = wrong {
+            self.add(&[&key], format!("`{key}` = \"{}\" {wrong}", mount.escape_debug()));
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! One audio file as 16-bit stereo at 48 kHz.
+
+use super::convert::Converter;
+use super::reader::{Reader, StereoBlock};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What is wrong with a file. It costs that file, never the programme (SPEC FALL-4).
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// The file cannot be opened.
+    #[error("cannot open {path}: {source}; check the path and its permissions", path = .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is in no known format.
+    #[error("{path} is not audio that can be played ({reason}); use MP3, WAV, FLAC, Ogg Vorbis or AAC/M4A", path = .path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// The file ends in the middle, or its data make no sense.
+    #[error("{path} is damaged after {at_s:.1} s ({reason}); replace the file or encode it anew", path = .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Seconds of audio before the damage.
+        at_s: f64,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// The file is well formed and has no sample in it.
+    #[error("{path} holds no audio; remove or replace the file", path = .path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl DecodeError {
+    /// The file that the error is about.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Open { path, .. } | Self::Format { path, .. } | Self::Damaged { path, .. } | Self::Empty { path } => {
+                path
+            }
+        }
+    }
+}
+
+/// What a file says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrackInfo {
+    /// The file.
+    pub path: PathBuf,
+    /// Title, if tagged.
+    pub title: Option<String>,
+    /// Artist, if tagged.
+    pub artist: Option<String>,
+    /// Length, where the container states it.
+    pub duration: Option<Duration>,
+}
+
+impl TrackInfo {
+    /// An untagged file.
+    #[must_use]
+    pub fn of(path: &Path, duration: Option<Duration>) -> Self {
+        Self {
+            path: path.into(),
+            duration,
+            ..Self::default()
+        }
+    }
+
+    /// For people: "Artist - Title", the title, or the name of the file.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match (&self.artist, &self.title) {
+            (Some(artist), Some(title)) => format!("{artist} - {title}"),
+            (None, Some(title)) => title.clone(),
+            _ => self
+                .path
+                .file_name()
+                .unwrap_or(self.path.as_os_str())
+                .to_string_lossy()
+                .into_owned(),
+        }
+    }
+}
+
+/// Streams one file, a packet at a time: no file is ever held in memory whole.
+pub struct Decoder {
+    reader: Reader,
+    block: StereoBlock,
+    converter: Converter,
+    info: TrackInfo,
+    ended: bool,
+}
+
+impl Decoder {
+    /// Opens `path` and reads its head.
+    ///
+    /// # Errors
+    /// The file cannot be opened or is not audio.
+    pub fn open(path: &Path) -> Result<Self, DecodeError> {
+        Self::open_after(path, &mut Converter::new())
+    }
+
+    /// Opens `path` as what follows the file that `converter` comes from, without a seam. On success the converter is
+    /// taken (an idle one stays in its place); on failure it is as before, ready for another file.
+    ///
+    /// # Errors
+    /// The file cannot be opened or is not audio.
+    pub fn open_after(path: &Path, converter: &mut Converter) -> Result<Self, DecodeError> {
+        let (reader, info) = guarded(path, || Reader::open(path))?;
+        Ok(Self {
+            reader,
+            block: StereoBlock::default(),
+            converter: std::mem::take(converter),
+            info,
+            ended: false,
+        })
+    }
+
+    /// What the file says about itself.
+    #[must_use]
+    pub fn info(&self) -> &TrackInfo {
+        &self.info
+    }
+
+    /// Appends the next interleaved samples to `out`, possibly none yet; false at the end of the file. What the
+    /// resampler still holds then comes with [`finish`](Self::finish) or with the next file.
+    ///
+    /// # Errors
+    /// The file is damaged from here on, or empty; what came before is good.
+    pub fn next_block(&mut self, out: &mut Vec<i16>) -> Result<bool, DecodeError> {
+        if self.ended {
+            return Ok(false);
+        }
+        // An error ends the file too: a decoder that failed or panicked is not asked again.
+        self.ended = true;
+        let (reader, block) = (&mut self.reader, &mut self.block);
+        if guarded(&self.info.path, || reader.read(block))? {
+            self.converter.push(block.rate_hz, &block.samples, out);
+            self.ended = false;
+        }
+        Ok(!self.ended)
+    }
+
+    /// The converter, for the file that follows this one.
+    #[must_use]
+    pub fn into_converter(self) -> Converter {
+        self.converter
+    }
+
+    /// Appends what the resampler still holds: now the length is exactly that of the file, in 48 kHz.
+    pub fn finish(mut self, out: &mut Vec<i16>) {
+        self.converter.finish(out);
+    }
+}
+
+/// Decoders read bytes from anywhere. One that panics costs the file, not the thread that plays.
+fn guarded<T>(path: &Path, decode: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
+        Err(DecodeError::Format {
+            path: path.into(),
+            reason: "its data made the decoder fail".into(),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_decoder_costs_only_the_file() {
+        let outcome: Result<(), _> = guarded(Path::new("/music/evil.mp3"), || panic!("index out of range"));
+        assert_eq!(outcome.expect_err("an error").path(), Path::new("/music/evil.mp3"));
+    }
+
+    #[test]
+    fn a_label_is_the_best_that_is_known() {
+        let mut info = TrackInfo::of(Path::new("/music/a.flac"), None);
+        assert_eq!(info.label(), "a.flac");
+        info.title = Some("Title".into());
+        assert_eq!(info.label(), "Title");
+        info.artist = Some("Artist".into());
+        assert_eq!(info.label(), "Artist - Title");
+    }
+}
