@@ -58,6 +58,13 @@ impl Setup {
         self
     }
 
+    /// Starts `executable` in place of the tower itself, for instance a script that ends in `exec tower "$@"`.
+    #[must_use]
+    pub fn executable(mut self, executable: PathBuf) -> Self {
+        self.executable = executable;
+        self
+    }
+
     /// Adds a variable to the tower's environment.
     #[must_use]
     pub fn variable(mut self, name: &str, value: &str) -> Self {

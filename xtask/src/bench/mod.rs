@@ -1,8 +1,147 @@
-//! The figures of `docs/measured.md`.
+//! The figures of `docs/measured.md`, each with its bound and with how it was measured.
 
-use anyhow::Result;
+mod cost;
+mod latency;
+mod lateness;
+mod start;
 
-/// `cargo xtask bench`.
-pub fn run(_arguments: &[String]) -> Result<()> {
+use anyhow::{Result, bail, ensure};
+use radio_proof::process::machine_load;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// One measured figure.
+pub struct Figure {
+    /// What was measured.
+    pub name: String,
+    /// The value.
+    pub value: f64,
+    /// Its unit.
+    pub unit: &'static str,
+    /// What it should not exceed, if anything was promised.
+    pub bound: Option<f64>,
+    /// How it came about.
+    pub note: String,
+}
+
+impl Figure {
+    fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Self {
+            name: name.into(),
+            value,
+            unit,
+            bound: None,
+            note: String::new(),
+        }
+    }
+
+    fn bound(self, bound: f64) -> Self {
+        Self {
+            bound: Some(bound),
+            ..self
+        }
+    }
+
+    fn note(self, note: impl Into<String>) -> Self {
+        Self {
+            note: note.into(),
+            ..self
+        }
+    }
+
+    fn verdict(&self) -> &'static str {
+        match self.bound {
+            None => "",
+            Some(bound) if self.value <= bound => "ok",
+            Some(_) => "MISSED",
+        }
+    }
+}
+
+type Benchmark = fn(&Path) -> Vec<Figure>;
+
+/// All benchmarks by name, in the order in which they run.
+const BENCHMARKS: [(&str, Benchmark); 4] = [
+    ("start", start::run),
+    ("latency", latency::run),
+    ("lateness", lateness::run),
+    ("cost", cost::run),
+];
+
+/// `cargo xtask bench [--json] [NAME]...`.
+pub fn run(arguments: &[String]) -> Result<()> {
+    let wanted: Vec<&str> = arguments
+        .iter()
+        .map(String::as_str)
+        .filter(|argument| *argument != "--json")
+        .collect();
+    if let Some(unknown) = wanted
+        .iter()
+        .find(|name| BENCHMARKS.iter().all(|(known, _)| known != *name))
+    {
+        let names: Vec<&str> = BENCHMARKS.iter().map(|(name, _)| *name).collect();
+        bail!("there is no benchmark {unknown}; there are: {}", names.join(", "));
+    }
+    let tower = build()?;
+    let load_before = machine_load();
+    let mut figures = Vec::new();
+    for (name, benchmark) in BENCHMARKS
+        .iter()
+        .filter(|(name, _)| wanted.is_empty() || wanted.contains(name))
+    {
+        eprintln!("measuring: {name}");
+        figures.extend(benchmark(&tower));
+    }
+    if arguments.len() > wanted.len() {
+        println!("{}", serde_json::to_string_pretty(&json(&figures, load_before))?);
+    } else {
+        print(&figures, load_before);
+    }
     Ok(())
+}
+
+/// The release build of the tower.
+fn build() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--quiet", "--release", "-p", "radio-tower"])
+        .status()?;
+    ensure!(status.success(), "the tower does not build");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    Ok(std::fs::canonicalize(target.join("release/tower"))?)
+}
+
+fn print(figures: &[Figure], load_before: f64) {
+    println!("| figure | value | bound | | how |");
+    println!("|---|---|---|---|---|");
+    for figure in figures {
+        let bound = figure
+            .bound
+            .map_or(String::new(), |bound| format!("<= {bound} {}", figure.unit));
+        let Figure {
+            name,
+            value,
+            unit,
+            note,
+            ..
+        } = figure;
+        println!(
+            "| {name} | {value:.2} {unit} | {bound} | {} | {note} |",
+            figure.verdict()
+        );
+    }
+    println!(
+        "\nLoad of the machine: {load_before:.2} before, {:.2} after.",
+        machine_load()
+    );
+}
+
+fn json(figures: &[Figure], load_before: f64) -> Value {
+    let one = |figure: &Figure| json!({ "name": figure.name, "value": figure.value, "unit": figure.unit, "bound": figure.bound, "note": figure.note });
+    json!({
+        "load_before": load_before,
+        "load_after": machine_load(),
+        "figures": figures.iter().map(one).collect::<Vec<_>>(),
+    })
 }

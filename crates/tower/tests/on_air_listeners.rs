@@ -1,0 +1,147 @@
+//! One listener cannot hurt another, and a bad request hurts nobody (SPEC LIS-1, LIS-2, LIS-5, LIS-6, API-2, API-5).
+
+mod common;
+
+use radio_proof::alarm::seconds;
+use radio_proof::http::{get, send_get};
+use radio_proof::listener::Listener;
+use radio_proof::{clock, frames};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const FRAME_BYTES: usize = 384;
+
+/// Gaps are measured here: one test at a time.
+static QUIET: Mutex<()> = Mutex::new(());
+
+#[test]
+fn stuck_listeners_delay_nobody_and_nobody_is_flooded() {
+    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
+    let tower = common::setup()
+        .line(r#"output = [{ mount = "/stream" }, { mount = "/low", latency = "low" }]"#)
+        .start();
+    tower.wait_source("tone", Duration::from_secs(10));
+    let stuck: Vec<TcpStream> = (0..20)
+        .map(|_| send_get(tower.address, "/stream", "", Duration::from_secs(5)).expect("a listener that never reads"))
+        .collect();
+    let healthy: Vec<(u64, Listener)> = ["/stream", "/stream", "/stream?burst=5", "/low", "/low"]
+        .iter()
+        .map(|target| {
+            if target.starts_with("/low") {
+                (24, tower.listen(target))
+            } else {
+                (504, tower.listen(target))
+            }
+        })
+        .collect();
+    std::thread::sleep(seconds(20, 300));
+    for (period_ms, listener) in healthy {
+        let (first, connected) = (listener.first_frame(), listener.connected);
+        let recording = listener.stop();
+        assert!(recording.end.is_none(), "{:?}", recording.end);
+        let gap = recording.longest_gap(connected);
+        assert!(
+            gap <= Duration::from_millis(period_ms + 150),
+            "{gap:?} at a period of {period_ms} ms"
+        );
+        let ahead_max = 16_000 * (5_000 + 1_000 + period_ms as i64) / 1000 + FRAME_BYTES as i64;
+        assert!(recording.most_ahead_bytes(connected, 16_000.0) <= ahead_max);
+        clock::assert_exact_rate(
+            "frames",
+            &recording.frame_arrivals(first, FRAME_BYTES),
+            seconds(18, 290),
+        );
+        assert!(frames::strict(&recording.bytes).len() > 700);
+    }
+    drop(stuck);
+}
+
+#[test]
+fn a_listener_gets_its_head_at_once_and_a_whole_burst_from_a_frame_boundary() {
+    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
+    let tower = common::setup().start();
+    // The very first listener, straight after the start: the past was encoded for it (SPEC PUMP-5).
+    let started = Instant::now();
+    let listener = tower.listen("/stream");
+    assert!(started.elapsed() < Duration::from_millis(500));
+    listener.wait_bytes(32_000, Duration::from_secs(2));
+    let head = &listener.head;
+    assert_eq!(head.header("content-type"), Some("audio/mpeg"));
+    assert_eq!(head.header("x-tower-epoch"), tower.status()["epoch"].as_str());
+    assert!(head.header("content-length").is_none() && head.header("transfer-encoding").is_none());
+    assert!(
+        head.header("cache-control")
+            .is_some_and(|value| value.contains("no-cache"))
+    );
+    assert!(!frames::strict(&listener.stop().bytes).is_empty());
+
+    std::thread::sleep(Duration::from_secs(4));
+    for (target, seconds) in [("/stream", 2), ("/stream?burst=5", 5), ("/stream.mp3", 2)] {
+        let listener = tower.listen(target);
+        let released = tower.status()["outputs"][0]["frame"]
+            .as_u64()
+            .expect("frames are counted");
+        let behind = released - listener.first_frame();
+        let wanted = seconds * 1000 / 24;
+        assert!(
+            (wanted..wanted + 45).contains(&behind),
+            "{target}: {behind} frames behind live, {wanted} are the burst"
+        );
+        listener.wait_bytes(wanted as usize * FRAME_BYTES, Duration::from_secs(2));
+    }
+}
+
+#[test]
+fn bad_requests_get_one_line_and_the_limit_says_when_to_come_back() {
+    let tower = common::setup().line("server.listeners_max = 3").start();
+    for (target, code) in [
+        ("/nothing", 404),
+        ("/stream?burst=abc", 400),
+        ("/admin/monitor", 401),
+        (&*"/x".repeat(9000), 414),
+    ] {
+        let answer = get(tower.address, target, "").unwrap_or_else(|error| panic!("{:.20}: {error}", target));
+        assert_eq!(answer.head.status(), code, "{:.20}: {:?}", target, answer.head);
+    }
+    for (request, code) in [("POST /stream HTTP/1.1\r\n\r\n", "405"), ("nonsense\r\n\r\n", "400")] {
+        let mut socket = TcpStream::connect(tower.address).expect("it listens");
+        socket.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        let _reset_after_the_answer = socket.read_to_string(&mut answer);
+        assert!(answer.split(' ').nth(1) == Some(code), "{request:?}: {answer}");
+    }
+    let listeners: Vec<_> = (0..3).map(|_| tower.listen("/stream")).collect();
+    let fourth = Listener::try_open(tower.address, "/stream", "").expect("an answer");
+    assert_eq!(fourth.head.status(), 503);
+    assert!(fourth.head.header("retry-after").is_some(), "{:?}", fourth.head);
+    drop(listeners);
+    radio_proof::alarm::wait_until("the places to be free again", Duration::from_secs(10), || {
+        Listener::try_open(tower.address, "/stream", "").is_ok_and(|listener| listener.head.status() == 200)
+    });
+}
+
+#[test]
+fn healthz_and_status_say_how_it_is() {
+    let tower = common::setup().start();
+    tower.wait_encoder("RUNNING", Duration::from_secs(10));
+    radio_proof::alarm::wait_until("health", Duration::from_secs(10), || {
+        tower.get("/healthz").head.status() == 200
+    });
+    let status = tower.status();
+    for pointer in [
+        "/epoch",
+        "/tick",
+        "/version",
+        "/on_air/source",
+        "/outputs/0/encoder/pid",
+        "/listeners/now",
+        "/lateness_ms/p999",
+    ] {
+        assert!(
+            status.pointer(pointer).is_some_and(|value| !value.is_null()),
+            "no {pointer} in {status}"
+        );
+    }
+}
