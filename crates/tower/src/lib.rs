@@ -4,7 +4,7 @@
 //!
 //! [`ingest`] and [`files`] fill buffers; [`pump`] owns the clock and asks the router what is on air; [`encoder`] turns
 //! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators.
-//! [`config`], [`cli`] and [`life`] are about the program itself.
+//! [`serve`] joins them; [`state`] is what the doors share. [`config`], [`cli`] and [`life`] are about the program itself.
 
 pub mod broadcast;
 pub mod cli;
@@ -15,3 +15,6 @@ pub mod http;
 pub mod ingest;
 pub mod life;
 pub mod pump;
+pub mod serve;
+pub mod state;
+mod status;

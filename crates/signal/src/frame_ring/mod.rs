@@ -82,6 +82,12 @@ impl FrameBuf {
         }
     }
 
+    /// Puts `bytes` here, of which at most [`FRAME_BYTES_MAX`] are kept.
+    pub fn set(&mut self, bytes: &[u8]) {
+        self.len = bytes.len().min(FRAME_BYTES_MAX);
+        self.bytes[..self.len].copy_from_slice(&bytes[..self.len]);
+    }
+
     /// The frame's bytes.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {

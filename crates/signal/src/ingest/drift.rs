@@ -1,6 +1,6 @@
 //! How much faster or slower a producer must be played so that its buffer neither fills nor drains (SPEC IN-7).
 
-use crate::units::{TICK_NS, TICK_SAMPLES};
+use crate::units::TICK_NS;
 
 /// The correction never exceeds this, in parts per million: two cheap crystals differ by less.
 pub const CORRECTION_PPM_MAX: f64 = 500.0;
@@ -54,6 +54,7 @@ impl DriftController {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::TICK_SAMPLES;
 
     /// A day of a producer that is `drift_ppm` fast, whose fill is seen in whole ticks only. Returns the least and the
     /// greatest fill after the first hour, and the largest change of the correction from one tick to the next.

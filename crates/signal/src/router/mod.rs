@@ -11,9 +11,6 @@ mod deck;
 mod event;
 mod sources;
 
-#[cfg(test)]
-mod tests;
-
 pub use event::{OnAir, Reason, RouterEvent, SilenceReason};
 pub use sources::{InputId, SOURCES_MAX, SourceId, SourceSpec, WhenFull};
 

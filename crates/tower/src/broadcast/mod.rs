@@ -7,7 +7,7 @@ pub use figures::BroadcastFigures;
 
 use crate::encoder::SilentFrames;
 use radio_fanout::Publisher;
-use radio_signal::frame_ring::{FrameBuf, FrameRingBuffer, Get, Push};
+use radio_signal::frame_ring::{FrameBuf, FrameRingBuffer, Get};
 use radio_signal::release::{Missing, Release};
 use radio_signal::units::Serial;
 use std::sync::Arc;
@@ -80,14 +80,7 @@ impl Broadcast {
                     event = self.hold_begins(n, tick).or(event);
                     break;
                 }
-                // The write-once slot settles the race with an encoder that delivers at this very moment: whatever
-                // is in the slot afterwards is what every listener gets.
-                Get::NotYet => self.fill_with_silence(n),
-                Get::Dropped => {
-                    self.figures.silent_frames.fetch_add(1, Relaxed);
-                    self.buffer.set(self.silence.frame(n));
-                    self.publish(n);
-                }
+                Get::NotYet | Get::Dropped => self.fill_with_silence(n),
             }
         }
         if self.release.due(tick).is_none() {
@@ -97,16 +90,25 @@ impl Broadcast {
     }
 
     fn publish(&mut self, n: u64) {
-        self.publisher.publish(n, self.buffer.as_slice());
+        // Refused only if the numbers did not follow each other, and here they do.
+        let _ = self.publisher.publish(n, self.buffer.as_slice());
         self.frames.advance_to(n + 1);
         self.release.released();
         self.figures.frames.store(n + 1, Relaxed);
     }
 
+    /// Puts silence into slot `n`. The write-once slot settles the race with an encoder that delivers at this very
+    /// moment: whatever is in the slot afterwards is what every listener gets.
     fn fill_with_silence(&mut self, n: u64) {
-        if let Push::Filled | Push::FilledDroppingOldest { .. } = self.frames.push(n, self.silence.frame(n)) {
+        let silence = self.silence.frame(n);
+        let _ = self.frames.push(n, silence);
+        if self.frames.get_frame(n, &mut self.buffer) != Get::Frame {
+            self.buffer.set(silence);
+        }
+        if self.buffer.as_slice() == silence {
             self.figures.silent_frames.fetch_add(1, Relaxed);
         }
+        self.publish(n);
     }
 
     fn hold_begins(&mut self, frame: u64, tick: Serial) -> Option<BroadcastEvent> {

@@ -109,7 +109,7 @@ impl AudioPump {
         }
         let mut bytes = [0; TICK_BYTES];
         frame.write_le_bytes(&mut bytes);
-        self.monitor.publish(tick, &bytes);
+        let _ = self.monitor.publish(tick, &bytes);
         for index in 0..self.outputs.len() {
             if let Some(event) = self.outputs[index].1.tick(tick) {
                 self.tell(PumpEvent::Broadcast {
