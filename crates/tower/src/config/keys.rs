@@ -42,7 +42,7 @@ impl fmt::Display for Valid {
 pub const BITRATES_KBPS: [u32; 14] = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
 
 const DAY_MS: i64 = 86_400_000;
-const BOOLEAN: Valid = Valid::Words(&["true", "false"]);
+const BOOLEAN: Valid = Valid::Text("true or false");
 const PATHS: Valid = Valid::Text("a list of files and folders, at most 1000");
 const TITLE: Valid = Valid::Text("one line of text, at most 255 bytes");
 
@@ -134,6 +134,15 @@ pub(super) fn is_table(path: &str) -> bool {
 pub(super) fn did_you_mean(path: &str) -> Option<String> {
     let general = generalised(path);
     let last = general.rsplit('.').next().unwrap_or_default();
+    // The right word without its unit.
+    let without_unit = |known: &&str| {
+        known
+            .strip_prefix(general.as_str())
+            .is_some_and(|unit| unit.starts_with('_'))
+    };
+    if let Some(found) = KEYS.iter().map(|key| key.path).find(without_unit) {
+        return Some(with_index_of(found, path));
+    }
     let tables = KEYS.iter().filter_map(|key| key.path.split('.').next());
     let spelling = KEYS
         .iter()

@@ -1,0 +1,104 @@
+//! docs/configuration.md and docs/tower.toml say what is so.
+
+use radio_tower::config::{Config, ENV_VARIABLES, KEYS, Output, Sources, load};
+use std::path::{Path, PathBuf};
+use toml::Value;
+
+fn docs(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)
+}
+
+fn defaults() -> Config {
+    Config {
+        output: vec![Output::default()],
+        ..Config::default()
+    }
+}
+
+fn loaded(text: &str) -> Config {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tower.toml");
+    std::fs::write(&path, text).unwrap();
+    let sources = Sources {
+        config_flag: Some(path),
+        default_file: PathBuf::new(),
+        environment: Vec::new(),
+        flags: Vec::new(),
+    };
+    load(&sources).unwrap_or_else(|error| panic!("{error}\n{text}")).config
+}
+
+#[test]
+fn every_example_is_good() {
+    let text = std::fs::read_to_string(docs("configuration.md")).unwrap();
+    let examples: Vec<&str> = text
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(examples.len() >= 4);
+    for example in examples {
+        assert_ne!(
+            loaded(example),
+            defaults(),
+            "an example that changes nothing:\n{example}"
+        );
+    }
+}
+
+#[test]
+fn the_sample_file_is_the_defaults_and_has_every_key() {
+    let text = std::fs::read_to_string(docs("tower.toml")).unwrap();
+    assert_eq!(loaded(&text), defaults());
+    for key in KEYS {
+        let name = key.path.rsplit('.').next().unwrap();
+        let there = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{name} = "));
+        assert!(text.lines().any(there), "{} is missing", key.path);
+    }
+}
+
+#[test]
+fn every_key_is_in_the_reference_with_its_default_and_what_is_valid() {
+    let text = std::fs::read_to_string(docs("configuration.md")).unwrap();
+    let tree = Value::try_from(defaults()).unwrap();
+    for key in KEYS {
+        let (table, name) = key.path.rsplit_once('.').unwrap();
+        let table = match table.strip_suffix(".*") {
+            Some(list) => &tree[list][0],
+            None => &tree[table],
+        };
+        let default = table.get(name).map_or("not set".into(), |value| format!("`{value}`"));
+        let row = format!("| `{}` | {default} | {} |", key.path, key.valid);
+        assert!(text.contains(&row), "missing or different: {row}");
+    }
+    let rows = text
+        .lines()
+        .filter(|line| line.starts_with("| `") && line.matches(" | ").count() == 4)
+        .count();
+    assert_eq!(rows, KEYS.len(), "the reference has a key that does not exist");
+}
+
+#[test]
+fn every_field_of_the_configuration_is_a_key() {
+    let json = serde_json::to_value(defaults()).unwrap();
+    let mut fields = Vec::new();
+    for (table, value) in json.as_object().unwrap() {
+        let (prefix, value) = value
+            .get(0)
+            .map_or((table.clone(), value), |first| (format!("{table}.*"), first));
+        fields.extend(value.as_object().unwrap().keys().map(|name| format!("{prefix}.{name}")));
+    }
+    let mut keys: Vec<String> = KEYS.iter().map(|key| key.path.into()).collect();
+    fields.sort();
+    keys.sort();
+    assert_eq!(fields, keys);
+}
+
+#[test]
+fn every_variable_is_in_the_table_of_the_environment() {
+    let text = std::fs::read_to_string(docs("configuration.md")).unwrap();
+    for known in ENV_VARIABLES {
+        let row = format!("| `{}` | `{}` |", known.name, known.key);
+        assert!(text.contains(&row), "missing: {row}");
+    }
+}
