@@ -84,7 +84,7 @@ impl Record {
             if there.start > from {
                 if let Err(fault) = self.lag.overwritten(context.tick, context.policy) {
                     // The frame it is in is still its own: it is dropped behind it.
-                    return if self.finish(&mut send) {
+                    return if self.finish(context.figures, &mut send) {
                         Served::Faulty(fault)
                     } else {
                         self.refused(context)
@@ -115,10 +115,7 @@ impl Record {
                 }
                 Err(_) => return Served::HungUp,
             };
-            self.bytes += taken as u64;
-            self.lag.progressed();
-            add(&context.figures.bytes, taken as u64);
-            add(&context.figures.sends, 1);
+            self.took(taken, context.figures);
             let offered = self.pending.len() + run.bytes().len();
             if taken < self.pending.len() {
                 self.pending.drain(..taken);
@@ -143,6 +140,13 @@ impl Record {
         }
     }
 
+    fn took(&mut self, bytes: usize, figures: &ShardFigures) {
+        self.bytes += bytes as u64;
+        self.lag.progressed();
+        add(&figures.bytes, bytes as u64);
+        add(&figures.sends, 1);
+    }
+
     fn refused(&mut self, context: &Context<'_>) -> Served {
         match self.lag.refused(context.tick, context.policy) {
             Ok(()) => Served::Behind,
@@ -151,11 +155,15 @@ impl Record {
     }
 
     /// Sends the rest of the frame it is in; says whether nothing more can be done for it.
-    pub fn finish(&mut self, mut send: impl FnMut(&[u8], &[u8]) -> Result<usize, Errno>) -> bool {
+    pub fn finish(
+        &mut self,
+        figures: &ShardFigures,
+        mut send: impl FnMut(&[u8], &[u8]) -> Result<usize, Errno>,
+    ) -> bool {
         while !self.pending.is_empty() {
             match send(&self.pending, &[]) {
                 Ok(taken) => {
-                    self.bytes += taken as u64;
+                    self.took(taken, figures);
                     self.pending.drain(..taken);
                 }
                 Err(Errno::INTR) => {}
@@ -186,3 +194,7 @@ impl Record {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+#[path = "listener_tests.rs"]
+mod tests;

@@ -308,6 +308,8 @@ impl Shard {
 
     /// Gives every listener the rest of the frame it is in, and closes.
     fn end(mut self, deadline: Instant) {
+        let shared = Arc::clone(&self.shared);
+        let figures = &shared.shards[self.index].figures;
         loop {
             let late = Instant::now() >= deadline;
             for key in 0..self.listeners.len() as Key {
@@ -315,7 +317,9 @@ impl Shard {
                     continue;
                 };
                 let fd = listener.fd.as_fd();
-                let done = listener.record.finish(|first, second| socket::send(fd, first, second));
+                let done = listener
+                    .record
+                    .finish(figures, |first, second| socket::send(fd, first, second));
                 if done || late {
                     self.remove(key, Leaving::Ended);
                 }
