@@ -226,9 +226,17 @@ impl Fanout {
             listeners: listeners_of(mount),
             next_frame: mount.frames().end,
         };
+        let served_before = |shard: &ShardShared| shard.figures.served_before.load(Ordering::Acquire);
         Snapshot {
             listeners: self.shared.listeners.load(Ordering::Relaxed),
             mounts: self.shared.mounts.iter().map(figures).collect(),
+            served_tick: self
+                .shared
+                .shards
+                .iter()
+                .map(served_before)
+                .min()
+                .and_then(|before| before.checked_sub(1)),
             totals,
         }
     }

@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub listeners: usize,
     /// Each mount, in the order in which they were given.
     pub mounts: Vec<MountFigures>,
+    /// The tick through which every shard has served its slots; `None` before the first.
+    pub served_tick: Option<u64>,
     /// Since the start.
     pub totals: Totals,
 }
@@ -118,6 +120,8 @@ pub(crate) struct ShardFigures {
     pub skipped_frames: AtomicU64,
     pub bytes: AtomicU64,
     pub sends: AtomicU64,
+    /// One more than the last tick served, 0 before the first.
+    pub served_before: AtomicU64,
     /// Listeners of each mount.
     pub mounts: Box<[AtomicU64]>,
 }
@@ -135,6 +139,7 @@ impl ShardFigures {
             skipped_frames: zero(),
             bytes: zero(),
             sends: zero(),
+            served_before: zero(),
             mounts: (0..mounts).map(|_| zero()).collect(),
         }
     }

@@ -83,7 +83,12 @@ impl Record {
             let mut from = self.frame;
             if there.start > from {
                 if let Err(fault) = self.lag.overwritten(context.tick, context.policy) {
-                    return Served::Faulty(fault);
+                    // The frame it is in is still its own: it is dropped behind it.
+                    return if self.finish(&mut send) {
+                        Served::Faulty(fault)
+                    } else {
+                        self.refused(context)
+                    };
                 }
                 live = there.end;
                 from = live
@@ -106,10 +111,7 @@ impl Record {
                 Ok(taken) => taken,
                 Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM) => {
-                    return match self.lag.refused(context.tick, context.policy) {
-                        Ok(()) => Served::Behind,
-                        Err(fault) => Served::Faulty(fault),
-                    };
+                    return self.refused(context);
                 }
                 Err(_) => return Served::HungUp,
             };
@@ -141,10 +143,17 @@ impl Record {
         }
     }
 
+    fn refused(&mut self, context: &Context<'_>) -> Served {
+        match self.lag.refused(context.tick, context.policy) {
+            Ok(()) => Served::Behind,
+            Err(fault) => Served::Faulty(fault),
+        }
+    }
+
     /// Sends the rest of the frame it is in; says whether nothing more can be done for it.
-    pub fn finish(&mut self, mut send: impl FnMut(&[u8]) -> Result<usize, Errno>) -> bool {
+    pub fn finish(&mut self, mut send: impl FnMut(&[u8], &[u8]) -> Result<usize, Errno>) -> bool {
         while !self.pending.is_empty() {
-            match send(&self.pending) {
+            match send(&self.pending, &[]) {
                 Ok(taken) => {
                     self.bytes += taken as u64;
                     self.pending.drain(..taken);

@@ -170,6 +170,10 @@ impl Shard {
             self.serve(key, live) && self.is_behind(key)
         });
         self.behind.append(&mut behind);
+        self.shared.shards[self.index]
+            .figures
+            .served_before
+            .store(tick + 1, Ordering::Release);
     }
 
     /// Does what the door asks; says whether there may be more of it.
@@ -311,7 +315,7 @@ impl Shard {
                     continue;
                 };
                 let fd = listener.fd.as_fd();
-                let done = listener.record.finish(|rest| socket::send(fd, rest, &[]));
+                let done = listener.record.finish(|first, second| socket::send(fd, first, second));
                 if done || late {
                     self.remove(key, Leaving::Ended);
                 }

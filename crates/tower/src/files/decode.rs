@@ -86,12 +86,11 @@ impl TrackInfo {
         match (&self.artist, &self.title) {
             (Some(artist), Some(title)) => format!("{artist} - {title}"),
             (None, Some(title)) => title.clone(),
-            _ => self
-                .path
-                .file_name()
-                .unwrap_or(self.path.as_os_str())
-                .to_string_lossy()
-                .into_owned(),
+            _ => {
+                let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy();
+                // A name may hold what a terminal would obey.
+                name.chars().filter(|c| !c.is_control()).collect()
+            }
         }
     }
 }

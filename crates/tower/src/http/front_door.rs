@@ -25,7 +25,9 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         // Without a free place nothing is accepted: the rest waits in the kernel's backlog.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
         match listener.accept().await {
             Ok((socket, address)) => {
                 let (tower, api) = (Arc::clone(&tower), api.clone());
@@ -90,7 +92,9 @@ impl Destination {
                 _ => Self::Refuse(METHOD_NOT_ALLOWED),
             };
         }
-        let Some(route) = routes::find(&head.path) else { return Self::Refuse(NOT_FOUND) };
+        let Some(route) = routes::find(&head.path) else {
+            return Self::Refuse(NOT_FOUND);
+        };
         if route.class == Class::Admin && !tower.secret.admits(head) {
             return Self::Refuse(UNAUTHORIZED);
         }

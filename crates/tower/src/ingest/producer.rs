@@ -25,7 +25,10 @@ pub async fn serve(listener: UnixListener, inputs: Arc<Inputs>, station: Station
             }
         };
         let Some((id, writer)) = inputs.admit(spec, station.capacity_ticks, station.producers_max) else {
-            tracing::warn!(limit = station.producers_max, "a PCM producer was refused: as many as allowed are connected");
+            tracing::warn!(
+                limit = station.producers_max,
+                "a PCM producer was refused: as many as allowed are connected"
+            );
             continue;
         };
         tracing::info!(producer = id.producer, "a PCM producer connected");
@@ -66,8 +69,7 @@ struct Sink {
 
 impl Sink {
     fn new(writer: BufferWriter, station: &Station) -> Self {
-        let resampler =
-            (station.pacing == Pacing::Resample).then(|| DriftResampler::new(station.preroll_ticks.max(2)));
+        let resampler = (station.pacing == Pacing::Resample).then(|| DriftResampler::new(station.preroll_ticks.max(2)));
         Self { writer, resampler }
     }
 

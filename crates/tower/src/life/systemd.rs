@@ -45,7 +45,9 @@ pub fn stopping() {
 
 /// Feeds the watchdog at half its interval, as long as the tick advances.
 pub async fn feed_watchdog(figures: Arc<PumpFigures>) {
-    let Some(interval) = sd_notify::watchdog_enabled() else { return };
+    let Some(interval) = sd_notify::watchdog_enabled() else {
+        return;
+    };
     let mut last = None;
     loop {
         tokio::time::sleep(interval.max(Duration::from_millis(100)) / 2).await;

@@ -1,0 +1,206 @@
+//! One producer's bounded buffer, from its socket to the router (SPEC IN-3, IN-4, IN-6).
+
+use crate::pcm::PcmFrame;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// Makes a buffer of `capacity_ticks` (at least 2: one to play and one to look ahead).
+#[must_use]
+pub fn input_buffer(capacity_ticks: usize) -> (BufferWriter, BufferReader) {
+    let capacity = capacity_ticks.max(2);
+    let (producer, consumer) = rtrb::RingBuffer::new(capacity);
+    let gauge = BufferGauge {
+        shared: Arc::new(Shared {
+            capacity,
+            count: AtomicUsize::new(0),
+            overflow: AtomicU64::new(0),
+            stale: AtomicU64::new(0),
+        }),
+    };
+    (
+        BufferWriter {
+            producer,
+            gauge: gauge.clone(),
+        },
+        BufferReader { consumer, gauge },
+    )
+}
+
+/// The producer's end. Dropping it says that the producer has ended.
+#[derive(Debug)]
+pub struct BufferWriter {
+    producer: rtrb::Producer<PcmFrame>,
+    gauge: BufferGauge,
+}
+
+impl BufferWriter {
+    /// Adds a frame. When the buffer is full the frame, being the newest, is dropped and counted, and the answer is
+    /// false.
+    pub fn offer(&mut self, frame: &PcmFrame) -> bool {
+        let taken = self.producer.push(*frame).is_ok();
+        if !taken {
+            self.gauge.shared.overflow.fetch_add(1, Relaxed);
+        }
+        self.gauge
+            .shared
+            .count
+            .store(self.gauge.shared.capacity - self.producer.slots(), Relaxed);
+        taken
+    }
+
+    /// Whether the next frame would be dropped.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.producer.is_full()
+    }
+
+    /// Whether the router has let this producer go, so that nothing will be played any more.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.producer.is_abandoned()
+    }
+
+    /// The fill, for anyone.
+    #[must_use]
+    pub fn gauge(&self) -> BufferGauge {
+        self.gauge.clone()
+    }
+}
+
+/// The router's end.
+#[derive(Debug)]
+pub struct BufferReader {
+    consumer: rtrb::Consumer<PcmFrame>,
+    gauge: BufferGauge,
+}
+
+impl BufferReader {
+    /// Frames that wait.
+    #[must_use]
+    pub fn fill(&self) -> usize {
+        self.consumer.slots()
+    }
+
+    /// Whether the producer has ended; what waits can still be played.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.consumer.is_abandoned()
+    }
+
+    /// Moves the oldest frame to `out`; false, and `out` untouched, if there is none.
+    pub fn pop(&mut self, out: &mut PcmFrame) -> bool {
+        let popped = self.consumer.pop().map(|frame| *out = frame).is_ok();
+        self.count();
+        popped
+    }
+
+    /// Throws away all but the newest `count` frames and returns how many were stale.
+    pub fn keep_newest(&mut self, count: usize) -> usize {
+        let stale = self.fill().saturating_sub(count);
+        if stale > 0 {
+            if let Ok(chunk) = self.consumer.read_chunk(stale) {
+                chunk.commit_all();
+            }
+            self.gauge.shared.stale.fetch_add(stale as u64, Relaxed);
+            self.count();
+        }
+        stale
+    }
+
+    /// The fill, for anyone.
+    #[must_use]
+    pub fn gauge(&self) -> BufferGauge {
+        self.gauge.clone()
+    }
+
+    fn count(&self) {
+        self.gauge.shared.count.store(self.consumer.slots(), Relaxed);
+    }
+}
+
+/// What anyone may know of a buffer, in ticks.
+#[derive(Clone, Debug)]
+pub struct BufferGauge {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    capacity: usize,
+    count: AtomicUsize,
+    overflow: AtomicU64,
+    stale: AtomicU64,
+}
+
+impl BufferGauge {
+    /// Ticks it holds at most.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.shared.capacity
+    }
+
+    /// Ticks it held when it was last written or read.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.shared.count.load(Relaxed)
+    }
+
+    /// Ticks dropped because it was full.
+    #[must_use]
+    pub fn overflow_count(&self) -> u64 {
+        self.shared.overflow.load(Relaxed)
+    }
+
+    /// Ticks thrown away off air, so that nothing stale is played later.
+    #[must_use]
+    pub fn stale_count(&self) -> u64 {
+        self.shared.stale.load(Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(value: i16) -> PcmFrame {
+        PcmFrame([value; crate::units::TICK_VALUES])
+    }
+
+    #[test]
+    fn a_full_buffer_drops_the_newest_and_counts_it() {
+        let (mut writer, mut reader) = input_buffer(3);
+        let taken: Vec<bool> = (0..5).map(|i| writer.offer(&frame(i))).collect();
+        assert_eq!(taken, [true, true, true, false, false]);
+        let gauge = reader.gauge();
+        assert_eq!((gauge.capacity(), gauge.count(), gauge.overflow_count()), (3, 3, 2));
+        let mut out = PcmFrame::SILENCE;
+        for i in 0..3 {
+            assert!(reader.pop(&mut out));
+            assert_eq!(out, frame(i));
+        }
+        assert!(!reader.pop(&mut out));
+    }
+
+    #[test]
+    fn off_air_only_the_freshest_stay() {
+        let (mut writer, mut reader) = input_buffer(8);
+        (0..8).for_each(|i| assert!(writer.offer(&frame(i))));
+        assert_eq!(reader.keep_newest(2), 6);
+        let mut out = PcmFrame::SILENCE;
+        assert!(reader.pop(&mut out));
+        assert_eq!(out, frame(6));
+        assert_eq!(reader.gauge().stale_count(), 6);
+        assert_eq!(reader.gauge().count(), 1);
+    }
+
+    #[test]
+    fn the_end_of_a_producer_is_seen_and_what_it_left_is_played() {
+        let (mut writer, mut reader) = input_buffer(4);
+        writer.offer(&frame(7));
+        drop(writer);
+        assert!(reader.ended());
+        let mut out = PcmFrame::SILENCE;
+        assert!(reader.pop(&mut out));
+        assert_eq!(out, frame(7));
+    }
+}

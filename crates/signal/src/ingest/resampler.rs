@@ -1,0 +1,168 @@
+//! A producer whose clock is not the tower's, played a little faster or slower (SPEC IN-7).
+
+use super::drift::DriftController;
+use crate::pcm::{PcmFrame, round_dithered};
+use crate::units::{CHANNELS, TICK_SAMPLES, TICK_VALUES};
+use rubato::audioadapter_buffers::direct::InterleavedSlice;
+use rubato::{Adjustable, FixedAsync, Resampler, Slip};
+
+/// The most samples per channel that one tick can become: one tick and the largest correction, with room to spare.
+const OUTPUT_SAMPLES_MAX: usize = TICK_SAMPLES + 64;
+
+/// Follows a producer's clock by inserting or dropping single samples under a crossfade of 128 samples. In between,
+/// samples pass as they are.
+pub struct DriftResampler {
+    controller: DriftController,
+    // `None` only if the library refused to be built; the producer is then played as it comes.
+    slip: Option<Slip<f32>>,
+    input: Vec<f32>,
+    output: Vec<f32>,
+    pending: PcmFrame,
+    pending_values: usize,
+    position: u64,
+    correction_ppm: f64,
+}
+
+impl DriftResampler {
+    /// Holds `target_ticks` in the producer's buffer.
+    #[must_use]
+    pub fn new(target_ticks: usize) -> Self {
+        Self {
+            controller: DriftController::new((target_ticks * TICK_SAMPLES) as f64),
+            slip: Slip::new(TICK_SAMPLES, CHANNELS, FixedAsync::Input).ok(),
+            input: vec![0.0; TICK_VALUES],
+            output: vec![0.0; OUTPUT_SAMPLES_MAX * CHANNELS],
+            pending: PcmFrame::SILENCE,
+            pending_values: 0,
+            position: 0,
+            correction_ppm: 0.0,
+        }
+    }
+
+    /// The correction in force, in ppm.
+    #[must_use]
+    pub const fn correction_ppm(&self) -> f64 {
+        self.correction_ppm
+    }
+
+    /// Takes one frame of the producer, whose buffer holds `fill_ticks`, and gives what it becomes to `sink`.
+    pub fn push(&mut self, frame: &PcmFrame, fill_ticks: usize, mut sink: impl FnMut(&PcmFrame)) {
+        let fill_samples = fill_ticks * TICK_SAMPLES + self.pending_values / CHANNELS;
+        self.correction_ppm = self.controller.tick(fill_samples as f64);
+        for (value, sample) in self.input.iter_mut().zip(&frame.0) {
+            *value = f32::from(*sample);
+        }
+        match self.resample() {
+            Some(count) => {
+                for index in 0..count {
+                    let value = self.output[index];
+                    self.give(value, &mut sink);
+                }
+            }
+            None => sink(frame),
+        }
+    }
+
+    /// Fills `output`; the number of values in it, or `None` if the frame has to pass as it is.
+    fn resample(&mut self) -> Option<usize> {
+        let slip = self.slip.as_mut()?;
+        // A ratio out of range is applied as far as it goes, which is far beyond the controller's limit.
+        let _ = slip.set_resample_ratio(1.0 + self.correction_ppm * 1e-6, false);
+        let input = InterleavedSlice::new(&self.input, CHANNELS, TICK_SAMPLES).ok()?;
+        let mut output = InterleavedSlice::new_mut(&mut self.output, CHANNELS, OUTPUT_SAMPLES_MAX).ok()?;
+        let (_, made) = slip.process_into_buffer(&input, &mut output, None).ok()?;
+        Some(made * CHANNELS)
+    }
+
+    fn give(&mut self, value: f32, sink: &mut impl FnMut(&PcmFrame)) {
+        // Between corrections the samples are whole numbers still, and stay what they were.
+        let sample = if value.fract() == 0.0 {
+            value as i16
+        } else {
+            round_dithered(value, self.position)
+        };
+        self.position += 1;
+        self.pending.0[self.pending_values] = sample;
+        self.pending_values += 1;
+        if self.pending_values == TICK_VALUES {
+            sink(&self.pending);
+            self.pending_values = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::SAMPLE_RATE_HZ;
+
+    const HZ: f64 = 1000.0;
+    const AMPLITUDE: f64 = 20_000.0;
+
+    /// Two minutes of a 1 kHz producer whose clock is `drift_ppm` fast, through the resampler into a buffer from which
+    /// the tower takes exactly one frame a tick. Everything that was taken, and the fill at the end.
+    fn two_minutes(drift_ppm: f64) -> (Vec<i16>, usize) {
+        let mut resampler = DriftResampler::new(10);
+        let mut buffer: std::collections::VecDeque<PcmFrame> = vec![PcmFrame::SILENCE; 10].into();
+        let (mut taken, mut sample, mut due) = (Vec::new(), 0u64, 0.0f64);
+        for _ in 0..5000 {
+            due += 1.0 + drift_ppm * 1e-6;
+            while due >= 1.0 {
+                due -= 1.0;
+                let mut frame = PcmFrame::SILENCE;
+                for pair in frame.0.chunks_exact_mut(2) {
+                    let phase = sample as f64 * HZ / f64::from(SAMPLE_RATE_HZ) * std::f64::consts::TAU;
+                    pair.fill((phase.sin() * AMPLITUDE).round() as i16);
+                    sample += 1;
+                }
+                let fill = buffer.len();
+                resampler.push(&frame, fill, |frame| buffer.push_back(*frame));
+            }
+            let frame = buffer.pop_front().expect("the buffer never runs dry");
+            taken.extend(frame.0.iter().step_by(2));
+        }
+        (taken, buffer.len())
+    }
+
+    fn second_difference_max(samples: &[i16]) -> f64 {
+        let difference = |w: &[i16]| (f64::from(w[0]) - 2.0 * f64::from(w[1]) + f64::from(w[2])).abs();
+        samples.windows(3).map(difference).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn a_producer_200_ppm_off_is_played_without_click_or_loss() {
+        for drift_ppm in [200.0, -200.0] {
+            let (taken, fill) = two_minutes(drift_ppm);
+            assert!((7..=13).contains(&fill), "{drift_ppm} ppm: {fill} ticks are left");
+            let steady = AMPLITUDE * (std::f64::consts::TAU * HZ / f64::from(SAMPLE_RATE_HZ)).powi(2);
+            // The first ten frames were there before the producer; its own beginning is a step and not at issue.
+            let worst = second_difference_max(&taken[11 * TICK_SAMPLES..]);
+            assert!(worst < steady * 1.2 + 4.0, "{drift_ppm} ppm: {worst} against {steady}");
+        }
+    }
+
+    #[test]
+    fn a_sample_dropped_without_crossfade_would_be_heard_as_a_click() {
+        let mut sine: Vec<i16> = (0..4800)
+            .map(|i| {
+                let phase = f64::from(i) * HZ / f64::from(SAMPLE_RATE_HZ) * std::f64::consts::TAU;
+                (phase.sin() * AMPLITUDE).round() as i16
+            })
+            .collect();
+        let steady = second_difference_max(&sine);
+        sine.remove(2400);
+        assert!(second_difference_max(&sine) > steady * 2.0);
+    }
+
+    #[test]
+    fn a_producer_on_the_towers_clock_passes_bit_exact() {
+        let mut resampler = DriftResampler::new(10);
+        let mut frame = PcmFrame::SILENCE;
+        frame.0.iter_mut().enumerate().for_each(|(i, v)| *v = (i * 37) as i16);
+        for _ in 0..100 {
+            let mut got = Vec::new();
+            resampler.push(&frame, 10, |out| got.push(*out));
+            assert_eq!(got, [frame]);
+        }
+    }
+}

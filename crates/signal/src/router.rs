@@ -1,1 +1,0 @@
-//! What is on air at each tick (SPEC ROUTER).

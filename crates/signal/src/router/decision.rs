@@ -1,0 +1,131 @@
+//! Who is on air: the rules of ROUTER-1 to ROUTER-5, without any audio.
+
+use super::Router;
+use super::deck::Voice;
+use super::event::{Reason, SilenceReason};
+use super::sources::{InputId, SOURCES_MAX};
+use crate::fallback::FallbackKind;
+
+/// Ticks of its file beyond the look-ahead that the fallback wants before it goes back to it: a decoder that stutters
+/// must not make file and tone take turns.
+const FILE_RETURN_TICKS: usize = 8;
+
+/// The last source on air, whose own grace keeps lower inputs waiting.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LeftWithGrace {
+    input: InputId,
+    priority: i32,
+    grace_ticks: u64,
+}
+
+impl Router {
+    /// The voice for this tick, and why, if it is another than the last tick's.
+    pub(super) fn decide(&mut self) -> (Voice, Reason) {
+        let current = self.on_air.voice;
+        let current_slot = if let Voice::Source(slot) = current {
+            Some(slot)
+        } else {
+            None
+        };
+        let goes_on = current_slot.is_some_and(|slot| self.goes_on(slot));
+        if let Some(slot) = current_slot {
+            self.note_grace(slot, goes_on);
+        }
+        match (self.best_present(), current_slot) {
+            (Some(best), _) if Voice::Source(best) == current => (current, Reason::Present),
+            (Some(best), None) => (Voice::Source(best), Reason::Present),
+            (Some(best), Some(_)) if goes_on => (Voice::Source(best), Reason::HigherPriority),
+            (Some(best), Some(slot)) => (Voice::Source(best), self.reason_of_leaving(slot)),
+            (None, Some(slot)) if self.has_a_tail(slot) => (current, Reason::RanDry),
+            (None, Some(slot)) => self.without_programme(self.reason_of_leaving(slot)),
+            (None, None) => self.without_programme(Reason::GraceOver),
+        }
+    }
+
+    /// Whether the source on air can be on air for one more tick and still be faded out afterwards.
+    fn goes_on(&self, slot: usize) -> bool {
+        !self.on_air.is_leaving() && self.sources.fill(slot) > self.look_ahead_ticks()
+    }
+
+    /// Whether the source on air still has something to be faded out with.
+    fn has_a_tail(&self, slot: usize) -> bool {
+        !self.on_air.has_faded_out() && (self.on_air.is_leaving() || self.sources.fill(slot) > 0)
+    }
+
+    fn reason_of_leaving(&self, slot: usize) -> Reason {
+        if self.sources.ended(slot) {
+            Reason::Ended
+        } else {
+            Reason::RanDry
+        }
+    }
+
+    fn best_present(&self) -> Option<usize> {
+        let look_ahead = self.look_ahead_ticks();
+        (0..SOURCES_MAX)
+            .filter(|&slot| {
+                if self.on_air.plays_slot(slot) {
+                    self.goes_on(slot)
+                } else {
+                    // A source that is still fading out cannot be on a second deck; it waits for the fade's end.
+                    let fading = self.fading.iter().flatten().any(|deck| deck.plays_slot(slot));
+                    !fading && self.sources.is_ready(slot, look_ahead) && !self.must_wait(slot)
+                }
+            })
+            .max_by_key(|&slot| self.sources.rank(slot))
+    }
+
+    /// Remembers whose grace counts once this source is gone.
+    fn note_grace(&mut self, slot: usize, goes_on: bool) {
+        self.left_with_grace = self.sources.spec(slot).filter(|_| !goes_on).and_then(|spec| {
+            let grace_ticks = spec.grace_ticks?;
+            Some(LeftWithGrace {
+                input: spec.input,
+                priority: spec.priority,
+                grace_ticks,
+            })
+        });
+    }
+
+    /// Whether a lower input has to wait for the grace of the one that left.
+    fn must_wait(&self, slot: usize) -> bool {
+        let (Some(left), Some(spec)) = (self.left_with_grace, self.sources.spec(slot)) else {
+            return false;
+        };
+        spec.input != left.input && spec.priority < left.priority && self.silent_ticks < left.grace_ticks
+    }
+
+    fn without_programme(&self, reason: Reason) -> (Voice, Reason) {
+        let grace_ticks = self
+            .left_with_grace
+            .map_or(self.config.grace_ticks, |left| left.grace_ticks);
+        let came_from_programme = matches!(self.on_air.voice, Voice::Source(_));
+        let silent_ticks = if came_from_programme { 0 } else { self.silent_ticks };
+        let in_grace = matches!(
+            self.on_air.voice,
+            Voice::Source(_) | Voice::Silence(SilenceReason::Start | SilenceReason::Grace)
+        );
+        if in_grace && silent_ticks < grace_ticks {
+            let reason = if came_from_programme { reason } else { Reason::Started };
+            return (Voice::Silence(SilenceReason::Grace), reason);
+        }
+        self.fallback_voice()
+    }
+
+    fn fallback_voice(&self) -> (Voice, Reason) {
+        let look_ahead = self.look_ahead_ticks();
+        let (wanted_ticks, reason) = match self.on_air.voice {
+            Voice::File => (look_ahead, Reason::FileDry),
+            Voice::Tone | Voice::Silence(SilenceReason::NoFallback) => {
+                (look_ahead + FILE_RETURN_TICKS, Reason::FileReady)
+            }
+            _ => (look_ahead, Reason::GraceOver),
+        };
+        let voice = match self.fallback.best(wanted_ticks) {
+            FallbackKind::File => Voice::File,
+            FallbackKind::Tone => Voice::Tone,
+            FallbackKind::Silence => Voice::Silence(SilenceReason::NoFallback),
+        };
+        (voice, reason)
+    }
+}

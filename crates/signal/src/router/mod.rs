@@ -1,0 +1,232 @@
+//! What is on air at each tick (SPEC ROUTER).
+//!
+//! The router is a mixing desk: the voice on air has a *deck*, and a voice that has just left has another until its
+//! fade is over. Each tick it decides which voice is on air, sees to the fades, and mixes one frame.
+//!
+//! - this file: the desk. `decision`: who is on air. `sources`: the producers and their buffers.
+//! - `deck`: a voice and its fades. `event`: what is told of changes.
+
+mod decision;
+mod deck;
+mod event;
+mod sources;
+
+#[cfg(test)]
+mod tests;
+
+pub use event::{OnAir, Reason, RouterEvent, SilenceReason};
+pub use sources::{InputId, SOURCES_MAX, SourceId, SourceSpec, WhenFull};
+
+use crate::fallback::FallbackProvider;
+use crate::ingest::BufferReader;
+use crate::pcm::{PcmFrame, round_dithered};
+use crate::units::{Serial, TICK_SAMPLES, TICK_VALUES};
+use decision::LeftWithGrace;
+use deck::{Deck, Voice};
+use event::Events;
+use sources::Sources;
+
+/// Voices that can be fading out at the same time. With default fades, shorter than a tick, there is never more than
+/// one; a change that finds no free deck waits for one.
+const FADING_MAX: usize = 3;
+
+/// How the router behaves between sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouterConfig {
+    /// Ticks of silence between programme and fallback; 0: none.
+    pub grace_ticks: u64,
+    /// Samples of every crossfade; 0 is a hard cut, which clicks.
+    pub fade_samples: usize,
+    /// The first tick that is not in the past at start; before it there is silence (SPEC PUMP-5).
+    pub first_live_tick: Serial,
+}
+
+/// Decides what is on air and mixes it. Called by the pump, so nothing here blocks, allocates or frees.
+#[derive(Debug)]
+pub struct Router {
+    config: RouterConfig,
+    fallback: FallbackProvider,
+    sources: Sources,
+    tick: Serial,
+    on_air: Deck,
+    fading: [Option<Deck>; FADING_MAX],
+    since_tick: Serial,
+    silent_ticks: u64,
+    left_with_grace: Option<LeftWithGrace>,
+    events: Events,
+}
+
+impl Router {
+    /// A router with no source.
+    #[must_use]
+    pub fn new(config: RouterConfig, fallback: FallbackProvider) -> Self {
+        Self {
+            config,
+            fallback,
+            sources: Sources::new(),
+            tick: 0,
+            on_air: Deck::steady(Voice::Silence(SilenceReason::Start)),
+            fading: [None; FADING_MAX],
+            since_tick: 0,
+            silent_ticks: 0,
+            left_with_grace: None,
+            events: Events::new(),
+        }
+    }
+
+    /// Adds a source.
+    ///
+    /// # Errors
+    /// The buffer itself, when there are [`SOURCES_MAX`] already.
+    pub fn attach(&mut self, id: SourceId, spec: SourceSpec, reader: BufferReader) -> Result<(), BufferReader> {
+        self.sources.attach(id, spec, reader)
+    }
+
+    /// The next tick: always one whole frame, whatever has come or gone.
+    pub fn next_frame(&mut self, out: &mut PcmFrame) -> OnAir {
+        let tick = self.tick;
+        self.tick += 1;
+        if tick >= self.config.first_live_tick {
+            self.choose(tick);
+            self.mix(tick, out);
+            self.fading
+                .iter_mut()
+                .filter(|deck| deck.as_ref().is_some_and(Deck::has_faded_out))
+                .for_each(|d| *d = None);
+        } else {
+            *out = PcmFrame::SILENCE;
+        }
+        let (on_air, fading) = (&self.on_air, &self.fading);
+        self.sources.trim(self.look_ahead_ticks(), |slot| {
+            on_air.plays_slot(slot) || fading.iter().flatten().any(|deck| deck.plays_slot(slot))
+        });
+        self.on_air_now()
+    }
+
+    /// The next event, oldest first.
+    pub fn poll_event(&mut self) -> Option<RouterEvent> {
+        self.events.pop()
+    }
+
+    /// Events lost because nobody polled.
+    #[must_use]
+    pub const fn events_lost(&self) -> u64 {
+        self.events.lost()
+    }
+
+    /// The next source that has ended and been played to its end, with its buffer, to be freed by the caller.
+    pub fn poll_detached(&mut self) -> Option<(SourceId, BufferReader)> {
+        let (on_air, fading) = (&self.on_air, &self.fading);
+        self.sources
+            .take_finished(|slot| on_air.plays_slot(slot) || fading.iter().flatten().any(|deck| deck.plays_slot(slot)))
+    }
+
+    /// What is on air.
+    #[must_use]
+    pub fn on_air_now(&self) -> OnAir {
+        self.name(self.on_air.voice)
+    }
+
+    /// Ticks that a source must hold beyond the one it plays, so that it can always be faded out (SPEC ROUTER-5).
+    fn look_ahead_ticks(&self) -> usize {
+        self.config.fade_samples.div_ceil(TICK_SAMPLES).max(1)
+    }
+
+    fn name(&self, voice: Voice) -> OnAir {
+        match voice {
+            Voice::Silence(reason) => OnAir::Silence(reason),
+            Voice::File => OnAir::FallbackFile,
+            Voice::Tone => OnAir::Tone,
+            Voice::Source(slot) => self
+                .sources
+                .id(slot)
+                .map_or(OnAir::Silence(SilenceReason::NoFallback), OnAir::Source),
+        }
+    }
+
+    /// Decides, and starts whatever fades that takes.
+    fn choose(&mut self, tick: Serial) {
+        let (voice, reason) = self.decide();
+        if voice == self.on_air.voice {
+            self.begin_tail_if_dry();
+        } else if let Some(free) = self.fading.iter().position(Option::is_none) {
+            let (from, since) = (self.on_air_now(), self.since_tick);
+            let leaving = self.fade_away(self.on_air);
+            self.fading[free] = (!leaving.has_faded_out()).then_some(leaving);
+            self.on_air = Deck::fading_in(voice, self.config.fade_samples);
+            self.since_tick = tick;
+            self.events.push(RouterEvent {
+                tick,
+                from,
+                to: self.name(voice),
+                reason,
+                ticks_on_air: tick - since,
+            });
+        }
+        match self.on_air.voice {
+            Voice::Silence(SilenceReason::Grace) => self.silent_ticks += 1,
+            Voice::Source(_) => self.silent_ticks = 0,
+            _ => {}
+        }
+    }
+
+    /// The deck of a voice that leaves while another comes: faded out over what it still has.
+    fn fade_away(&self, deck: Deck) -> Deck {
+        let left_samples = match deck.voice {
+            Voice::Source(slot) => self.sources.fill(slot) * TICK_SAMPLES,
+            Voice::File => self.fallback.file_fill() * TICK_SAMPLES,
+            Voice::Tone => usize::MAX,
+            Voice::Silence(_) => 0,
+        };
+        deck.fading_out(0, self.config.fade_samples.min(left_samples))
+    }
+
+    /// A source that runs dry with nobody to follow it ends in a fade that closes with its last sample.
+    fn begin_tail_if_dry(&mut self) {
+        let Voice::Source(slot) = self.on_air.voice else { return };
+        let fill = self.sources.fill(slot);
+        if fill <= self.look_ahead_ticks() && !self.on_air.is_leaving() {
+            let left_samples = fill * TICK_SAMPLES;
+            let fade_samples = self.config.fade_samples.min(left_samples);
+            self.on_air = self.on_air.fading_out(left_samples - fade_samples, fade_samples);
+        }
+    }
+
+    fn mix(&mut self, tick: Serial, out: &mut PcmFrame) {
+        let nothing_fades = self.fading.iter().all(Option::is_none);
+        if nothing_fades && self.on_air.is_steady() {
+            // The rule, not the exception: what was fed is what is sent, bit for bit.
+            render(self.on_air.voice, tick, &mut self.sources, &mut self.fallback, out);
+            return;
+        }
+        let mut sum = [0.0f32; TICK_VALUES];
+        for deck in self
+            .fading
+            .iter_mut()
+            .flatten()
+            .chain(std::iter::once(&mut self.on_air))
+        {
+            render(deck.voice, tick, &mut self.sources, &mut self.fallback, out);
+            deck.mix_into(out, &mut sum);
+        }
+        let first_position = tick.wrapping_mul(TICK_VALUES as u64);
+        for ((value, sample), position) in sum.iter().zip(&mut out.0).zip(first_position..) {
+            // A whole number was not touched by any gain, or was digital silence: it needs no rounding and no dither.
+            *sample = if value.fract() == 0.0 {
+                *value as i16
+            } else {
+                round_dithered(*value, position)
+            };
+        }
+    }
+}
+
+fn render(voice: Voice, tick: Serial, sources: &mut Sources, fallback: &mut FallbackProvider, out: &mut PcmFrame) {
+    use crate::fallback::FallbackKind;
+    match voice {
+        Voice::Silence(_) => *out = PcmFrame::SILENCE,
+        Voice::Source(slot) => sources.render(slot, out),
+        Voice::File => fallback.render(FallbackKind::File, tick, out),
+        Voice::Tone => fallback.render(FallbackKind::Tone, tick, out),
+    }
+}

@@ -1,0 +1,149 @@
+//! The producers and their buffers, in a table of fixed size.
+
+use crate::ingest::BufferReader;
+use crate::pcm::PcmFrame;
+
+/// Sources that can be attached at the same time.
+pub const SOURCES_MAX: usize = 32;
+
+/// Number of an input: a door at which producers arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct InputId(pub u16);
+
+/// A producer: its input, and its number in the order of arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SourceId {
+    /// The input at which it arrived.
+    pub input: InputId,
+    /// Its number; lower ones arrived earlier.
+    pub producer: u64,
+}
+
+/// What an off-air or full buffer does (SPEC IN-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Off air only the freshest pre-roll is kept.
+    Drop,
+    /// Off air the producer waits, and goes on where it stopped.
+    Wait,
+}
+
+/// How a source is to be treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceSpec {
+    /// Its input.
+    pub input: InputId,
+    /// Higher ones go on air before lower ones.
+    pub priority: i32,
+    /// Ticks it must hold before it is present.
+    pub preroll_ticks: usize,
+    /// What happens to its PCM off air.
+    pub when_full: WhenFull,
+    /// Ticks for which no lower input follows when this one leaves; `None`: they follow at once.
+    pub grace_ticks: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Source {
+    id: SourceId,
+    spec: SourceSpec,
+    reader: BufferReader,
+}
+
+#[derive(Debug)]
+pub(super) struct Sources {
+    slots: [Option<Source>; SOURCES_MAX],
+}
+
+impl Sources {
+    pub(super) const fn new() -> Self {
+        Self {
+            slots: [const { None }; SOURCES_MAX],
+        }
+    }
+
+    pub(super) fn attach(&mut self, id: SourceId, spec: SourceSpec, reader: BufferReader) -> Result<(), BufferReader> {
+        match self.slots.iter_mut().find(|slot| slot.is_none()) {
+            Some(slot) => {
+                *slot = Some(Source { id, spec, reader });
+                Ok(())
+            }
+            None => Err(reader),
+        }
+    }
+
+    pub(super) fn id(&self, slot: usize) -> Option<SourceId> {
+        self.get(slot).map(|source| source.id)
+    }
+
+    pub(super) fn spec(&self, slot: usize) -> Option<SourceSpec> {
+        self.get(slot).map(|source| source.spec)
+    }
+
+    pub(super) fn fill(&self, slot: usize) -> usize {
+        self.get(slot).map_or(0, |source| source.reader.fill())
+    }
+
+    pub(super) fn ended(&self, slot: usize) -> bool {
+        self.get(slot).is_none_or(|source| source.reader.ended())
+    }
+
+    /// Whether an off-air source could go on air: it has its pre-roll, or has ended with less (SPEC ROUTER-3).
+    pub(super) fn is_ready(&self, slot: usize, look_ahead_ticks: usize) -> bool {
+        self.get(slot).is_some_and(|source| {
+            let fill = source.reader.fill();
+            fill >= source.spec.preroll_ticks.max(look_ahead_ticks + 1) || (fill > 0 && source.reader.ended())
+        })
+    }
+
+    /// Higher is preferred: by the input's priority, then by the order of arrival (SPEC ROUTER-1, IN-5).
+    pub(super) fn rank(&self, slot: usize) -> Option<(i32, std::cmp::Reverse<u64>)> {
+        self.get(slot)
+            .map(|source| (source.spec.priority, std::cmp::Reverse(source.id.producer)))
+    }
+
+    /// The next frame of a source; silence if it has none.
+    pub(super) fn render(&mut self, slot: usize, out: &mut PcmFrame) {
+        let popped = self
+            .slots
+            .get_mut(slot)
+            .and_then(Option::as_mut)
+            .is_some_and(|source| source.reader.pop(out));
+        if !popped {
+            *out = PcmFrame::SILENCE;
+        }
+    }
+
+    /// Off air, sources that drop keep only what is fresh; nothing stale is ever played (SPEC IN-4).
+    pub(super) fn trim(&mut self, look_ahead_ticks: usize, in_use: impl Fn(usize) -> bool) {
+        for (slot, source) in self.slots.iter_mut().enumerate() {
+            if let Some(source) = source
+                && source.spec.when_full == WhenFull::Drop
+                && !in_use(slot)
+            {
+                source
+                    .reader
+                    .keep_newest(source.spec.preroll_ticks.max(look_ahead_ticks + 1));
+            }
+        }
+    }
+
+    /// Takes out one source that has ended and been played to its end.
+    pub(super) fn take_finished(&mut self, in_use: impl Fn(usize) -> bool) -> Option<(SourceId, BufferReader)> {
+        let finished = |(slot, source): (usize, &mut Option<Source>)| {
+            let done = source
+                .as_ref()
+                .is_some_and(|s| s.reader.ended() && s.reader.fill() == 0);
+            if done && !in_use(slot) { source.take() } else { None }
+        };
+        self.slots
+            .iter_mut()
+            .enumerate()
+            .find_map(finished)
+            .map(|source| (source.id, source.reader))
+    }
+
+    fn get(&self, slot: usize) -> Option<&Source> {
+        self.slots.get(slot).and_then(Option::as_ref)
+    }
+}

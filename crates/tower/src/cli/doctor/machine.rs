@@ -1,0 +1,139 @@
+//! What the machine permits: priorities, limits, clock, memory.
+
+use super::Finding;
+use crate::config::Config;
+use rustix::process::{Resource, getrlimit};
+
+/// The priority that is tried; any real-time priority is above all normal ones.
+const REAL_TIME_PRIORITY: i32 = 10;
+
+/// Files that the tower needs beside its listeners: sockets, pipes of encoders, music.
+const FILES_BESIDE_LISTENERS: u64 = 200;
+
+const MEMORY_MIB_MIN: u64 = 128;
+const CLOCK_SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+
+pub(super) fn all(config: &Config) -> Vec<Finding> {
+    vec![real_time(), open_files(config), clock(), memory()]
+}
+
+fn real_time() -> Finding {
+    const CHECK: &str = "real-time priority";
+    let remedy = "LimitRTPRIO=20 in the systemd unit, or `setcap cap_sys_nice+ep` on the executable; without it a busy machine \
+                  makes ticks late";
+    // On a thread of its own, so that this one stays as it is.
+    match std::thread::spawn(become_real_time).join() {
+        Ok(Ok(())) => Finding::ok(CHECK, "permitted"),
+        Ok(Err(error)) => {
+            let limit = getrlimit(Resource::Rtprio)
+                .current
+                .map_or_else(|| "unlimited".into(), |n| n.to_string());
+            Finding::warning(
+                CHECK,
+                format!("not permitted ({error}; RLIMIT_RTPRIO is {limit})"),
+                remedy,
+            )
+        }
+        Err(_) => Finding::warning(CHECK, "could not be tried", remedy),
+    }
+}
+
+#[allow(unsafe_code)]
+fn become_real_time() -> std::io::Result<()> {
+    // SAFETY: `sched_param` is plain integers, for which zero is a value; libc may have fields that we do not know.
+    let mut param: libc::sched_param = unsafe { std::mem::zeroed() };
+    param.sched_priority = REAL_TIME_PRIORITY;
+    // SAFETY: `param` is valid for reads during the call; 0 is the calling thread.
+    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &param) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(std::io::Error::last_os_error())
+    }
+}
+
+fn open_files(config: &Config) -> Finding {
+    const CHECK: &str = "open files";
+    let needed = u64::from(config.server.listeners_max) + FILES_BESIDE_LISTENERS;
+    // The tower raises its own limit to what it may have.
+    match getrlimit(Resource::Nofile).maximum {
+        Some(limit) if limit < needed => Finding::warning(
+            CHECK,
+            format!(
+                "at most {limit}, room for {} listeners of server.listeners_max = {}",
+                limit.saturating_sub(FILES_BESIDE_LISTENERS),
+                config.server.listeners_max
+            ),
+            format!(
+                "LimitNOFILE={needed} in the systemd unit, or `ulimit -n {needed}`, or a smaller server.listeners_max"
+            ),
+        ),
+        limit => {
+            let limit = limit.map_or_else(|| "without limit".into(), |limit| format!("up to {limit}"));
+            Finding::ok(CHECK, format!("{limit}, {needed} needed"))
+        }
+    }
+}
+
+fn clock() -> Finding {
+    const CHECK: &str = "clock source";
+    match std::fs::read_to_string(CLOCK_SOURCE) {
+        Ok(name) => match name.trim() {
+            // These cost a system call for every look at the clock, and some of them drift.
+            slow @ ("acpi_pm" | "hpet" | "jiffies" | "pit") => Finding::warning(
+                CHECK,
+                format!("{slow}, which is slow or coarse"),
+                "see `dmesg | grep -i tsc` for why the kernel does not trust the better one",
+            ),
+            name => Finding::ok(CHECK, name),
+        },
+        Err(error) => Finding::ok(CHECK, format!("unknown here ({error})")),
+    }
+}
+
+fn memory() -> Finding {
+    const CHECK: &str = "memory";
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    match available_mib(&text) {
+        Some(mib) if mib < MEMORY_MIB_MIN => Finding::warning(
+            CHECK,
+            format!("{mib} MiB available"),
+            format!("make {MEMORY_MIB_MIN} MiB free"),
+        ),
+        Some(mib) => Finding::ok(CHECK, format!("{mib} MiB available")),
+        None => Finding::ok(CHECK, "unknown here (no /proc/meminfo)"),
+    }
+}
+
+fn available_mib(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.split_whitespace()
+        .next()?
+        .parse::<u64>()
+        .ok()
+        .map(|kib| kib / 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn available_memory_is_read_in_mib() {
+        assert_eq!(
+            available_mib("MemTotal: 9 kB\nMemAvailable:    2048000 kB\n"),
+            Some(2000)
+        );
+        assert_eq!(available_mib("nonsense"), None);
+    }
+
+    #[test]
+    fn a_limit_of_open_files_below_the_listeners_is_a_warning() {
+        let mut config = Config::default();
+        config.server.listeners_max = 1;
+        let few = open_files(&config).verdict;
+        config.server.listeners_max = u32::MAX;
+        let many = open_files(&config).verdict;
+        assert_eq!((few, many), (super::super::Verdict::Ok, super::super::Verdict::Warning));
+    }
+}

@@ -1,0 +1,231 @@
+//! What the tower opens: port, sockets, directories, files.
+
+use super::Finding;
+use crate::cli::status;
+use crate::config::{Config, admin_socket_path, runtime_dir, station_socket_path};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+/// Folders within folders that are looked into.
+const DEPTH_MAX: usize = 8;
+const AUDIO: [&str; 8] = ["mp3", "wav", "flac", "ogg", "oga", "aac", "m4a", "mp4"];
+
+pub(super) fn all(config: &Config) -> Vec<Finding> {
+    let running = is_running(config);
+    let mut findings = Vec::new();
+    if config.station.socket.as_os_str().is_empty() || config.server.admin_socket.as_os_str().is_empty() {
+        findings.push(match runtime_dir() {
+            Ok(folder) => writable("runtime directory", &folder),
+            Err(error) => Finding::problem(
+                "runtime directory",
+                error.to_string(),
+                "do that, or name the sockets in the configuration",
+            ),
+        });
+    }
+    findings.push(port(config, running));
+    if let Ok(path) = station_socket_path(config) {
+        findings.push(station_socket(&path, running));
+    }
+    findings.extend(config.play.paths.iter().map(|path| match audio_in(path) {
+        Ok(found) => Finding::ok("play", found),
+        Err(error) => Finding::problem(
+            "play",
+            format!("{}: {error}", path.display()),
+            "correct play.paths, or the file's permissions",
+        ),
+    }));
+    findings.extend(config.fallback.paths.iter().map(|path| match audio_in(path) {
+        Ok(found) => Finding::ok("fallback", found),
+        Err(error) => {
+            let remedy = "correct fallback.paths, or the file's permissions; the tone is heard instead";
+            Finding::warning("fallback", format!("{}: {error}", path.display()), remedy)
+        }
+    }));
+    findings
+}
+
+/// Whether a tower with this configuration is on air already.
+fn is_running(config: &Config) -> bool {
+    admin_socket_path(config, config.server.port).is_ok_and(|socket| status::get(&socket, "/status").is_ok())
+}
+
+fn port(config: &Config, running: bool) -> Finding {
+    const CHECK: &str = "port";
+    let address = (config.server.host, config.server.port);
+    let shown = std::net::SocketAddr::from(address);
+    match TcpListener::bind(address) {
+        Ok(_) => Finding::ok(CHECK, format!("{shown} is free")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse && running => {
+            Finding::ok(CHECK, format!("{shown} is in use by a running tower"))
+        }
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Finding::problem(
+            CHECK,
+            format!("{shown} is in use by another program"),
+            format!(
+                "`ss -ltnp 'sport = :{}'` shows which; stop it, or set server.port",
+                config.server.port
+            ),
+        ),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Finding::problem(
+            CHECK,
+            format!("{shown}: {error}"),
+            "ports below 1024 want AmbientCapabilities=CAP_NET_BIND_SERVICE; or choose another",
+        ),
+        Err(error) => Finding::problem(
+            CHECK,
+            format!("{shown}: {error}"),
+            "set server.host to an address of this machine",
+        ),
+    }
+}
+
+fn station_socket(path: &Path, running: bool) -> Finding {
+    const CHECK: &str = "station socket";
+    let shown = path.display();
+    match UnixStream::connect(path) {
+        Ok(_) if running => Finding::ok(CHECK, format!("{shown} is in use by a running tower")),
+        Ok(_) => Finding::problem(
+            CHECK,
+            format!("{shown} is in use by another program"),
+            "stop it, or set station.socket",
+        ),
+        Err(error) => match error.kind() {
+            ErrorKind::ConnectionRefused if is_socket(path) => {
+                Finding::ok(CHECK, format!("{shown} is stale, and will be replaced"))
+            }
+            ErrorKind::NotFound => writable(CHECK, path.parent().unwrap_or(Path::new("/"))),
+            ErrorKind::ConnectionRefused => Finding::problem(
+                CHECK,
+                format!("{shown} is not a socket"),
+                "set station.socket to another path",
+            ),
+            _ => Finding::problem(
+                CHECK,
+                format!("{shown}: {error}"),
+                "set station.socket to a path that this user may write",
+            ),
+        },
+    }
+}
+
+fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
+}
+
+fn writable(check: &'static str, folder: &Path) -> Finding {
+    // A relative socket's folder is the current one.
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let probe = folder.join(format!(".tower-doctor-{}", std::process::id()));
+    let created = File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe));
+    match created {
+        Ok(()) => Finding::ok(check, format!("{} can be written to", folder.display())),
+        Err(error) => Finding::problem(
+            check,
+            format!("{}: {error}", folder.display()),
+            "make it writable for this user, or name another",
+        ),
+    }
+}
+
+/// What there is to play at `path`.
+fn audio_in(path: &Path) -> io::Result<String> {
+    let shown = path.display();
+    if !path.is_dir() {
+        readable(path)?;
+        return Ok(format!("{shown} is readable"));
+    }
+    let (mut files, mut folders) = (0usize, vec![(path.to_path_buf(), 0)]);
+    while let Some((folder, depth)) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let found: PathBuf = entry?.path();
+            if found.is_dir() && depth < DEPTH_MAX {
+                folders.push((found, depth + 1));
+            } else if is_audio(&found) {
+                readable(&found)
+                    .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", found.display())))?;
+                files += 1;
+            }
+        }
+    }
+    if files == 0 {
+        return Err(io::Error::other(format!("no audio files in it ({})", AUDIO.join(", "))));
+    }
+    Ok(format!("{files} audio files in {shown}"))
+}
+
+fn is_audio(path: &Path) -> bool {
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
+    AUDIO.iter().any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+fn readable(path: &Path) -> io::Result<()> {
+    match File::open(path)?.read(&mut [0])? {
+        0 => Err(io::Error::other("is empty")),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Verdict;
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn a_port_in_use_is_a_problem_unless_a_tower_has_it() {
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut config = Config::default();
+        config.server.port = other.local_addr().unwrap().port();
+        assert_eq!(port(&config, false).verdict, Verdict::Problem);
+        assert_eq!(port(&config, true).verdict, Verdict::Ok);
+        config.server.port = 0;
+        assert_eq!(port(&config, false).verdict, Verdict::Ok);
+    }
+
+    #[test]
+    fn a_stale_socket_is_well_and_one_in_use_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pcm.sock");
+        assert_eq!(station_socket(&path, false).verdict, Verdict::Ok);
+        let listener = UnixListener::bind(&path).unwrap();
+        assert_eq!(station_socket(&path, false).verdict, Verdict::Problem);
+        drop(listener);
+        let stale = station_socket(&path, false);
+        assert!(
+            stale.verdict == Verdict::Ok && stale.found.contains("stale"),
+            "{stale:?}"
+        );
+        assert_eq!(
+            station_socket(Path::new("/nowhere/pcm.sock"), false).verdict,
+            Verdict::Problem
+        );
+    }
+
+    #[test]
+    fn files_are_counted_and_empty_ones_named() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(
+            audio_in(folder.path())
+                .unwrap_err()
+                .to_string()
+                .contains("no audio files")
+        );
+        std::fs::create_dir(folder.path().join("album")).unwrap();
+        std::fs::write(folder.path().join("album/a.MP3"), b"x").unwrap();
+        assert!(audio_in(folder.path()).unwrap().starts_with("1 audio files"));
+        std::fs::write(folder.path().join("b.flac"), b"").unwrap();
+        assert!(audio_in(folder.path()).unwrap_err().to_string().contains("b.flac"));
+    }
+}
