@@ -14,9 +14,12 @@ fn cut_every_way(stream: &[u8]) -> (Vec<Vec<u8>>, radio_signal::mpeg::packetizer
 }
 
 fn assert_frames(found: &[Vec<u8>], expected: &[Vec<u8>]) {
-    let numbers = |frames: &[Vec<u8>]| frames.iter().map(Vec::len).collect::<Vec<_>>();
-    assert_eq!(numbers(found), numbers(expected), "lengths");
-    assert!(found == expected, "same lengths, other bytes");
+    let first_other = found
+        .iter()
+        .zip(expected)
+        .position(|(found, expected)| found != expected);
+    assert_eq!(first_other, None, "the first frame that is another");
+    assert_eq!(found.len(), expected.len(), "frames");
 }
 
 #[test]
@@ -127,6 +130,33 @@ fn sync_words_in_the_payload_deceive_nobody() {
     let (found, counters) = cut_every_way(&expected.concat()[200..]);
     assert_frames(&found, &expected[1..]);
     assert_eq!((counters.bytes_skipped, counters.resyncs), (184, 0));
+}
+
+#[test]
+fn a_header_of_another_format_confirms_nothing() {
+    // Joined in mid-frame: a false header whose frame ends where a header of another rate or of mono stands.
+    for other in [CBR_128K_44K, [0xFF, 0xFB, 0x94, 0xC4], MPEG2_MONO] {
+        let expected = frames(CBR_128K_48K, 5);
+        let mut stump = noise(4, 450);
+        stump[10..14].copy_from_slice(&CBR_128K_48K);
+        stump[394..398].copy_from_slice(&other);
+        let (found, counters) = cut_every_way(&[stump, expected.concat()].concat());
+        assert_frames(&found, &expected);
+        assert_eq!((counters.bytes_skipped, counters.resyncs), (450, 0));
+    }
+}
+
+#[test]
+fn a_stream_many_times_the_buffer_comes_out_unchanged() {
+    let expected: Vec<_> = (0..1500)
+        .map(|i| frame([CBR_128K_48K, [0xFF, 0xFB, 0xE6, 0x00]][i % 2], i as u64))
+        .collect();
+    let stream = expected.concat();
+    for size in [1000, 4096, PUSH_BYTES_MAX] {
+        let (found, counters) = cut(&stream, &[size]);
+        assert_frames(&found, &expected);
+        assert_eq!((counters.bytes_skipped, counters.resyncs), (0, 0));
+    }
 }
 
 #[test]
