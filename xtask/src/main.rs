@@ -8,6 +8,7 @@ mod tidy;
 
 use anyhow::{Result, bail};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask test            everything that must pass: format, lints, structure, all tests, loom
@@ -15,7 +16,18 @@ cargo xtask prove           the end-to-end tests at full length, then the benchm
 cargo xtask bench [--json] [NAME]...  the figures of docs/measured.md
 cargo xtask tidy            the structure checks alone";
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        // Without the backtrace that RUST_BACKTRACE may ask for: the text names the remedy.
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     // Paths below are relative to the workspace, wherever the command is given.
     std::env::set_current_dir(workspace())?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();

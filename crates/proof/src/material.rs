@@ -74,6 +74,24 @@ pub fn noise(seed: u64, ticks: usize) -> Vec<u8> {
     bytes
 }
 
+/// A WAV file of 48 kHz 16-bit stereo PCM.
+#[must_use]
+pub fn wav(pcm: &[u8]) -> Vec<u8> {
+    let length = |extra: usize| ((pcm.len() + extra) as u32).to_le_bytes();
+    let format: [u8; 16] = [1, 0, 2, 0, 0x80, 0xbb, 0, 0, 0, 0xee, 2, 0, 4, 0, 16, 0];
+    let riff: [&[u8]; 8] = [
+        b"RIFF",
+        &length(36),
+        b"WAVEfmt ",
+        &[16, 0, 0, 0],
+        &format,
+        b"data",
+        &length(0),
+        pcm,
+    ];
+    riff.concat()
+}
+
 /// What `make` gives, kept under `target/` for the next run.
 #[track_caller]
 fn cached(name: &str, make: impl FnOnce() -> Vec<u8>) -> Vec<u8> {

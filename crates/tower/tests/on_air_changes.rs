@@ -163,10 +163,17 @@ fn a_station_that_pauses_inside_its_grace_goes_on_with_the_very_next_sample() {
         after[RAMP_BYTES..TICK_BYTES],
         "its first tick, after the ramp"
     );
-    let between = pcm.serials().filter(|&serial| serial >= first + 60 && serial < second);
-    assert!(between.clone().count() > 10 && between.clone().count() < GRACE_TICKS as usize);
+    let pause: Vec<u64> = pcm
+        .serials()
+        .filter(|&serial| serial >= first + 60 && serial < second)
+        .collect();
     assert!(
-        between.clone().all(|serial| pcm.tick(serial) == SILENCE),
+        pause.len() > 10 && pause.len() < GRACE_TICKS as usize,
+        "{} ticks of pause",
+        pause.len()
+    );
+    assert!(
+        pause.iter().all(|&serial| pcm.tick(serial) == SILENCE),
         "silence, not fallback, in a short pause"
     );
 }
