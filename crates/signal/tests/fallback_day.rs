@@ -5,7 +5,7 @@ mod support;
 
 use radio_signal::router::{OnAir, RouterConfig};
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::cell::Cell;
 use support::*;
 
 const DAY_TICKS: u64 = 86_400_000 / 24;
@@ -13,19 +13,26 @@ const DAY_TICKS: u64 = 86_400_000 / 24;
 /// Counts what is allocated and freed.
 struct Counting;
 
-static CALLS: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    /// Of this thread alone: tests run beside each other.
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn calls() -> u64 {
+    CALLS.get()
+}
 
 // SAFETY: every call goes on to the system's allocator unchanged.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        CALLS.fetch_add(1, Relaxed);
+        CALLS.set(CALLS.get() + 1);
         // SAFETY: the caller keeps the contract of `alloc`, which is the system's too.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        CALLS.fetch_add(1, Relaxed);
+        CALLS.set(CALLS.get() + 1);
         // SAFETY: as above.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -40,7 +47,7 @@ fn a_day_of_fallback_neither_allocates_nor_drifts() {
     desk.ticks_until(|on_air| on_air == OnAir::Tone);
     desk.events();
     let (_, mut first) = desk.tick();
-    let calls_before = CALLS.load(Relaxed);
+    let calls_before = calls();
     // The tone repeats after 25 ticks, so the tick before every 25th is the one before the first.
     for tick in 1..=DAY_TICKS {
         let (on_air, frame) = desk.tick();
@@ -50,7 +57,7 @@ fn a_day_of_fallback_neither_allocates_nor_drifts() {
             first = frame;
         }
     }
-    assert_eq!(CALLS.load(Relaxed), calls_before, "nothing was allocated or freed in a day");
+    assert_eq!(calls(), calls_before, "nothing was allocated or freed in a day");
     assert_eq!(desk.router.events_lost(), 0);
 }
 
@@ -59,7 +66,7 @@ fn a_day_of_comings_and_goings_neither_allocates_nor_loses_an_event() {
     let mut desk = Desk::new(RouterConfig { grace_ticks: 5, ..CONFIG }, Some(-20.0), None);
     let (id, mut writer) = desk.producer(station());
     desk.tick();
-    let calls_before = CALLS.load(Relaxed);
+    let calls_before = calls();
     let mut changes = 0;
     for tick in 0..DAY_TICKS / 10 {
         if tick % 50 < 20 {
@@ -71,7 +78,7 @@ fn a_day_of_comings_and_goings_neither_allocates_nor_loses_an_event() {
             assert!(event.from != event.to);
         }
     }
-    assert_eq!(CALLS.load(Relaxed), calls_before);
+    assert_eq!(calls(), calls_before);
     assert_eq!(desk.router.events_lost(), 0);
     assert!(changes as u64 > DAY_TICKS / 10 / 50 * 3 - 5, "{changes} changes of {id:?}");
 }
