@@ -1,0 +1,215 @@
+//! What the supervisor and its shell say to each other.
+
+use std::fmt;
+
+/// Number of a process in the life of its supervisor; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId(pub u64);
+
+/// Limits and waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// A process that owes a frame this long is given up.
+    pub stall_threshold_ms: u64,
+    /// Waits before the restarts of an encoder that dies before catching up; the last one repeats.
+    pub backoff_ms: Vec<u64>,
+    /// Restarts with a wait, before the encoder is FAILED.
+    pub restarts_max: u32,
+    /// Between attempts of a FAILED encoder.
+    pub recovery_retry_ms: u64,
+}
+
+/// Where an encoder is (SPEC ENC-6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing runs, nothing is wanted.
+    Stopped,
+    /// The first process is being started.
+    Starting,
+    /// It runs and has delivered nothing.
+    Booting,
+    /// New frames come.
+    Running,
+    /// A process died; the next has delivered nothing new.
+    Restarting,
+    /// It died too often; it is tried again rarely, for ever.
+    Failed,
+}
+
+/// Why something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It was asked to start.
+    Start,
+    /// It was asked to stop.
+    Stop,
+    /// The process has been started.
+    Spawned,
+    /// A frame came that nobody had delivered before.
+    FirstFrame,
+    /// The executable could not be started.
+    SpawnFailed,
+    /// It exited by itself.
+    Exited {
+        /// Its exit status.
+        status: i32,
+    },
+    /// A signal ended it.
+    Signalled {
+        /// Which one.
+        signal: i32,
+    },
+    /// It closed its output and lives on.
+    ClosedStdout,
+    /// It closed its input and lives on.
+    BrokenStdin,
+    /// Its output is not made of frames.
+    NotFrames,
+    /// Its frames are not those that were configured.
+    WrongFormat,
+    /// A frame was owed and none came.
+    Stalled,
+    /// It took PCM so slowly that the history it had to be fed from is gone.
+    FellBehind,
+    /// It died too often before catching up.
+    RestartsUsedUp,
+}
+
+/// What has happened since the supervisor was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Processes started, or tried to.
+    pub starts: u64,
+    /// Processes that ended without being asked to.
+    pub deaths: u64,
+    /// Deaths in a row before catching up.
+    pub failures_in_a_row: u32,
+    /// Frames that were new.
+    pub new_frames: u64,
+    /// Why the last process ended.
+    pub last_death: Option<Reason>,
+}
+
+/// A change of state, with all that a log wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The state left.
+    pub from: State,
+    /// The state entered.
+    pub to: State,
+    /// Why.
+    pub reason: Reason,
+    /// As they stand at the change.
+    pub counters: Counters,
+}
+
+/// What the shell reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Be on air.
+    Start,
+    /// Be off air: every process is to end.
+    Stop,
+    /// The process runs.
+    Spawned {
+        /// Which.
+        process: ProcessId,
+    },
+    /// It could not be started.
+    SpawnFailed {
+        /// Which.
+        process: ProcessId,
+    },
+    /// PCM has been fed.
+    Owes {
+        /// To which process.
+        process: ProcessId,
+        /// Frames that all PCM fed to it since its start must produce.
+        frames: u64,
+    },
+    /// It delivered one frame.
+    Frame {
+        /// Which process.
+        process: ProcessId,
+        /// Whether nobody had delivered this number before.
+        new: bool,
+    },
+    /// It exited, or did what a process that is given up does.
+    Ended {
+        /// Which.
+        process: ProcessId,
+        /// How.
+        reason: Reason,
+    },
+    /// The [deadline](super::Supervisor::deadline) may have passed.
+    Timeout,
+}
+
+/// What the shell must do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start a process of this number.
+    Spawn {
+        /// Its number.
+        process: ProcessId,
+    },
+    /// Kill it with its group, close its pipes, bury it when it is dead. Nothing need be reported of it any more.
+    Kill {
+        /// Which.
+        process: ProcessId,
+        /// Why.
+        reason: Reason,
+    },
+    /// Tell whoever wants to know.
+    Changed(Change),
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Stopped => "STOPPED",
+            Self::Starting => "STARTING",
+            Self::Booting => "BOOTING",
+            Self::Running => "RUNNING",
+            Self::Restarting => "RESTARTING",
+            Self::Failed => "FAILED",
+        })
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start => "asked to start",
+            Self::Stop => "asked to stop",
+            Self::Spawned => "process started",
+            Self::FirstFrame => "new frames come",
+            Self::SpawnFailed => "process could not be started",
+            Self::Exited { status } => return write!(f, "process exited with status {status}"),
+            Self::Signalled { signal } => return write!(f, "process was killed by signal {signal}"),
+            Self::ClosedStdout => "process closed its output",
+            Self::BrokenStdin => "process closed its input",
+            Self::NotFrames => "output is not MPEG frames",
+            Self::WrongFormat => "frames are not of the configured format",
+            Self::Stalled => "no frame came though one was owed",
+            Self::FellBehind => "process was too slow for its history",
+            Self::RestartsUsedUp => "process died too often before catching up",
+        })
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            from,
+            to,
+            reason,
+            counters,
+        } = self;
+        write!(
+            f,
+            "{from} -> {to}: {reason} (starts {}, deaths {})",
+            counters.starts, counters.deaths
+        )
+    }
+}
