@@ -8,11 +8,9 @@ use radio_signal::ingest::BufferWriter;
 use radio_signal::pcm::PcmFrame;
 use radio_signal::units::{TICK_MS, TICK_VALUES};
 use std::collections::HashSet;
-use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -51,22 +49,22 @@ struct Shared {
 
 /// A running player. Dropping it stops the player; the writer is dropped with it, which ends the input.
 pub struct PlayerHandle {
+    name: String,
     shared: Arc<Shared>,
-    thread: Thread,
-    /// Disconnected when the thread has ended.
-    ended: mpsc::Receiver<()>,
+    thread: Option<Thread>,
+    /// Disconnected when the thread has ended. The lock only makes the handle shareable; nobody else takes it.
+    ended: Mutex<mpsc::Receiver<()>>,
 }
 
 impl Player {
     /// Starts a thread that decodes `paths` ahead into `writer`; `name` says in logs whose files they are.
     ///
-    /// # Errors
-    /// The system has no thread left.
-    pub fn start(name: &str, paths: Vec<PathBuf>, shuffle: bool, writer: BufferWriter) -> io::Result<PlayerHandle> {
+    /// If the system has no thread left, that is an error in the log and an input that has ended.
+    pub fn start(name: &str, paths: &[PathBuf], shuffle: bool, writer: BufferWriter) -> PlayerHandle {
         let shared = Arc::new(Shared::default());
         let player = Self {
             name: name.into(),
-            programme: Programme::new(Playlist::new(paths, shuffle)),
+            programme: Programme::new(Playlist::new(paths.to_vec(), shuffle)),
             writer,
             shared: Arc::clone(&shared),
             samples: Vec::with_capacity(4 * TICK_VALUES),
@@ -74,15 +72,19 @@ impl Player {
             warned_of_nothing: false,
         };
         let (alive, ended) = mpsc::channel();
-        let handle = thread::Builder::new().name(format!("player-{name}")).spawn(move || {
+        let spawned = thread::Builder::new().name(format!("player-{name}")).spawn(move || {
             player.run();
             drop::<mpsc::Sender<()>>(alive);
-        })?;
-        Ok(PlayerHandle {
+        });
+        if let Err(error) = &spawned {
+            tracing::error!(player = name, %error, "no thread to play files; raise the limit of processes");
+        }
+        PlayerHandle {
+            name: name.into(),
             shared,
-            thread: handle.thread().clone(),
-            ended,
-        })
+            thread: spawned.ok().map(|handle| handle.thread().clone()),
+            ended: Mutex::new(ended),
+        }
     }
 
     fn run(mut self) {
@@ -155,6 +157,20 @@ impl PlayerHandle {
         self.shared.now_playing.load_full()
     }
 
+    /// For `/status`: whose files, and what is being decoded.
+    #[must_use]
+    pub fn status(&self) -> serde_json::Value {
+        let playing = self.now_playing().map(|info| {
+            serde_json::json!({
+                "file": info.path.display().to_string(),
+                "title": info.title,
+                "artist": info.artist,
+                "duration_s": info.duration.map(|duration| duration.as_secs_f64()),
+            })
+        });
+        serde_json::json!({ "name": self.name, "playing": playing })
+    }
+
     /// Stops the player and waits for its end, at most 200 ms: a thread that hangs in a dead disk is left behind.
     pub fn stop(self) {
         // Dropping does it.
@@ -164,7 +180,11 @@ impl PlayerHandle {
 impl Drop for PlayerHandle {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Release);
-        self.thread.unpark();
-        let _ = self.ended.recv_timeout(STOP_WAIT);
+        if let Some(thread) = &self.thread {
+            thread.unpark();
+        }
+        if let Ok(ended) = self.ended.get_mut() {
+            let _ = ended.recv_timeout(STOP_WAIT);
+        }
     }
 }
