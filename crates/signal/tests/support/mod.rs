@@ -11,7 +11,11 @@ pub const STATION: InputId = InputId(0);
 pub const PLAY: InputId = InputId(1);
 pub const FADE_SAMPLES: usize = 960;
 
-pub const CONFIG: RouterConfig = RouterConfig { grace_ticks: 62, fade_samples: FADE_SAMPLES, first_live_tick: 0 };
+pub const CONFIG: RouterConfig = RouterConfig {
+    grace_ticks: 62,
+    fade_samples: FADE_SAMPLES,
+    first_live_tick: 0,
+};
 
 pub struct Desk {
     pub router: Router,
@@ -20,11 +24,17 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(config: RouterConfig, tone_dbfs: Option<f32>, file: Option<BufferReader>) -> Self {
-        Self { router: Router::new(config, FallbackProvider::new(FallbackConfig { tone_dbfs }, file)), next_producer: 0 }
+        Self {
+            router: Router::new(config, FallbackProvider::new(FallbackConfig { tone_dbfs }, file)),
+            next_producer: 0,
+        }
     }
 
     pub fn producer(&mut self, spec: SourceSpec) -> (SourceId, BufferWriter) {
-        let id = SourceId { input: spec.input, producer: self.next_producer };
+        let id = SourceId {
+            input: spec.input,
+            producer: self.next_producer,
+        };
         self.next_producer += 1;
         let (writer, reader) = input_buffer(100);
         self.router.attach(id, spec, reader).expect("there is a place");
@@ -48,11 +58,23 @@ impl Desk {
 }
 
 pub fn station() -> SourceSpec {
-    SourceSpec { input: STATION, priority: 20, preroll_ticks: 10, when_full: WhenFull::Drop, grace_ticks: None }
+    SourceSpec {
+        input: STATION,
+        priority: 20,
+        preroll_ticks: 10,
+        when_full: WhenFull::Drop,
+        grace_ticks: None,
+    }
 }
 
 pub fn play() -> SourceSpec {
-    SourceSpec { input: PLAY, priority: 10, preroll_ticks: 10, when_full: WhenFull::Wait, grace_ticks: None }
+    SourceSpec {
+        input: PLAY,
+        priority: 10,
+        preroll_ticks: 10,
+        when_full: WhenFull::Wait,
+        grace_ticks: None,
+    }
 }
 
 /// A frame in which every value says which frame it is.
@@ -61,7 +83,9 @@ pub fn numbered(number: usize) -> PcmFrame {
 }
 
 pub fn feed(writer: &mut BufferWriter, frames: impl IntoIterator<Item = PcmFrame>) {
-    frames.into_iter().for_each(|frame| assert!(writer.offer(&frame), "the buffer has room"));
+    frames
+        .into_iter()
+        .for_each(|frame| assert!(writer.offer(&frame), "the buffer has room"));
 }
 
 /// A sine, frame by frame, the same on both channels.
@@ -74,7 +98,12 @@ pub struct Sine {
 
 impl Sine {
     pub fn new(hz: f64, amplitude: f64, phase: f64) -> Self {
-        Self { hz, amplitude, phase, sample: 0 }
+        Self {
+            hz,
+            amplitude,
+            phase,
+            sample: 0,
+        }
     }
 }
 
@@ -94,6 +123,12 @@ impl Iterator for Sine {
 
 /// The largest second difference of the left channel: how hard the wave bends.
 pub fn bend_max(frames: &[PcmFrame]) -> f64 {
-    let left: Vec<f64> = frames.iter().flat_map(|f| f.0.iter().step_by(2)).map(|&v| f64::from(v)).collect();
-    left.windows(3).map(|w| (w[0] - 2.0 * w[1] + w[2]).abs()).fold(0.0, f64::max)
+    let left: Vec<f64> = frames
+        .iter()
+        .flat_map(|f| f.0.iter().step_by(2))
+        .map(|&v| f64::from(v))
+        .collect();
+    left.windows(3)
+        .map(|w| (w[0] - 2.0 * w[1] + w[2]).abs())
+        .fold(0.0, f64::max)
 }

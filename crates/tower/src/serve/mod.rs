@@ -42,7 +42,7 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         .context("the control threads could not be started")?;
     runtime.block_on(async {
         let doors = Doors::open(&loaded.config, passed)?;
-        let mut on_air = wiring::build(loaded.config, &doors, log, started)?;
+        let mut on_air = wiring::build(loaded.config, log, started)?;
         let tasks = serve_doors(&doors, &on_air.tower, std::mem::take(&mut on_air.chronicle))?;
         announce(&doors, &on_air.tower)?;
         systemd::ready();
@@ -67,9 +67,18 @@ fn serve_doors(
     let station = tower.config.station.clone();
     let spec = wiring::station_spec(&tower.config);
     let mut tasks = vec![
-        tokio::spawn(crate::http::front_door::serve(doors.http()?, Arc::clone(tower), api.clone())),
+        tokio::spawn(crate::http::front_door::serve(
+            doors.http()?,
+            Arc::clone(tower),
+            api.clone(),
+        )),
         tokio::spawn(crate::http::api::serve_unix(doors.admin.listener()?, api)),
-        tokio::spawn(crate::ingest::producer::serve(doors.pcm.listener()?, Arc::clone(&tower.inputs), station, spec)),
+        tokio::spawn(crate::ingest::producer::serve(
+            doors.pcm.listener()?,
+            Arc::clone(&tower.inputs),
+            station,
+            spec,
+        )),
         tokio::spawn(systemd::feed_watchdog(Arc::clone(&tower.figures))),
     ];
     if let Some(chronicle) = chronicle {
@@ -86,7 +95,10 @@ fn announce(doors: &Doors, tower: &Tower) -> anyhow::Result<()> {
         text += &format!("Stream: http://{address}{}\n", output.config.mount);
     }
     if let Some(token) = tower.secret.generated_token() {
-        text += &format!("Monitor: http://{address}{}?token={token}\n", crate::http::routes::MONITOR);
+        text += &format!(
+            "Monitor: http://{address}{}?token={token}\n",
+            crate::http::routes::MONITOR
+        );
     }
     text += &format!("PCM: {}\n", doors.pcm_path.display());
     let mut stdout = std::io::stdout();

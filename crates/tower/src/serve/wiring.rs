@@ -1,7 +1,6 @@
 //! Joins the stages of the signal path: ingest, router, pump, encoder, broadcast, fan-out.
 
 use super::chronicle::Chronicle;
-use super::doors::Doors;
 use crate::broadcast::{Broadcast, BroadcastFigures};
 use crate::config::{Config, Latency, Output, WhenFull};
 use crate::encoder::{EncoderConfig, EncoderManager, SilentFrames};
@@ -18,7 +17,7 @@ use radio_signal::ingest::input_buffer;
 use radio_signal::release::Release;
 use radio_signal::router::{OnAir, Router, RouterConfig, SilenceReason, SourceSpec};
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_BYTES, TICK_MS, ticks_in_ms};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Depth of each stream's shared history: a minute, the longest a listener may lag (SPEC LIS-4).
@@ -48,11 +47,14 @@ impl OnAirTower {
     pub fn stop(&mut self, farewell: Duration) {
         self.pump.stop();
         self.tower.fanout.shutdown(farewell);
-        for player in &self.tower.players {
-            player.stop();
-        }
+        // Dropping a player stops it.
+        self.tower
+            .players
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         for output in &self.tower.outputs {
-            output.manager.lock().unwrap_or_else(std::sync::PoisonError::into_inner).stop();
+            output.manager.lock().unwrap_or_else(PoisonError::into_inner).stop();
         }
     }
 }
@@ -73,9 +75,9 @@ pub fn station_spec(config: &Config) -> SourceSpec {
 ///
 /// # Errors
 /// Something cannot be started; what had been started is stopped again.
-pub fn build(config: Config, doors: &Doors, log: Logging, started: Instant) -> anyhow::Result<OnAirTower> {
+pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<OnAirTower> {
     // Tick 0 lies this far in the past, so that the first listener gets a whole burst at once (SPEC PUMP-5).
-    let past_ticks = config.output.iter().map(|o| delay_ticks(o) + burst_frames(&config, o)).max().unwrap_or(0);
+    let past_ticks = past_ticks(&config);
     let (fanout, mut publishers) = start_fanout(&config)?;
     let monitor_publisher = publishers.pop().context("the monitor has no ring")?;
     let monitor = fanout.mounts().last().cloned().context("the monitor has no mount")?;
@@ -91,14 +93,25 @@ pub fn build(config: Config, doors: &Doors, log: Logging, started: Instant) -> a
     let mut outputs = Vec::new();
     let mut stages = Vec::new();
     for ((output, publisher), mount) in config.output.iter().zip(publishers).zip(fanout.mounts()) {
-        let (state, stage) = start_output(&config, output, publisher, mount.clone(), past_ticks, &journal, &figures)?;
+        let (state, stage) = start_output(
+            &config,
+            output,
+            publisher,
+            mount.clone(),
+            past_ticks,
+            &journal,
+            &figures,
+        )?;
         outputs.push(state);
         stages.push(stage);
     }
 
     let (events_in, events) = rtrb::RingBuffer::new(EVENTS_MAX);
     let (leavers_in, leavers) = rtrb::RingBuffer::new(crate::ingest::registry::NEWCOMERS_MAX * 2);
-    let hold_or_delay_ms = outputs.iter().map(|o| o.delay_ticks * TICK_MS).fold(config.encoder.hold_max_ms, u64::max);
+    let hold_or_delay_ms = outputs
+        .iter()
+        .map(|o| o.delay_ticks * TICK_MS)
+        .fold(config.encoder.hold_max_ms, u64::max);
     let pump = AudioPump {
         newcomers,
         router,
@@ -110,12 +123,17 @@ pub fn build(config: Config, doors: &Doors, log: Logging, started: Instant) -> a
         figures: Arc::clone(&figures),
     };
     let epoch_started = SystemTime::now() - Duration::from_millis(past_ticks * TICK_MS);
-    let pump = pump.start(past_ticks, hold_or_delay_ms).context("the clock could not be started")?;
+    let pump = pump
+        .start(past_ticks, hold_or_delay_ms)
+        .context("the clock could not be started")?;
 
     let secret = Secret::from_password(&config.admin.password);
     let silence = OnAir::Silence(SilenceReason::Start);
-    let on_air = Mutex::new(OnAirNow { source: silence, reason: "the tower has just started".into(), since_tick: 0 });
-    let _ = doors;
+    let on_air = Mutex::new(OnAirNow {
+        source: silence,
+        reason: "the tower has just started".into(),
+        since_tick: 0,
+    });
     let tower = Tower {
         epoch: uuid::Uuid::new_v4(),
         epoch_started,
@@ -128,11 +146,15 @@ pub fn build(config: Config, doors: &Doors, log: Logging, started: Instant) -> a
         inputs,
         journal,
         on_air,
-        players,
+        players: Mutex::new(players),
         secret,
         log: Some(log),
     };
-    Ok(OnAirTower { tower: Arc::new(tower), chronicle: Some(Chronicle { events, leavers }), pump })
+    Ok(OnAirTower {
+        tower: Arc::new(tower),
+        chronicle: Some(Chronicle { events, leavers }),
+        pump,
+    })
 }
 
 /// One ring per output, in their order, and last the monitor's.
@@ -146,6 +168,7 @@ fn start_fanout(config: &Config) -> anyhow::Result<(Fanout, Vec<Publisher>)> {
             ring_bytes: ticks_in_ms(HISTORY_MS) as usize * frame_bytes(output),
             period_ticks: period_ticks(output),
             skip_back_frames: burst_frames(config, output),
+            first_frame: 0,
         })
         .collect();
     mounts.push(MountConfig {
@@ -153,19 +176,30 @@ fn start_fanout(config: &Config) -> anyhow::Result<(Fanout, Vec<Publisher>)> {
         ring_frames: ticks_in_ms(HISTORY_MS) as usize,
         ring_bytes: ticks_in_ms(HISTORY_MS) as usize * TICK_BYTES,
         period_ticks: MONITOR_PERIOD_TICKS,
-        skip_back_frames: 0,
+        skip_back_frames: MONITOR_PERIOD_TICKS,
+        first_frame: 0,
     });
-    let limits = FanoutConfig { listeners_max: config.server.listeners_max as usize, ..FanoutConfig::default() };
+    let limits = FanoutConfig {
+        listeners_max: config.server.listeners_max as usize,
+        ..FanoutConfig::default()
+    };
     Fanout::start(limits, mounts).context("the listeners' threads could not be started")
 }
 
 fn build_router(config: &Config, past_ticks: u64, players: &mut Vec<PlayerHandle>) -> Router {
     let file = (!config.fallback.paths.is_empty()).then(|| {
         let (writer, reader) = input_buffer(PLAYER_BUFFER_TICKS);
-        players.push(Player::start("fallback", &config.fallback.paths, config.fallback.shuffle, writer));
+        players.push(Player::start(
+            "fallback",
+            &config.fallback.paths,
+            config.fallback.shuffle,
+            writer,
+        ));
         reader
     });
-    let tone = FallbackConfig { tone_dbfs: config.fallback.tone.then_some(config.fallback.tone_dbfs) };
+    let tone = FallbackConfig {
+        tone_dbfs: config.fallback.tone.then_some(config.fallback.tone_dbfs),
+    };
     let transitions = RouterConfig {
         grace_ticks: ticks_in_ms(config.router.grace_ms),
         fade_samples: (config.router.fade_ms * u64::from(SAMPLE_RATE_HZ) / 1000) as usize,
@@ -185,8 +219,15 @@ fn start_play(config: &Config, inputs: &Inputs) -> anyhow::Result<Option<PlayerH
         when_full: when_full(WhenFull::Wait),
         grace_ticks: None,
     };
-    let (_, writer) = inputs.admit(spec, PLAYER_BUFFER_TICKS, 1).context("the player has no place in the router")?;
-    Ok(Some(Player::start(PLAY, &config.play.paths, config.play.shuffle, writer)))
+    let (_, writer) = inputs
+        .admit(spec, PLAYER_BUFFER_TICKS, 1)
+        .context("the player has no place in the router")?;
+    Ok(Some(Player::start(
+        PLAY,
+        &config.play.paths,
+        config.play.shuffle,
+        writer,
+    )))
 }
 
 fn start_output(
@@ -209,7 +250,11 @@ fn start_output(
         })
         .with_context(|| format!("the encoder of {} could not be started", output.mount))?;
     // Without an encoder there is nothing to wait for.
-    let hold_ticks = if config.encoder.enabled { ticks_in_ms(config.encoder.hold_max_ms) } else { 0 };
+    let hold_ticks = if config.encoder.enabled {
+        ticks_in_ms(config.encoder.hold_max_ms)
+    } else {
+        0
+    };
     let delay_ticks = delay_ticks(output);
     let release = Release::new(delay_ticks, hold_ticks, past_ticks);
     let frames = Arc::clone(manager.frame_buffer());
@@ -224,6 +269,17 @@ fn start_output(
         burst_frames_min: burst_frames_min(config, output),
     };
     Ok((state, (feed, broadcast)))
+}
+
+/// The frames of the past are encoded at once, so they must fit the frame buffer beside a hold.
+fn past_ticks(config: &Config) -> u64 {
+    let wanted = config
+        .output
+        .iter()
+        .map(|output| delay_ticks(output) + burst_frames(config, output))
+        .max();
+    let room = (config.encoder.buffer_frames as u64).saturating_sub(ticks_in_ms(config.encoder.hold_max_ms) + 2);
+    wanted.unwrap_or(0).min(room)
 }
 
 const fn when_full(when_full: WhenFull) -> radio_signal::router::WhenFull {
