@@ -94,17 +94,11 @@ pub(crate) fn check(config: &FanoutConfig, mounts: &[MountConfig]) -> io::Result
             return bad(format!("mount {name}: the ring is empty; give it at least one frame"));
         }
         if mount.period_ticks == 0 || mount.period_ticks > 1024 {
-            return bad(format!(
-                "mount {name}: period_ticks = {}: give 1 to 1024",
-                mount.period_ticks
-            ));
+            return bad(format!("mount {name}: period_ticks = {}: give 1 to 1024", mount.period_ticks));
         }
         if !(1..=mount.ring_frames as u64).contains(&mount.skip_back_frames) {
             let most = mount.ring_frames;
-            return bad(format!(
-                "mount {name}: skip_back_frames = {}: give 1 to {most}",
-                mount.skip_back_frames
-            ));
+            return bad(format!("mount {name}: skip_back_frames = {}: give 1 to {most}", mount.skip_back_frames));
         }
     }
     Ok(())

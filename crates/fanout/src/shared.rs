@@ -59,17 +59,11 @@ impl Seat {
     pub fn take(shared: &Arc<Shared>) -> Option<Self> {
         let max = shared.config.listeners_max;
         let add = |n: usize| (n < max).then_some(n + 1);
-        shared
-            .listeners
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
-            .ok()?;
+        shared.listeners.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
         let load = |shard: &usize| shared.shards[*shard].load.load(Ordering::Relaxed);
         let shard = (0..shared.shards.len()).min_by_key(load).unwrap_or(0);
         shared.shards[shard].load.fetch_add(1, Ordering::Relaxed);
-        Some(Self {
-            shared: Arc::clone(shared),
-            shard,
-        })
+        Some(Self { shared: Arc::clone(shared), shard })
     }
 }
 

@@ -63,14 +63,7 @@ fn a_day_of_fallback_neither_allocates_nor_drifts() {
 
 #[test]
 fn a_day_of_comings_and_goings_neither_allocates_nor_loses_an_event() {
-    let mut desk = Desk::new(
-        RouterConfig {
-            grace_ticks: 5,
-            ..CONFIG
-        },
-        Some(-20.0),
-        None,
-    );
+    let mut desk = Desk::new(RouterConfig { grace_ticks: 5, ..CONFIG }, Some(-20.0), None);
     let (id, mut writer) = desk.producer(station());
     desk.tick();
     let calls_before = calls();
@@ -87,8 +80,5 @@ fn a_day_of_comings_and_goings_neither_allocates_nor_loses_an_event() {
     }
     assert_eq!(calls(), calls_before);
     assert_eq!(desk.router.events_lost(), 0);
-    assert!(
-        changes as u64 > DAY_TICKS / 10 / 50 * 3 - 5,
-        "{changes} changes of {id:?}"
-    );
+    assert!(changes as u64 > DAY_TICKS / 10 / 50 * 3 - 5, "{changes} changes of {id:?}");
 }

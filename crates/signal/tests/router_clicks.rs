@@ -21,10 +21,7 @@ struct Change {
 
 impl Change {
     fn of(before: &[PcmFrame], change: &[PcmFrame], after: &[PcmFrame]) -> Self {
-        Self {
-            at_change: bend_max(change),
-            steady: bend_max(before).max(bend_max(after)),
-        }
+        Self { at_change: bend_max(change), steady: bend_max(before).max(bend_max(after)) }
     }
 
     fn clicks(&self) -> bool {
@@ -33,11 +30,7 @@ impl Change {
 }
 
 fn config(fade_samples: usize) -> RouterConfig {
-    RouterConfig {
-        grace_ticks: 5,
-        fade_samples,
-        first_live_tick: 0,
-    }
+    RouterConfig { grace_ticks: 5, fade_samples, first_live_tick: 0 }
 }
 
 fn run(desk: &mut Desk, ticks: usize) -> Vec<PcmFrame> {
@@ -69,10 +62,7 @@ fn all_changes(fade_samples: usize, hz: f64, phase: f64) -> Vec<(&'static str, C
     feed(&mut first, Sine::new(hz, AMPLITUDE, phase).take(30));
     feed(&mut second, Sine::new(hz * 1.3, AMPLITUDE, 0.0).take(90));
     let heard = run(&mut desk, 50);
-    changes.push((
-        "running dry",
-        Change::of(&heard[10..20], &heard[26..34], &heard[36..46]),
-    ));
+    changes.push(("running dry", Change::of(&heard[10..20], &heard[26..34], &heard[36..46])));
     feed(&mut first, Sine::new(hz, AMPLITUDE, phase).take(40));
     let back = run(&mut desk, 20);
     let around = [&heard[47..], &back[..3]].concat();
@@ -101,10 +91,7 @@ fn no_change_clicks() {
     every_case(
         |name, hz, phase, change| {
             let Change { at_change, steady } = change;
-            assert!(
-                !change.clicks(),
-                "{name}, {hz} Hz, phase {phase:.2}: {at_change} against {steady}"
-            );
+            assert!(!change.clicks(), "{name}, {hz} Hz, phase {phase:.2}: {at_change} against {steady}");
         },
         FADE_SAMPLES,
     );
@@ -115,10 +102,7 @@ fn no_change_clicks_when_fades_last_longer_than_a_tick() {
     every_case(
         |name, hz, phase, change| {
             let Change { at_change, steady } = change;
-            assert!(
-                !change.clicks(),
-                "{name}, {hz} Hz, phase {phase:.2}: {at_change} against {steady}"
-            );
+            assert!(!change.clicks(), "{name}, {hz} Hz, phase {phase:.2}: {at_change} against {steady}");
         },
         3 * FADE_SAMPLES,
     );
@@ -127,16 +111,10 @@ fn no_change_clicks_when_fades_last_longer_than_a_tick() {
 #[test]
 fn without_ramps_every_kind_of_change_clicks() {
     let mut clicked = std::collections::BTreeMap::new();
-    every_case(
-        |name, _, _, change| *clicked.entry(name.to_owned()).or_insert(0) += usize::from(change.clicks()),
-        0,
-    );
+    every_case(|name, _, _, change| *clicked.entry(name.to_owned()).or_insert(0) += usize::from(change.clicks()), 0);
     assert_eq!(clicked.len(), 6);
     for (name, count) in clicked {
-        assert!(
-            count > HZ.len() * PHASES / 2,
-            "{name}: a hard cut clicked in {count} cases only"
-        );
+        assert!(count > HZ.len() * PHASES / 2, "{name}: a hard cut clicked in {count} cases only");
     }
 }
 
@@ -152,9 +130,5 @@ fn a_change_of_mind_in_mid_fade_is_smooth_too() {
     feed(&mut high, live.by_ref().take(25)); // enough to come, and to have to leave again while it is still coming
     heard.extend(run(&mut desk, 60));
     let steady = bend_max(&Sine::new(500.0, AMPLITUDE / 2.0, 0.0).take(4).collect::<Vec<_>>());
-    assert!(
-        bend_max(&heard[25..]) <= 2.0 * steady,
-        "{} against {steady}",
-        bend_max(&heard[25..])
-    );
+    assert!(bend_max(&heard[25..]) <= 2.0 * steady, "{} against {steady}", bend_max(&heard[25..]));
 }

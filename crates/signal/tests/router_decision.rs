@@ -14,18 +14,12 @@ fn at_start_there_is_grace_then_the_tone() {
     assert_eq!(desk.ticks_until(|on_air| on_air != GRACE), 62);
     assert_eq!(desk.router.on_air_now(), OnAir::Tone);
     let events = desk.events();
-    assert_eq!(
-        events.last().map(|e| (e.tick, e.to, e.reason)),
-        Some((62, OnAir::Tone, Reason::GraceOver))
-    );
+    assert_eq!(events.last().map(|e| (e.tick, e.to, e.reason)), Some((62, OnAir::Tone, Reason::GraceOver)));
 }
 
 #[test]
 fn the_past_is_silence_and_grace_is_counted_from_the_present() {
-    let config = RouterConfig {
-        first_live_tick: 103,
-        ..CONFIG
-    };
+    let config = RouterConfig { first_live_tick: 103, ..CONFIG };
     let mut desk = Desk::new(config, Some(-20.0), None);
     for _ in 0..103 {
         let (on_air, frame) = desk.tick();
@@ -49,18 +43,8 @@ fn the_preroll_is_played_and_nothing_of_the_programme_is_lost() {
         heard.push(frame);
         feed(&mut writer, [numbered(number)]);
     }
-    assert_eq!(
-        heard[0].0[2 * FADE_SAMPLES..],
-        numbered(0).0[2 * FADE_SAMPLES..],
-        "bit-exact after the opening ramp"
-    );
-    assert!(
-        heard[1..]
-            .iter()
-            .enumerate()
-            .all(|(i, frame)| *frame == numbered(i + 1)),
-        "and from there on"
-    );
+    assert_eq!(heard[0].0[2 * FADE_SAMPLES..], numbered(0).0[2 * FADE_SAMPLES..], "bit-exact after the opening ramp");
+    assert!(heard[1..].iter().enumerate().all(|(i, frame)| *frame == numbered(i + 1)), "and from there on");
 }
 
 #[test]
@@ -69,17 +53,9 @@ fn when_the_programme_stops_there_are_exactly_62_silent_ticks() {
     let (id, mut writer) = desk.producer(station());
     feed(&mut writer, (0..12).map(|_| PcmFrame([1000; 2304])));
     let heard: Vec<_> = (0..12).map(|_| desk.tick()).collect();
-    assert!(
-        heard
-            .iter()
-            .all(|(on_air, frame)| *on_air == OnAir::Source(id) && !frame.is_silent())
-    );
+    assert!(heard.iter().all(|(on_air, frame)| *on_air == OnAir::Source(id) && !frame.is_silent()));
     let last = heard[11].1;
-    assert_eq!(
-        last.0[..2 * (1152 - FADE_SAMPLES)],
-        [1000; 2 * (1152 - FADE_SAMPLES)],
-        "untouched before its fade"
-    );
+    assert_eq!(last.0[..2 * (1152 - FADE_SAMPLES)], [1000; 2 * (1152 - FADE_SAMPLES)], "untouched before its fade");
     assert!(last.0[2303].abs() <= 2, "and closed with its last sample");
     for _ in 0..62 {
         let (on_air, frame) = desk.tick();
@@ -101,23 +77,12 @@ fn programme_returning_resets_grace_at_once() {
     feed(&mut writer, (0..10).map(numbered));
     assert_eq!(desk.tick().0, OnAir::Source(id));
     desk.ticks_until(|on_air| on_air == GRACE);
-    assert_eq!(
-        desk.ticks_until(|on_air| on_air == OnAir::Tone),
-        61,
-        "one of the 62 has passed"
-    );
+    assert_eq!(desk.ticks_until(|on_air| on_air == OnAir::Tone), 61, "one of the 62 has passed");
 }
 
 #[test]
 fn grace_0_is_no_grace() {
-    let mut desk = Desk::new(
-        RouterConfig {
-            grace_ticks: 0,
-            ..CONFIG
-        },
-        Some(-20.0),
-        None,
-    );
+    let mut desk = Desk::new(RouterConfig { grace_ticks: 0, ..CONFIG }, Some(-20.0), None);
     assert_eq!(desk.tick().0, OnAir::Tone);
 }
 
@@ -130,11 +95,7 @@ fn an_input_that_ends_with_less_than_its_preroll_is_played_to_its_end() {
     drop(writer);
     let heard = desk.ticks_until(|on_air| on_air != OnAir::Source(id));
     assert_eq!(heard, 3);
-    assert_eq!(
-        desk.router.poll_detached().map(|(id, _)| id),
-        Some(id),
-        "its buffer is handed back"
-    );
+    assert_eq!(desk.router.poll_detached().map(|(id, _)| id), Some(id), "its buffer is handed back");
 }
 
 #[test]
@@ -144,11 +105,7 @@ fn a_lower_input_follows_at_once_and_the_higher_one_takes_the_air_back() {
     let (play_id, mut files) = desk.producer(play());
     feed(&mut live, (0..12).map(numbered));
     feed(&mut files, (0..90).map(numbered));
-    assert_eq!(
-        desk.ticks_until(|on_air| on_air != OnAir::Source(station_id)),
-        11,
-        "its last tick is the crossfade"
-    );
+    assert_eq!(desk.ticks_until(|on_air| on_air != OnAir::Source(station_id)), 11, "its last tick is the crossfade");
     assert_eq!(desk.router.on_air_now(), OnAir::Source(play_id));
     (0..5).for_each(|_| assert_eq!(desk.tick().0, OnAir::Source(play_id)));
     feed(&mut live, (0..10).map(numbered));
@@ -160,19 +117,12 @@ fn a_lower_input_follows_at_once_and_the_higher_one_takes_the_air_back() {
 #[test]
 fn an_input_with_its_own_grace_keeps_lower_inputs_waiting() {
     let mut desk = Desk::new(CONFIG, Some(-20.0), None);
-    let (station_id, mut live) = desk.producer(SourceSpec {
-        grace_ticks: Some(20),
-        ..station()
-    });
+    let (station_id, mut live) = desk.producer(SourceSpec { grace_ticks: Some(20), ..station() });
     let (play_id, mut files) = desk.producer(play());
     feed(&mut live, (0..12).map(numbered));
     feed(&mut files, (0..50).map(numbered));
     assert_eq!(desk.ticks_until(|on_air| on_air != OnAir::Source(station_id)), 12);
-    assert_eq!(
-        desk.ticks_until(|on_air| on_air != GRACE),
-        19,
-        "20 silent ticks, one of which has passed"
-    );
+    assert_eq!(desk.ticks_until(|on_air| on_air != GRACE), 19, "20 silent ticks, one of which has passed");
     assert_eq!(desk.router.on_air_now(), OnAir::Source(play_id));
 }
 
@@ -182,11 +132,7 @@ fn of_two_producers_the_earliest_that_delivers_is_heard_and_they_never_mix() {
     let (first_id, mut first) = desk.producer(station());
     let (second_id, mut second) = desk.producer(station());
     feed(&mut second, (0..10).map(|_| numbered(2000)));
-    assert_eq!(
-        desk.tick().0,
-        OnAir::Source(second_id),
-        "the first is connected and delivers nothing"
-    );
+    assert_eq!(desk.tick().0, OnAir::Source(second_id), "the first is connected and delivers nothing");
     feed(&mut first, (0..12).map(|_| numbered(1000)));
     let mut heard = Vec::new();
     for _ in 0..11 {
@@ -194,16 +140,9 @@ fn of_two_producers_the_earliest_that_delivers_is_heard_and_they_never_mix() {
         heard.push(desk.tick());
     }
     assert!(heard.iter().all(|(on_air, _)| *on_air == OnAir::Source(first_id)));
-    assert!(
-        heard[1..10].iter().all(|(_, frame)| *frame == numbered(1000)),
-        "after the crossfade only the first"
-    );
+    assert!(heard[1..10].iter().all(|(_, frame)| *frame == numbered(1000)), "after the crossfade only the first");
     drop(first);
-    assert_eq!(
-        desk.tick().0,
-        OnAir::Source(second_id),
-        "the next takes over when it leaves"
-    );
+    assert_eq!(desk.tick().0, OnAir::Source(second_id), "the next takes over when it leaves");
     let (_, frame) = desk.tick();
     assert_eq!(frame, numbered(2000));
 }
@@ -233,10 +172,7 @@ fn off_air_a_dropping_producer_keeps_its_freshest_and_a_waiting_one_pauses() {
 #[test]
 fn preroll_1_goes_on_air_as_soon_as_the_look_ahead_tick_is_there() {
     let mut desk = Desk::new(CONFIG, Some(-20.0), None);
-    let (id, mut writer) = desk.producer(SourceSpec {
-        preroll_ticks: 1,
-        ..station()
-    });
+    let (id, mut writer) = desk.producer(SourceSpec { preroll_ticks: 1, ..station() });
     feed(&mut writer, [numbered(0)]);
     assert_eq!(desk.tick().0, GRACE);
     feed(&mut writer, [numbered(1)]);
@@ -248,10 +184,7 @@ fn a_33rd_source_is_refused_with_its_buffer() {
     let mut desk = Desk::new(CONFIG, None, None);
     let _writers: Vec<_> = (0..32).map(|_| desk.producer(station())).collect();
     let (_writer, reader) = radio_signal::ingest::input_buffer(4);
-    let id = radio_signal::router::SourceId {
-        input: STATION,
-        producer: 99,
-    };
+    let id = radio_signal::router::SourceId { input: STATION, producer: 99 };
     assert!(desk.router.attach(id, station(), reader).is_err());
 }
 
@@ -259,19 +192,8 @@ fn a_33rd_source_is_refused_with_its_buffer() {
 fn the_fallback_file_gives_way_to_the_tone_at_the_very_tick_and_comes_back() {
     let (mut file, reader) = radio_signal::ingest::input_buffer(100);
     feed(&mut file, (0..20).map(numbered));
-    let mut desk = Desk::new(
-        RouterConfig {
-            grace_ticks: 0,
-            ..CONFIG
-        },
-        Some(-20.0),
-        Some(reader),
-    );
-    assert_eq!(
-        desk.ticks_until(|on_air| on_air != OnAir::FallbackFile),
-        19,
-        "its last frame fades into the tone"
-    );
+    let mut desk = Desk::new(RouterConfig { grace_ticks: 0, ..CONFIG }, Some(-20.0), Some(reader));
+    assert_eq!(desk.ticks_until(|on_air| on_air != OnAir::FallbackFile), 19, "its last frame fades into the tone");
     assert_eq!(desk.router.on_air_now(), OnAir::Tone);
     feed(&mut file, (0..30).map(numbered));
     assert_eq!(desk.tick().0, OnAir::FallbackFile);

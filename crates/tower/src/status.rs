@@ -41,12 +41,7 @@ impl Tower {
             let count = if entry.connected { entry.gauge.count() } else { 0 };
             (entry.gauge.capacity(), count, entry.gauge.overflow_count())
         });
-        Some(BufferFill {
-            capacity,
-            count,
-            overflow_count,
-            ratio: count as f64 / capacity.max(1) as f64,
-        })
+        Some(BufferFill { capacity, count, overflow_count, ratio: count as f64 / capacity.max(1) as f64 })
     }
 
     /// What is wrong, in sentences; empty when all is well.

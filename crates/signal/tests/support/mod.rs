@@ -11,11 +11,7 @@ pub const STATION: InputId = InputId(0);
 pub const PLAY: InputId = InputId(1);
 pub const FADE_SAMPLES: usize = 960;
 
-pub const CONFIG: RouterConfig = RouterConfig {
-    grace_ticks: 62,
-    fade_samples: FADE_SAMPLES,
-    first_live_tick: 0,
-};
+pub const CONFIG: RouterConfig = RouterConfig { grace_ticks: 62, fade_samples: FADE_SAMPLES, first_live_tick: 0 };
 
 pub struct Desk {
     pub router: Router,
@@ -31,10 +27,7 @@ impl Desk {
     }
 
     pub fn producer(&mut self, spec: SourceSpec) -> (SourceId, BufferWriter) {
-        let id = SourceId {
-            input: spec.input,
-            producer: self.next_producer,
-        };
+        let id = SourceId { input: spec.input, producer: self.next_producer };
         self.next_producer += 1;
         let (writer, reader) = input_buffer(100);
         self.router.attach(id, spec, reader).expect("there is a place");
@@ -58,23 +51,11 @@ impl Desk {
 }
 
 pub fn station() -> SourceSpec {
-    SourceSpec {
-        input: STATION,
-        priority: 20,
-        preroll_ticks: 10,
-        when_full: WhenFull::Drop,
-        grace_ticks: None,
-    }
+    SourceSpec { input: STATION, priority: 20, preroll_ticks: 10, when_full: WhenFull::Drop, grace_ticks: None }
 }
 
 pub fn play() -> SourceSpec {
-    SourceSpec {
-        input: PLAY,
-        priority: 10,
-        preroll_ticks: 10,
-        when_full: WhenFull::Wait,
-        grace_ticks: None,
-    }
+    SourceSpec { input: PLAY, priority: 10, preroll_ticks: 10, when_full: WhenFull::Wait, grace_ticks: None }
 }
 
 /// A frame in which every value says which frame it is.
@@ -83,9 +64,7 @@ pub fn numbered(number: usize) -> PcmFrame {
 }
 
 pub fn feed(writer: &mut BufferWriter, frames: impl IntoIterator<Item = PcmFrame>) {
-    frames
-        .into_iter()
-        .for_each(|frame| assert!(writer.offer(&frame), "the buffer has room"));
+    frames.into_iter().for_each(|frame| assert!(writer.offer(&frame), "the buffer has room"));
 }
 
 /// A sine, frame by frame, the same on both channels.
@@ -98,12 +77,7 @@ pub struct Sine {
 
 impl Sine {
     pub fn new(hz: f64, amplitude: f64, phase: f64) -> Self {
-        Self {
-            hz,
-            amplitude,
-            phase,
-            sample: 0,
-        }
+        Self { hz, amplitude, phase, sample: 0 }
     }
 }
 
@@ -123,12 +97,6 @@ impl Iterator for Sine {
 
 /// The largest second difference of the left channel: how hard the wave bends.
 pub fn bend_max(frames: &[PcmFrame]) -> f64 {
-    let left: Vec<f64> = frames
-        .iter()
-        .flat_map(|f| f.0.iter().step_by(2))
-        .map(|&v| f64::from(v))
-        .collect();
-    left.windows(3)
-        .map(|w| (w[0] - 2.0 * w[1] + w[2]).abs())
-        .fold(0.0, f64::max)
+    let left: Vec<f64> = frames.iter().flat_map(|f| f.0.iter().step_by(2)).map(|&v| f64::from(v)).collect();
+    left.windows(3).map(|w| (w[0] - 2.0 * w[1] + w[2]).abs()).fold(0.0, f64::max)
 }

@@ -15,10 +15,7 @@ struct Files;
 pub fn router() -> axum::Router<Arc<Tower>> {
     axum::Router::new()
         .route("/", get(|| file("index.html", "text/html; charset=utf-8")))
-        .route(
-            "/player.js",
-            get(|| file("player.js", "text/javascript; charset=utf-8")),
-        )
+        .route("/player.js", get(|| file("player.js", "text/javascript; charset=utf-8")))
         .route("/style.css", get(|| file("style.css", "text/css; charset=utf-8")))
 }
 
@@ -28,10 +25,7 @@ async fn file(name: &'static str, content_type: &'static str) -> Response {
         (header::CONTENT_TYPE, content_type),
         (header::CACHE_CONTROL, "no-cache"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'self'; media-src 'self'; frame-ancestors 'self'",
-        ),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'self'; media-src 'self'; frame-ancestors 'self'"),
     ];
     (headers, bytes).into_response()
 }

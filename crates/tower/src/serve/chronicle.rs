@@ -39,18 +39,11 @@ fn note(tower: &Tower, event: PumpEvent) {
             let (from, to) = (on_air_name(event.from), on_air_name(event.to));
             let text = format!("{to} is on air after {from}: {}", event.reason);
             tower.journal.note(event.tick, "on_air", text);
-            let now = OnAirNow {
-                source: event.to,
-                reason: event.reason.to_string(),
-                since_tick: event.tick,
-            };
+            let now = OnAirNow { source: event.to, reason: event.reason.to_string(), since_tick: event.tick };
             *tower.on_air.lock().unwrap_or_else(PoisonError::into_inner) = now;
         }
         PumpEvent::Broadcast { output, tick, event } => {
-            let mount = tower
-                .outputs
-                .get(output)
-                .map_or("?", |output| output.config.mount.as_str());
+            let mount = tower.outputs.get(output).map_or("?", |output| output.config.mount.as_str());
             match event {
                 BroadcastEvent::HoldBegan { frame } => {
                     tower.journal.note(
@@ -59,11 +52,7 @@ fn note(tower: &Tower, event: PumpEvent) {
                         format!("{mount}: frame {frame} is due and not there; listeners hold"),
                     );
                 }
-                BroadcastEvent::HoldEnded {
-                    frame,
-                    ticks,
-                    silent_frames,
-                } => {
+                BroadcastEvent::HoldEnded { frame, ticks, silent_frames } => {
                     let kind = if silent_frames > 0 { "silence" } else { "hold" };
                     let held_ms = ticks * TICK_MS;
                     let text = format!(

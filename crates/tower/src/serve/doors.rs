@@ -48,12 +48,7 @@ impl Doors {
             None => PcmSocket::bind(&pcm_path, PCM_MODE)?,
         };
         let admin = PcmSocket::bind(&config::admin_socket_path(config, port)?, ADMIN_MODE)?;
-        Ok(Self {
-            http,
-            admin,
-            pcm,
-            pcm_path,
-        })
+        Ok(Self { http, admin, pcm, pcm_path })
     }
 
     /// The listeners' socket for tokio.

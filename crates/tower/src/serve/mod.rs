@@ -67,18 +67,9 @@ fn serve_doors(
     let station = tower.config.station.clone();
     let spec = wiring::station_spec(&tower.config);
     let mut tasks = vec![
-        tokio::spawn(crate::http::front_door::serve(
-            doors.http()?,
-            Arc::clone(tower),
-            api.clone(),
-        )),
+        tokio::spawn(crate::http::front_door::serve(doors.http()?, Arc::clone(tower), api.clone())),
         tokio::spawn(crate::http::api::serve_unix(doors.admin.listener()?, api)),
-        tokio::spawn(crate::ingest::producer::serve(
-            doors.pcm.listener()?,
-            Arc::clone(&tower.inputs),
-            station,
-            spec,
-        )),
+        tokio::spawn(crate::ingest::producer::serve(doors.pcm.listener()?, Arc::clone(&tower.inputs), station, spec)),
         tokio::spawn(systemd::feed_watchdog(Arc::clone(&tower.figures))),
     ];
     if let Some(chronicle) = chronicle {
@@ -95,10 +86,7 @@ fn announce(doors: &Doors, tower: &Tower) -> anyhow::Result<()> {
         text += &format!("Stream: http://{address}{}\n", output.config.mount);
     }
     if let Some(token) = tower.secret.generated_token() {
-        text += &format!(
-            "Monitor: http://{address}{}?token={token}\n",
-            crate::http::routes::MONITOR
-        );
+        text += &format!("Monitor: http://{address}{}?token={token}\n", crate::http::routes::MONITOR);
     }
     text += &format!("PCM: {}\n", doors.pcm_path.display());
     let mut stdout = std::io::stdout();

@@ -48,11 +48,7 @@ impl OnAirTower {
         self.pump.stop();
         self.tower.fanout.shutdown(farewell);
         // Dropping a player stops it.
-        self.tower
-            .players
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.tower.players.lock().unwrap_or_else(PoisonError::into_inner).clear();
         for output in &self.tower.outputs {
             output.manager.lock().unwrap_or_else(PoisonError::into_inner).stop();
         }
@@ -93,25 +89,14 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
     let mut outputs = Vec::new();
     let mut stages = Vec::new();
     for ((output, publisher), mount) in config.output.iter().zip(publishers).zip(fanout.mounts()) {
-        let (state, stage) = start_output(
-            &config,
-            output,
-            publisher,
-            mount.clone(),
-            past_ticks,
-            &journal,
-            &figures,
-        )?;
+        let (state, stage) = start_output(&config, output, publisher, mount.clone(), past_ticks, &journal, &figures)?;
         outputs.push(state);
         stages.push(stage);
     }
 
     let (events_in, events) = rtrb::RingBuffer::new(EVENTS_MAX);
     let (leavers_in, leavers) = rtrb::RingBuffer::new(crate::ingest::registry::NEWCOMERS_MAX * 2);
-    let hold_or_delay_ms = outputs
-        .iter()
-        .map(|o| o.delay_ticks * TICK_MS)
-        .fold(config.encoder.hold_max_ms, u64::max);
+    let hold_or_delay_ms = outputs.iter().map(|o| o.delay_ticks * TICK_MS).fold(config.encoder.hold_max_ms, u64::max);
     let pump = AudioPump {
         newcomers,
         router,
@@ -123,17 +108,11 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
         figures: Arc::clone(&figures),
     };
     let epoch_started = SystemTime::now() - Duration::from_millis(past_ticks * TICK_MS);
-    let pump = pump
-        .start(past_ticks, hold_or_delay_ms)
-        .context("the clock could not be started")?;
+    let pump = pump.start(past_ticks, hold_or_delay_ms).context("the clock could not be started")?;
 
     let secret = Secret::from_password(&config.admin.password);
     let silence = OnAir::Silence(SilenceReason::Start);
-    let on_air = Mutex::new(OnAirNow {
-        source: silence,
-        reason: "the tower has just started".into(),
-        since_tick: 0,
-    });
+    let on_air = Mutex::new(OnAirNow { source: silence, reason: "the tower has just started".into(), since_tick: 0 });
     let tower = Tower {
         epoch: uuid::Uuid::new_v4(),
         epoch_started,
@@ -150,11 +129,7 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
         secret,
         log: Some(log),
     };
-    Ok(OnAirTower {
-        tower: Arc::new(tower),
-        chronicle: Some(Chronicle { events, leavers }),
-        pump,
-    })
+    Ok(OnAirTower { tower: Arc::new(tower), chronicle: Some(Chronicle { events, leavers }), pump })
 }
 
 /// One ring per output, in their order, and last the monitor's.
@@ -179,27 +154,17 @@ fn start_fanout(config: &Config) -> anyhow::Result<(Fanout, Vec<Publisher>)> {
         skip_back_frames: MONITOR_PERIOD_TICKS,
         first_frame: 0,
     });
-    let limits = FanoutConfig {
-        listeners_max: config.server.listeners_max as usize,
-        ..FanoutConfig::default()
-    };
+    let limits = FanoutConfig { listeners_max: config.server.listeners_max as usize, ..FanoutConfig::default() };
     Fanout::start(limits, mounts).context("the listeners' threads could not be started")
 }
 
 fn build_router(config: &Config, past_ticks: u64, players: &mut Vec<PlayerHandle>) -> Router {
     let file = (!config.fallback.paths.is_empty()).then(|| {
         let (writer, reader) = input_buffer(PLAYER_BUFFER_TICKS);
-        players.push(Player::start(
-            "fallback",
-            &config.fallback.paths,
-            config.fallback.shuffle,
-            writer,
-        ));
+        players.push(Player::start("fallback", &config.fallback.paths, config.fallback.shuffle, writer));
         reader
     });
-    let tone = FallbackConfig {
-        tone_dbfs: config.fallback.tone.then_some(config.fallback.tone_dbfs),
-    };
+    let tone = FallbackConfig { tone_dbfs: config.fallback.tone.then_some(config.fallback.tone_dbfs) };
     let transitions = RouterConfig {
         grace_ticks: ticks_in_ms(config.router.grace_ms),
         fade_samples: (config.router.fade_ms * u64::from(SAMPLE_RATE_HZ) / 1000) as usize,
@@ -219,15 +184,8 @@ fn start_play(config: &Config, inputs: &Inputs) -> anyhow::Result<Option<PlayerH
         when_full: when_full(WhenFull::Wait),
         grace_ticks: None,
     };
-    let (_, writer) = inputs
-        .admit(spec, PLAYER_BUFFER_TICKS, 1)
-        .context("the player has no place in the router")?;
-    Ok(Some(Player::start(
-        PLAY,
-        &config.play.paths,
-        config.play.shuffle,
-        writer,
-    )))
+    let (_, writer) = inputs.admit(spec, PLAYER_BUFFER_TICKS, 1).context("the player has no place in the router")?;
+    Ok(Some(Player::start(PLAY, &config.play.paths, config.play.shuffle, writer)))
 }
 
 fn start_output(
@@ -250,11 +208,7 @@ fn start_output(
         })
         .with_context(|| format!("the encoder of {} could not be started", output.mount))?;
     // Without an encoder there is nothing to wait for.
-    let hold_ticks = if config.encoder.enabled {
-        ticks_in_ms(config.encoder.hold_max_ms)
-    } else {
-        0
-    };
+    let hold_ticks = if config.encoder.enabled { ticks_in_ms(config.encoder.hold_max_ms) } else { 0 };
     let delay_ticks = delay_ticks(output);
     let release = Release::new(delay_ticks, hold_ticks, past_ticks);
     let frames = Arc::clone(manager.frame_buffer());
@@ -273,11 +227,7 @@ fn start_output(
 
 /// The frames of the past are encoded at once, so they must fit the frame buffer beside a hold.
 fn past_ticks(config: &Config) -> u64 {
-    let wanted = config
-        .output
-        .iter()
-        .map(|output| delay_ticks(output) + burst_frames(config, output))
-        .max();
+    let wanted = config.output.iter().map(|output| delay_ticks(output) + burst_frames(config, output)).max();
     let room = (config.encoder.buffer_frames as u64).saturating_sub(ticks_in_ms(config.encoder.hold_max_ms) + 2);
     wanted.unwrap_or(0).min(room)
 }
