@@ -91,6 +91,7 @@ impl Fanout {
             mounts: mounts.into(),
             tick: AtomicU64::new(NO_TICK),
             stop: OnceLock::new(),
+            neighbourhoods: Mutex::default(),
             listeners: AtomicUsize::new(0),
             shards,
         });
@@ -144,7 +145,7 @@ impl Fanout {
         if self.shared.stop.get().is_some() {
             return Err(Refused { reason: RefusedReason::ShuttingDown, socket });
         }
-        let Some(seat) = Seat::take(&self.shared) else {
+        let Some(seat) = Seat::take(&self.shared, meta.address.map(|address| address.ip())) else {
             return Err(Refused { reason: RefusedReason::Full, socket });
         };
         let shard = seat.shard;

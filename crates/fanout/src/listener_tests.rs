@@ -33,6 +33,7 @@ fn record(frame: u64) -> (Record, Mount, Publisher, Arc<Shared>) {
         tick: AtomicU64::new(0),
         stop: OnceLock::new(),
         listeners: AtomicUsize::new(0),
+        neighbourhoods: std::sync::Mutex::default(),
         shards: [shard].into(),
     });
     let record = Record {
@@ -47,7 +48,7 @@ fn record(frame: u64) -> (Record, Mount, Publisher, Arc<Shared>) {
         admitted_tick: 0,
         address: None,
         user_agent: "".into(),
-        _seat: Seat::take(&shared).unwrap(),
+        _seat: Seat::take(&shared, None).unwrap(),
     };
     (record, mount, publisher, shared)
 }

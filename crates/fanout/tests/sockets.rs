@@ -229,3 +229,27 @@ fn a_setting_that_cannot_work_is_named() {
         "mount m: period_ticks = 0: give 1 to 1024"
     );
 }
+
+#[test]
+fn an_address_has_so_many_places_and_gets_each_back_when_a_listener_leaves() {
+    let config = FanoutConfig { listeners_per_address_max: 2, ..FanoutConfig::default() };
+    let mut station = Station::new(config, vec![MountConfig::new("m", 418, 500)], mp3_length);
+    station.advance(50);
+    let admit = |station: &Station, address: &str| {
+        let (theirs, ours) = tcp();
+        let meta = ListenerMeta { address: Some(address.parse().unwrap()), user_agent: String::new() };
+        let start = station.mount().start_at(StartAt::Behind(0));
+        station.fanout.admit(theirs, &station.mount(), start, HEAD.to_vec(), meta).map(|_| ours)
+    };
+    let first = admit(&station, "[2001:db8:1:2::1]:1000").unwrap();
+    let _second = admit(&station, "[2001:db8:1:2:ffff::9]:1001").unwrap();
+    let refused = admit(&station, "[2001:db8:1:2::3]:1002").expect_err("the /64 is full");
+    assert_eq!(refused.reason, RefusedReason::Full);
+    let _elsewhere = admit(&station, "[2001:db8:1:3::1]:1003").unwrap();
+    let _v4 = admit(&station, "192.0.2.1:1004").unwrap();
+    drop(first);
+    wait_until("the place is free again", || {
+        station.advance(21);
+        admit(&station, "[2001:db8:1:2::4]:1005").is_ok()
+    });
+}

@@ -58,10 +58,6 @@ fn admit(
     head: Vec<u8>,
     asker: Asker,
 ) -> Result<(), (Refusal, std::net::TcpStream)> {
-    let per_address_max = tower.config.server.listeners_per_address_max as usize;
-    if per_address_max > 0 && tower.fanout.listeners_from(asker.address.ip()) >= per_address_max {
-        return Err((FULL, asker.socket));
-    }
     let meta = ListenerMeta { address: Some(asker.address), user_agent: asker.head.user_agent };
     match tower.fanout.admit(asker.socket, mount, start, head, meta) {
         Ok(_) => Ok(()),

@@ -154,7 +154,11 @@ fn start_fanout(config: &Config) -> anyhow::Result<(Fanout, Vec<Publisher>)> {
         skip_back_frames: MONITOR_PERIOD_TICKS,
         first_frame: 0,
     });
-    let limits = FanoutConfig { listeners_max: config.server.listeners_max as usize, ..FanoutConfig::default() };
+    let limits = FanoutConfig {
+        listeners_max: config.server.listeners_max as usize,
+        listeners_per_address_max: config.server.listeners_per_address_max as usize,
+        ..FanoutConfig::default()
+    };
     Fanout::start(limits, mounts).context("the listeners' threads could not be started")
 }
 
