@@ -75,7 +75,7 @@ impl Tower {
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "pid": std::process::id(),
-            "epoch": self.epoch,
+            "epoch": self.epoch.to_string(),
             "epoch_started_at": self.epoch_started.duration_since(UNIX_EPOCH).map_or(0.0, |t| t.as_secs_f64()),
             "tick": self.figures.tick(),
             "uptime_seconds": self.started.elapsed().as_secs_f64(),
