@@ -151,7 +151,11 @@ impl Router {
             self.fading[free] = (!leaving.has_faded_out()).then_some(leaving);
             self.on_air = Deck::fading_in(voice, self.config.fade_samples);
             self.since_tick = tick;
-            self.events.push(RouterEvent { tick, from, to: self.name(voice), reason, ticks_on_air: tick - since });
+            let to = self.name(voice);
+            // One kind of silence after another is no change that anyone could hear.
+            if !matches!((from, to), (OnAir::Silence(_), OnAir::Silence(_))) {
+                self.events.push(RouterEvent { tick, from, to, reason, ticks_on_air: tick - since });
+            }
         }
         match self.on_air.voice {
             Voice::Silence(SilenceReason::Grace) => self.silent_ticks += 1,

@@ -110,10 +110,11 @@ impl Broadcast {
             return None;
         }
         self.hold = Some(Hold { frame, began: tick, silent_before: self.figures.silent_frames.load(Relaxed) });
-        // Before the first frame the tower is starting, and nobody is waiting for anything that was promised.
-        if frame > 0 {
-            self.figures.holds.fetch_add(1, Relaxed);
+        // Before the first frame the tower is starting, and nobody waits for anything that was promised.
+        if frame == 0 {
+            return None;
         }
+        self.figures.holds.fetch_add(1, Relaxed);
         Some(BroadcastEvent::HoldBegan { frame })
     }
 
@@ -121,6 +122,9 @@ impl Broadcast {
         let hold = self.hold.take()?;
         self.figures.behind_ticks.store(0, Relaxed);
         let silent_frames = self.figures.silent_frames.load(Relaxed) - hold.silent_before;
+        if hold.frame == 0 && silent_frames == 0 {
+            return None;
+        }
         Some(BroadcastEvent::HoldEnded { frame: hold.frame, ticks: tick - hold.began, silent_frames })
     }
 }
