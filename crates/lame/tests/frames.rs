@@ -1,6 +1,7 @@
 //! What comes out: constant bitrate, self-contained frames, at the stated time.
 
 use radio_lame::{Encoder, Error, Settings};
+use std::f64::consts::TAU;
 
 const AT_128K: Settings = Settings { sample_rate_hz: 48_000, channels: 2, bitrate_kbps: 128 };
 
@@ -10,7 +11,7 @@ fn music(samples: usize, channels: usize) -> Vec<i16> {
         .flat_map(|i| {
             let t = i as f64 / 48_000.0;
             let level = if (i / 20_000) % 2 == 0 { 12_000.0 } else { 300.0 };
-            let value = level * ((t * 440.0 * 6.283).sin() + (t * 3_111.0 * 6.283).sin());
+            let value = level * ((t * 440.0 * TAU).sin() + (t * 3_111.0 * TAU).sin());
             std::iter::repeat_n(value as i16, channels)
         })
         .collect()

@@ -155,7 +155,7 @@ fn what_is_playing_is_shown_until_the_player_stops() {
     write_wav(&wav, 48_000, 2, &sine(48_000, 2, 1000.0, 48_000));
     let path = ffmpeg(&wav, "tagged.flac", &["-metadata", "title=Night Shift", "-metadata", "artist=The Masts"]);
     let (writer, mut reader) = input_buffer(10);
-    let player = Player::start("shown", &[path.clone()], false, writer);
+    let player = Player::start("shown", std::slice::from_ref(&path), false, writer);
     take(&mut reader, 2 * 1152);
     let playing = player.now_playing().expect("a file");
     assert_eq!(playing.path, path);
