@@ -16,28 +16,17 @@ const NEEDED: [(&str, &str); 6] = [
 ];
 
 fn present(needed: &str) -> bool {
-    if needed.starts_with('/') {
-        Path::new(needed).exists()
-    } else {
-        material::installed(needed)
-    }
+    if needed.starts_with('/') { Path::new(needed).exists() } else { material::installed(needed) }
 }
 
 /// Installs what is missing, or says how to.
 pub fn ensure() -> Result<()> {
-    let missing: Vec<&str> = NEEDED
-        .iter()
-        .filter(|(what, _)| !present(what))
-        .map(|(_, package)| *package)
-        .collect();
+    let missing: Vec<&str> = NEEDED.iter().filter(|(what, _)| !present(what)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let list = missing.join(" ");
-    let root = Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|id| id.stdout.starts_with(b"0"));
+    let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.starts_with(b"0"));
     if !root || !material::installed("apt-get") {
         bail!("the tests need programs that are not installed here; on Debian: sudo apt-get install {list}");
     }
@@ -55,10 +44,7 @@ fn apt(arguments: &[&str]) -> Result<()> {
         .output()
         .context("cannot run apt-get")?;
     if !output.status.success() {
-        bail!(
-            "apt-get {arguments:?} failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        bail!("apt-get {arguments:?} failed: {}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(())
 }

@@ -35,8 +35,7 @@ impl Steps {
                 "FAILED".to_owned()
             }
         };
-        self.rows
-            .push((name.to_owned(), started.elapsed().as_secs_f64(), result));
+        self.rows.push((name.to_owned(), started.elapsed().as_secs_f64(), result));
     }
 
     /// Runs a cargo command as a step, its output passed through and its tests counted.
@@ -71,11 +70,7 @@ impl Steps {
         for (name, seconds, result) in &self.rows {
             println!("{name:<44} {seconds:>8.1}  {result}");
         }
-        let Tally {
-            passed,
-            failed,
-            ignored,
-        } = self.tests;
+        let Tally { passed, failed, ignored } = self.tests;
         println!("\n{passed} passed, {failed} failed, {ignored} skipped");
         if self.failed {
             bail!("not everything passed");
@@ -92,12 +87,7 @@ impl Tally {
         };
         let number = |word: &str| {
             let before = summary.split_once(word).map_or("", |(before, _)| before);
-            before
-                .trim_end()
-                .rsplit(' ')
-                .next()
-                .and_then(|number| number.parse::<u64>().ok())
-                .unwrap_or(0)
+            before.trim_end().rsplit(' ').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0)
         };
         self.passed += number(" passed");
         self.failed += number(" failed");
@@ -115,13 +105,6 @@ mod tests {
         tally.count("test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s");
         tally.count("test result: FAILED. 7 passed; 2 failed; 0 ignored; 0 measured");
         tally.count("test some::test ... ok");
-        assert_eq!(
-            tally,
-            Tally {
-                passed: 12,
-                failed: 2,
-                ignored: 1
-            }
-        );
+        assert_eq!(tally, Tally { passed: 12, failed: 2, ignored: 1 });
     }
 }

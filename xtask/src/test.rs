@@ -8,11 +8,8 @@ use anyhow::Result;
 const TEST_THREADS: (&str, &str) = ("RUST_TEST_THREADS", "6");
 
 /// Loom replaces the atomics in the whole build, so it has a target directory of its own.
-const LOOM: [(&str, &str); 3] = [
-    ("RUSTFLAGS", "--cfg loom"),
-    ("CARGO_TARGET_DIR", "target/loom"),
-    ("LOOM_MAX_PREEMPTIONS", "3"),
-];
+const LOOM: [(&str, &str); 3] =
+    [("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", "target/loom"), ("LOOM_MAX_PREEMPTIONS", "3")];
 
 /// `cargo xtask test`.
 pub fn test() -> Result<()> {
@@ -20,11 +17,7 @@ pub fn test() -> Result<()> {
     steps.run("programs to listen with", |_| packages::ensure());
     steps.cargo("format", "fmt --all --check", &[]);
     steps.run("structure", |_| tidy::run());
-    steps.cargo(
-        "lints",
-        "clippy --workspace --all-targets --release -- -D warnings",
-        &[],
-    );
+    steps.cargo("lints", "clippy --workspace --all-targets --release -- -D warnings", &[]);
     steps.cargo("build of all tests", "test --workspace --release --no-run", &[]);
     steps.cargo("tests", "test --workspace --release --no-fail-fast", &[TEST_THREADS]);
     for package in loom_packages() {
@@ -37,11 +30,8 @@ pub fn test() -> Result<()> {
 /// Crates that have a `tests/loom_*.rs`.
 fn loom_packages() -> Vec<&'static str> {
     let has_loom = |folder: &str| {
-        std::fs::read_dir(format!("{folder}/tests")).is_ok_and(|files| {
-            files
-                .flatten()
-                .any(|file| file.file_name().to_string_lossy().starts_with("loom_"))
-        })
+        std::fs::read_dir(format!("{folder}/tests"))
+            .is_ok_and(|files| files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("loom_")))
     };
     [("crates/signal", "radio-signal"), ("crates/fanout", "radio-fanout")]
         .into_iter()

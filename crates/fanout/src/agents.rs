@@ -15,10 +15,7 @@ pub(crate) struct Agents {
 
 impl Agents {
     pub fn new() -> Self {
-        Self {
-            names: HashSet::new(),
-            other: "(other)".into(),
-        }
+        Self { names: HashSet::new(), other: "(other)".into() }
     }
 
     /// The one copy of this name.

@@ -17,6 +17,8 @@ pub struct FanoutConfig {
     pub tick_ms: u64,
     /// Listeners in all; one more is refused.
     pub listeners_max: usize,
+    /// Listeners from one address (of IPv6, one /64); one more is refused. 0: no such limit.
+    pub listeners_per_address_max: usize,
     /// A listener whose socket takes nothing for this long is dropped.
     pub stall_ms_max: u64,
     /// Skips that a listener may make within `skips_window_ms`; one more and it is dropped.
@@ -34,6 +36,7 @@ impl Default for FanoutConfig {
             shards: cores.saturating_sub(1).clamp(1, 8),
             tick_ms: 24,
             listeners_max: 10_000,
+            listeners_per_address_max: 0,
             stall_ms_max: 60_000,
             skips_max: 2,
             skips_window_ms: 300_000,
@@ -94,17 +97,11 @@ pub(crate) fn check(config: &FanoutConfig, mounts: &[MountConfig]) -> io::Result
             return bad(format!("mount {name}: the ring is empty; give it at least one frame"));
         }
         if mount.period_ticks == 0 || mount.period_ticks > 1024 {
-            return bad(format!(
-                "mount {name}: period_ticks = {}: give 1 to 1024",
-                mount.period_ticks
-            ));
+            return bad(format!("mount {name}: period_ticks = {}: give 1 to 1024", mount.period_ticks));
         }
         if !(1..=mount.ring_frames as u64).contains(&mount.skip_back_frames) {
             let most = mount.ring_frames;
-            return bad(format!(
-                "mount {name}: skip_back_frames = {}: give 1 to {most}",
-                mount.skip_back_frames
-            ));
+            return bad(format!("mount {name}: skip_back_frames = {}: give 1 to {most}", mount.skip_back_frames));
         }
     }
     Ok(())

@@ -79,18 +79,11 @@ impl Fanout {
     /// A setting that cannot work (the message says what would), or threads or descriptors that cannot be had.
     pub fn start(config: FanoutConfig, mounts: Vec<MountConfig>) -> io::Result<(Self, Vec<Publisher>)> {
         config::check(&config, &mounts)?;
-        let (mounts, publishers): (Vec<_>, Vec<_>) = mounts
-            .into_iter()
-            .enumerate()
-            .map(|(index, mount)| Mount::new(index, mount))
-            .unzip();
+        let (mounts, publishers): (Vec<_>, Vec<_>) =
+            mounts.into_iter().enumerate().map(|(index, mount)| Mount::new(index, mount)).unzip();
         let shard = |_| -> io::Result<ShardShared> {
             let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-            Ok(ShardShared {
-                wake,
-                load: AtomicUsize::new(0),
-                figures: ShardFigures::new(mounts.len()),
-            })
+            Ok(ShardShared { wake, load: AtomicUsize::new(0), figures: ShardFigures::new(mounts.len()) })
         };
         let shards = (0..config.shards).map(shard).collect::<io::Result<_>>()?;
         let shared = Arc::new(Shared {
@@ -98,6 +91,7 @@ impl Fanout {
             mounts: mounts.into(),
             tick: AtomicU64::new(NO_TICK),
             stop: OnceLock::new(),
+            neighbourhoods: Mutex::default(),
             listeners: AtomicUsize::new(0),
             shards,
         });
@@ -114,11 +108,7 @@ impl Fanout {
             let (questions, questions_inbox) = sync_channel(INBOX_MAX);
             let shard = Shard::new(Arc::clone(&fanout.shared), index, newcomers_inbox, questions_inbox)?;
             let thread = Builder::new().name(format!("shard-{index}")).spawn(|| shard.run())?;
-            fanout
-                .threads
-                .get_mut()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(thread);
+            fanout.threads.get_mut().unwrap_or_else(PoisonError::into_inner).push(thread);
             fanout.doors.push(Door { newcomers, questions });
         }
         Ok((fanout, publishers))
@@ -136,9 +126,7 @@ impl Fanout {
 
     /// A handle that gives the ticks.
     pub fn ticker(&self) -> Ticker {
-        Ticker {
-            shared: Arc::clone(&self.shared),
-        }
+        Ticker { shared: Arc::clone(&self.shared) }
     }
 
     /// Gives a socket to the fan-out: `head` and all frames from `start` on go out at once, then each period what is new.
@@ -155,16 +143,10 @@ impl Fanout {
     ) -> Result<ListenerId, Refused> {
         let socket = socket.into();
         if self.shared.stop.get().is_some() {
-            return Err(Refused {
-                reason: RefusedReason::ShuttingDown,
-                socket,
-            });
+            return Err(Refused { reason: RefusedReason::ShuttingDown, socket });
         }
-        let Some(seat) = Seat::take(&self.shared) else {
-            return Err(Refused {
-                reason: RefusedReason::Full,
-                socket,
-            });
+        let Some(seat) = Seat::take(&self.shared, meta.address.map(|address| address.ip())) else {
+            return Err(Refused { reason: RefusedReason::Full, socket });
         };
         let shard = seat.shard;
         let sndbuf_bytes = self.shared.config.sndbuf_bytes.max(mount.two_periods_bytes());
@@ -181,17 +163,10 @@ impl Fanout {
             bytes: 0,
             admitted_tick: self.shared.tick_now(),
             address: meta.address,
-            user_agent: self
-                .agents
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .intern(&meta.user_agent),
+            user_agent: self.agents.lock().unwrap_or_else(PoisonError::into_inner).intern(&meta.user_agent),
             _seat: seat,
         };
-        let (reason, back) = match self.doors[shard]
-            .newcomers
-            .try_send(Box::new(Admission { socket, record }))
-        {
+        let (reason, back) = match self.doors[shard].newcomers.try_send(Box::new(Admission { socket, record })) {
             Ok(()) => {
                 self.shared.wake(shard);
                 return Ok(id);
@@ -199,10 +174,7 @@ impl Fanout {
             Err(TrySendError::Full(back)) => (RefusedReason::Full, back),
             Err(TrySendError::Disconnected(back)) => (RefusedReason::ShuttingDown, back),
         };
-        Err(Refused {
-            reason,
-            socket: back.socket,
-        })
+        Err(Refused { reason, socket: back.socket })
     }
 
     /// Whether one more listener would find a seat now.
@@ -213,10 +185,7 @@ impl Fanout {
     /// All figures at this moment.
     pub fn snapshot(&self) -> Snapshot {
         let mut totals = Totals::default();
-        self.shared
-            .shards
-            .iter()
-            .for_each(|shard| totals += shard.figures.totals());
+        self.shared.shards.iter().for_each(|shard| totals += shard.figures.totals());
         let listeners_of = |mount: &Mount| {
             let of = |shard: &ShardShared| shard.figures.mounts[mount.index()].load(Ordering::Relaxed);
             self.shared.shards.iter().map(of).sum()
@@ -230,13 +199,7 @@ impl Fanout {
         Snapshot {
             listeners: self.shared.listeners.load(Ordering::Relaxed),
             mounts: self.shared.mounts.iter().map(figures).collect(),
-            served_tick: self
-                .shared
-                .shards
-                .iter()
-                .map(served_before)
-                .min()
-                .and_then(|before| before.checked_sub(1)),
+            served_tick: self.shared.shards.iter().map(served_before).min().and_then(|before| before.checked_sub(1)),
             totals,
         }
     }
@@ -253,29 +216,15 @@ impl Fanout {
                 return page;
             }
             let (reply, answer) = sync_channel(1);
-            let ask = Question {
-                key: cursor.key,
-                limit: limit - page.rows.len(),
-                reply,
-            };
+            let ask = Question { key: cursor.key, limit: limit - page.rows.len(), reply };
             let asked = self.doors[cursor.shard].questions.try_send(ask).is_ok();
             self.shared.wake(cursor.shard);
-            let answer = if asked {
-                answer.recv_timeout(ANSWER_WAIT).ok()
-            } else {
-                None
-            };
+            let answer = if asked { answer.recv_timeout(ANSWER_WAIT).ok() } else { None };
             let (mut rows, more) = answer.unwrap_or_default();
             page.rows.append(&mut rows);
             cursor = match more {
-                Some(key) => PageCursor {
-                    shard: cursor.shard,
-                    key,
-                },
-                None => PageCursor {
-                    shard: cursor.shard + 1,
-                    key: 0,
-                },
+                Some(key) => PageCursor { shard: cursor.shard, key },
+                None => PageCursor { shard: cursor.shard + 1, key: 0 },
             };
         }
         page
@@ -301,9 +250,7 @@ impl Drop for Fanout {
 
 impl fmt::Debug for Fanout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fanout")
-            .field("snapshot", &self.snapshot())
-            .finish_non_exhaustive()
+        f.debug_struct("Fanout").field("snapshot", &self.snapshot()).finish_non_exhaustive()
     }
 }
 

@@ -38,22 +38,13 @@ impl Lag {
     /// The socket took nothing of what there is.
     pub fn refused(&mut self, tick: u64, policy: &LagPolicy) -> Result<(), LagFault> {
         let since = *self.refusing_since.get_or_insert(tick);
-        if tick.saturating_sub(since) >= policy.stall_ticks_max {
-            Err(LagFault::Stalled)
-        } else {
-            Ok(())
-        }
+        if tick.saturating_sub(since) >= policy.stall_ticks_max { Err(LagFault::Stalled) } else { Ok(()) }
     }
 
     /// The place was overwritten: may the listener skip?
     pub fn overwritten(&mut self, tick: u64, policy: &LagPolicy) -> Result<(), LagFault> {
-        self.skips
-            .retain(|&then| tick.saturating_sub(then) < policy.skips_window_ticks);
-        if self.skips.len() < policy.skips_max {
-            Ok(())
-        } else {
-            Err(LagFault::SkippedTooOften)
-        }
+        self.skips.retain(|&then| tick.saturating_sub(then) < policy.skips_window_ticks);
+        if self.skips.len() < policy.skips_max { Ok(()) } else { Err(LagFault::SkippedTooOften) }
     }
 
     /// The listener has skipped: the first byte from its new place was taken.
@@ -66,11 +57,7 @@ impl Lag {
 mod tests {
     use super::*;
 
-    const POLICY: LagPolicy = LagPolicy {
-        stall_ticks_max: 2500,
-        skips_max: 2,
-        skips_window_ticks: 12_500,
-    };
+    const POLICY: LagPolicy = LagPolicy { stall_ticks_max: 2500, skips_max: 2, skips_window_ticks: 12_500 };
 
     #[test]
     fn a_full_socket_is_borne_until_the_limit_and_no_longer() {

@@ -91,9 +91,7 @@ impl Record {
                     };
                 }
                 live = there.end;
-                from = live
-                    .saturating_sub(context.mount.config().skip_back_frames)
-                    .max(there.start);
+                from = live.saturating_sub(context.mount.config().skip_back_frames).max(there.start);
             }
             if self.pending.is_empty() && from >= live {
                 self.lag.progressed();
@@ -183,11 +181,7 @@ impl Record {
             user_agent: Arc::clone(&self.user_agent),
             mount: mount.name().to_owned(),
             joined_frame: self.joined_frame,
-            sent_through_frame: if whole > self.joined_frame {
-                Some(whole - 1)
-            } else {
-                None
-            },
+            sent_through_frame: if whole > self.joined_frame { Some(whole - 1) } else { None },
             skipped_frames: self.skipped_frames,
             bytes: self.bytes,
             connected_secs: tick.saturating_sub(self.admitted_tick) * tick_ms / 1000,

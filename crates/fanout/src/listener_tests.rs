@@ -12,11 +12,7 @@ use crate::config::{FanoutConfig, MountConfig};
 use crate::mount::Publisher;
 use crate::shared::{ShardShared, Shared};
 
-const POLICY: LagPolicy = LagPolicy {
-    stall_ticks_max: 50,
-    skips_max: 3,
-    skips_window_ticks: 100,
-};
+const POLICY: LagPolicy = LagPolicy { stall_ticks_max: 50, skips_max: 3, skips_window_ticks: 100 };
 const HEAD: &[u8] = b"head";
 
 /// Frame `number` is so many bytes of its number, the first of them marked.
@@ -27,23 +23,17 @@ fn frame(number: u64) -> Vec<u8> {
 }
 
 fn record(frame: u64) -> (Record, Mount, Publisher, Arc<Shared>) {
-    let config = MountConfig {
-        skip_back_frames: 4,
-        ..MountConfig::new("m", 3, 12)
-    };
+    let config = MountConfig { skip_back_frames: 4, ..MountConfig::new("m", 3, 12) };
     let (mount, publisher) = Mount::new(0, config);
     let wake: OwnedFd = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
-    let shard = ShardShared {
-        wake,
-        load: AtomicUsize::new(0),
-        figures: ShardFigures::new(1),
-    };
+    let shard = ShardShared { wake, load: AtomicUsize::new(0), figures: ShardFigures::new(1) };
     let shared = Arc::new(Shared {
         config: FanoutConfig::default(),
         mounts: [mount.clone()].into(),
         tick: AtomicU64::new(0),
         stop: OnceLock::new(),
         listeners: AtomicUsize::new(0),
+        neighbourhoods: std::sync::Mutex::default(),
         shards: [shard].into(),
     });
     let record = Record {
@@ -58,7 +48,7 @@ fn record(frame: u64) -> (Record, Mount, Publisher, Arc<Shared>) {
         admitted_tick: 0,
         address: None,
         user_agent: "".into(),
-        _seat: Seat::take(&shared).unwrap(),
+        _seat: Seat::take(&shared, None).unwrap(),
     };
     (record, mount, publisher, shared)
 }
@@ -135,13 +125,7 @@ proptest! {
 fn head_and_burst_are_offered_in_one_send() {
     let (mut record, mount, mut publisher, shared) = record(2);
     (0..6).for_each(|number| publisher.publish(number, &frame(number)).unwrap());
-    let context = Context {
-        mount: &mount,
-        tick: 0,
-        live: 6,
-        policy: &POLICY,
-        figures: &shared.shards[0].figures,
-    };
+    let context = Context { mount: &mount, tick: 0, live: 6, policy: &POLICY, figures: &shared.shards[0].figures };
     let mut sends = Vec::new();
     let served = record.serve(&context, &mut Scratch::default(), |first, second| {
         sends.push([first, second].concat());
@@ -154,18 +138,9 @@ fn head_and_burst_are_offered_in_one_send() {
 #[test]
 fn a_dead_socket_is_a_hang_up_and_no_fault() {
     let (mut record, mount, _publisher, shared) = record(0);
-    let context = Context {
-        mount: &mount,
-        tick: 0,
-        live: 0,
-        policy: &POLICY,
-        figures: &shared.shards[0].figures,
-    };
+    let context = Context { mount: &mount, tick: 0, live: 0, policy: &POLICY, figures: &shared.shards[0].figures };
     for error in [Errno::PIPE, Errno::CONNRESET] {
-        assert_eq!(
-            record.serve(&context, &mut Scratch::default(), |_, _| Err(error)),
-            Served::HungUp
-        );
+        assert_eq!(record.serve(&context, &mut Scratch::default(), |_, _| Err(error)), Served::HungUp);
     }
 }
 

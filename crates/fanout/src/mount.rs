@@ -43,16 +43,7 @@ pub struct Start {
 impl Mount {
     pub(crate) fn new(index: usize, config: MountConfig) -> (Self, Publisher) {
         let (writer, reader) = ring(config.ring_bytes, config.ring_frames, config.first_frame);
-        (
-            Self {
-                shared: Arc::new(MountShared {
-                    index,
-                    config,
-                    ring: reader,
-                }),
-            },
-            Publisher { writer },
-        )
+        (Self { shared: Arc::new(MountShared { index, config, ring: reader }) }, Publisher { writer })
     }
 
     /// The name it was given.
@@ -76,11 +67,7 @@ impl Mount {
         loop {
             let frames = self.frames();
             let overwriting = frames.start > self.shared.config.first_frame;
-            let guard = if overwriting {
-                START_GUARD_FRAMES.min((frames.end - frames.start) / 8)
-            } else {
-                0
-            };
+            let guard = if overwriting { START_GUARD_FRAMES.min((frames.end - frames.start) / 8) } else { 0 };
             let wanted = match at {
                 StartAt::Behind(count) => frames.end.saturating_sub(count),
                 StartAt::Frame(number) => number,
@@ -103,10 +90,7 @@ impl Mount {
     /// Bytes of the newest two send periods; what a healthy socket must be able to hold.
     pub(crate) fn two_periods_bytes(&self) -> usize {
         let frames = self.frames();
-        let from = frames
-            .end
-            .saturating_sub(2 * self.shared.config.period_ticks)
-            .max(frames.start);
+        let from = frames.end.saturating_sub(2 * self.shared.config.period_ticks).max(frames.start);
         match (self.ring().position(from), self.ring().position(frames.end)) {
             (Ok(from), Ok(to)) => to.saturating_sub(from) as usize,
             _ => 0,
@@ -151,13 +135,8 @@ impl Publisher {
     pub fn publish(&mut self, number: u64, frame: &[u8]) -> Result<(), PublishError> {
         let expected = self.writer.next();
         if number != expected {
-            return Err(PublishError::OutOfOrder {
-                expected,
-                given: number,
-            });
+            return Err(PublishError::OutOfOrder { expected, given: number });
         }
-        self.writer
-            .push(frame)
-            .map_err(|_| PublishError::TooLong { bytes: frame.len() })
+        self.writer.push(frame).map_err(|_| PublishError::TooLong { bytes: frame.len() })
     }
 }

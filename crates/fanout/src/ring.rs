@@ -74,11 +74,7 @@ impl Shared {
         let (mut word, mut byte) = self.place(position);
         while !bytes.is_empty() {
             let n = bytes.len().min(WORD - byte);
-            let mut value = if n == WORD {
-                [0; WORD]
-            } else {
-                self.words[word].load(Ordering::Relaxed).to_le_bytes()
-            };
+            let mut value = if n == WORD { [0; WORD] } else { self.words[word].load(Ordering::Relaxed).to_le_bytes() };
             value[byte..byte + n].copy_from_slice(&bytes[..n]);
             self.words[word].store(u64::from_le_bytes(value), Ordering::Relaxed);
             bytes = &bytes[n..];
@@ -98,15 +94,7 @@ pub fn ring(bytes: usize, frames: usize, first: u64) -> (RingWriter, RingReader)
         oldest: AtomicU64::new(first),
         next: AtomicU64::new(first),
     });
-    (
-        RingWriter {
-            shared: Arc::clone(&shared),
-            oldest: first,
-            next: first,
-            head: 0,
-        },
-        RingReader { shared },
-    )
+    (RingWriter { shared: Arc::clone(&shared), oldest: first, next: first, head: 0 }, RingReader { shared })
 }
 
 /// The writing end of a ring.
@@ -202,11 +190,7 @@ impl RingReader {
         self.check(frames.start)?;
         let origin = self.shared.start(frames.start).load(Ordering::Relaxed);
         for frame in frames.start..end {
-            let length = self
-                .shared
-                .start(frame + 1)
-                .load(Ordering::Relaxed)
-                .wrapping_sub(origin);
+            let length = self.shared.start(frame + 1).load(Ordering::Relaxed).wrapping_sub(origin);
             if frame > frames.start && length > bytes_max as u64 {
                 break;
             }
@@ -230,11 +214,7 @@ impl RingReader {
     /// Whether `frame`, and so all after it, was intact when the loads before this call were made.
     fn check(&self, frame: u64) -> Result<(), Overwritten> {
         fence(Ordering::Acquire);
-        if self.shared.oldest.load(Ordering::Relaxed) <= frame {
-            Ok(())
-        } else {
-            Err(Overwritten)
-        }
+        if self.shared.oldest.load(Ordering::Relaxed) <= frame { Ok(()) } else { Err(Overwritten) }
     }
 }
 

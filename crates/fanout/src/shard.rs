@@ -25,10 +25,7 @@ const EVENTS_MAX: usize = 256;
 /// Newcomers served between two looks at the clock, so that a crowd at the door delays no slot.
 const NEWCOMERS_MAX: usize = 64;
 /// How often a socket is tried again while the fan-out ends.
-const END_RETRY: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 5_000_000,
-};
+const END_RETRY: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
 const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// Epoll's name for the wake-up; listeners are named by their key.
 const WAKE: u64 = u64::MAX;
@@ -82,23 +79,14 @@ impl Shard {
         questions: Receiver<Question>,
     ) -> std::io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        epoll::add(
-            &epoll,
-            &shared.shards[index].wake,
-            epoll::EventData::new_u64(WAKE),
-            epoll::EventFlags::IN,
-        )?;
+        epoll::add(&epoll, &shared.shards[index].wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
         let config = &shared.config;
         let policy = LagPolicy {
             stall_ticks_max: config.stall_ms_max / config.tick_ms,
             skips_max: config.skips_max,
             skips_window_ticks: config.skips_window_ms / config.tick_ms,
         };
-        let slots = shared
-            .mounts
-            .iter()
-            .map(|mount| Slots::new(mount.config().period_ticks))
-            .collect();
+        let slots = shared.mounts.iter().map(|mount| Slots::new(mount.config().period_ticks)).collect();
         Ok(Self {
             index,
             newcomers,
@@ -170,10 +158,7 @@ impl Shard {
             self.serve(key, live) && self.is_behind(key)
         });
         self.behind.append(&mut behind);
-        self.shared.shards[self.index]
-            .figures
-            .served_before
-            .store(tick + 1, Ordering::Release);
+        self.shared.shards[self.index].figures.served_before.store(tick + 1, Ordering::Release);
     }
 
     /// Does what the door asks; says whether there may be more of it.
@@ -202,20 +187,10 @@ impl Shard {
             (self.listeners.len() - 1) as Key
         });
         // Hang-ups are always reported. A reader that has only closed its own sending side is not one.
-        let hung_up = epoll::add(
-            &self.epoll,
-            &fd,
-            epoll::EventData::new_u64(u64::from(key)),
-            epoll::EventFlags::empty(),
-        );
+        let hung_up =
+            epoll::add(&self.epoll, &fd, epoll::EventData::new_u64(u64::from(key)), epoll::EventFlags::empty());
         let slot = self.slots[mount].insert(key);
-        self.listeners[key as usize] = Some(Listener {
-            fd,
-            record,
-            slot,
-            behind: false,
-            settled: false,
-        });
+        self.listeners[key as usize] = Some(Listener { fd, record, slot, behind: false, settled: false });
         match hung_up {
             Ok(()) => {
                 self.serve(key, self.live(mount));
@@ -231,13 +206,7 @@ impl Shard {
         };
         let mount = &self.shared.mounts[listener.record.mount as usize];
         let figures = &self.shared.shards[self.index].figures;
-        let context = Context {
-            mount,
-            tick: self.shared.tick_now(),
-            live,
-            policy: &self.policy,
-            figures,
-        };
+        let context = Context { mount, tick: self.shared.tick_now(), live, policy: &self.policy, figures };
         let fd = listener.fd.as_fd();
         let send = |first: &[u8], second: &[u8]| socket::send(fd, first, second);
         match listener.record.serve(&context, &mut self.scratch, send) {
@@ -296,11 +265,7 @@ impl Shard {
                 return (rows, Some(at));
             }
             if let Some(Listener { record, .. }) = listener {
-                rows.push(record.row(
-                    &self.shared.mounts[record.mount as usize],
-                    tick,
-                    self.shared.config.tick_ms,
-                ));
+                rows.push(record.row(&self.shared.mounts[record.mount as usize], tick, self.shared.config.tick_ms));
             }
         }
         (rows, None)
@@ -317,9 +282,7 @@ impl Shard {
                     continue;
                 };
                 let fd = listener.fd.as_fd();
-                let done = listener
-                    .record
-                    .finish(figures, |first, second| socket::send(fd, first, second));
+                let done = listener.record.finish(figures, |first, second| socket::send(fd, first, second));
                 if done || late {
                     self.remove(key, Leaving::Ended);
                 }

@@ -13,16 +13,12 @@ pub(crate) struct Slots {
 
 impl Slots {
     pub fn new(period_ticks: u64) -> Self {
-        Self {
-            slots: (0..period_ticks.max(1)).map(|_| Vec::new()).collect(),
-        }
+        Self { slots: (0..period_ticks.max(1)).map(|_| Vec::new()).collect() }
     }
 
     /// Puts a listener into the slot with the fewest; returns the slot.
     pub fn insert(&mut self, key: Key) -> usize {
-        let slot = (0..self.slots.len())
-            .min_by_key(|&slot| self.slots[slot].len())
-            .unwrap_or(0);
+        let slot = (0..self.slots.len()).min_by_key(|&slot| self.slots[slot].len()).unwrap_or(0);
         self.slots[slot].push(key);
         slot
     }

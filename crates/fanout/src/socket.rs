@@ -23,9 +23,7 @@ pub(crate) fn prepare(fd: BorrowedFd<'_>, sndbuf_bytes: usize, stall_ms_max: u64
     let _ = socket.set_send_buffer_size(sndbuf_bytes);
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_user_timeout(Some(Duration::from_millis(stall_ms_max) + USER_TIMEOUT_MARGIN));
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_IDLE)
-        .with_interval(KEEPALIVE_INTERVAL);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
     let _ = socket.set_tcp_keepalive(&keepalive);
 }
 

@@ -12,17 +12,8 @@ use radio_fanout::{FanoutConfig, MountConfig, StartAt};
 
 /// One shard; sockets that hold little; a ring of 60 frames, skips land 20 behind.
 fn small(stall_ms_max: u64) -> Station {
-    let config = FanoutConfig {
-        shards: 1,
-        sndbuf_bytes: 4096,
-        stall_ms_max,
-        ..Default::default()
-    };
-    let mount = MountConfig {
-        period_ticks: 1,
-        skip_back_frames: 20,
-        ..MountConfig::new("m", 418, 60)
-    };
+    let config = FanoutConfig { shards: 1, sndbuf_bytes: 4096, stall_ms_max, ..Default::default() };
+    let mount = MountConfig { period_ticks: 1, skip_back_frames: 20, ..MountConfig::new("m", 418, 60) };
     Station::new(config, vec![mount], mp3_length)
 }
 
@@ -58,12 +49,7 @@ fn a_stuck_listener_delays_nobody_and_is_dropped_when_its_time_is_up() {
 #[test]
 fn a_slow_reader_gets_every_byte_in_order_however_small_its_window() {
     for unix in [true, false] {
-        let config = FanoutConfig {
-            shards: 1,
-            sndbuf_bytes: 4096,
-            stall_ms_max: u64::MAX,
-            ..Default::default()
-        };
+        let config = FanoutConfig { shards: 1, sndbuf_bytes: 4096, stall_ms_max: u64::MAX, ..Default::default() };
         let mut station = Station::new(config, vec![MountConfig::new("m", 418, 1000)], mp3_length);
         station.publish(900);
         let start = station.mount().start_at(StartAt::Frame(0));
@@ -86,10 +72,7 @@ fn a_slow_reader_gets_every_byte_in_order_however_small_its_window() {
                 read_some(&mut ours, 1 + received.len() % 3001, &mut received);
             }
         }
-        assert_eq!(
-            chain(received.strip_prefix(HEAD).unwrap()),
-            (0..900).collect::<Vec<_>>()
-        );
+        assert_eq!(chain(received.strip_prefix(HEAD).unwrap()), (0..900).collect::<Vec<_>>());
         let totals = station.fanout.snapshot().totals;
         assert!(totals.sends > 20, "only {} sends: nothing was partial", totals.sends);
         assert_eq!((totals.skips, totals.bytes), (0, expected as u64));
@@ -102,10 +85,7 @@ fn catch_up(station: &mut Station, ours: &mut UnixStream, received: &mut Vec<u8>
         let got = read_some(ours, 64 * 1024, received);
         station.tick();
         if got == 0
-            && station
-                .rows()
-                .first()
-                .is_none_or(|row| row.sent_through_frame == Some(station.mount().frames().end - 1))
+            && station.rows().first().is_none_or(|row| row.sent_through_frame == Some(station.mount().frames().end - 1))
         {
             while read_some(ours, 64 * 1024, received) > 0 {}
             return;
@@ -120,11 +100,7 @@ fn a_paused_player_that_lost_its_place_skips_once_to_a_frame_boundary_and_it_is_
     ours.set_nonblocking(true).unwrap();
     station.admit(theirs, station.mount().start_at(StartAt::Behind(0)));
     station.advance(300);
-    assert_eq!(
-        station.fanout.snapshot().totals.skips,
-        0,
-        "it skips only when its socket takes bytes"
-    );
+    assert_eq!(station.fanout.snapshot().totals.skips, 0, "it skips only when its socket takes bytes");
     let mut received = Vec::new();
     catch_up(&mut station, &mut ours, &mut received);
     station.advance(5);
@@ -192,9 +168,6 @@ fn the_shutdown_ends_everyone_on_a_frame_boundary_within_its_time() {
     for reader in readers {
         let numbers = reader.join().unwrap();
         assert_eq!(numbers, (0..numbers.len() as u64).collect::<Vec<_>>());
-        assert!(
-            (5..50).contains(&numbers.len()),
-            "the socket should have held some of the frames"
-        );
+        assert!((5..50).contains(&numbers.len()), "the socket should have held some of the frames");
     }
 }

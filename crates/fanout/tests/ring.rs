@@ -5,9 +5,7 @@ use proptest::prelude::*;
 use radio_fanout::ring::{FrameRun, Overwritten, TooLong, ring};
 
 fn frame(number: u64, length: usize) -> Vec<u8> {
-    (0..length as u64)
-        .map(|i| (number.wrapping_mul(31) + i) as u8)
-        .collect()
+    (0..length as u64).map(|i| (number.wrapping_mul(31) + i) as u8).collect()
 }
 
 proptest! {

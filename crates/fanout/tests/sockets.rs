@@ -44,11 +44,7 @@ fn a_mount_with_a_period_of_one_tick_sends_each_frame_at_once() {
 
 #[test]
 fn a_listener_admitted_before_the_first_frame_starts_with_it() {
-    let mount = MountConfig {
-        first_frame: 1_000_000,
-        period_ticks: 3,
-        ..MountConfig::new("m", 418, 100)
-    };
+    let mount = MountConfig { first_frame: 1_000_000, period_ticks: 3, ..MountConfig::new("m", 418, 100) };
     let mut station = Station::new(FanoutConfig::default(), vec![mount], mp3_length);
     let start = station.mount().start_at(StartAt::Behind(84));
     assert_eq!((start.frame, start.position), (1_000_000, 0));
@@ -104,30 +100,15 @@ fn two_hundred_listeners_get_the_same_chain_from_where_each_joined() {
 
 #[test]
 fn mounts_share_the_shards_and_each_has_its_own_frames() {
-    let mounts = vec![
-        MountConfig::new("pcm", 4608, 100),
-        MountConfig {
-            period_ticks: 1,
-            ..MountConfig::new("low", 4608, 100)
-        },
-    ];
-    let mut station = Station::new(
-        FanoutConfig {
-            shards: 1,
-            ..Default::default()
-        },
-        mounts,
-        |_| 4608,
-    );
+    let mounts =
+        vec![MountConfig::new("pcm", 4608, 100), MountConfig { period_ticks: 1, ..MountConfig::new("low", 4608, 100) }];
+    let mut station = Station::new(FanoutConfig { shards: 1, ..Default::default() }, mounts, |_| 4608);
     let (theirs, mut pcm) = tcp();
     station.admit(theirs, station.mount().start_at(StartAt::Behind(0)));
     let (theirs, mut low) = UnixStream::pair().unwrap();
     let mount = station.fanout.mount("low").unwrap();
     let start = mount.start_at(StartAt::Behind(0));
-    station
-        .fanout
-        .admit(theirs, &mount, start, HEAD.to_vec(), ListenerMeta::default())
-        .unwrap();
+    station.fanout.admit(theirs, &mount, start, HEAD.to_vec(), ListenerMeta::default()).unwrap();
     expect_head_and(&mut low, 0..0, |_| 4608);
     for number in 0..42 {
         station.advance(1);
@@ -150,9 +131,7 @@ fn who_hangs_up_leaves_and_who_only_closes_its_own_side_stays() {
     half.shutdown(Shutdown::Write).unwrap();
     drop(gone_too);
     // A hang-up on a Unix socket is seen at once, on TCP at the next send but one at the latest.
-    wait_until("the Unix listener is gone", || {
-        station.fanout.snapshot().totals.left == 1
-    });
+    wait_until("the Unix listener is gone", || station.fanout.snapshot().totals.left == 1);
     drop(gone);
     wait_until("the TCP listener is gone", || {
         station.advance(1);
@@ -165,11 +144,7 @@ fn who_hangs_up_leaves_and_who_only_closes_its_own_side_stays() {
 
 #[test]
 fn a_full_house_gives_the_socket_back_and_a_seat_left_is_given_again() {
-    let config = FanoutConfig {
-        listeners_max: 2,
-        shards: 2,
-        ..Default::default()
-    };
+    let config = FanoutConfig { listeners_max: 2, shards: 2, ..Default::default() };
     let station = Station::new(config, vec![MountConfig::new("m", 418, 100)], mp3_length);
     let start = station.mount().start_at(StartAt::Behind(0));
     let ours: Vec<_> = (0..2)
@@ -181,10 +156,7 @@ fn a_full_house_gives_the_socket_back_and_a_seat_left_is_given_again() {
         .collect();
     let (theirs, mut refused) = UnixStream::pair().unwrap();
     let mount = station.mount();
-    let back = station
-        .fanout
-        .admit(theirs, &mount, start, HEAD.to_vec(), ListenerMeta::default())
-        .unwrap_err();
+    let back = station.fanout.admit(theirs, &mount, start, HEAD.to_vec(), ListenerMeta::default()).unwrap_err();
     assert_eq!(back.reason, RefusedReason::Full);
     rustix::io::write(&back.socket, b"503").unwrap();
     drop(back);
@@ -204,10 +176,7 @@ fn after_the_shutdown_nobody_is_admitted() {
     let (theirs, _ours) = UnixStream::pair().unwrap();
     let mount = station.mount();
     let start = mount.start_at(StartAt::Behind(0));
-    let refused = station
-        .fanout
-        .admit(theirs, &mount, start, Vec::new(), ListenerMeta::default())
-        .unwrap_err();
+    let refused = station.fanout.admit(theirs, &mount, start, Vec::new(), ListenerMeta::default()).unwrap_err();
     assert_eq!(refused.reason, RefusedReason::ShuttingDown);
     assert!(station.rows().is_empty());
 }
@@ -219,15 +188,9 @@ fn every_listener_is_on_exactly_one_page() {
     let mut ours = Vec::new();
     for i in 0..50 {
         let (theirs, our) = UnixStream::pair().unwrap();
-        let meta = ListenerMeta {
-            address: Some(([127, 0, 0, 1], i).into()),
-            user_agent: format!("player/{}", i % 3),
-        };
+        let meta = ListenerMeta { address: Some(([127, 0, 0, 1], i).into()), user_agent: format!("player/{}", i % 3) };
         let start = station.mount().start_at(StartAt::Behind(10));
-        station
-            .fanout
-            .admit(theirs, &station.mount(), start, HEAD.to_vec(), meta)
-            .unwrap();
+        station.fanout.admit(theirs, &station.mount(), start, HEAD.to_vec(), meta).unwrap();
         ours.push(our);
     }
     station.advance(42);
@@ -244,62 +207,49 @@ fn every_listener_is_on_exactly_one_page() {
     assert_eq!(ports, (0..50).collect::<Vec<_>>());
     for row in rows {
         let through = row.sent_through_frame.unwrap();
-        assert_eq!(
-            (
-                row.joined_frame,
-                row.skipped_frames,
-                row.connected_secs,
-                row.mount.as_str()
-            ),
-            (20, 0, 1, "m")
-        );
-        assert_eq!(
-            row.bytes,
-            (HEAD.len() + (20..through + 1).map(mp3_length).sum::<usize>()) as u64
-        );
-        assert_eq!(
-            row.user_agent.as_ref(),
-            format!("player/{}", row.address.unwrap().port() % 3)
-        );
+        assert_eq!((row.joined_frame, row.skipped_frames, row.connected_secs, row.mount.as_str()), (20, 0, 1, "m"));
+        assert_eq!(row.bytes, (HEAD.len() + (20..through + 1).map(mp3_length).sum::<usize>()) as u64);
+        assert_eq!(row.user_agent.as_ref(), format!("player/{}", row.address.unwrap().port() % 3));
     }
 }
 
 #[test]
 fn a_setting_that_cannot_work_is_named() {
     let good = || MountConfig::new("m", 418, 100);
-    let message = |config, mounts| {
-        Fanout::start(config, mounts)
-            .err()
-            .map(|error| error.to_string())
-            .unwrap()
-    };
+    let message = |config, mounts| Fanout::start(config, mounts).err().map(|error| error.to_string()).unwrap();
     let config = FanoutConfig::default;
+    assert_eq!(message(FanoutConfig { shards: 0, ..config() }, vec![good()]), "shards = 0: give 1 to 64");
+    assert_eq!(message(config(), vec![good(), good()]), "mount m: the name is used twice; give each mount its own");
     assert_eq!(
-        message(FanoutConfig { shards: 0, ..config() }, vec![good()]),
-        "shards = 0: give 1 to 64"
-    );
-    assert_eq!(
-        message(config(), vec![good(), good()]),
-        "mount m: the name is used twice; give each mount its own"
-    );
-    assert_eq!(
-        message(
-            config(),
-            vec![MountConfig {
-                skip_back_frames: 101,
-                ..good()
-            }]
-        ),
+        message(config(), vec![MountConfig { skip_back_frames: 101, ..good() }]),
         "mount m: skip_back_frames = 101: give 1 to 100"
     );
     assert_eq!(
-        message(
-            config(),
-            vec![MountConfig {
-                period_ticks: 0,
-                ..good()
-            }]
-        ),
+        message(config(), vec![MountConfig { period_ticks: 0, ..good() }]),
         "mount m: period_ticks = 0: give 1 to 1024"
     );
+}
+
+#[test]
+fn an_address_has_so_many_places_and_gets_each_back_when_a_listener_leaves() {
+    let config = FanoutConfig { listeners_per_address_max: 2, ..FanoutConfig::default() };
+    let mut station = Station::new(config, vec![MountConfig::new("m", 418, 500)], mp3_length);
+    station.advance(50);
+    let admit = |station: &Station, address: &str| {
+        let (theirs, ours) = tcp();
+        let meta = ListenerMeta { address: Some(address.parse().unwrap()), user_agent: String::new() };
+        let start = station.mount().start_at(StartAt::Behind(0));
+        station.fanout.admit(theirs, &station.mount(), start, HEAD.to_vec(), meta).map(|_| ours)
+    };
+    let first = admit(&station, "[2001:db8:1:2::1]:1000").unwrap();
+    let _second = admit(&station, "[2001:db8:1:2:ffff::9]:1001").unwrap();
+    let refused = admit(&station, "[2001:db8:1:2::3]:1002").expect_err("the /64 is full");
+    assert_eq!(refused.reason, RefusedReason::Full);
+    let _elsewhere = admit(&station, "[2001:db8:1:3::1]:1003").unwrap();
+    let _v4 = admit(&station, "192.0.2.1:1004").unwrap();
+    drop(first);
+    wait_until("the place is free again", || {
+        station.advance(21);
+        admit(&station, "[2001:db8:1:2::4]:1005").is_ok()
+    });
 }

@@ -37,11 +37,7 @@ impl Handle {
         let lame = handle.0.as_ptr();
         // The values fit: `check` has bounded them.
         let rate = settings.sample_rate_hz as c_int;
-        let mode = if settings.channels == 1 {
-            sys::MPEG_mode::MONO
-        } else {
-            sys::MPEG_mode::JOINT_STEREO
-        };
+        let mode = if settings.channels == 1 { sys::MPEG_mode::MONO } else { sys::MPEG_mode::JOINT_STEREO };
         // SAFETY: `lame` is a live state from `lame_init`, used by this thread alone; setters take plain numbers.
         let codes = unsafe {
             sys::lame_set_write_id3tag_automatic(lame, 0);
@@ -58,19 +54,13 @@ impl Handle {
                 sys::lame_init_params(lame),
             ]
         };
-        codes
-            .into_iter()
-            .find(|&code| code < 0)
-            .map_or(Ok(handle), |code| Err(Error::Lame(code)))
+        codes.into_iter().find(|&code| code < 0).map_or(Ok(handle), |code| Err(Error::Lame(code)))
     }
 
     /// Encodes at most [`SAMPLES_PER_CALL_MAX`] whole samples.
     pub(crate) fn encode(&mut self, pcm: &[i16], channels: usize, out: &mut Vec<u8>) -> Result<(), Error> {
         let samples = pcm.len() / channels;
-        assert!(
-            samples <= SAMPLES_PER_CALL_MAX && samples * channels == pcm.len(),
-            "whole samples, few enough"
-        );
+        assert!(samples <= SAMPLES_PER_CALL_MAX && samples * channels == pcm.len(), "whole samples, few enough");
         let _reading = TABLES.read().unwrap_or_else(PoisonError::into_inner);
         append(out, |space, bytes_max| {
             // SAFETY: the state is live and ours; `pcm` holds `samples` samples of `channels` values, which LAME only

@@ -77,16 +77,8 @@ impl Settings {
         }
         let choices = bitrates_kbps(self.sample_rate_hz).ok_or(Error::SampleRate(self.sample_rate_hz))?;
         if !choices.contains(&self.bitrate_kbps) {
-            let Self {
-                sample_rate_hz,
-                bitrate_kbps,
-                ..
-            } = *self;
-            return Err(Error::Bitrate {
-                bitrate_kbps,
-                sample_rate_hz,
-                choices,
-            });
+            let Self { sample_rate_hz, bitrate_kbps, .. } = *self;
+            return Err(Error::Bitrate { bitrate_kbps, sample_rate_hz, choices });
         }
         Ok(())
     }
@@ -103,23 +95,16 @@ impl Encoder {
     /// An encoder that has heard nothing yet.
     pub fn new(settings: Settings) -> Result<Self, Error> {
         settings.check()?;
-        Ok(Self {
-            handle: Handle::new(&settings)?,
-            channels: settings.channels,
-        })
+        Ok(Self { handle: Handle::new(&settings)?, channels: settings.channels })
     }
 
     /// Encodes whole samples of interleaved PCM and appends the frames that became complete to `out`.
     pub fn encode_interleaved(&mut self, pcm: &[i16], out: &mut Vec<u8>) -> Result<(), Error> {
         let channels = usize::from(self.channels);
         if !pcm.len().is_multiple_of(channels) {
-            return Err(Error::HalfSample {
-                values: pcm.len(),
-                channels: self.channels,
-            });
+            return Err(Error::HalfSample { values: pcm.len(), channels: self.channels });
         }
-        pcm.chunks(SAMPLES_PER_CALL_MAX * channels)
-            .try_for_each(|chunk| self.handle.encode(chunk, channels, out))
+        pcm.chunks(SAMPLES_PER_CALL_MAX * channels).try_for_each(|chunk| self.handle.encode(chunk, channels, out))
     }
 
     /// Ends the stream: pads what is left and appends the last frames to `out`.

@@ -2,11 +2,7 @@
 
 use radio_lame::{Encoder, Error, Settings};
 
-const AT_128K: Settings = Settings {
-    sample_rate_hz: 48_000,
-    channels: 2,
-    bitrate_kbps: 128,
-};
+const AT_128K: Settings = Settings { sample_rate_hz: 48_000, channels: 2, bitrate_kbps: 128 };
 
 /// A loud sum of two sines with a step, so that the encoder has something to do.
 fn music(samples: usize, channels: usize) -> Vec<i16> {
@@ -75,18 +71,11 @@ fn an_encoder_that_starts_later_on_the_grid_ends_in_the_same_bytes() {
 fn every_bitrate_it_offers_is_the_bitrate_it_makes() {
     for rate in [48_000, 44_100, 32_000, 24_000, 16_000, 8_000] {
         for &bitrate_kbps in radio_lame::bitrates_kbps(rate).unwrap() {
-            let settings = Settings {
-                sample_rate_hz: rate,
-                channels: 1,
-                bitrate_kbps,
-            };
+            let settings = Settings { sample_rate_hz: rate, channels: 1, bitrate_kbps };
             let pcm = music(rate as usize, 1);
             let bytes = encode(settings, &pcm, pcm.len()).len() as f64;
             let wanted = f64::from(bitrate_kbps) * 125.0;
-            assert!(
-                (bytes / wanted - 1.0).abs() < 0.2,
-                "{settings:?}: {bytes} bytes in a second"
-            );
+            assert!((bytes / wanted - 1.0).abs() < 0.2, "{settings:?}: {bytes} bytes in a second");
         }
     }
 }
@@ -103,21 +92,9 @@ fn what_layer_iii_does_not_have_is_refused_with_what_it_has() {
     let refused = |settings| Encoder::new(settings).unwrap_err();
     assert_eq!(refused(Settings { channels: 3, ..AT_128K }), Error::Channels(3));
     assert_eq!(refused(Settings { channels: 0, ..AT_128K }), Error::Channels(0));
-    assert_eq!(
-        refused(Settings {
-            sample_rate_hz: 47_999,
-            ..AT_128K
-        }),
-        Error::SampleRate(47_999)
-    );
-    let error = refused(Settings {
-        bitrate_kbps: 129,
-        ..AT_128K
-    });
+    assert_eq!(refused(Settings { sample_rate_hz: 47_999, ..AT_128K }), Error::SampleRate(47_999));
+    let error = refused(Settings { bitrate_kbps: 129, ..AT_128K });
     assert!(error.to_string().contains("choose one of [32, 40"), "{error}");
     let mut encoder = Encoder::new(AT_128K).unwrap();
-    assert!(matches!(
-        encoder.encode_interleaved(&[0; 3], &mut Vec::new()),
-        Err(Error::HalfSample { .. })
-    ));
+    assert!(matches!(encoder.encode_interleaved(&[0; 3], &mut Vec::new()), Err(Error::HalfSample { .. })));
 }

@@ -56,9 +56,7 @@ mod tests {
     /// 2500 ticks, each seen up to 80 ms late in a repeating pattern.
     fn loaded_machine() -> Vec<Sighting> {
         let start = Instant::now();
-        (0..2500u64)
-            .map(|n| (start + Duration::from_millis(24 * n + n * 37 % 80), n))
-            .collect()
+        (0..2500u64).map(|n| (start + Duration::from_millis(24 * n + n * 37 % 80), n)).collect()
     }
 
     #[test]

@@ -54,11 +54,7 @@ pub fn chain(bytes: &[u8]) -> Result<Chain<'_>, Broken> {
     let mut first_header = None;
     let mut offset = 0;
     while let Some(head) = bytes.get(offset..offset + 4) {
-        let broken = |fault| Broken {
-            frame: frames.len(),
-            offset,
-            fault,
-        };
+        let broken = |fault| Broken { frame: frames.len(), offset, fault };
         let header = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
         let length = frame_bytes(header).map_err(broken)?;
         let first = *first_header.get_or_insert(header);
@@ -74,10 +70,7 @@ pub fn chain(bytes: &[u8]) -> Result<Chain<'_>, Broken> {
         frames.push(frame);
         offset += length;
     }
-    Ok(Chain {
-        frames,
-        tail: &bytes[offset..],
-    })
+    Ok(Chain { frames, tail: &bytes[offset..] })
 }
 
 /// How many bytes of earlier frames this one needs (9 bits after header and optional CRC).

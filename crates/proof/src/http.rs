@@ -20,33 +20,22 @@ impl Head {
     /// The status code; 0 when the line holds none.
     #[must_use]
     pub fn status(&self) -> u16 {
-        self.status_line
-            .split(' ')
-            .nth(1)
-            .and_then(|code| code.parse().ok())
-            .unwrap_or(0)
+        self.status_line.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0)
     }
 
     /// Value of the header `name`.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let name = name.to_ascii_lowercase();
-        self.headers
-            .iter()
-            .find(|(header, _)| *header == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(header, _)| *header == name).map(|(_, value)| value.as_str())
     }
 
     /// Value of the header `name` as a number.
     #[track_caller]
     #[must_use]
     pub fn number(&self, name: &str) -> u64 {
-        let value = self
-            .header(name)
-            .unwrap_or_else(|| panic!("no header {name} in {self:?}"));
-        value
-            .parse()
-            .unwrap_or_else(|_| panic!("header {name} is no number: {value}"))
+        let value = self.header(name).unwrap_or_else(|| panic!("no header {name} in {self:?}"));
+        value.parse().unwrap_or_else(|_| panic!("header {name} is no number: {value}"))
     }
 
     fn parse(text: &str) -> Self {
@@ -115,20 +104,14 @@ pub fn read_head(stream: &mut TcpStream) -> io::Result<(Head, Vec<u8>)> {
 pub fn get(address: SocketAddr, target: &str, extra: &str) -> io::Result<Answer> {
     let mut stream = send_get(address, target, extra, Duration::from_secs(10))?;
     let (head, mut body) = read_head(&mut stream)?;
-    if let Some(length) = head
-        .header("content-length")
-        .and_then(|value| value.parse::<usize>().ok())
-    {
+    if let Some(length) = head.header("content-length").and_then(|value| value.parse::<usize>().ok()) {
         let have = body.len();
         body.resize(length.max(have), 0);
         stream.read_exact(&mut body[have..])?;
     } else {
         stream.read_to_end(&mut body)?;
     }
-    if head
-        .header("transfer-encoding")
-        .is_some_and(|value| value.eq_ignore_ascii_case("chunked"))
-    {
+    if head.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
         body = unchunk(&body);
     }
     Ok(Answer { head, body })
@@ -137,9 +120,7 @@ pub fn get(address: SocketAddr, target: &str, extra: &str) -> io::Result<Answer>
 fn unchunk(mut coded: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     while let Some(end) = coded.windows(2).position(|window| window == b"\r\n") {
-        let length = std::str::from_utf8(&coded[..end])
-            .ok()
-            .and_then(|hex| usize::from_str_radix(hex, 16).ok());
+        let length = std::str::from_utf8(&coded[..end]).ok().and_then(|hex| usize::from_str_radix(hex, 16).ok());
         let Some(length) = length.filter(|&length| length > 0 && end + 2 + length <= coded.len()) else {
             break;
         };
@@ -152,19 +133,14 @@ fn unchunk(mut coded: &[u8]) -> Vec<u8> {
 /// The header line that names a user and a password.
 #[must_use]
 pub fn basic_auth(user: &str, password: &str) -> String {
-    format!(
-        "Authorization: Basic {}\r\n",
-        base64(format!("{user}:{password}").as_bytes())
-    )
+    format!("Authorization: Basic {}\r\n", base64(format!("{user}:{password}").as_bytes()))
 }
 
 fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let group = (0..3).fold(0u32, |group, i| {
-            group << 8 | u32::from(chunk.get(i).copied().unwrap_or(0))
-        });
+        let group = (0..3).fold(0u32, |group, i| group << 8 | u32::from(chunk.get(i).copied().unwrap_or(0)));
         for i in 0..4 {
             let symbol = ALPHABET[(group >> (18 - 6 * i) & 63) as usize];
             text.push(if i <= chunk.len() { symbol as char } else { '=' });

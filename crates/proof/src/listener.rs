@@ -26,12 +26,7 @@ impl Recording {
     #[must_use]
     pub fn longest_gap(&self, since: Instant) -> Duration {
         let gap = |pair: &[(Instant, usize)]| pair[1].0.duration_since(pair[0].0.max(since).min(pair[1].0));
-        self.arrivals
-            .windows(2)
-            .filter(|pair| pair[1].0 > since)
-            .map(gap)
-            .max()
-            .unwrap_or_default()
+        self.arrivals.windows(2).filter(|pair| pair[1].0 > since).map(gap).max().unwrap_or_default()
     }
 
     /// Most bytes that were ever ahead of real time, counted from `connected` (SPEC LIS-5's flood).
@@ -90,13 +85,7 @@ impl Listener {
             let (mut socket, recording) = (socket.try_clone()?, Arc::clone(&recording));
             move || record(&mut socket, &recording)
         })?;
-        Ok(Self {
-            head,
-            connected,
-            socket,
-            recording,
-            reader: Some(reader),
-        })
+        Ok(Self { head, connected, socket, recording, reader: Some(reader) })
     }
 
     /// Number of the first frame of this stream.
@@ -131,9 +120,7 @@ impl Listener {
     /// Waits until `count` bytes have come.
     #[track_caller]
     pub fn wait_bytes(&self, count: usize, limit: Duration) {
-        crate::alarm::wait_until(&format!("{count} bytes of the stream"), limit, || {
-            self.received() >= count
-        });
+        crate::alarm::wait_until(&format!("{count} bytes of the stream"), limit, || self.received() >= count);
     }
 
     /// Waits until the tower has ended the stream; says how.
@@ -191,27 +178,15 @@ mod tests {
 
     fn recording(arrivals: &[(u64, usize)]) -> (Instant, Recording) {
         let start = Instant::now();
-        let arrivals = arrivals
-            .iter()
-            .map(|&(ms, total)| (start + Duration::from_millis(ms), total))
-            .collect();
-        (
-            start,
-            Recording {
-                arrivals,
-                ..Recording::default()
-            },
-        )
+        let arrivals = arrivals.iter().map(|&(ms, total)| (start + Duration::from_millis(ms), total)).collect();
+        (start, Recording { arrivals, ..Recording::default() })
     }
 
     #[test]
     fn the_longest_gap_is_found_and_one_before_the_question_is_cut_to_it() {
         let (start, recording) = recording(&[(0, 10), (500, 20), (900, 30), (1000, 40)]);
         assert_eq!(recording.longest_gap(start).as_millis(), 500);
-        assert_eq!(
-            recording.longest_gap(start + Duration::from_millis(200)).as_millis(),
-            400
-        );
+        assert_eq!(recording.longest_gap(start + Duration::from_millis(200)).as_millis(), 400);
     }
 
     #[test]

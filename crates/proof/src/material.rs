@@ -22,11 +22,7 @@ const SPEECH: &str = "Good evening. This is the radio tower, on the air day and 
 #[must_use]
 pub fn music_file(index: usize) -> PathBuf {
     let path = Path::new(MUSIC_FOLDER).join(MUSIC_FILES[index]);
-    assert!(
-        path.exists(),
-        "no {}: run `cargo xtask test`, or apt-get install asc-music",
-        path.display()
-    );
+    assert!(path.exists(), "no {}: run `cargo xtask test`, or apt-get install asc-music", path.display());
     path
 }
 
@@ -52,9 +48,7 @@ pub fn music(index: usize, from_second: u32, seconds: u32) -> Vec<u8> {
 pub fn speech() -> Vec<u8> {
     cached("speech.pcm", || {
         let (wav, _) = mp3::filter("espeak-ng", &["-v", "en", "-s", "140", "--stdout", SPEECH], &[]);
-        let form = [
-            "-v", "error", "-f", "wav", "-i", "pipe:0", "-f", "s16le", "-ar", "48000", "-ac", "2", "pipe:1",
-        ];
+        let form = ["-v", "error", "-f", "wav", "-i", "pipe:0", "-f", "s16le", "-ar", "48000", "-ac", "2", "pipe:1"];
         mp3::filter("ffmpeg", &form, &wav).0
     })
 }
@@ -65,9 +59,7 @@ pub fn noise(seed: u64, ticks: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut bytes = Vec::with_capacity(ticks * TICK_BYTES);
     while bytes.len() < ticks * TICK_BYTES {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let value = (state >> 48) as u16 as i16 / 4;
         bytes.extend_from_slice(&value.to_le_bytes());
     }
@@ -79,16 +71,7 @@ pub fn noise(seed: u64, ticks: usize) -> Vec<u8> {
 pub fn wav(pcm: &[u8]) -> Vec<u8> {
     let length = |extra: usize| ((pcm.len() + extra) as u32).to_le_bytes();
     let format: [u8; 16] = [1, 0, 2, 0, 0x80, 0xbb, 0, 0, 0, 0xee, 2, 0, 4, 0, 16, 0];
-    let riff: [&[u8]; 8] = [
-        b"RIFF",
-        &length(36),
-        b"WAVEfmt ",
-        &[16, 0, 0, 0],
-        &format,
-        b"data",
-        &length(0),
-        pcm,
-    ];
+    let riff: [&[u8]; 8] = [b"RIFF", &length(36), b"WAVEfmt ", &[16, 0, 0, 0], &format, b"data", &length(0), pcm];
     riff.concat()
 }
 
@@ -104,11 +87,7 @@ fn cached(name: &str, make: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
     assert!(bytes.len() >= 5 * 192_000, "{name} is only {} bytes long", bytes.len());
     fs::create_dir_all(&folder).expect("target/ can be written");
     // Renamed into place, so that a test beside this one never reads half of it.
-    let unfinished = folder.join(format!(
-        "{name}.{}-{:?}",
-        std::process::id(),
-        std::thread::current().id()
-    ));
+    let unfinished = folder.join(format!("{name}.{}-{:?}", std::process::id(), std::thread::current().id()));
     fs::write(&unfinished, &bytes).expect("target/ can be written");
     fs::rename(&unfinished, &path).expect("target/ can be written");
     bytes
@@ -117,10 +96,7 @@ fn cached(name: &str, make: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
 /// Whether a program is installed.
 #[must_use]
 pub fn installed(program: &str) -> bool {
-    Command::new("sh")
-        .args(["-c", &format!("command -v {program}")])
-        .output()
-        .is_ok_and(|found| found.status.success())
+    Command::new("sh").args(["-c", &format!("command -v {program}")]).output().is_ok_and(|found| found.status.success())
 }
 
 #[cfg(test)]

@@ -8,10 +8,7 @@ const RATE_HZ: f64 = 48_000.0;
 /// Left channel of interleaved 16-bit stereo PCM.
 #[must_use]
 pub fn left_s16(bytes: &[u8]) -> Vec<f64> {
-    bytes
-        .chunks_exact(4)
-        .map(|frame| f64::from(i16::from_le_bytes([frame[0], frame[1]])) / 32_768.0)
-        .collect()
+    bytes.chunks_exact(4).map(|frame| f64::from(i16::from_le_bytes([frame[0], frame[1]])) / 32_768.0).collect()
 }
 
 /// Amplitude of the tone of `frequency_hz` in `samples`, in dB relative to full scale.
@@ -56,11 +53,7 @@ pub fn rms_dbfs(samples: &[f64]) -> f64 {
 #[track_caller]
 #[must_use]
 pub fn snr_db(reference: &[f64], signal: &[f64]) -> f64 {
-    assert_eq!(
-        reference.len(),
-        signal.len(),
-        "pieces of different length cannot be compared"
-    );
+    assert_eq!(reference.len(), signal.len(), "pieces of different length cannot be compared");
     let power: f64 = reference.iter().map(|sample| sample * sample).sum();
     let noise: f64 = reference.iter().zip(signal).map(|(a, b)| (a - b) * (a - b)).sum();
     10.0 * (power / noise).log10()
@@ -69,10 +62,7 @@ pub fn snr_db(reference: &[f64], signal: &[f64]) -> f64 {
 /// Largest second difference: what a click is, and a smooth wave is not.
 #[must_use]
 pub fn second_difference_max(samples: &[f64]) -> f64 {
-    samples
-        .windows(3)
-        .map(|three| (three[2] - 2.0 * three[1] + three[0]).abs())
-        .fold(0.0, f64::max)
+    samples.windows(3).map(|three| (three[2] - 2.0 * three[1] + three[0]).abs()).fold(0.0, f64::max)
 }
 
 /// Lag in samples, within `lag_max`, at which `signal` looks most like `reference`: `signal[i + lag] ~ reference[i]`.
@@ -83,9 +73,7 @@ pub fn lag_samples(reference: &[f64], signal: &[f64], lag_max: isize) -> isize {
         let (dot, power) = pairs.fold((0.0, 1e-12), |(dot, power), (a, b)| (dot + a * b, power + b * b));
         dot / f64::sqrt(power)
     };
-    (-lag_max..=lag_max)
-        .max_by(|&a, &b| likeness(a).total_cmp(&likeness(b)))
-        .unwrap_or(0)
+    (-lag_max..=lag_max).max_by(|&a, &b| likeness(a).total_cmp(&likeness(b))).unwrap_or(0)
 }
 
 /// A figure out of many: its value at `share` (0.5: the median) of the sorted list.
@@ -94,28 +82,20 @@ pub fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let last = sorted.len().saturating_sub(1);
-    sorted
-        .get((share * last as f64).ceil() as usize)
-        .copied()
-        .unwrap_or(f64::NAN)
+    sorted.get((share * last as f64).ceil() as usize).copied().unwrap_or(f64::NAN)
 }
 
 /// A sine of `frequency_hz` with this amplitude and start phase (in turns).
 #[must_use]
 pub fn sine(frequency_hz: f64, amplitude: f64, turns: f64, samples: usize) -> Vec<f64> {
-    (0..samples)
-        .map(|i| amplitude * (TAU * (frequency_hz * i as f64 / RATE_HZ + turns)).sin())
-        .collect()
+    (0..samples).map(|i| amplitude * (TAU * (frequency_hz * i as f64 / RATE_HZ + turns)).sin()).collect()
 }
 
 /// 16-bit stereo PCM with the same samples on both channels.
 #[must_use]
 pub fn to_stereo_s16(samples: &[f64]) -> Vec<u8> {
     let value = |sample: &f64| ((sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16).to_le_bytes();
-    samples
-        .iter()
-        .flat_map(|sample| [value(sample), value(sample)].concat())
-        .collect()
+    samples.iter().flat_map(|sample| [value(sample), value(sample)].concat()).collect()
 }
 
 #[cfg(test)]
@@ -155,9 +135,6 @@ mod tests {
     #[test]
     fn quantiles_are_values_of_the_list() {
         let values: Vec<f64> = (1..=30).rev().map(f64::from).collect();
-        assert_eq!(
-            (quantile(&values, 0.5), quantile(&values, 0.95), quantile(&values, 1.0)),
-            (16.0, 29.0, 30.0)
-        );
+        assert_eq!((quantile(&values, 0.5), quantile(&values, 0.95), quantile(&values, 1.0)), (16.0, 29.0, 30.0));
     }
 }

@@ -27,9 +27,7 @@ impl Monitor {
     #[track_caller]
     #[must_use]
     pub fn open(address: SocketAddr, password: &str, from_serial: Option<u64>) -> Self {
-        let target = from_serial.map_or("/admin/monitor".to_owned(), |from| {
-            format!("/admin/monitor?from={from}")
-        });
+        let target = from_serial.map_or("/admin/monitor".to_owned(), |from| format!("/admin/monitor?from={from}"));
         let listener = Listener::try_open(address, &target, &basic_auth("admin", password))
             .unwrap_or_else(|error| panic!("no monitor: {error}"));
         assert_eq!(listener.head.status(), 200, "{:?}", listener.head);
@@ -52,9 +50,7 @@ impl Monitor {
     /// Waits until tick `serial` has come.
     #[track_caller]
     pub fn wait_serial(&self, serial: u64, limit: Duration) {
-        crate::alarm::wait_until(&format!("tick {serial} at the monitor"), limit, || {
-            self.next_serial() > serial
-        });
+        crate::alarm::wait_until(&format!("tick {serial} at the monitor"), limit, || self.next_serial() > serial);
     }
 
     /// Everything so far.
@@ -73,10 +69,7 @@ impl Monitor {
     fn cut(&self, wav: &[u8]) -> MonitorPcm {
         let pcm = wav_data(wav).expect("the monitor sends a WAV head with a data chunk");
         let whole = pcm.len() / TICK_BYTES * TICK_BYTES;
-        MonitorPcm {
-            first_serial: self.first_serial,
-            bytes: pcm[..whole].to_vec(),
-        }
+        MonitorPcm { first_serial: self.first_serial, bytes: pcm[..whole].to_vec() }
     }
 }
 
@@ -104,9 +97,7 @@ impl MonitorPcm {
     #[track_caller]
     #[must_use]
     pub fn tick(&self, serial: u64) -> &[u8] {
-        let index = serial
-            .checked_sub(self.first_serial)
-            .expect("this tick was before the recording") as usize;
+        let index = serial.checked_sub(self.first_serial).expect("this tick was before the recording") as usize;
         &self.bytes[index * TICK_BYTES..(index + 1) * TICK_BYTES]
     }
 
@@ -145,9 +136,7 @@ impl MonitorPcm {
 
     /// The first serial at or after `from` whose tick satisfies `wanted`.
     pub fn find(&self, from: u64, mut wanted: impl FnMut(&[u8]) -> bool) -> Option<u64> {
-        self.serials()
-            .filter(|&serial| serial >= from)
-            .find(|&serial| wanted(self.tick(serial)))
+        self.serials().filter(|&serial| serial >= from).find(|&serial| wanted(self.tick(serial)))
     }
 }
 

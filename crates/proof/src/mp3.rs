@@ -49,18 +49,14 @@ pub fn decode_left(mp3: &[u8]) -> Vec<f64> {
     ];
     let (pcm, errors) = filter("ffmpeg", &arguments, mp3);
     assert!(errors.is_empty(), "ffmpeg complains about the stream: {errors}");
-    pcm.chunks_exact(8)
-        .map(|frame| f64::from(f32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]])))
-        .collect()
+    pcm.chunks_exact(8).map(|frame| f64::from(f32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]]))).collect()
 }
 
 /// Index in decoded audio whose first frame is `first_frame` at which sample 0 of tick `serial` is heard (SPEC SIG-4).
 #[track_caller]
 #[must_use]
 pub fn place_of_tick(first_frame: u64, serial: u64) -> usize {
-    let ticks = serial
-        .checked_sub(first_frame)
-        .expect("the tick must not lie before the first frame") as usize;
+    let ticks = serial.checked_sub(first_frame).expect("the tick must not lie before the first frame") as usize;
     ticks * TICK_SAMPLES + CODEC_DELAY_SAMPLES
 }
 
@@ -76,11 +72,7 @@ mod tests {
         let frames = crate::frames::strict(&mp3);
         let from = 20;
         let decoded = decode_left(&frames[from..].concat());
-        assert_eq!(
-            decoded.len(),
-            (frames.len() - from) * TICK_SAMPLES,
-            "1152 samples for each frame"
-        );
+        assert_eq!(decoded.len(), (frames.len() - from) * TICK_SAMPLES, "1152 samples for each frame");
 
         let pcm = measure::left_s16(&noise);
         let tick = 24;

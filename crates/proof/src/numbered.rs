@@ -40,17 +40,10 @@ pub fn mismatches(first: u64, received: &[&[u8]], reference: &[&[u8]]) -> Vec<Mi
 #[track_caller]
 pub fn assert_identical(first: u64, received: &[&[u8]], reference: &[&[u8]], at_least: usize) {
     let compared = received.len().min(reference.len().saturating_sub(first as usize));
-    assert!(
-        compared >= at_least,
-        "only {compared} of {at_least} frames could be compared"
-    );
+    assert!(compared >= at_least, "only {compared} of {at_least} frames could be compared");
     let wrong = mismatches(first, received, reference);
     let shown = &wrong[..wrong.len().min(5)];
-    assert!(
-        wrong.is_empty(),
-        "{} of {compared} frames differ from frame {first} on, first: {shown:?}",
-        wrong.len()
-    );
+    assert!(wrong.is_empty(), "{} of {compared} frames differ from frame {first} on, first: {shown:?}", wrong.len());
 }
 
 #[cfg(test)]

@@ -10,11 +10,7 @@ pub fn ffmpeg_encode(pcm: &[u8], bitrate_kbps: u32) -> Vec<u8> {
     let bitrate = format!("{bitrate_kbps}k");
     let input = "-v error -f s16le -ar 48000 -ac 2 -probesize 32 -i pipe:0 -c:a libmp3lame -reservoir 0";
     let output = "-write_xing 0 -id3v2_version 0 -f mp3 -b:a";
-    let arguments: Vec<&str> = input
-        .split(' ')
-        .chain(output.split(' '))
-        .chain([bitrate.as_str(), "pipe:1"])
-        .collect();
+    let arguments: Vec<&str> = input.split(' ').chain(output.split(' ')).chain([bitrate.as_str(), "pipe:1"]).collect();
     filter("ffmpeg", &arguments, pcm).0
 }
 

@@ -63,14 +63,7 @@ pub fn rss_bytes(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     status
         .lines()
-        .find_map(|line| {
-            line.strip_prefix("VmRSS:")?
-                .trim()
-                .strip_suffix(" kB")?
-                .trim()
-                .parse::<u64>()
-                .ok()
-        })
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok())
         .unwrap_or(0)
         * 1024
 }
@@ -85,10 +78,7 @@ pub fn open_fds(pid: u32) -> usize {
 #[must_use]
 pub fn machine_load() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split_whitespace()
-        .next()
-        .and_then(|first| first.parse().ok())
-        .unwrap_or(f64::NAN)
+    text.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]
@@ -98,10 +88,7 @@ mod tests {
 
     #[test]
     fn a_child_is_seen_measured_and_killed() {
-        let mut child = Command::new("sleep")
-            .arg("60")
-            .spawn()
-            .expect("sleep is part of every system");
+        let mut child = Command::new("sleep").arg("60").spawn().expect("sleep is part of every system");
         assert!(children(std::process::id()).contains(&child.id()));
         assert!(alive(child.id()));
         assert!(rss_bytes(std::process::id()) > 100_000);

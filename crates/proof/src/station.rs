@@ -24,11 +24,7 @@ pub struct Manner {
 
 impl Default for Manner {
     fn default() -> Self {
-        Self {
-            block_bytes: 4096,
-            lead: Duration::from_millis(100),
-            looped: false,
-        }
+        Self { block_bytes: 4096, lead: Duration::from_millis(100), looped: false }
     }
 }
 
@@ -85,12 +81,7 @@ impl Station {
                 }
             }
         });
-        Self {
-            sent,
-            leave,
-            started,
-            sender: Some(sender),
-        }
+        Self { sent, leave, started, sender: Some(sender) }
     }
 
     /// Bytes sent so far.
@@ -148,18 +139,10 @@ mod tests {
         let pcm = Arc::new(crate::material::noise(3, 25));
         let station = Station::start(&path, Arc::clone(&pcm), Manner::default());
         let mut received = Vec::new();
-        socket
-            .accept()
-            .expect("the station")
-            .0
-            .read_to_end(&mut received)
-            .expect("all of it");
+        socket.accept().expect("the station").0.read_to_end(&mut received).expect("all of it");
         let took = station.started().elapsed();
         assert_eq!(station.finish(), received.len() as u64);
         assert_eq!(received, *pcm);
-        assert!(
-            took >= Duration::from_millis(470),
-            "600 ms of PCM less 100 ms of lead and a block took {took:?}"
-        );
+        assert!(took >= Duration::from_millis(470), "600 ms of PCM less 100 ms of lead and a block took {took:?}");
     }
 }

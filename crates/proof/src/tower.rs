@@ -41,12 +41,7 @@ impl Setup {
             format!("station.socket = {:?}", path("pcm.sock")),
             format!("admin.password = {ADMIN_PASSWORD:?}"),
         ];
-        Self {
-            executable: executable.as_ref().to_owned(),
-            folder,
-            lines,
-            environment: Vec::new(),
-        }
+        Self { executable: executable.as_ref().to_owned(), folder, lines, environment: Vec::new() }
     }
 
     /// Adds one line of configuration, for instance `station.preroll_ticks = 1`; a line for the same key is replaced.
@@ -106,13 +101,7 @@ impl Setup {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", self.executable.display()));
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        Tower {
-            child,
-            folder: self.folder,
-            started,
-            address,
-            exit: None,
-        }
+        Tower { child, folder: self.folder, started, address, exit: None }
     }
 
     /// Starts the tower and waits until it says where it is on air.
@@ -130,15 +119,9 @@ impl Setup {
     pub fn refused(self) -> Refusal {
         let mut tower = self.spawn();
         let status = tower.wait_exit(START_LIMIT);
-        let left_behind = fs::read_dir(tower.folder.path())
-            .expect("the tower's directory")
-            .flatten();
+        let left_behind = fs::read_dir(tower.folder.path()).expect("the tower's directory").flatten();
         let sockets = left_behind.filter(|entry| entry.path().extension().is_some_and(|name| name == "sock"));
-        Refusal {
-            status,
-            stderr: tower.stderr(),
-            sockets: sockets.map(|entry| entry.path()).collect(),
-        }
+        Refusal { status, stderr: tower.stderr(), sockets: sockets.map(|entry| entry.path()).collect() }
     }
 }
 
@@ -169,11 +152,7 @@ impl Tower {
     #[track_caller]
     pub fn wait_on_air(&mut self) {
         self.address = wait_for("the tower to be on air", START_LIMIT, || {
-            assert!(
-                self.child.try_wait().expect("our own child").is_none(),
-                "the tower exited: {}",
-                self.stderr()
-            );
+            assert!(self.child.try_wait().expect("our own child").is_none(), "the tower exited: {}", self.stderr());
             let text = fs::read_to_string(self.path("stdout")).unwrap_or_default();
             let (_, after) = text.split_once("http://")?;
             let (authority, _) = after.split_once('/')?;
@@ -231,27 +210,20 @@ impl Tower {
     #[track_caller]
     #[must_use]
     pub fn encoder_state(&self) -> String {
-        self.status()["outputs"][0]["encoder"]["state"]
-            .as_str()
-            .unwrap_or("none")
-            .to_uppercase()
+        self.status()["outputs"][0]["encoder"]["state"].as_str().unwrap_or("none").to_uppercase()
     }
 
     /// Process id of the first output's encoder.
     #[track_caller]
     #[must_use]
     pub fn encoder_pid(&self) -> Option<u32> {
-        self.status()["outputs"][0]["encoder"]["pid"]
-            .as_u64()
-            .and_then(|pid| u32::try_from(pid).ok())
+        self.status()["outputs"][0]["encoder"]["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
     }
 
     /// Waits until the first output's encoder is in `state`.
     #[track_caller]
     pub fn wait_encoder(&self, state: &str, limit: Duration) {
-        wait_for(&format!("the encoder to be {state}"), limit, || {
-            (self.encoder_state() == state).then_some(())
-        });
+        wait_for(&format!("the encoder to be {state}"), limit, || (self.encoder_state() == state).then_some(()));
     }
 
     /// Waits until `on_air.source` contains `name`.
@@ -259,10 +231,7 @@ impl Tower {
     pub fn wait_source(&self, name: &str, limit: Duration) {
         wait_for(&format!("{name} on air"), limit, || {
             let status = self.status();
-            status["on_air"]["source"]
-                .as_str()
-                .is_some_and(|source| source.contains(name))
-                .then_some(())
+            status["on_air"]["source"].as_str().is_some_and(|source| source.contains(name)).then_some(())
         });
     }
 
@@ -275,10 +244,7 @@ impl Tower {
         while Instant::now() < end {
             let status = self.status();
             let number = status.pointer(pointer).and_then(Value::as_u64);
-            seen.push((
-                Instant::now(),
-                number.unwrap_or_else(|| panic!("no {pointer} in {status}")),
-            ));
+            seen.push((Instant::now(), number.unwrap_or_else(|| panic!("no {pointer} in {status}"))));
             // Not a divisor of the tick, so that all phases of it are seen.
             std::thread::sleep(Duration::from_millis(37));
         }
@@ -293,12 +259,7 @@ impl Tower {
         let events = status["events"].as_array().cloned().unwrap_or_default();
         let wanted = events.iter().filter(|event| event["kind"] == kind);
         wanted
-            .map(|event| {
-                (
-                    event["tick"].as_u64().unwrap_or(0),
-                    event["text"].as_str().unwrap_or_default().to_owned(),
-                )
-            })
+            .map(|event| (event["tick"].as_u64().unwrap_or(0), event["text"].as_str().unwrap_or_default().to_owned()))
             .collect()
     }
 
@@ -328,9 +289,7 @@ impl Tower {
 
     #[track_caller]
     fn wait_exit(&mut self, limit: Duration) -> ExitStatus {
-        let status = wait_for("the tower to exit", limit, || {
-            self.child.try_wait().expect("our own child")
-        });
+        let status = wait_for("the tower to exit", limit, || self.child.try_wait().expect("our own child"));
         self.exit = Some(status);
         status
     }

@@ -31,9 +31,7 @@ impl Tone {
             let cycles = (index * TONE_PERIOD_CYCLES) as f64 / TONE_PERIOD_SAMPLES as f64;
             ((cycles * std::f64::consts::TAU).sin() * peak).round() as i16
         };
-        Self {
-            period: (0..TONE_PERIOD_SAMPLES).map(sample).collect(),
-        }
+        Self { period: (0..TONE_PERIOD_SAMPLES).map(sample).collect() }
     }
 
     /// The tone at tick `tick`.
@@ -74,30 +72,19 @@ impl FallbackProvider {
     /// The fallback with an optional file.
     #[must_use]
     pub fn new(config: FallbackConfig, file: Option<BufferReader>) -> Self {
-        Self {
-            file,
-            tone: config.tone_dbfs.map(Tone::new),
-        }
+        Self { file, tone: config.tone_dbfs.map(Tone::new) }
     }
 
     /// The best kind that can serve. A file must hold more than `look_ahead_ticks`, so that it can still be faded out.
     #[must_use]
     pub fn best(&self, look_ahead_ticks: usize) -> FallbackKind {
-        if self.file_fill() > look_ahead_ticks {
-            FallbackKind::File
-        } else {
-            self.without_file()
-        }
+        if self.file_fill() > look_ahead_ticks { FallbackKind::File } else { self.without_file() }
     }
 
     /// What serves when there is no file.
     #[must_use]
     pub const fn without_file(&self) -> FallbackKind {
-        if self.tone.is_some() {
-            FallbackKind::Tone
-        } else {
-            FallbackKind::Silence
-        }
+        if self.tone.is_some() { FallbackKind::Tone } else { FallbackKind::Silence }
     }
 
     /// Ticks of the file that are decoded and wait.
@@ -140,10 +127,7 @@ mod tests {
                     let cycles = (first_sample + index as u128) * u128::from(TONE_HZ) % u128::from(SAMPLE_RATE_HZ);
                     let phase = cycles as f64 / f64::from(SAMPLE_RATE_HZ) * std::f64::consts::TAU;
                     let expected = (phase.sin() * f64::from(i16::MAX) * 0.1).round();
-                    assert!(
-                        (f64::from(frame.0[2 * index]) - expected).abs() <= 1.0,
-                        "tick {tick} sample {index}"
-                    );
+                    assert!((f64::from(frame.0[2 * index]) - expected).abs() <= 1.0, "tick {tick} sample {index}");
                 }
             }
         }
@@ -174,9 +158,6 @@ mod tests {
         provider.render(FallbackKind::File, 0, &mut out);
         assert_eq!(out, loud);
         assert_eq!(provider.best(1), FallbackKind::Tone, "one frame is left, for the fade");
-        assert_eq!(
-            FallbackProvider::new(FallbackConfig { tone_dbfs: None }, None).best(1),
-            FallbackKind::Silence
-        );
+        assert_eq!(FallbackProvider::new(FallbackConfig { tone_dbfs: None }, None).best(1), FallbackKind::Silence);
     }
 }

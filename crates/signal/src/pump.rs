@@ -29,12 +29,7 @@ impl Schedule {
     /// Starts at tick 0, which lies `past_ticks` before `now`. Ticks later than `late_ms_max` are not made up.
     #[must_use]
     pub const fn new(now: MonoTime, past_ticks: u64, late_ms_max: u64) -> Self {
-        Self {
-            anchor_serial: past_ticks,
-            anchor_time: now,
-            next: 0,
-            late_ns_max: late_ms_max * 1_000_000,
-        }
+        Self { anchor_serial: past_ticks, anchor_time: now, next: 0, late_ns_max: late_ms_max * 1_000_000 }
     }
 
     /// The serial that comes next.
@@ -46,8 +41,7 @@ impl Schedule {
     /// When the next tick is due.
     #[must_use]
     pub const fn deadline(&self) -> MonoTime {
-        self.anchor_time
-            .plus_ns(self.next.saturating_sub(self.anchor_serial) * TICK_NS)
+        self.anchor_time.plus_ns(self.next.saturating_sub(self.anchor_serial) * TICK_NS)
     }
 
     /// The next tick, if it is due at `now`. Call until `None`: late ticks are made up one by one.
@@ -62,11 +56,7 @@ impl Schedule {
         let late_ns = if reanchored_ns.is_some() { 0 } else { late_ns };
         let serial = self.next;
         self.next += 1;
-        Some(DueTick {
-            serial,
-            late_ns,
-            reanchored_ns,
-        })
+        Some(DueTick { serial, late_ns, reanchored_ns })
     }
 
     /// Makes the next tick due at `now` instead of making up what was missed, and returns the time given up, in ns.
@@ -105,17 +95,10 @@ mod tests {
         let mut schedule = Schedule::new(START, 0, 1000);
         drain(&mut schedule, START);
         let late = drain(&mut schedule, START.plus_ms(24 * 10 + 5));
-        assert_eq!(
-            late.iter().map(|d| d.serial).collect::<Vec<_>>(),
-            (1..=10).collect::<Vec<_>>()
-        );
+        assert_eq!(late.iter().map(|d| d.serial).collect::<Vec<_>>(), (1..=10).collect::<Vec<_>>());
         assert_eq!(late[0].late_ns, (24 * 9 + 5) * 1_000_000);
         assert_eq!(late[9].late_ns, 5_000_000);
-        assert_eq!(
-            schedule.deadline(),
-            START.plus_ms(24 * 11),
-            "one late tick does not move the next"
-        );
+        assert_eq!(schedule.deadline(), START.plus_ms(24 * 11), "one late tick does not move the next");
     }
 
     #[test]
@@ -124,14 +107,7 @@ mod tests {
         drain(&mut schedule, START);
         let now = START.plus_ms(24 + 5000);
         let due = drain(&mut schedule, now);
-        assert_eq!(
-            due,
-            [DueTick {
-                serial: 1,
-                late_ns: 0,
-                reanchored_ns: Some(5_000_000_000)
-            }]
-        );
+        assert_eq!(due, [DueTick { serial: 1, late_ns: 0, reanchored_ns: Some(5_000_000_000) }]);
         assert_eq!(schedule.deadline(), now.plus_ms(24));
     }
 

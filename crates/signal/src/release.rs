@@ -25,12 +25,7 @@ impl Release {
     /// in the past at start.
     #[must_use]
     pub const fn new(delay_ticks: u64, hold_ticks_max: u64, first_present: Serial) -> Self {
-        Self {
-            next: 0,
-            delay_ticks,
-            hold_ticks_max,
-            first_present,
-        }
+        Self { next: 0, delay_ticks, hold_ticks_max, first_present }
     }
 
     /// The frame that is due at `tick` and not released yet. Call [`Self::released`] and ask again, until `None`.
@@ -42,11 +37,7 @@ impl Release {
     /// What to do at `tick` about the due frame, which is not in the frame buffer.
     #[must_use]
     pub fn missing(&self, tick: Serial) -> Missing {
-        if tick > self.due_tick() + self.hold_ticks_max {
-            Missing::Silence
-        } else {
-            Missing::Hold
-        }
+        if tick > self.due_tick() + self.hold_ticks_max { Missing::Silence } else { Missing::Hold }
     }
 
     /// How many ticks the next frame is behind its due tick at `tick`; 0 if it is not due.
@@ -105,11 +96,7 @@ mod tests {
         assert_eq!(release.missing(2 + 41), Missing::Hold);
         assert_eq!(release.missing(2 + 42), Missing::Silence);
         release.released();
-        assert_eq!(
-            release.missing(2 + 42),
-            Missing::Hold,
-            "the next frame was due a tick later"
-        );
+        assert_eq!(release.missing(2 + 42), Missing::Hold, "the next frame was due a tick later");
         assert_eq!(release.behind_ticks(2 + 42), 41);
     }
 }

@@ -66,21 +66,10 @@ fn of_two_writers_of_one_number_exactly_one_fills_it() {
         assert_eq!(pushes.iter().filter(|&&push| filled(push)).count(), 1, "{pushes:?}");
         let winner = if filled(pushes[0]) { 1 } else { 2 };
         let loser = pushes[2 - winner];
-        assert!(
-            matches!(
-                loser,
-                Push::Duplicate {
-                    equal: None | Some(false)
-                }
-            ),
-            "{loser:?}"
-        );
+        assert!(matches!(loser, Push::Duplicate { equal: None | Some(false) }), "{loser:?}");
         assert_eq!(ring.get_frame(0, &mut out), Get::Frame);
         assert_eq!(out.as_slice(), whole(winner as u8));
-        assert!(
-            early.is_none_or(|bytes| bytes == whole(winner as u8)),
-            "the frame changed after it was read"
-        );
+        assert!(early.is_none_or(|bytes| bytes == whole(winner as u8)), "the frame changed after it was read");
         assert_eq!(ring.duplicate_count(), 1);
     });
 }

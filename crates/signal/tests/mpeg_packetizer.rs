@@ -14,10 +14,7 @@ fn cut_every_way(stream: &[u8]) -> (Vec<Vec<u8>>, radio_signal::mpeg::packetizer
 }
 
 fn assert_frames(found: &[Vec<u8>], expected: &[Vec<u8>]) {
-    let first_other = found
-        .iter()
-        .zip(expected)
-        .position(|(found, expected)| found != expected);
+    let first_other = found.iter().zip(expected).position(|(found, expected)| found != expected);
     assert_eq!(first_other, None, "the first frame that is another");
     assert_eq!(found.len(), expected.len(), "frames");
 }
@@ -35,12 +32,7 @@ fn every_kind_of_stream_comes_out_unchanged() {
 #[test]
 fn bit_rate_padding_and_kind_of_stereo_may_change_from_frame_to_frame() {
     let expected: Vec<_> = (0..60u8)
-        .map(|i| {
-            frame(
-                [0xFF, 0xFB, (1 + i % 14) << 4 | (i / 3 % 2) << 1, (i % 3) << 6],
-                u64::from(i),
-            )
-        })
+        .map(|i| frame([0xFF, 0xFB, (1 + i % 14) << 4 | (i / 3 % 2) << 1, (i % 3) << 6], u64::from(i)))
         .collect();
     let (found, counters) = cut_every_way(&expected.concat());
     assert_frames(&found, &expected);
@@ -54,17 +46,11 @@ fn in_sync_a_frame_is_released_with_its_last_byte() {
     assert_eq!(packetizer.push(&frames[0]), 384);
     assert_eq!(packetizer.next_frame(), None, "not confirmed so far");
     assert_eq!(packetizer.push(&frames[1][..4]), 4);
-    assert_eq!(
-        packetizer.next_frame().map(|frame| frame.bytes.to_vec()),
-        Some(frames[0].clone())
-    );
+    assert_eq!(packetizer.next_frame().map(|frame| frame.bytes.to_vec()), Some(frames[0].clone()));
     assert_eq!(packetizer.push(&frames[1][4..383]), 379);
     assert_eq!(packetizer.next_frame(), None, "a byte is missing");
     assert_eq!(packetizer.push(&frames[1][383..]), 1);
-    assert_eq!(
-        packetizer.next_frame().map(|frame| frame.bytes.to_vec()),
-        Some(frames[1].clone())
-    );
+    assert_eq!(packetizer.next_frame().map(|frame| frame.bytes.to_vec()), Some(frames[1].clone()));
     assert_eq!(packetizer.held_bytes(), 0);
 }
 
@@ -89,11 +75,7 @@ fn after_garbage_the_next_confirmed_frame_is_found() {
         let stream = [garbage.clone(), expected[..5].concat(), garbage, expected[5..].concat()].concat();
         let (found, counters) = cut_every_way(&stream);
         assert_frames(&found, &expected);
-        assert_eq!(
-            (counters.bytes_skipped, counters.resyncs),
-            (2 * garbage_len as u64, 1),
-            "{garbage_len}"
-        );
+        assert_eq!((counters.bytes_skipped, counters.resyncs), (2 * garbage_len as u64, 1), "{garbage_len}");
     }
 }
 
@@ -148,9 +130,8 @@ fn a_header_of_another_format_confirms_nothing() {
 
 #[test]
 fn a_stream_many_times_the_buffer_comes_out_unchanged() {
-    let expected: Vec<_> = (0..1500)
-        .map(|i| frame([CBR_128K_48K, [0xFF, 0xFB, 0xE6, 0x00]][i % 2], i as u64))
-        .collect();
+    let expected: Vec<_> =
+        (0..1500).map(|i| frame([CBR_128K_48K, [0xFF, 0xFB, 0xE6, 0x00]][i % 2], i as u64)).collect();
     let stream = expected.concat();
     for size in [1000, 4096, PUSH_BYTES_MAX] {
         let (found, counters) = cut(&stream, &[size]);
@@ -184,28 +165,15 @@ fn tags_are_set_aside_wherever_they_stand() {
     let expected = frames(CBR_128K_48K, 6);
     // A picture in a tag may look like frames.
     let picture = frames(CBR_128K_48K, 5).concat();
-    let tags = [
-        id3v2(b"", false),
-        id3v2(&picture, true),
-        id3v2(&picture, false),
-        id3v1(),
-        ape(&picture),
-    ];
+    let tags = [id3v2(b"", false), id3v2(&picture, true), id3v2(&picture, false), id3v1(), ape(&picture)];
     for (kind, tag) in tags.iter().enumerate() {
         for place in 0..=expected.len() {
             let stream = [expected[..place].concat(), tag.repeat(2), expected[place..].concat()].concat();
             let (found, counters) = cut_every_way(&stream);
             assert_frames(&found, &expected);
             // APE has a header and a footer, and its length takes in both.
-            assert_eq!(
-                (counters.tags_skipped, counters.bytes_skipped),
-                (2, 0),
-                "tag {kind} before frame {place}"
-            );
-            assert_eq!(
-                (counters.tag_bytes_skipped, counters.resyncs),
-                (2 * tag.len() as u64, 0)
-            );
+            assert_eq!((counters.tags_skipped, counters.bytes_skipped), (2, 0), "tag {kind} before frame {place}");
+            assert_eq!((counters.tag_bytes_skipped, counters.resyncs), (2 * tag.len() as u64, 0));
         }
     }
 }
@@ -223,14 +191,7 @@ fn a_tag_behind_garbage_is_found() {
 fn a_tag_larger_than_all_buffers_passes_through() {
     let body = vec![0xFF; 3 * PUSH_BYTES_MAX];
     let expected = frames(CBR_128K_48K, 3);
-    let stream = [
-        id3v2(&body, true),
-        expected.concat(),
-        ape(&body),
-        expected.concat(),
-        id3v1(),
-    ]
-    .concat();
+    let stream = [id3v2(&body, true), expected.concat(), ape(&body), expected.concat(), id3v1()].concat();
     let (found, counters) = cut_every_way(&stream);
     assert_frames(&found, &[expected.clone(), expected].concat());
     assert_eq!((counters.tags_skipped, counters.bytes_skipped), (3, 0));
@@ -241,14 +202,7 @@ fn a_tag_cut_by_the_end_of_the_stream_is_still_a_tag() {
     let expected = frames(CBR_128K_48K, 3);
     let (found, counters) = cut_every_way(&[expected.concat(), id3v1()[..50].to_vec()].concat());
     assert_frames(&found, &expected);
-    assert_eq!(
-        (
-            counters.tags_skipped,
-            counters.tag_bytes_skipped,
-            counters.bytes_skipped
-        ),
-        (1, 50, 0)
-    );
+    assert_eq!((counters.tags_skipped, counters.tag_bytes_skipped, counters.bytes_skipped), (1, 50, 0));
 }
 
 #[test]
@@ -270,11 +224,7 @@ fn tables_of_contents_are_set_aside() {
         let stream = [table.clone(), expected[..2].concat(), table, expected[2..].concat()].concat();
         let (found, counters) = cut_every_way(&stream);
         assert_frames(&found, &expected);
-        assert_eq!(
-            (counters.tags_skipped, counters.bytes_skipped, counters.resyncs),
-            (2, 0, 0),
-            "{magic:?}"
-        );
+        assert_eq!((counters.tags_skipped, counters.bytes_skipped, counters.resyncs), (2, 0, 0), "{magic:?}");
     }
 }
 
@@ -292,10 +242,7 @@ fn a_caller_who_does_not_pull_fills_the_buffer_and_no_more() {
     let stream = frames(CBR_128K_48K, 500).concat();
     let mut packetizer = Packetizer::new();
     let taken = packetizer.push(&stream);
-    assert_eq!(
-        (taken, packetizer.held_bytes()),
-        (PUSH_BYTES_MAX + HELD_BYTES_MAX, taken)
-    );
+    assert_eq!((taken, packetizer.held_bytes()), (PUSH_BYTES_MAX + HELD_BYTES_MAX, taken));
     assert_eq!(packetizer.push(&stream[taken..]), 0);
     while packetizer.next_frame().is_some() {}
     assert!(packetizer.held_bytes() <= HELD_BYTES_MAX);

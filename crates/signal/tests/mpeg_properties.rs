@@ -78,8 +78,5 @@ proptest! {
 fn a_megabyte_of_noise_yields_next_to_nothing_and_no_panic() {
     let (found, counters) = cut(&noise(1, 1 << 20), &[PUSH_BYTES_MAX]);
     assert!(found.len() < 4, "{} frames in noise", found.len());
-    assert_eq!(
-        counters.frame_bytes + counters.tag_bytes_skipped + counters.bytes_skipped,
-        1 << 20
-    );
+    assert_eq!(counters.frame_bytes + counters.tag_bytes_skipped + counters.bytes_skipped, 1 << 20);
 }

@@ -71,11 +71,11 @@ pub struct Tower {
     /// The producers.
     pub inputs: Arc<Inputs>,
     /// What happened.
-    pub journal: Journal,
+    pub journal: Arc<Journal>,
     /// What is on air.
     pub on_air: Mutex<OnAirNow>,
     /// Players of files: programme and fallback.
-    pub players: Vec<PlayerHandle>,
+    pub players: Mutex<Vec<PlayerHandle>>,
     /// What the administrator knows.
     pub secret: Secret,
     /// Log lines that could not be written.

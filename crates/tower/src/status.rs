@@ -75,7 +75,7 @@ impl Tower {
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "pid": std::process::id(),
-            "epoch": self.epoch,
+            "epoch": self.epoch.to_string(),
             "epoch_started_at": self.epoch_started.duration_since(UNIX_EPOCH).map_or(0.0, |t| t.as_secs_f64()),
             "tick": self.figures.tick(),
             "uptime_seconds": self.started.elapsed().as_secs_f64(),
@@ -85,9 +85,18 @@ impl Tower {
                 "since_tick": on_air.since_tick,
             },
             "inputs": self.inputs_status(on_air.source),
-            "players": self.players.iter().map(crate::files::PlayerHandle::status).collect::<Vec<_>>(),
-            "outputs": self.outputs.iter().map(|output| self.output_status(output)).collect::<Vec<_>>(),
-            "listeners": listeners,
+            "players": lock(&self.players).iter().map(crate::files::PlayerHandle::status).collect::<Vec<_>>(),
+            "outputs": self.outputs.iter().zip(&listeners.mounts).map(|(o, m)| output_status(o, m.listeners)).collect::<Vec<_>>(),
+            "listeners": {
+                "now": listeners.listeners,
+                "admitted": listeners.totals.admitted,
+                "left": listeners.totals.left,
+                "dropped_stalled": listeners.totals.dropped_stalled,
+                "dropped_skips": listeners.totals.dropped_skips,
+                "skips": listeners.totals.skips,
+                "bytes": listeners.totals.bytes,
+                "sends": listeners.totals.sends,
+            },
             "lateness_ms": {
                 "p50": self.figures.lateness_ms(0.5),
                 "p99": self.figures.lateness_ms(0.99),
@@ -108,47 +117,52 @@ impl Tower {
             inputs.push((PLAY, PLAY_ID));
         }
         let one = |(name, id): (&str, InputId)| {
-            let producers: Vec<Value> = self.inputs.of(id).iter().map(|entry| {
-                json!({
-                    "id": entry.id.producer,
-                    "connected": entry.connected,
-                    "count": entry.gauge.count(),
-                    "capacity": entry.gauge.capacity(),
-                    "overflow_count": entry.gauge.overflow_count(),
-                    "stale_count": entry.gauge.stale_count(),
-                    "on_air": on_air == OnAir::Source(entry.id),
+            let producers: Vec<Value> = self
+                .inputs
+                .of(id)
+                .iter()
+                .map(|entry| {
+                    json!({
+                        "id": entry.id.producer,
+                        "connected": entry.connected,
+                        "count": entry.gauge.count(),
+                        "capacity": entry.gauge.capacity(),
+                        "overflow_count": entry.gauge.overflow_count(),
+                        "stale_count": entry.gauge.stale_count(),
+                        "on_air": on_air == OnAir::Source(entry.id),
+                    })
                 })
-            }).collect();
+                .collect();
             json!({ "name": name, "producers": producers })
         };
         inputs.into_iter().map(one).collect()
     }
+}
 
-    fn output_status(&self, output: &OutputState) -> Value {
-        let manager = lock(&output.manager);
-        let frames = manager.frame_buffer();
-        json!({
-            "mount": output.config.mount,
-            "name": output.config.name,
-            "bitrate_kbps": output.config.bitrate_kbps,
-            "encoder": manager.status(),
-            "buffer": {
-                "capacity": frames.capacity(),
-                "count": frames.count(),
-                "dropped": frames.dropped_count(),
-                "late": frames.late_count(),
-                "duplicates": frames.duplicate_count(),
-                "mismatches": frames.mismatch_count(),
-            },
-            "frame": output.figures.frames.load(Relaxed),
-            "holds": output.figures.holds.load(Relaxed),
-            "behind_ticks": output.figures.behind_ticks.load(Relaxed),
-            "behind_ticks_max": output.figures.behind_ticks_max.load(Relaxed),
-            "silent_frames": output.figures.silent_frames.load(Relaxed),
-            "playout_delay_ticks": output.delay_ticks,
-            "listeners": output.mount.listeners(),
-        })
-    }
+fn output_status(output: &OutputState, listeners: u64) -> Value {
+    let manager = lock(&output.manager);
+    let frames = manager.frame_buffer();
+    json!({
+        "mount": output.config.mount,
+        "name": output.config.name,
+        "bitrate_kbps": output.config.bitrate_kbps,
+        "encoder": manager.status(),
+        "buffer": {
+            "capacity": frames.capacity(),
+            "count": frames.count(),
+            "dropped": frames.dropped_count(),
+            "late": frames.late_count(),
+            "duplicates": frames.duplicate_count(),
+            "mismatches": frames.mismatch_count(),
+        },
+        "frame": output.figures.frames.load(Relaxed),
+        "holds": output.figures.holds.load(Relaxed),
+        "behind_ticks": output.figures.behind_ticks.load(Relaxed),
+        "behind_ticks_max": output.figures.behind_ticks_max.load(Relaxed),
+        "silent_frames": output.figures.silent_frames.load(Relaxed),
+        "playout_delay_ticks": output.delay_ticks,
+        "listeners": listeners,
+    })
 }
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {

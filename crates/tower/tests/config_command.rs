@@ -30,18 +30,11 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn config_prints_a_tower_toml_with_the_origin_of_each_value() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(
-        folder.path().join("tower.toml"),
-        "[server]\nport = 8001\n[fallback]\ntone_dbfs = -20.1\n",
-    )
-    .unwrap();
+    std::fs::write(folder.path().join("tower.toml"), "[server]\nport = 8001\n[fallback]\ntone_dbfs = -20.1\n").unwrap();
     let mut command = tower(folder.path(), &["config", "--bitrate", "192"]);
     let printed = text(&command.env("TOWER_ADMIN_PASSWORD", "s3cret").output().unwrap().stdout);
     let line = |start: &str| {
-        printed
-            .lines()
-            .find(|line| line.starts_with(start))
-            .unwrap_or_else(|| panic!("{start}\n{printed}"))
+        printed.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start}\n{printed}"))
     };
     assert!(line("port = 8001 ").ends_with("# tower.toml:2"));
     assert!(line("tone_dbfs = -20.1 ").ends_with("# tower.toml:4"));
@@ -53,9 +46,7 @@ fn config_prints_a_tower_toml_with_the_origin_of_each_value() {
     std::fs::write(folder.path().join("again.toml"), &printed).unwrap();
     let again = text(&run(folder.path(), &["config", "--config", "again.toml"]).stdout);
     let values = |text: &str| {
-        text.lines()
-            .map(|line| line.split("  #").next().unwrap().trim_end().to_owned())
-            .collect::<Vec<_>>()
+        text.lines().map(|line| line.split("  #").next().unwrap().trim_end().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(values(&again), values(&printed));
 }
@@ -63,20 +54,12 @@ fn config_prints_a_tower_toml_with_the_origin_of_each_value() {
 #[test]
 fn config_as_json_has_values_origins_and_no_password() {
     let folder = tempfile::tempdir().unwrap();
-    let printed = text(
-        &run(
-            folder.path(),
-            &["config", "--json", "--port", "8001", "--admin-password", "s3cret"],
-        )
-        .stdout,
-    );
+    let printed =
+        text(&run(folder.path(), &["config", "--json", "--port", "8001", "--admin-password", "s3cret"]).stdout);
     assert!(!printed.contains("s3cret"));
     let json: serde_json::Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(json["config"]["server"]["port"], 8001);
-    assert_eq!(
-        json["origins"]["server.port"],
-        serde_json::json!({"from": "flag", "flag": "--port"})
-    );
+    assert_eq!(json["origins"]["server.port"], serde_json::json!({"from": "flag", "flag": "--port"}));
     assert_eq!(json["origins"]["server.host"]["from"], "default");
 }
 
@@ -96,21 +79,14 @@ fn a_bad_configuration_is_exit_code_2_and_nothing_is_opened() {
         assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
         assert!(!said.to_lowercase().contains("backtrace"), "{said}");
     }
-    let left: Vec<_> = std::fs::read_dir(folder.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["tower.toml"], "no socket, no runtime directory");
 }
 
 #[test]
 fn wrong_flags_are_exit_code_2() {
     let folder = tempfile::tempdir().unwrap();
-    for args in [
-        &["--no-such-flag"][..],
-        &["config", "--set", "noequals"],
-        &["config", "--port", "http"],
-    ] {
+    for args in [&["--no-such-flag"][..], &["config", "--set", "noequals"], &["config", "--port", "http"]] {
         assert_eq!(run(folder.path(), args).status.code(), Some(2), "{args:?}");
     }
 }
@@ -155,14 +131,8 @@ fn status_asks_over_the_socket_and_shows_the_answer() {
     });
     let set = format!("server.admin_socket={}", socket.display());
     let shown = text(&run(folder.path(), &["status", "--set", &set]).stdout);
-    assert!(
-        shown.contains("Radio Tower 0.1.0") && shown.contains("on air     tone"),
-        "{shown}"
-    );
-    assert_eq!(
-        text(&run(folder.path(), &["status", "--json", "--set", &set]).stdout).trim(),
-        body
-    );
+    assert!(shown.contains("Radio Tower 0.1.0") && shown.contains("on air     tone"), "{shown}");
+    assert_eq!(text(&run(folder.path(), &["status", "--json", "--set", &set]).stdout).trim(), body);
     server.join().unwrap();
 }
 
@@ -173,10 +143,7 @@ fn doctor_reports_a_bad_configuration_and_goes_on() {
     let output = run(folder.path(), &["doctor", "--json"]);
     assert_eq!(output.status.code(), Some(1));
     let findings: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
-    let checks: Vec<&str> = findings
-        .iter()
-        .filter_map(|finding| finding["check"].as_str())
-        .collect();
+    let checks: Vec<&str> = findings.iter().filter_map(|finding| finding["check"].as_str()).collect();
     for check in [
         "configuration",
         "builtin encoder",

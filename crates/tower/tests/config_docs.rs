@@ -9,40 +9,25 @@ fn docs(name: &str) -> PathBuf {
 }
 
 fn defaults() -> Config {
-    Config {
-        output: vec![Output::default()],
-        ..Config::default()
-    }
+    Config { output: vec![Output::default()], ..Config::default() }
 }
 
 fn loaded(text: &str) -> Config {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tower.toml");
     std::fs::write(&path, text).unwrap();
-    let sources = Sources {
-        config_flag: Some(path),
-        default_file: PathBuf::new(),
-        environment: Vec::new(),
-        flags: Vec::new(),
-    };
+    let sources =
+        Sources { config_flag: Some(path), default_file: PathBuf::new(), environment: Vec::new(), flags: Vec::new() };
     load(&sources).unwrap_or_else(|error| panic!("{error}\n{text}")).config
 }
 
 #[test]
 fn every_example_is_good() {
     let text = std::fs::read_to_string(docs("configuration.md")).unwrap();
-    let examples: Vec<&str> = text
-        .split("```toml\n")
-        .skip(1)
-        .filter_map(|rest| rest.split("```").next())
-        .collect();
+    let examples: Vec<&str> = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(examples.len() >= 4);
     for example in examples {
-        assert_ne!(
-            loaded(example),
-            defaults(),
-            "an example that changes nothing:\n{example}"
-        );
+        assert_ne!(loaded(example), defaults(), "an example that changes nothing:\n{example}");
     }
 }
 
@@ -71,10 +56,7 @@ fn every_key_is_in_the_reference_with_its_default_and_what_is_valid() {
         let row = format!("| `{}` | {default} | {} |", key.path, key.valid);
         assert!(text.contains(&row), "missing or different: {row}");
     }
-    let rows = text
-        .lines()
-        .filter(|line| line.starts_with("| `") && line.matches(" | ").count() == 4)
-        .count();
+    let rows = text.lines().filter(|line| line.starts_with("| `") && line.matches(" | ").count() == 4).count();
     assert_eq!(rows, KEYS.len(), "the reference has a key that does not exist");
 }
 
@@ -83,9 +65,7 @@ fn every_field_of_the_configuration_is_a_key() {
     let json = serde_json::to_value(defaults()).unwrap();
     let mut fields = Vec::new();
     for (table, value) in json.as_object().unwrap() {
-        let (prefix, value) = value
-            .get(0)
-            .map_or((table.clone(), value), |first| (format!("{table}.*"), first));
+        let (prefix, value) = value.get(0).map_or((table.clone(), value), |first| (format!("{table}.*"), first));
         fields.extend(value.as_object().unwrap().keys().map(|name| format!("{prefix}.{name}")));
     }
     let mut keys: Vec<String> = KEYS.iter().map(|key| key.path.into()).collect();

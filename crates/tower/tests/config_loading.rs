@@ -12,21 +12,11 @@ fn sources(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> (tempfil
     let flag = |(key, value): &(&str, &str)| Setting {
         key: (*key).into(),
         given: Given::Toml((*value).into()),
-        origin: Origin::Flag {
-            flag: format!("--set {key}"),
-        },
+        origin: Origin::Flag { flag: format!("--set {key}") },
     };
     let environment = env.iter().map(|(name, value)| (name.into(), value.into())).collect();
     let flags = flags.iter().map(flag).collect();
-    (
-        folder,
-        Sources {
-            config_flag: None,
-            default_file: path,
-            environment,
-            flags,
-        },
-    )
+    (folder, Sources { config_flag: None, default_file: path, environment, flags })
 }
 
 fn loaded(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
@@ -39,9 +29,7 @@ fn the_problem(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Stri
     let (folder, sources) = sources(file, env, flags);
     let error = load(&sources).expect_err("this should not be good");
     assert_eq!(error.problems.len(), 1, "{error}");
-    error.problems[0]
-        .to_string()
-        .replace(&format!("{}/", folder.path().display()), "")
+    error.problems[0].to_string().replace(&format!("{}/", folder.path().display()), "")
 }
 
 #[test]
@@ -53,13 +41,7 @@ fn with_no_configuration_there_are_defaults_and_one_output() {
         flags: Vec::new(),
     };
     let loaded = load(&sources).unwrap();
-    assert_eq!(
-        loaded.config,
-        Config {
-            output: vec![Output::default()],
-            ..Config::default()
-        }
-    );
+    assert_eq!(loaded.config, Config { output: vec![Output::default()], ..Config::default() });
     assert!(loaded.origins.is_empty() && loaded.file.is_none());
     assert_eq!(validate(&loaded.config), []);
 }
@@ -71,29 +53,9 @@ fn flags_are_over_environment_over_file_over_defaults() {
     let Loaded { config, origins, .. } = loaded(file, &env, &[("server.port", "8003")]).unwrap();
     assert_eq!((config.server.port, config.server.listeners_max), (8003, 12));
     assert_eq!((config.station.preroll_ticks, config.station.capacity_ticks), (3, 100));
-    assert_eq!(
-        origins["server.port"],
-        Origin::Flag {
-            flag: "--set server.port".into()
-        }
-    );
-    assert_eq!(
-        origins["server.listeners_max"],
-        Origin::Env {
-            variable: "TOWER_MAX_CLIENTS".into()
-        }
-    );
-    assert!(
-        matches!(
-            &origins["station.preroll_ticks"],
-            Origin::File {
-                line: 5,
-                column: 17,
-                ..
-            }
-        ),
-        "{origins:?}"
-    );
+    assert_eq!(origins["server.port"], Origin::Flag { flag: "--set server.port".into() });
+    assert_eq!(origins["server.listeners_max"], Origin::Env { variable: "TOWER_MAX_CLIENTS".into() });
+    assert!(matches!(&origins["station.preroll_ticks"], Origin::File { line: 5, column: 17, .. }), "{origins:?}");
     assert!(!origins.contains_key("station.capacity_ticks"));
 }
 
@@ -111,12 +73,7 @@ fn the_flag_names_the_file_before_the_environment_does() {
     sources.config_flag = Some(by_flag);
     assert_eq!(load(&sources).unwrap().config.server.port, 3);
     sources.config_flag = Some("/nowhere/tower.toml".into());
-    assert!(
-        load(&sources)
-            .unwrap_err()
-            .to_string()
-            .contains("/nowhere/tower.toml:1:1: cannot be read")
-    );
+    assert!(load(&sources).unwrap_err().to_string().contains("/nowhere/tower.toml:1:1: cannot be read"));
 }
 
 #[test]
@@ -138,39 +95,15 @@ fn the_reference_environment_means_what_it_meant() {
         ("TOWER_LOG", "debug"),
     ];
     assert_eq!(env.len(), ENV_VARIABLES.len());
-    let Loaded {
-        config,
-        origins,
-        warnings,
-        ..
-    } = loaded("", &env, &[]).unwrap();
-    assert_eq!(
-        (config.server.host.to_string().as_str(), config.server.port),
-        ("0.0.0.0", 9000)
-    );
+    let Loaded { config, origins, warnings, .. } = loaded("", &env, &[]).unwrap();
+    assert_eq!((config.server.host.to_string().as_str(), config.server.port), ("0.0.0.0", 9000));
     assert_eq!(config.station.socket, Path::new("/run/retrowaves/pcm.sock"));
+    assert_eq!((config.encoder.buffer_frames, config.encoder.stall_threshold_ms), (300, 1500));
+    assert_eq!((config.encoder.backoff_ms, config.encoder.max_restarts), (vec![10, 20, 30], 3));
+    assert_eq!((config.router.grace_ms, config.fallback.paths), (2500, vec!["/srv/a, b.mp3".into()]));
+    assert_eq!((config.encoder.recovery_retry_minutes, config.server.listeners_max), (7, 50));
     assert_eq!(
-        (config.encoder.buffer_frames, config.encoder.stall_threshold_ms),
-        (300, 1500)
-    );
-    assert_eq!(
-        (config.encoder.backoff_ms, config.encoder.max_restarts),
-        (vec![10, 20, 30], 3)
-    );
-    assert_eq!(
-        (config.router.grace_ms, config.fallback.paths),
-        (2500, vec!["/srv/a, b.mp3".into()])
-    );
-    assert_eq!(
-        (config.encoder.recovery_retry_minutes, config.server.listeners_max),
-        (7, 50)
-    );
-    assert_eq!(
-        (
-            config.encoder.enabled,
-            config.admin.password.as_str(),
-            config.log.level.as_str()
-        ),
+        (config.encoder.enabled, config.admin.password.as_str(), config.log.level.as_str()),
         (false, "1234", "debug")
     );
     assert_eq!((origins.len(), warnings.len()), (env.len(), 0));
@@ -180,10 +113,7 @@ fn the_reference_environment_means_what_it_meant() {
 fn a_variable_set_to_nothing_is_not_set_and_an_unknown_one_is_a_warning() {
     let loaded = loaded("", &[("TOWER_PORT", ""), ("TOWER_PROT", "1"), ("PORT", "1")], &[]).unwrap();
     assert_eq!(loaded.config.server.port, 8000);
-    assert_eq!(
-        loaded.warnings,
-        ["environment variable TOWER_PROT is not read; did you mean TOWER_PORT?"]
-    );
+    assert_eq!(loaded.warnings, ["environment variable TOWER_PROT is not read; did you mean TOWER_PORT?"]);
 }
 
 #[test]
@@ -209,9 +139,7 @@ fn a_bad_value_is_told_with_its_place_and_what_is_valid() {
         "tower.toml:2:13: `station.when_full` cannot be `\"drp\"`; valid is \"drop\" or \"wait\"; did you mean \"drop\"?"
     );
     assert_eq!(
-        the_problem("[[output]]\n[[output]]\nmount=\"/b\"\nbitrate_kbps = 130\n", &[], &[])
-            .split(" (")
-            .next(),
+        the_problem("[[output]]\n[[output]]\nmount=\"/b\"\nbitrate_kbps = 130\n", &[], &[]).split(" (").next(),
         Some("tower.toml:4:16: `output.1.bitrate_kbps` cannot be 130; the nearest bitrate of MPEG-1 Layer III is 128")
     );
     assert!(the_problem("[server\n", &[], &[]).starts_with("tower.toml:1:8: not TOML: "));
@@ -223,11 +151,8 @@ fn a_bad_variable_is_named() {
         the_problem("", &[("TOWER_PORT", "http")], &[]),
         "environment variable TOWER_PORT: `server.port` cannot be `http`; valid is a TCP port, 0 to 65535"
     );
-    for (name, value) in [
-        ("TOWER_PCM_GRACE_SEC", "-1"),
-        ("TOWER_PCM_GRACE_SEC", "NaN"),
-        ("TOWER_ENCODER_ENABLED", "2"),
-    ] {
+    for (name, value) in [("TOWER_PCM_GRACE_SEC", "-1"), ("TOWER_PCM_GRACE_SEC", "NaN"), ("TOWER_ENCODER_ENABLED", "2")]
+    {
         assert!(the_problem("", &[(name, value)], &[]).starts_with(&format!("environment variable {name}: ")));
     }
 }
@@ -243,11 +168,7 @@ fn all_problems_are_told_at_once() {
     let file = "[server]\nprot = 1\nport = \"x\"\n[router]\nfade_ms = 0\n[[output]]\nmount = \"status\"\n";
     let error = loaded(file, &[("TOWER_MAX_CLIENTS", "none")], &[("log.format", "xml")]).unwrap_err();
     assert_eq!(error.problems.len(), 6, "{error}");
-    assert!(
-        error
-            .to_string()
-            .starts_with("the configuration has 6 problems, nothing was started\n")
-    );
+    assert!(error.to_string().starts_with("the configuration has 6 problems, nothing was started\n"));
 }
 
 #[test]
@@ -257,10 +178,7 @@ fn the_playout_delay_must_fit_the_buffer_and_the_error_names_the_largest() {
     assert!(loaded(&delay(3768), &[], &[]).is_ok());
     assert!(loaded(&delay(3791), &[], &[]).is_ok(), "3791 ms are 157 ticks too");
     let problem = the_problem(&delay(3792), &[], &[]);
-    assert!(
-        problem.starts_with("tower.toml:2:20: `output.0.playout_delay_ms` is 3792 ms"),
-        "{problem}"
-    );
+    assert!(problem.starts_with("tower.toml:2:20: `output.0.playout_delay_ms` is 3792 ms"), "{problem}");
     assert!(problem.ends_with("the largest that fits is 3768 ms"), "{problem}");
     let problem = the_problem("[encoder]\nbuffer_frames = 44\n", &[], &[]);
     assert!(problem.contains("make it 63 at least"), "{problem}");
@@ -295,10 +213,7 @@ fn mounts_are_unique_and_leave_the_tower_its_pages() {
         "/b.m3u",
     ] {
         let problem = the_problem(&mounts("/a", bad), &[], &[]);
-        assert!(
-            problem.starts_with("tower.toml:4:9: `output.1.mount` = "),
-            "{bad}: {problem}"
-        );
+        assert!(problem.starts_with("tower.toml:4:9: `output.1.mount` = "), "{bad}: {problem}");
     }
     let seventeen: String = (0..17).map(|i| format!("[[output]]\nmount = \"/{i}\"\n")).collect();
     assert!(the_problem(&seventeen, &[], &[]).contains("at most 16"));

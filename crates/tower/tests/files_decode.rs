@@ -21,11 +21,7 @@ fn assert_is_1_khz(name: &str, stereo: &[i16], level_db_max: f64, snr_db_min: f6
     for channel in 0..2 {
         let (amplitude, rest) = measure(middle, channel, 1000.0);
         let snr_db = 20.0 * (amplitude / std::f64::consts::SQRT_2 / rest.max(1e-9)).log10();
-        assert!(
-            level_db(amplitude).abs() <= level_db_max,
-            "{name}: level {:.3} dB",
-            level_db(amplitude)
-        );
+        assert!(level_db(amplitude).abs() <= level_db_max, "{name}: level {:.3} dB", level_db(amplitude));
         assert!(snr_db >= snr_db_min, "{name}: {snr_db:.1} dB above the rest");
     }
 }
@@ -58,12 +54,7 @@ fn every_rate_and_channel_count_keeps_level_frequency_and_length() {
     let path = folder.path().join("sine.wav");
     for rate_hz in [22_050, 44_100, 48_000, 96_000] {
         for channels in [1, 2] {
-            write_wav(
-                &path,
-                rate_hz,
-                channels,
-                &sine(rate_hz, channels, 1000.0, rate_hz as usize * 2),
-            );
+            write_wav(&path, rate_hz, channels, &sine(rate_hz, channels, 1000.0, rate_hz as usize * 2));
             let stereo = decode(&path).expect("a good file");
             assert_eq!(stereo.len(), 2 * 96_000, "{rate_hz} Hz, {channels} channels");
             assert_is_1_khz(&format!("{rate_hz} Hz, {channels} channels"), &stereo, 0.01, 75.0);
@@ -90,10 +81,7 @@ fn every_format_keeps_level_and_frequency() {
         for (name, options, level_db_max, snr_db_min, longer_max) in formats {
             let stereo = decode(&ffmpeg(&wav, name, options)).expect("a good file");
             let frames = stereo.len() / 2;
-            assert!(
-                (96_000..=96_000 + longer_max).contains(&frames),
-                "{name} {rate_hz}: {frames} frames"
-            );
+            assert!((96_000..=96_000 + longer_max).contains(&frames), "{name} {rate_hz}: {frames} frames");
             assert_is_1_khz(&format!("{name} {rate_hz}"), &stereo, level_db_max, snr_db_min);
         }
     }
@@ -144,12 +132,7 @@ fn what_is_no_audio_is_an_error_that_names_file_and_remedy() {
         assert_eq!(error.path(), path.as_path());
         let message = error.to_string();
         assert!(message.contains(&path.display().to_string()), "{message}");
-        assert!(
-            ["use ", "check ", "replace "]
-                .iter()
-                .any(|remedy| message.contains(remedy)),
-            "{message}"
-        );
+        assert!(["use ", "check ", "replace "].iter().any(|remedy| message.contains(remedy)), "{message}");
     }
 }
 
@@ -170,11 +153,7 @@ fn damage_anywhere_is_never_a_panic_and_never_endless() {
             hurt[at..end].iter_mut().for_each(|byte| *byte ^= 0x5A);
             std::fs::write(&path, &hurt).expect("a file");
             if let Ok(stereo) = decode(&path) {
-                assert!(
-                    stereo.len() < 4 * 2 * 48_000,
-                    "{name} hurt at {at}: {} frames",
-                    stereo.len() / 2
-                );
+                assert!(stereo.len() < 4 * 2 * 48_000, "{name} hurt at {at}: {} frames", stereo.len() / 2);
             }
         }
     }
@@ -216,10 +195,7 @@ fn a_file_of_hours_is_streamed_not_loaded() {
         frames += out.len() / 2;
     }
     let status = std::fs::read_to_string("/proc/self/status").expect("the process's figures");
-    let resident = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .expect("VmRSS");
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
     let kb: u64 = resident.trim().trim_end_matches(" kB").parse().expect("a number");
     assert!(kb < 300_000, "{kb} kB resident");
 }

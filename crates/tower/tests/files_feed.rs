@@ -50,10 +50,7 @@ fn read_all(mut stream: UnixStream) -> (Vec<u8>, Vec<(Instant, usize)>) {
 fn the_socket_gets_the_exact_pcm_in_real_time_with_a_lead() {
     let folder = tempfile::tempdir().expect("a folder");
     let (first, second) = (noise(2 * 40_001), noise(2 * 32_000));
-    let (one, two) = (
-        wav(folder.path(), "1.wav", &first),
-        wav(folder.path(), "2.wav", &second),
-    );
+    let (one, two) = (wav(folder.path(), "1.wav", &first), wav(folder.path(), "2.wav", &second));
     let socket = folder.path().join("pcm.sock");
     let listener = UnixListener::bind(&socket).expect("a socket");
     let begun = Instant::now();
@@ -65,10 +62,7 @@ fn the_socket_gets_the_exact_pcm_in_real_time_with_a_lead() {
     for &(at, received) in &times {
         let ticks = at.duration_since(begun).as_millis() as usize / TICK_MS as usize;
         let frames = received / TICK_BYTES;
-        assert!(
-            frames <= LEAD_TICKS + ticks,
-            "{frames} frames after {ticks} ticks is too fast"
-        );
+        assert!(frames <= LEAD_TICKS + ticks, "{frames} frames after {ticks} ticks is too fast");
     }
     let reached = |wanted: usize| times.iter().find(|(_, n)| *n >= wanted).expect("enough").0;
     let lead = reached(LEAD_TICKS * TICK_BYTES) - reached(1);
@@ -98,11 +92,7 @@ fn a_tower_that_goes_away_is_found_again_and_nothing_that_it_missed_is_skipped()
     assert!(rest == all[from..]);
     assert_eq!(from % TICK_BYTES, 0, "it goes on with a whole frame");
     // What was in the socket when the first tower left is lost, and no more.
-    assert!(
-        (16..=20).contains(&(from / TICK_BYTES)),
-        "went on with frame {}",
-        from / TICK_BYTES
-    );
+    assert!((16..=20).contains(&(from / TICK_BYTES)), "went on with frame {}", from / TICK_BYTES);
 }
 
 #[test]
@@ -114,15 +104,7 @@ fn raw_files_are_joined_and_half_a_sample_is_left_out() {
     std::fs::write(&two, &values[4000..]).expect("a file");
     let socket = folder.path().join("pcm.sock");
     let listener = UnixListener::bind(&socket).expect("a socket");
-    let feed = thread::spawn(move || {
-        run(
-            &FeedArgs {
-                raw: true,
-                ..args(&[&one, &two])
-            },
-            socket,
-        )
-    });
+    let feed = thread::spawn(move || run(&FeedArgs { raw: true, ..args(&[&one, &two]) }, socket));
     let (bytes, _) = read_all(listener.accept().expect("the feed").0);
     feed.join().expect("no panic").expect("a good end");
     assert!(bytes == values);
@@ -142,10 +124,7 @@ fn errors_say_what_to_do() {
     let said = message(&[&missing], &socket);
     assert!(said.contains("no such file") && said.contains("missing.mp3"), "{said}");
     let said = message(&[&good], &socket);
-    assert!(
-        said.contains("is a tower running?") && said.contains("tower serve"),
-        "{said}"
-    );
+    assert!(said.contains("is a tower running?") && said.contains("tower serve"), "{said}");
     let said = message(&[Path::new("-"), &good], &socket);
     assert!(said.contains("standard input"), "{said}");
 

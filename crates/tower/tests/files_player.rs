@@ -21,11 +21,7 @@ fn take(reader: &mut BufferReader, values: usize) -> Vec<i16> {
         if reader.pop(&mut frame) {
             taken.extend(frame.0);
         } else {
-            assert!(
-                begun.elapsed() < DEADLINE,
-                "the player stopped after {} values",
-                taken.len()
-            );
+            assert!(begun.elapsed() < DEADLINE, "the player stopped after {} values", taken.len());
             sleep(Duration::from_millis(1));
         }
     }
@@ -95,11 +91,7 @@ fn a_loop_at_44100_hz_has_no_seam() {
     }
     for (n, frame) in values.chunks_exact(2).enumerate().skip(4800) {
         let ideal = AMPLITUDE * (TAU * 1000.0 * n as f64 / 48_000.0).sin();
-        assert!(
-            (f64::from(frame[0]) - ideal).abs() < 3.0,
-            "sample {n}: {} for {ideal:.1}",
-            frame[0]
-        );
+        assert!((f64::from(frame[0]) - ideal).abs() < 3.0, "sample {n}: {} for {ideal:.1}", frame[0]);
     }
 }
 
@@ -115,10 +107,7 @@ fn a_full_buffer_is_waited_for_and_nothing_is_dropped() {
     wait_until("a full buffer", || gauge.count() == 4);
     let used = cpu_ticks_of("player-full");
     sleep(Duration::from_millis(300));
-    assert!(
-        cpu_ticks_of("player-full") - used <= 3,
-        "waiting takes no processor time"
-    );
+    assert!(cpu_ticks_of("player-full") - used <= 3, "waiting takes no processor time");
     assert!(take(&mut reader, 2 * 60_000) == cycled(&[values], 2 * 60_000));
     assert_eq!(gauge.overflow_count(), 0);
     player.stop();
@@ -135,10 +124,7 @@ fn a_folder_of_bad_files_does_not_spin_and_stops_at_once() {
     sleep(Duration::from_millis(100));
     let used = cpu_ticks_of("player-bad");
     sleep(Duration::from_millis(500));
-    assert!(
-        cpu_ticks_of("player-bad") - used <= 3,
-        "waiting takes no processor time"
-    );
+    assert!(cpu_ticks_of("player-bad") - used <= 3, "waiting takes no processor time");
     assert_eq!(reader.fill(), 0);
     assert!(player.now_playing().is_none());
     let begun = Instant::now();
@@ -167,11 +153,7 @@ fn what_is_playing_is_shown_until_the_player_stops() {
     let folder = tempfile::tempdir().expect("a folder");
     let wav = folder.path().join("sine.wav");
     write_wav(&wav, 48_000, 2, &sine(48_000, 2, 1000.0, 48_000));
-    let path = ffmpeg(
-        &wav,
-        "tagged.flac",
-        &["-metadata", "title=Night Shift", "-metadata", "artist=The Masts"],
-    );
+    let path = ffmpeg(&wav, "tagged.flac", &["-metadata", "title=Night Shift", "-metadata", "artist=The Masts"]);
     let (writer, mut reader) = input_buffer(10);
     let player = Player::start("shown", &[path.clone()], false, writer);
     take(&mut reader, 2 * 1152);

@@ -33,11 +33,8 @@ fn prove(behaviour: &str) {
     let first = listener.first_frame();
     tower.wait_encoder("FAILED", Duration::from_secs(30));
 
-    let times: Vec<u64> = fs::read_to_string(&starts)
-        .expect("it was started")
-        .lines()
-        .filter_map(|line| line.parse().ok())
-        .collect();
+    let times: Vec<u64> =
+        fs::read_to_string(&starts).expect("it was started").lines().filter_map(|line| line.parse().ok()).collect();
     assert_eq!(times.len(), STARTS, "starts before FAILED: {times:?}");
     let waits: Vec<u64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     for (wait, least) in waits[waits.len() - BACKOFF_MS.len()..].iter().zip(BACKOFF_MS) {
@@ -48,11 +45,7 @@ fn prove(behaviour: &str) {
     let (cpu_before, span) = (process::cpu_time(tower.pid()), Duration::from_secs(6));
     let ticks = tower.sightings("/outputs/0/frame", span);
     let cpu = (process::cpu_time(tower.pid()) - cpu_before).as_secs_f64() / span.as_secs_f64();
-    assert!(
-        cpu < 0.15,
-        "{:.1} % of a core while FAILED (status requests included)",
-        cpu * 100.0
-    );
+    assert!(cpu < 0.15, "{:.1} % of a core while FAILED (status requests included)", cpu * 100.0);
     let restarted = fs::read_to_string(&starts).expect("still there").lines().count();
     assert_eq!(restarted, times.len(), "no start while FAILED");
     assert_eq!(process::children(tower.pid()), [0u32; 0], "no encoder is left");
@@ -63,10 +56,7 @@ fn prove(behaviour: &str) {
     assert!(recording.end.is_none(), "{:?}", recording.end);
     assert!(frames::strict(&recording.bytes).len() > 200);
     clock::assert_exact_rate("frames", &recording.frame_arrivals(first, FRAME_BYTES), span);
-    assert!(
-        tower.status()["outputs"][0]["silent_frames"].as_u64() > Some(200),
-        "silence is counted"
-    );
+    assert!(tower.status()["outputs"][0]["silent_frames"].as_u64() > Some(200), "silence is counted");
 }
 
 #[test]

@@ -47,12 +47,8 @@ fn between_tones(tower: &Tower, programme: Vec<u8>) -> MonitorPcm {
 
 /// The first tick of silence at or after `from`, and the first tick after it that is none.
 fn silence(pcm: &MonitorPcm, from: u64) -> (u64, u64) {
-    let begins = pcm
-        .find(from, |tick| tick == SILENCE)
-        .expect("silence after the programme");
-    let ends = pcm
-        .find(begins, |tick| tick != SILENCE)
-        .expect("tone after the silence");
+    let begins = pcm.find(from, |tick| tick == SILENCE).expect("silence after the programme");
+    let ends = pcm.find(begins, |tick| tick != SILENCE).expect("tone after the silence");
     (begins, ends)
 }
 
@@ -64,11 +60,7 @@ fn clicks(pcm: &MonitorPcm) -> [f64; 3] {
     let around = |tick: u64| measure::second_difference_max(&pcm.left_from(tick - 2, 4));
     let tone = measure::second_difference_max(&pcm.left_from(programme_begins - 20, 10));
     let programme = measure::second_difference_max(&pcm.left_from(programme_begins + 50, 10));
-    [
-        around(programme_begins) / tone.max(programme),
-        around(silence_begins) / programme,
-        around(tone_begins) / tone,
-    ]
+    [around(programme_begins) / tone.max(programme), around(silence_begins) / programme, around(tone_begins) / tone]
 }
 
 #[test]
@@ -77,24 +69,12 @@ fn after_the_programme_silence_lasts_exactly_its_grace_and_no_change_clicks() {
     for frequency_hz in [100.0, 312.5, 1000.0] {
         let pcm = between_tones(&tower, hostile(frequency_hz));
         let (silence_begins, tone_begins) = silence(&pcm, pcm.first_serial);
-        assert_eq!(
-            tone_begins - silence_begins,
-            GRACE_TICKS,
-            "ticks of silence after {frequency_hz} Hz"
-        );
+        assert_eq!(tone_begins - silence_begins, GRACE_TICKS, "ticks of silence after {frequency_hz} Hz");
         let tone = pcm.left_from(tone_begins + 1, 30);
-        assert!(
-            (measure::tone_dbfs(&tone, 440.0) + 20.0).abs() < 0.1,
-            "the fallback is the tone"
-        );
-        for (change, click) in ["tone to programme", "programme to silence", "silence to tone"]
-            .iter()
-            .zip(clicks(&pcm))
+        assert!((measure::tone_dbfs(&tone, 440.0) + 20.0).abs() < 0.1, "the fallback is the tone");
+        for (change, click) in ["tone to programme", "programme to silence", "silence to tone"].iter().zip(clicks(&pcm))
         {
-            assert!(
-                click <= 2.0,
-                "{change} at {frequency_hz} Hz: {click:.2} times the steady second difference"
-            );
+            assert!(click <= 2.0, "{change} at {frequency_hz} Hz: {click:.2} times the steady second difference");
         }
     }
 }
@@ -103,10 +83,7 @@ fn after_the_programme_silence_lasts_exactly_its_grace_and_no_change_clicks() {
 fn with_a_ramp_of_1_ms_the_same_measurement_hears_clicks() {
     let tower = common::setup().line("router.fade_ms = 1").start();
     let clicks = clicks(&between_tones(&tower, hostile(312.5)));
-    assert!(
-        clicks[0] > 2.0 && clicks[1] > 2.0,
-        "the control run must fail, but gives {clicks:?}"
-    );
+    assert!(clicks[0] > 2.0 && clicks[1] > 2.0, "the control run must fail, but gives {clicks:?}");
 }
 
 #[test]
@@ -117,16 +94,8 @@ fn a_programme_that_returns_is_on_air_from_its_first_sample_and_grace_starts_ane
         let pcm = between_tones(&tower, programme.clone());
         let serial = pcm.serial_of_fed(&programme, 5);
         let opening = pcm.tick(serial);
-        assert_eq!(
-            opening[RAMP_BYTES..],
-            programme[RAMP_BYTES..TICK_BYTES],
-            "the first tick, after its ramp"
-        );
-        assert_eq!(
-            pcm.first_difference(serial, &programme, 1..ticks - 1),
-            None,
-            "tick of the programme"
-        );
+        assert_eq!(opening[RAMP_BYTES..], programme[RAMP_BYTES..TICK_BYTES], "the first tick, after its ramp");
+        assert_eq!(pcm.first_difference(serial, &programme, 1..ticks - 1), None, "tick of the programme");
         let (silence_begins, tone_begins) = silence(&pcm, serial);
         assert_eq!(silence_begins - serial, ticks as u64, "the whole programme was on air");
         assert_eq!(tone_begins - silence_begins, GRACE_TICKS);
@@ -148,32 +117,10 @@ fn a_station_that_pauses_inside_its_grace_goes_on_with_the_very_next_sample() {
     let pcm = monitor.stop();
 
     let (first, second) = (pcm.serial_of_fed(&before, 5), pcm.serial_of_fed(&after, 5));
-    assert_eq!(
-        pcm.first_difference(first, &before, 1..59),
-        None,
-        "tick before the pause"
-    );
-    assert_eq!(
-        pcm.first_difference(second, &after, 1..59),
-        None,
-        "tick after the pause"
-    );
-    assert_eq!(
-        pcm.tick(second)[RAMP_BYTES..],
-        after[RAMP_BYTES..TICK_BYTES],
-        "its first tick, after the ramp"
-    );
-    let pause: Vec<u64> = pcm
-        .serials()
-        .filter(|&serial| serial >= first + 60 && serial < second)
-        .collect();
-    assert!(
-        pause.len() > 10 && pause.len() < GRACE_TICKS as usize,
-        "{} ticks of pause",
-        pause.len()
-    );
-    assert!(
-        pause.iter().all(|&serial| pcm.tick(serial) == SILENCE),
-        "silence, not fallback, in a short pause"
-    );
+    assert_eq!(pcm.first_difference(first, &before, 1..59), None, "tick before the pause");
+    assert_eq!(pcm.first_difference(second, &after, 1..59), None, "tick after the pause");
+    assert_eq!(pcm.tick(second)[RAMP_BYTES..], after[RAMP_BYTES..TICK_BYTES], "its first tick, after the ramp");
+    let pause: Vec<u64> = pcm.serials().filter(|&serial| serial >= first + 60 && serial < second).collect();
+    assert!(pause.len() > 10 && pause.len() < GRACE_TICKS as usize, "{} ticks of pause", pause.len());
+    assert!(pause.iter().all(|&serial| pcm.tick(serial) == SILENCE), "silence, not fallback, in a short pause");
 }

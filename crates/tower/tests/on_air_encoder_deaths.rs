@@ -36,10 +36,7 @@ fn assert_within_bounds(recording: &Recording, connected: Instant, burst: Durati
     let period = Duration::from_millis(504);
     let ahead_max = ((burst + HOLD_MAX + period).as_secs_f64() * BYTES_PER_SECOND) as i64 + FRAME_BYTES as i64;
     let ahead = recording.most_ahead_bytes(connected, BYTES_PER_SECOND);
-    assert!(
-        ahead <= ahead_max,
-        "{ahead} bytes ahead of real time, {ahead_max} are allowed"
-    );
+    assert!(ahead <= ahead_max, "{ahead} bytes ahead of real time, {ahead_max} are allowed");
 }
 
 /// Takes the encoder down with `blow` while music plays; proves what listeners and status show.
@@ -49,10 +46,7 @@ fn prove(output: &str, blow: Signal, settle: Duration) {
     let tower = common::setup().line(output).start();
     tower.wait_encoder("RUNNING", Duration::from_secs(10));
     let monitor = tower.monitor(Some(0));
-    let music = Manner {
-        looped: true,
-        ..Manner::default()
-    };
+    let music = Manner { looped: true, ..Manner::default() };
     let station = Station::start(&tower.pcm_socket(), Arc::new(material::music(0, 40, 20)), music);
     tower.wait_source("station", Duration::from_secs(10));
     let listener = tower.listen("/stream");
@@ -68,11 +62,7 @@ fn prove(output: &str, blow: Signal, settle: Duration) {
     assert_ne!(tower.encoder_pid(), Some(victim));
     assert!(!process::alive(victim), "the old encoder is gone");
     let told = tower.events("encoder");
-    assert!(
-        !told.is_empty(),
-        "the restart is an event: {}",
-        tower.status()["events"]
-    );
+    assert!(!told.is_empty(), "the restart is an event: {}", tower.status()["events"]);
 
     // Long enough that the new encoder's bytes must be those of one that was never interrupted.
     let after = listener.received() + 16_000 * settle.as_secs() as usize;
@@ -93,20 +83,14 @@ fn prove(output: &str, blow: Signal, settle: Duration) {
     numbered::assert_identical(first + settled as u64, &received[settled..], &reference, 40);
     let wrong = numbered::mismatches(first, &received, &reference);
     let longest = HOLD_MAX.as_millis() as usize / 24 + CONVERGED_FRAMES + 2000 / 24;
-    assert!(
-        wrong.len() <= longest,
-        "{} frames differ from an uninterrupted encode",
-        wrong.len()
-    );
+    assert!(wrong.len() <= longest, "{} frames differ from an uninterrupted encode", wrong.len());
     clock::assert_exact_rate("frames", &recording.frame_arrivals(first, FRAME_BYTES), settle);
 }
 
 #[track_caller]
 fn restarts(tower: &Tower) -> u64 {
     let status = tower.status();
-    status["outputs"][0]["encoder"]["restarts"]
-        .as_u64()
-        .unwrap_or_else(|| panic!("no restarts in {status}"))
+    status["outputs"][0]["encoder"]["restarts"].as_u64().unwrap_or_else(|| panic!("no restarts in {status}"))
 }
 
 #[test]

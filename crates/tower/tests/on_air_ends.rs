@@ -10,14 +10,9 @@ use std::time::Duration;
 
 #[test]
 fn sigterm_ends_every_listener_on_a_whole_frame_and_leaves_nothing_behind() {
-    let mut tower = common::setup()
-        .line(r#"output = [{ mount = "/stream" }, { mount = "/low", latency = "low" }]"#)
-        .start();
-    let station = Station::start(
-        &tower.pcm_socket(),
-        Arc::new(material::noise(9, 400)),
-        Manner::default(),
-    );
+    let mut tower =
+        common::setup().line(r#"output = [{ mount = "/stream" }, { mount = "/low", latency = "low" }]"#).start();
+    let station = Station::start(&tower.pcm_socket(), Arc::new(material::noise(9, 400)), Manner::default());
     tower.wait_source("station", Duration::from_secs(10));
     let listeners: Vec<_> = ["/stream", "/stream.mp3", "/stream?burst=0", "/low", "/low?burst=10"]
         .iter()
@@ -38,14 +33,8 @@ fn sigterm_ends_every_listener_on_a_whole_frame_and_leaves_nothing_behind() {
         let chain = frames::chain(&recording.bytes).expect("whole frames");
         assert!(chain.tail.is_empty(), "{} bytes of a broken frame", chain.tail.len());
     }
-    assert!(
-        children.iter().all(|&child| !process::alive(child)),
-        "an encoder is left"
-    );
-    assert!(
-        !tower.pcm_socket().exists() && !tower.path("admin.sock").exists(),
-        "a socket file is left"
-    );
+    assert!(children.iter().all(|&child| !process::alive(child)), "an encoder is left");
+    assert!(!tower.pcm_socket().exists() && !tower.path("admin.sock").exists(), "a socket file is left");
     drop(station);
 }
 

@@ -23,12 +23,7 @@ fn assert_in_sequence(pcm: &MonitorPcm, parts: &[&[u8]], from: usize) -> u64 {
     let all = parts.concat();
     let serial = pcm.serial_of_fed(&all, from);
     let ticks = (all.len() / TICK_BYTES).min((pcm.first_serial + pcm.ticks() as u64 - serial) as usize);
-    assert_eq!(
-        pcm.first_difference(serial, &all, from..ticks),
-        None,
-        "tick of {}",
-        all.len() / TICK_BYTES
-    );
+    assert_eq!(pcm.first_difference(serial, &all, from..ticks), None, "tick of {}", all.len() / TICK_BYTES);
     serial
 }
 
@@ -59,9 +54,7 @@ fn a_folder_is_the_programme_file_after_file_for_ever_without_a_gap() {
 fn a_fallback_file_follows_the_grace_and_loops_without_a_gap() {
     let setup = common::setup();
     let (path, jingle) = wav(&setup, "jingle.wav", 43, 70);
-    let tower = setup
-        .line(&format!("fallback.paths = [{:?}]", path.display().to_string()))
-        .start();
+    let tower = setup.line(&format!("fallback.paths = [{:?}]", path.display().to_string())).start();
     tower.wait_source("file", Duration::from_secs(10));
     let monitor = tower.monitor(Some(0));
     monitor.wait_serial(500, Duration::from_secs(20));

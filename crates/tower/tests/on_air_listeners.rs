@@ -19,22 +19,15 @@ static QUIET: Mutex<()> = Mutex::new(());
 #[test]
 fn stuck_listeners_delay_nobody_and_nobody_is_flooded() {
     let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
-    let tower = common::setup()
-        .line(r#"output = [{ mount = "/stream" }, { mount = "/low", latency = "low" }]"#)
-        .start();
+    let tower =
+        common::setup().line(r#"output = [{ mount = "/stream" }, { mount = "/low", latency = "low" }]"#).start();
     tower.wait_source("tone", Duration::from_secs(10));
     let stuck: Vec<TcpStream> = (0..20)
         .map(|_| send_get(tower.address, "/stream", "", Duration::from_secs(5)).expect("a listener that never reads"))
         .collect();
     let healthy: Vec<(u64, Listener)> = ["/stream", "/stream", "/stream?burst=5", "/low", "/low"]
         .iter()
-        .map(|target| {
-            if target.starts_with("/low") {
-                (24, tower.listen(target))
-            } else {
-                (504, tower.listen(target))
-            }
-        })
+        .map(|target| if target.starts_with("/low") { (24, tower.listen(target)) } else { (504, tower.listen(target)) })
         .collect();
     std::thread::sleep(seconds(20, 300));
     for (period_ms, listener) in healthy {
@@ -42,17 +35,10 @@ fn stuck_listeners_delay_nobody_and_nobody_is_flooded() {
         let recording = listener.stop();
         assert!(recording.end.is_none(), "{:?}", recording.end);
         let gap = recording.longest_gap(connected);
-        assert!(
-            gap <= Duration::from_millis(period_ms + 150),
-            "{gap:?} at a period of {period_ms} ms"
-        );
+        assert!(gap <= Duration::from_millis(period_ms + 150), "{gap:?} at a period of {period_ms} ms");
         let ahead_max = 16_000 * (5_000 + 1_000 + period_ms as i64) / 1000 + FRAME_BYTES as i64;
         assert!(recording.most_ahead_bytes(connected, 16_000.0) <= ahead_max);
-        clock::assert_exact_rate(
-            "frames",
-            &recording.frame_arrivals(first, FRAME_BYTES),
-            seconds(18, 290),
-        );
+        clock::assert_exact_rate("frames", &recording.frame_arrivals(first, FRAME_BYTES), seconds(18, 290));
         assert!(frames::strict(&recording.bytes).len() > 700);
     }
     drop(stuck);
@@ -71,18 +57,13 @@ fn a_listener_gets_its_head_at_once_and_a_whole_burst_from_a_frame_boundary() {
     assert_eq!(head.header("content-type"), Some("audio/mpeg"));
     assert_eq!(head.header("x-tower-epoch"), tower.status()["epoch"].as_str());
     assert!(head.header("content-length").is_none() && head.header("transfer-encoding").is_none());
-    assert!(
-        head.header("cache-control")
-            .is_some_and(|value| value.contains("no-cache"))
-    );
+    assert!(head.header("cache-control").is_some_and(|value| value.contains("no-cache")));
     assert!(!frames::strict(&listener.stop().bytes).is_empty());
 
     std::thread::sleep(Duration::from_secs(4));
     for (target, seconds) in [("/stream", 2), ("/stream?burst=5", 5), ("/stream.mp3", 2)] {
         let listener = tower.listen(target);
-        let released = tower.status()["outputs"][0]["frame"]
-            .as_u64()
-            .expect("frames are counted");
+        let released = tower.status()["outputs"][0]["frame"].as_u64().expect("frames are counted");
         let behind = released - listener.first_frame();
         let wanted = seconds * 1000 / 24;
         assert!(
@@ -96,12 +77,9 @@ fn a_listener_gets_its_head_at_once_and_a_whole_burst_from_a_frame_boundary() {
 #[test]
 fn bad_requests_get_one_line_and_the_limit_says_when_to_come_back() {
     let tower = common::setup().line("server.listeners_max = 3").start();
-    for (target, code) in [
-        ("/nothing", 404),
-        ("/stream?burst=abc", 400),
-        ("/admin/monitor", 401),
-        (&*"/x".repeat(9000), 414),
-    ] {
+    for (target, code) in
+        [("/nothing", 404), ("/stream?burst=abc", 400), ("/admin/monitor", 401), (&*"/x".repeat(9000), 414)]
+    {
         let answer = get(tower.address, target, "").unwrap_or_else(|error| panic!("{:.20}: {error}", target));
         assert_eq!(answer.head.status(), code, "{:.20}: {:?}", target, answer.head);
     }
@@ -126,9 +104,7 @@ fn bad_requests_get_one_line_and_the_limit_says_when_to_come_back() {
 fn healthz_and_status_say_how_it_is() {
     let tower = common::setup().start();
     tower.wait_encoder("RUNNING", Duration::from_secs(10));
-    radio_proof::alarm::wait_until("health", Duration::from_secs(10), || {
-        tower.get("/healthz").head.status() == 200
-    });
+    radio_proof::alarm::wait_until("health", Duration::from_secs(10), || tower.get("/healthz").head.status() == 200);
     let status = tower.status();
     for pointer in [
         "/epoch",
@@ -139,9 +115,6 @@ fn healthz_and_status_say_how_it_is() {
         "/listeners/now",
         "/lateness_ms/p999",
     ] {
-        assert!(
-            status.pointer(pointer).is_some_and(|value| !value.is_null()),
-            "no {pointer} in {status}"
-        );
+        assert!(status.pointer(pointer).is_some_and(|value| !value.is_null()), "no {pointer} in {status}");
     }
 }

@@ -14,10 +14,7 @@ use std::time::{Duration, Instant};
 /// A tower with music on air, and its station.
 fn on_air() -> (Tower, Station) {
     let tower = common::setup().start();
-    let manner = Manner {
-        looped: true,
-        ..Manner::default()
-    };
+    let manner = Manner { looped: true, ..Manner::default() };
     let station = Station::start(&tower.pcm_socket(), Arc::new(material::music(0, 20, 20)), manner);
     tower.wait_source("station", Duration::from_secs(10));
     std::thread::sleep(Duration::from_secs(3));
@@ -32,16 +29,11 @@ fn url(tower: &Tower) -> String {
 fn ffmpeg_plays_the_stream_without_a_complaint() {
     let (tower, _station) = on_air();
     let url = url(&tower);
-    let arguments = [
-        "-v", "warning", "-i", &url, "-t", "5", "-f", "s16le", "-ar", "48000", "-ac", "2", "pipe:1",
-    ];
+    let arguments = ["-v", "warning", "-i", &url, "-t", "5", "-f", "s16le", "-ar", "48000", "-ac", "2", "pipe:1"];
     let (pcm, complaints) = mp3::filter("ffmpeg", &arguments, &[]);
     assert!(complaints.is_empty(), "{complaints}");
     assert_eq!(pcm.len(), 5 * 192_000);
-    assert!(
-        measure::rms_dbfs(&measure::left_s16(&pcm[96_000..])) > -40.0,
-        "music is heard"
-    );
+    assert!(measure::rms_dbfs(&measure::left_s16(&pcm[96_000..])) > -40.0, "music is heard");
 }
 
 #[test]
@@ -50,15 +42,9 @@ fn mpg123_plays_the_stream_without_a_complaint() {
     let url = url(&tower);
     let arguments = ["-q", "--no-gapless", "-n", "200", "-s", "-e", "s16", &url];
     let (pcm, complaints) = mp3::filter("mpg123", &arguments, &[]);
-    assert!(
-        !complaints.to_lowercase().contains("error") && !complaints.contains("warning"),
-        "{complaints}"
-    );
+    assert!(!complaints.to_lowercase().contains("error") && !complaints.contains("warning"), "{complaints}");
     assert_eq!(pcm.len(), 200 * 4608);
-    assert!(
-        measure::rms_dbfs(&measure::left_s16(&pcm[192_000..])) > -40.0,
-        "music is heard"
-    );
+    assert!(measure::rms_dbfs(&measure::left_s16(&pcm[192_000..])) > -40.0, "music is heard");
 }
 
 #[test]
@@ -69,17 +55,9 @@ fn curl_receives_whole_frames_from_the_first_byte_on() {
         .output()
         .unwrap_or_else(|error| panic!("cannot run curl ({error}): apt-get install curl"));
     // 28: the time was over, which is how an endless stream ends for curl.
-    assert_eq!(
-        output.status.code(),
-        Some(28),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_eq!(output.status.code(), Some(28), "{}", String::from_utf8_lossy(&output.stderr));
     let received = frames::strict(&output.stdout).len();
-    assert!(
-        (200..=330).contains(&received),
-        "{received} frames in 4 s with a burst of 2 s"
-    );
+    assert!((200..=330).contains(&received), "{received} frames in 4 s with a burst of 2 s");
 }
 
 /// A page that plays the stream and reports how far it got.
@@ -98,10 +76,7 @@ fn next_report(reports: &TcpListener) -> String {
         return String::new();
     };
     let mut request = [0u8; 2048];
-    let count = socket
-        .set_nonblocking(false)
-        .and_then(|()| socket.read(&mut request))
-        .unwrap_or(0);
+    let count = socket.set_nonblocking(false).and_then(|()| socket.read(&mut request)).unwrap_or(0);
     let _page_may_be_gone = socket.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
     let request = String::from_utf8_lossy(&request[..count]).into_owned();
     request.split(['/', ' ']).nth(2).unwrap_or_default().to_owned()
@@ -114,19 +89,10 @@ fn the_audio_element_of_a_browser_plays_the_stream() {
     reports.set_nonblocking(true).expect("our own socket");
     let report_to = format!("http://{}", reports.local_addr().expect("bound"));
     let page = tower.path("page.html");
-    std::fs::write(
-        &page,
-        PAGE.replace("STREAM", &url(&tower)).replace("REPORT", &report_to),
-    )
-    .expect("a temporary file");
+    std::fs::write(&page, PAGE.replace("STREAM", &url(&tower)).replace("REPORT", &report_to))
+        .expect("a temporary file");
     let mut browser = Command::new("chromium")
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--remote-debugging-port=0",
-        ])
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0"])
         .arg("--autoplay-policy=no-user-gesture-required")
         .arg(format!("--user-data-dir={}", tower.path("profile").display()))
         .arg(format!("file://{}", page.display()))
@@ -143,8 +109,5 @@ fn the_audio_element_of_a_browser_plays_the_stream() {
     }
     let _already_gone = browser.kill();
     let _status = browser.wait();
-    assert!(
-        last.parse::<f64>().is_ok_and(|seconds| seconds >= 4.0),
-        "the page last reported {last:?}"
-    );
+    assert!(last.parse::<f64>().is_ok_and(|seconds| seconds >= 4.0), "the page last reported {last:?}");
 }

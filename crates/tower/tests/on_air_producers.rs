@@ -21,9 +21,7 @@ fn a_partial_frame_of_a_dying_producer_leaves_the_next_one_bit_exact() {
     for (round, left_behind) in [1, 2, 3, 2305, 4607].into_iter().enumerate() {
         let dying = material::noise(round as u64 * 2 + 1, 21);
         let mut stream = UnixStream::connect(tower.pcm_socket()).expect("the station's socket");
-        stream
-            .write_all(&dying[..20 * TICK_BYTES + left_behind])
-            .expect("the tower reads");
+        stream.write_all(&dying[..20 * TICK_BYTES + left_behind]).expect("the tower reads");
         drop(stream);
         let next = Arc::new(material::noise(round as u64 * 2 + 2, 60));
         let station = Station::start(&tower.pcm_socket(), Arc::clone(&next), Manner::default());
@@ -37,16 +35,8 @@ fn a_partial_frame_of_a_dying_producer_leaves_the_next_one_bit_exact() {
             "the dying one's own frames"
         );
         let serial = pcm.serial_of_fed(&next, 20);
-        assert_eq!(
-            pcm.first_difference(serial, &next, 1..59),
-            None,
-            "after {left_behind} bytes were left behind"
-        );
-        assert_eq!(
-            pcm.tick(serial)[RAMP_BYTES..],
-            next[RAMP_BYTES..TICK_BYTES],
-            "the first tick, after its ramp"
-        );
+        assert_eq!(pcm.first_difference(serial, &next, 1..59), None, "after {left_behind} bytes were left behind");
+        assert_eq!(pcm.tick(serial)[RAMP_BYTES..], next[RAMP_BYTES..TICK_BYTES], "the first tick, after its ramp");
     }
 }
 
@@ -58,10 +48,7 @@ fn two_producers_never_mix_and_the_earlier_one_is_heard_until_it_leaves() {
     let programmes = [material::noise(21, 240), material::noise(22, 400)];
     let first = Station::start(&tower.pcm_socket(), Arc::new(programmes[0].clone()), Manner::default());
     tower.wait_source("station", Duration::from_secs(10));
-    let manner = Manner {
-        block_bytes: 1000,
-        ..Manner::default()
-    };
+    let manner = Manner { block_bytes: 1000, ..Manner::default() };
     let second = Station::start(&tower.pcm_socket(), Arc::new(programmes[1].clone()), manner);
     assert!(first.finish() > 0 && second.finish() > 0);
     let end = monitor.next_serial() + 30;
@@ -70,12 +57,7 @@ fn two_producers_never_mix_and_the_earlier_one_is_heard_until_it_leaves() {
 
     let mut owners: HashMap<&[u8], (usize, usize)> = HashMap::new();
     for (who, programme) in programmes.iter().enumerate() {
-        owners.extend(
-            programme
-                .chunks(TICK_BYTES)
-                .enumerate()
-                .map(|(tick, bytes)| (bytes, (who, tick))),
-        );
+        owners.extend(programme.chunks(TICK_BYTES).enumerate().map(|(tick, bytes)| (bytes, (who, tick))));
     }
     let heard: Vec<(u64, usize, usize)> = pcm
         .serials()
@@ -88,24 +70,12 @@ fn two_producers_never_mix_and_the_earlier_one_is_heard_until_it_leaves() {
     assert!(theirs.len() >= 120, "{} ticks of the second", theirs.len());
     for one in [&ours, &theirs] {
         for pair in one.windows(2) {
-            assert_eq!(
-                (pair[1].0 - pair[0].0, pair[1].2 - pair[0].2),
-                (1, 1),
-                "a break after serial {}",
-                pair[0].0
-            );
+            assert_eq!((pair[1].0 - pair[0].0, pair[1].2 - pair[0].2), (1, 1), "a break after serial {}", pair[0].0);
         }
     }
     let (left, took_over) = (ours[ours.len() - 1].0, theirs[0].0);
-    assert!(
-        left < took_over && took_over - left <= 4,
-        "the second follows at once: {left} then {took_over}"
-    );
-    assert_eq!(
-        theirs[theirs.len() - 1].2,
-        398,
-        "the second is heard to its last whole tick before the closing ramp"
-    );
+    assert!(left < took_over && took_over - left <= 4, "the second follows at once: {left} then {took_over}");
+    assert_eq!(theirs[theirs.len() - 1].2, 398, "the second is heard to its last whole tick before the closing ramp");
 }
 
 #[test]
@@ -122,8 +92,5 @@ fn a_flood_into_the_socket_is_dropped_and_counted_and_the_buffer_says_so_quickly
     });
     assert_eq!(buffer["capacity"], 100);
     let ratio = buffer["ratio"].as_f64().expect("a ratio");
-    assert!(
-        (ratio - buffer["count"].as_f64().expect("a count") / 100.0).abs() < 1e-9,
-        "{buffer}"
-    );
+    assert!((ratio - buffer["count"].as_f64().expect("a count") / 100.0).abs() < 1e-9, "{buffer}");
 }

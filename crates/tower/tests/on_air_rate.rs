@@ -13,26 +13,16 @@ const FRAME_BYTES: usize = 384;
 #[test]
 fn a_1_khz_programme_is_1_khz_at_the_listener_at_its_level_and_its_exact_rate() {
     let span = seconds(60, 600);
-    let tower = common::setup()
-        .line(r#"output = [{ mount = "/stream" }, { mount = "/low", latency = "low" }]"#)
-        .start();
+    let tower =
+        common::setup().line(r#"output = [{ mount = "/stream" }, { mount = "/low", latency = "low" }]"#).start();
     let tone = Arc::new(measure::to_stereo_s16(&measure::sine(1000.0, 0.25, 0.0, 480_000)));
-    let station = Station::start(
-        &tower.pcm_socket(),
-        Arc::clone(&tone),
-        Manner {
-            looped: true,
-            ..Manner::default()
-        },
-    );
+    let station = Station::start(&tower.pcm_socket(), Arc::clone(&tone), Manner { looped: true, ..Manner::default() });
     tower.wait_source("station", Duration::from_secs(10));
 
     let normal = tower.listen("/stream");
     let low = tower.listen("/low?burst=0");
     let ticks = tower.sightings("/tick", span);
-    let released = tower.status()["outputs"][1]["frame"]
-        .as_u64()
-        .expect("frames are counted");
+    let released = tower.status()["outputs"][1]["frame"].as_u64().expect("frames are counted");
     let low_after = low.first_frame() + (low.received() / FRAME_BYTES) as u64;
     let (low_first, normal_first) = (low.first_frame(), normal.first_frame());
     let (low, normal) = (low.stop(), normal.stop());
@@ -40,23 +30,15 @@ fn a_1_khz_programme_is_1_khz_at_the_listener_at_its_level_and_its_exact_rate() 
 
     // The clock itself, then what each listener got: one frame a tick, not one more or less.
     clock::assert_exact_rate("ticks of the tower", &ticks, span - Duration::from_secs(1));
-    for (what, first, recording) in [
-        ("frames at /low", low_first, &low),
-        ("frames at /stream", normal_first, &normal),
-    ] {
+    for (what, first, recording) in [("frames at /low", low_first, &low), ("frames at /stream", normal_first, &normal)]
+    {
         let arrivals = recording.frame_arrivals(first, FRAME_BYTES);
         clock::assert_exact_rate(what, &arrivals, span - Duration::from_secs(2));
-        assert_eq!(
-            frames::strict(&recording.bytes).len(),
-            recording.bytes.len() / FRAME_BYTES
-        );
+        assert_eq!(frames::strict(&recording.bytes).len(), recording.bytes.len() / FRAME_BYTES);
         assert!(recording.end.is_none(), "{what}: {:?}", recording.end);
     }
     // Counted by the listener and by the tower: the same number, but for what is on its way.
-    assert!(
-        low_after.abs_diff(released) <= 5,
-        "the listener is at frame {low_after}, the tower at {released}"
-    );
+    assert!(low_after.abs_diff(released) <= 5, "the listener is at frame {low_after}, the tower at {released}");
 
     let offline = mp3::decode_left(&offline::ffmpeg_encode(&tone, 128));
     let expected_dbfs = measure::tone_dbfs(&offline[96_000..384_000], 1000.0);
@@ -67,10 +49,7 @@ fn a_1_khz_programme_is_1_khz_at_the_listener_at_its_level_and_its_exact_rate() 
         );
         let heard = &heard[20 * 1152..380 * 1152];
         let (dbfs, hz) = (measure::tone_dbfs(heard, 1000.0), measure::tone_hz(heard, 1000.0));
-        assert!(
-            (dbfs - expected_dbfs).abs() < 0.1,
-            "{dbfs:.3} dBFS at the listener, {expected_dbfs:.3} offline"
-        );
+        assert!((dbfs - expected_dbfs).abs() < 0.1, "{dbfs:.3} dBFS at the listener, {expected_dbfs:.3} offline");
         assert!((hz - 1000.0).abs() < 0.05, "{hz} Hz");
     }
 }
@@ -85,11 +64,7 @@ fn without_any_programme_a_minute_holds_exactly_its_frames_of_tone() {
     let first = listener.first_frame();
     let recording = listener.stop();
     clock::assert_exact_rate("ticks of the tower", &ticks, span - Duration::from_secs(1));
-    clock::assert_exact_rate(
-        "frames",
-        &recording.frame_arrivals(first, FRAME_BYTES),
-        span - Duration::from_secs(2),
-    );
+    clock::assert_exact_rate("frames", &recording.frame_arrivals(first, FRAME_BYTES), span - Duration::from_secs(2));
 
     let frames = frames::strict(&recording.bytes);
     let heard = mp3::decode_left(&frames[frames.len() - 400..].concat());

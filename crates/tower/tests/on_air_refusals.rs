@@ -13,11 +13,7 @@ fn assert_refused(setup: Setup, words: &[&str]) -> Refusal {
     let refusal = setup.refused();
     assert!(!refusal.status.success(), "{refusal:?}");
     for word in words {
-        assert!(
-            refusal.stderr.contains(word),
-            "no {word:?} in what it said:\n{}",
-            refusal.stderr
-        );
+        assert!(refusal.stderr.contains(word), "no {word:?} in what it said:\n{}", refusal.stderr);
     }
     assert!(!refusal.stderr.contains("panicked"), "{}", refusal.stderr);
     refusal
@@ -27,29 +23,16 @@ fn assert_refused(setup: Setup, words: &[&str]) -> Refusal {
 fn an_unknown_key_is_named_with_file_line_and_what_would_be_valid() {
     let setup = common::setup().line("router.grace = 3");
     let refusal = assert_refused(setup, &["tower.toml", "grace", "grace_ms"]);
-    assert!(
-        refusal.stderr.contains(":5") || refusal.stderr.contains("line 5"),
-        "{}",
-        refusal.stderr
-    );
+    assert!(refusal.stderr.contains(":5") || refusal.stderr.contains("line 5"), "{}", refusal.stderr);
     assert!(refusal.sockets.is_empty(), "{refusal:?}");
 }
 
 #[test]
 fn a_bad_value_is_named_with_what_would_be_valid() {
-    let refusal = assert_refused(
-        common::setup().line("station.preroll_ticks = 0"),
-        &["preroll_ticks", "1"],
-    );
+    let refusal = assert_refused(common::setup().line("station.preroll_ticks = 0"), &["preroll_ticks", "1"]);
     assert!(refusal.sockets.is_empty(), "{refusal:?}");
-    assert_refused(
-        common::setup().line("station.when_full = \"spill\""),
-        &["when_full", "drop", "wait"],
-    );
-    assert_refused(
-        common::setup().line("output = [{ bitrate_kbps = 123 }]"),
-        &["bitrate", "128"],
-    );
+    assert_refused(common::setup().line("station.when_full = \"spill\""), &["when_full", "drop", "wait"]);
+    assert_refused(common::setup().line("output = [{ bitrate_kbps = 123 }]"), &["bitrate", "128"]);
 }
 
 #[test]
@@ -85,9 +68,8 @@ fn a_busy_station_socket_is_named_and_left_alone_and_a_stale_one_is_replaced() {
 
 #[test]
 fn a_missing_ffmpeg_is_named_with_its_remedy() {
-    let setup = common::setup()
-        .line("encoder.ffmpeg = \"/nonexistent/ffmpeg\"")
-        .line(r#"output = [{ encoder = "ffmpeg" }]"#);
+    let setup =
+        common::setup().line("encoder.ffmpeg = \"/nonexistent/ffmpeg\"").line(r#"output = [{ encoder = "ffmpeg" }]"#);
     let refusal = assert_refused(setup, &["/nonexistent/ffmpeg", "install"]);
     assert!(refusal.sockets.is_empty(), "{refusal:?}");
 }
@@ -101,10 +83,7 @@ fn a_bad_fallback_file_costs_a_warning_and_the_tone_plays() {
     let tower = setup.line(&format!("fallback.paths = {paths:?}")).start();
     tower.wait_source("tone", Duration::from_secs(10));
     let log = tower.stderr();
-    assert!(
-        log.contains("WARN") && log.contains("noise.mp3") && log.contains("missing.mp3"),
-        "{log}"
-    );
+    assert!(log.contains("WARN") && log.contains("noise.mp3") && log.contains("missing.mp3"), "{log}");
 }
 
 #[test]
@@ -113,11 +92,7 @@ fn without_permission_for_real_time_the_tower_warns_and_runs() {
     let status = tower.status();
     match status["realtime"].as_bool() {
         Some(true) => {}
-        Some(false) => assert!(
-            tower.stderr().contains("real-time"),
-            "a warning with the remedy: {}",
-            tower.stderr()
-        ),
+        Some(false) => assert!(tower.stderr().contains("real-time"), "a warning with the remedy: {}", tower.stderr()),
         None => panic!("the status does not say whether the clock runs at real-time priority: {status}"),
     }
 }

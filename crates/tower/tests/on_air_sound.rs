@@ -16,23 +16,14 @@ const LOOKAHEAD_TICKS: usize = 2;
 fn prove(output: &str, programme: Vec<u8>, block_bytes: usize) {
     let tower = common::setup().line(output).start();
     let monitor = tower.monitor(Some(0));
-    assert_eq!(
-        monitor.first_serial, 0,
-        "the monitor's minute reaches back to the start"
-    );
+    assert_eq!(monitor.first_serial, 0, "the monitor's minute reaches back to the start");
     let listener = tower.listen("/stream?burst=30");
     let first = listener.first_frame();
     assert_eq!(listener.head.number("x-tower-serial"), first);
 
     let programme = Arc::new(programme);
-    let station = Station::start(
-        &tower.pcm_socket(),
-        Arc::clone(&programme),
-        Manner {
-            block_bytes,
-            ..Manner::default()
-        },
-    );
+    let station =
+        Station::start(&tower.pcm_socket(), Arc::clone(&programme), Manner { block_bytes, ..Manner::default() });
     let fed_ticks = station.finish() as usize / TICK_BYTES;
     // The end of the programme must have passed buffer and playout delay.
     let last = monitor.next_serial() + 120;
@@ -43,11 +34,7 @@ fn prove(output: &str, programme: Vec<u8>, block_bytes: usize) {
 
     // The monitor is what was fed, from the end of the opening ramp to the look-ahead before the closing one.
     let serial = pcm.serial_of_fed(&programme, 20);
-    assert_eq!(
-        pcm.first_difference(serial, &programme, 1..fed_ticks - 1),
-        None,
-        "tick of the fed programme"
-    );
+    assert_eq!(pcm.first_difference(serial, &programme, 1..fed_ticks - 1), None, "tick of the fed programme");
 
     // The stream is an uninterrupted encode of the monitor's PCM, byte for byte, from the first frame to the last.
     let received = frames::strict(&recording.bytes);
@@ -66,10 +53,7 @@ fn prove(output: &str, programme: Vec<u8>, block_bytes: usize) {
     let offline = mp3::decode_left(&offline::ffmpeg_encode(&pcm.bytes[elsewhere * TICK_BYTES..], 128));
     let offline = &offline[mp3::place_of_tick(elsewhere as u64, from as u64)..][..original.len()];
     let (heard_db, offline_db) = (measure::snr_db(original, heard), measure::snr_db(original, offline));
-    assert!(
-        (heard_db - offline_db).abs() < 0.1,
-        "{heard_db:.2} dB at the listener, {offline_db:.2} dB offline"
-    );
+    assert!((heard_db - offline_db).abs() < 0.1, "{heard_db:.2} dB at the listener, {offline_db:.2} dB offline");
     assert!(heard_db > 8.0, "{heard_db:.2} dB is not this programme");
 }
 

@@ -16,10 +16,7 @@ const SETTLE: Duration = Duration::from_secs(65);
 /// One listener, then fifty, of one tower with music on air.
 pub fn run(tower: &Path) -> Vec<Figure> {
     let tower = Setup::new(tower).start();
-    let music = Manner {
-        looped: true,
-        ..Manner::default()
-    };
+    let music = Manner { looped: true, ..Manner::default() };
     let station = Station::start(&tower.pcm_socket(), Arc::new(material::music(0, 20, 30)), music);
     let mut listeners: Vec<Listener> = Vec::new();
     let mut figures = Vec::new();
@@ -35,11 +32,7 @@ pub fn run(tower: &Path) -> Vec<Figure> {
         let own = percent(cpu(Some(tower.pid())) - before);
         let encoder = percent(cpu(encoder).saturating_sub(encoder_before));
         let note = format!("{SPAN:?} with music on air; the encoder process besides: {encoder:.2} %");
-        figures.push(
-            Figure::new(format!("CPU, listeners: {count}"), own, "% of a core")
-                .bound(1.0)
-                .note(note),
-        );
+        figures.push(Figure::new(format!("CPU, listeners: {count}"), own, "% of a core").bound(1.0).note(note));
         let rss = process::rss_bytes(tower.pid()) as f64 / 1e6;
         figures.push(
             Figure::new(format!("RSS, listeners: {count}"), rss, "MB")

@@ -36,12 +36,7 @@ pub fn run(tower: &Path) -> Vec<Figure> {
             "pre-roll 1, playout delay {ticks} ticks, low-latency mount, {} bursts, {} holds",
             BURSTS, run.holds
         );
-        figures.extend(both(
-            &format!("PCM in to MP3 byte, {encoder}"),
-            &run,
-            Some(bound),
-            &note,
-        ));
+        figures.extend(both(&format!("PCM in to MP3 byte, {encoder}"), &run, Some(bound), &note));
     }
     let defaults = measure(Setup::new(tower), "/stream?burst=0");
     let note = "pre-roll 10, playout delay 500 ms, send period 504 ms".to_owned();
@@ -50,14 +45,9 @@ pub fn run(tower: &Path) -> Vec<Figure> {
 }
 
 fn both(name: &str, run: &Run, bound: Option<f64>, note: &str) -> [Figure; 2] {
-    let median = Figure {
-        bound,
-        ..Figure::new(format!("{name}, median"), quantile(&run.delays_ms, 0.5), "ms").note(note)
-    };
-    [
-        median,
-        Figure::new(format!("{name}, p95"), quantile(&run.delays_ms, 0.95), "ms").note(note),
-    ]
+    let median =
+        Figure { bound, ..Figure::new(format!("{name}, median"), quantile(&run.delays_ms, 0.5), "ms").note(note) };
+    [median, Figure::new(format!("{name}, p95"), quantile(&run.delays_ms, 0.95), "ms").note(note)]
 }
 
 /// The shortest playout delay, from `ticks_min` on, at which no frame was late; after three tries the last.
@@ -104,21 +94,14 @@ fn measure(setup: Setup, target: &str) -> Run {
     let onsets = onsets(&left_s16(&heard.bytes));
     let arrivals = listener.stop().frame_arrivals(first_frame, FRAME_BYTES);
     let fed = (1..=BURSTS).map(|burst| burst * PERIOD_SAMPLES);
-    assert!(
-        onsets.len() >= BURSTS,
-        "{} of {BURSTS} bursts were on air",
-        onsets.len()
-    );
+    assert!(onsets.len() >= BURSTS, "{} of {BURSTS} bursts were on air", onsets.len());
     let delays_ms = fed.zip(&onsets).filter_map(|(fed_at, on_air_at)| {
         let sample = heard.first_serial as usize * TICK_SAMPLES + on_air_at;
         let frame = (sample + CODEC_DELAY_SAMPLES) / TICK_SAMPLES;
         let (arrived, _) = arrivals.get((frame as u64).checked_sub(first_frame)? as usize)?;
         Some((*arrived - written[fed_at * 4 / BLOCK_BYTES]).as_secs_f64() * 1000.0)
     });
-    Run {
-        delays_ms: delays_ms.collect(),
-        holds,
-    }
+    Run { delays_ms: delays_ms.collect(), holds }
 }
 
 /// Silence with a burst of noise at every multiple of the period but the first.

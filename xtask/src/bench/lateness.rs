@@ -13,10 +13,8 @@ pub fn run(tower: &Path) -> Vec<Figure> {
     let mut figures = Vec::new();
     // Without the capability nor a limit that grants it, the tower must do with normal priority.
     let setup = Setup::new(tower);
-    let text = format!(
-        "#!/bin/sh\nexec setpriv --bounding-set=-sys_nice prlimit --rtprio=0 {} \"$@\"\n",
-        tower.display()
-    );
+    let text =
+        format!("#!/bin/sh\nexec setpriv --bounding-set=-sys_nice prlimit --rtprio=0 {} \"$@\"\n", tower.display());
     let script = setup.script("tower-without-privilege", &text);
     figures.extend(one(&setup.executable(script).start(), false));
     figures.extend(one(&Setup::new(tower).start(), true));
@@ -49,12 +47,8 @@ fn one(tower: &Tower, want_realtime: bool) -> Option<Figure> {
         lateness("max")
     );
     Some(
-        Figure::new(
-            format!("tick lateness p99.9, {priority} priority"),
-            lateness("p999"),
-            "ms",
-        )
-        .bound(bound)
-        .note(note),
+        Figure::new(format!("tick lateness p99.9, {priority} priority"), lateness("p999"), "ms")
+            .bound(bound)
+            .note(note),
     )
 }

@@ -27,27 +27,15 @@ pub struct Figure {
 
 impl Figure {
     fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
-        Self {
-            name: name.into(),
-            value,
-            unit,
-            bound: None,
-            note: String::new(),
-        }
+        Self { name: name.into(), value, unit, bound: None, note: String::new() }
     }
 
     fn bound(self, bound: f64) -> Self {
-        Self {
-            bound: Some(bound),
-            ..self
-        }
+        Self { bound: Some(bound), ..self }
     }
 
     fn note(self, note: impl Into<String>) -> Self {
-        Self {
-            note: note.into(),
-            ..self
-        }
+        Self { note: note.into(), ..self }
     }
 
     fn verdict(&self) -> &'static str {
@@ -62,34 +50,20 @@ impl Figure {
 type Benchmark = fn(&Path) -> Vec<Figure>;
 
 /// All benchmarks by name, in the order in which they run.
-const BENCHMARKS: [(&str, Benchmark); 4] = [
-    ("start", start::run),
-    ("latency", latency::run),
-    ("lateness", lateness::run),
-    ("cost", cost::run),
-];
+const BENCHMARKS: [(&str, Benchmark); 4] =
+    [("start", start::run), ("latency", latency::run), ("lateness", lateness::run), ("cost", cost::run)];
 
 /// `cargo xtask bench [--json] [NAME]...`.
 pub fn run(arguments: &[String]) -> Result<()> {
-    let wanted: Vec<&str> = arguments
-        .iter()
-        .map(String::as_str)
-        .filter(|argument| *argument != "--json")
-        .collect();
-    if let Some(unknown) = wanted
-        .iter()
-        .find(|name| BENCHMARKS.iter().all(|(known, _)| known != *name))
-    {
+    let wanted: Vec<&str> = arguments.iter().map(String::as_str).filter(|argument| *argument != "--json").collect();
+    if let Some(unknown) = wanted.iter().find(|name| BENCHMARKS.iter().all(|(known, _)| known != *name)) {
         let names: Vec<&str> = BENCHMARKS.iter().map(|(name, _)| *name).collect();
         bail!("there is no benchmark {unknown}; there are: {}", names.join(", "));
     }
     let tower = build()?;
     let load_before = machine_load();
     let mut figures = Vec::new();
-    for (name, benchmark) in BENCHMARKS
-        .iter()
-        .filter(|(name, _)| wanted.is_empty() || wanted.contains(name))
-    {
+    for (name, benchmark) in BENCHMARKS.iter().filter(|(name, _)| wanted.is_empty() || wanted.contains(name)) {
         eprintln!("measuring: {name}");
         figures.extend(benchmark(&tower));
     }
@@ -104,9 +78,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
 /// The release build of the tower.
 fn build() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--quiet", "--release", "-p", "radio-tower"])
-        .status()?;
+    let status = Command::new(cargo).args(["build", "--quiet", "--release", "-p", "radio-tower"]).status()?;
     ensure!(status.success(), "the tower does not build");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     Ok(std::fs::canonicalize(target.join("release/tower"))?)
@@ -116,25 +88,11 @@ fn print(figures: &[Figure], load_before: f64) {
     println!("| figure | value | bound | | how |");
     println!("|---|---|---|---|---|");
     for figure in figures {
-        let bound = figure
-            .bound
-            .map_or(String::new(), |bound| format!("<= {bound} {}", figure.unit));
-        let Figure {
-            name,
-            value,
-            unit,
-            note,
-            ..
-        } = figure;
-        println!(
-            "| {name} | {value:.2} {unit} | {bound} | {} | {note} |",
-            figure.verdict()
-        );
+        let bound = figure.bound.map_or(String::new(), |bound| format!("<= {bound} {}", figure.unit));
+        let Figure { name, value, unit, note, .. } = figure;
+        println!("| {name} | {value:.2} {unit} | {bound} | {} | {note} |", figure.verdict());
     }
-    println!(
-        "\nLoad of the machine: {load_before:.2} before, {:.2} after.",
-        machine_load()
-    );
+    println!("\nLoad of the machine: {load_before:.2} before, {:.2} after.", machine_load());
 }
 
 fn json(figures: &[Figure], load_before: f64) -> Value {

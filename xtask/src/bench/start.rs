@@ -14,23 +14,13 @@ const STARTS: usize = 20;
 /// Starts the tower again and again, with a listener that knocks every millisecond.
 pub fn run(tower: &Path) -> Vec<Figure> {
     let times: Vec<f64> = (0..STARTS).map(|_| first_byte(tower).as_secs_f64() * 1000.0).collect();
-    let note = format!(
-        "{STARTS} starts; median {:.0} ms; a listener knocks every millisecond",
-        quantile(&times, 0.5)
-    );
-    vec![
-        Figure::new("process start to first audio byte, worst", quantile(&times, 1.0), "ms")
-            .bound(250.0)
-            .note(note),
-    ]
+    let note = format!("{STARTS} starts; median {:.0} ms; a listener knocks every millisecond", quantile(&times, 0.5));
+    vec![Figure::new("process start to first audio byte, worst", quantile(&times, 1.0), "ms").bound(250.0).note(note)]
 }
 
 fn first_byte(tower: &Path) -> Duration {
     // The port is chosen here, so that the listener need not wait for the tower to name it.
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|free| free.local_addr())
-        .expect("a free port")
-        .port();
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let running = Setup::new(tower).line(&format!("server.port = {port}")).spawn();
     let deadline = running.started + Duration::from_secs(10);
@@ -42,11 +32,7 @@ fn first_byte(tower: &Path) -> Duration {
             }
             return running.started.elapsed();
         }
-        assert!(
-            Instant::now() < deadline,
-            "the tower does not listen: {}",
-            running.stderr()
-        );
+        assert!(Instant::now() < deadline, "the tower does not listen: {}", running.stderr());
         std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -15,10 +15,7 @@ pub fn crates(sources: &[Source]) -> Vec<String> {
             continue;
         };
         // Helpers of tests (`radio-proof`) are no part of the layering.
-        let own = manifest
-            .text
-            .lines()
-            .filter(|line| line.starts_with("radio-") && !line.starts_with("radio-proof"));
+        let own = manifest.text.lines().filter(|line| line.starts_with("radio-") && !line.starts_with("radio-proof"));
         faults.extend(own.map(|line| format!("{path}: must stand alone, but has: {line}")));
     }
     faults
@@ -35,36 +32,21 @@ pub fn signal(sources: &[Source]) -> Vec<String> {
         faults.push(format!("{}: must forbid unsafe code", lib.path));
     }
     let order = layout(&lib.text);
-    let declared = lib
-        .text
-        .lines()
-        .filter_map(|line| line.trim().rsplit("mod ").next()?.strip_suffix(';'));
+    let declared = lib.text.lines().filter_map(|line| line.trim().rsplit("mod ").next()?.strip_suffix(';'));
     let unlisted = declared.filter(|name| !name.contains(' ') && !order.contains(name));
     faults.extend(unlisted.map(|name| format!("{}: module {name} is missing in the layout at its head", lib.path)));
-    for source in sources
-        .iter()
-        .filter(|source| source.path.starts_with(FOLDER) && source.path != lib.path)
-    {
+    for source in sources.iter().filter(|source| source.path.starts_with(FOLDER) && source.path != lib.path) {
         let stage = source.path[FOLDER.len()..].split(['/', '.']).next().unwrap_or_default();
         let Some(place) = order.iter().position(|name| *name == stage) else {
             continue;
         };
-        for (number, line) in source
-            .text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.trim_start().starts_with("//"))
-        {
+        for (number, line) in source.text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
             let used = line
                 .split("crate::")
                 .skip(1)
                 .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next());
             for later in used.filter(|used| order[place + 1..].contains(used)) {
-                faults.push(format!(
-                    "{}:{}: {stage} uses {later}, which comes after it",
-                    source.path,
-                    number + 1
-                ));
+                faults.push(format!("{}:{}: {stage} uses {later}, which comes after it", source.path, number + 1));
             }
         }
     }
@@ -75,12 +57,7 @@ pub fn signal(sources: &[Source]) -> Vec<String> {
 fn layout(lib: &str) -> Vec<&str> {
     let lines = lib.lines().filter_map(|line| line.strip_prefix("//! - [`"));
     lines
-        .flat_map(|line| {
-            line.split(':')
-                .next()
-                .unwrap_or_default()
-                .split(['`', ',', '[', ']', ' '])
-        })
+        .flat_map(|line| line.split(':').next().unwrap_or_default().split(['`', ',', '[', ']', ' ']))
         .filter(|name| !name.is_empty())
         .collect()
 }
@@ -92,14 +69,8 @@ mod tests {
     const LIB: &str = "//! - [`units`], [`pcm`]: the tick.\n//! - [`router`]: on air.\n#![forbid(unsafe_code)]\npub mod pcm;\npub mod router;\npub mod units;\n";
 
     fn sources(pcm: &str) -> Vec<Source> {
-        let source = |path: &str, text: &str| Source {
-            path: path.into(),
-            text: text.into(),
-        };
-        vec![
-            source("crates/signal/src/lib.rs", LIB),
-            source("crates/signal/src/pcm.rs", pcm),
-        ]
+        let source = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
+        vec![source("crates/signal/src/lib.rs", LIB), source("crates/signal/src/pcm.rs", pcm)]
     }
 
     #[test]

@@ -11,11 +11,7 @@ pub fn check(source: &Source) -> Vec<String> {
         .filter(|target| !target.contains("://") && !target.starts_with("mailto:"))
         .filter_map(|target| {
             let (file, heading) = target.split_once('#').unwrap_or((target, ""));
-            let path = if file.is_empty() {
-                Path::new(&source.path).to_owned()
-            } else {
-                folder.join(file)
-            };
+            let path = if file.is_empty() { Path::new(&source.path).to_owned() } else { folder.join(file) };
             let missing = !path.exists() || !(heading.is_empty() || has_heading(&path, heading));
             missing.then(|| format!("{}: the link to {target} leads nowhere", source.path))
         })
@@ -31,29 +27,19 @@ fn targets(text: &str) -> Vec<&str> {
         !code && !fence
     });
     lines
-        .flat_map(|line| {
-            line.split("](")
-                .skip(1)
-                .filter_map(|rest| rest.split([')', ' ']).next())
-        })
+        .flat_map(|line| line.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next()))
         .filter(|target| !target.is_empty())
         .collect()
 }
 
 fn has_heading(path: &Path, anchor: &str) -> bool {
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines()
-        .filter(|line| line.starts_with('#'))
-        .any(|line| slug(line.trim_start_matches('#').trim()) == anchor)
+    text.lines().filter(|line| line.starts_with('#')).any(|line| slug(line.trim_start_matches('#').trim()) == anchor)
 }
 
 /// Anchor that forges give to a heading.
 fn slug(heading: &str) -> String {
-    let kept = heading
-        .to_lowercase()
-        .chars()
-        .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
-        .collect::<String>();
+    let kept = heading.to_lowercase().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>();
     kept.replace(' ', "-")
 }
 

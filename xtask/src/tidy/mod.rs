@@ -19,12 +19,7 @@ pub fn run() -> Result<()> {
     let paths = tracked()?;
     let sources: Vec<Source> = paths
         .iter()
-        .filter_map(|path| {
-            Some(Source {
-                path: path.clone(),
-                text: std::fs::read_to_string(path).ok()?,
-            })
-        })
+        .filter_map(|path| Some(Source { path: path.clone(), text: std::fs::read_to_string(path).ok()? }))
         .collect();
     let mut faults = Vec::new();
     faults.extend(text::media(&paths));
@@ -34,12 +29,7 @@ pub fn run() -> Result<()> {
     faults.extend(layers::crates(&sources));
     faults.extend(layers::signal(&sources));
     faults.extend(contract::check(&sources));
-    faults.extend(
-        sources
-            .iter()
-            .filter(|source| source.path.ends_with(".md"))
-            .flat_map(links::check),
-    );
+    faults.extend(sources.iter().filter(|source| source.path.ends_with(".md")).flat_map(links::check));
     if faults.is_empty() {
         println!("{} files are in order", paths.len());
         return Ok(());
@@ -50,10 +40,7 @@ pub fn run() -> Result<()> {
 /// Files that git knows, or would add.
 fn tracked() -> Result<Vec<String>> {
     let arguments = ["ls-files", "--cached", "--others", "--exclude-standard"];
-    let output = Command::new("git")
-        .args(arguments)
-        .output()
-        .context("the structure checks ask git for the files")?;
+    let output = Command::new("git").args(arguments).output().context("the structure checks ask git for the files")?;
     let mut paths: Vec<String> = String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect();
     paths.sort();
     paths.dedup();

@@ -22,20 +22,13 @@ const NOT_ON_AIR: &str = "not on air:";
 pub fn length(source: &Source) -> Option<String> {
     let lines = source.text.lines().count();
     let too_long = source.path.ends_with(".rs") && lines > LINES_MAX;
-    too_long.then(|| {
-        format!(
-            "{}: {lines} lines, {LINES_MAX} are allowed: split it by idea",
-            source.path
-        )
-    })
+    too_long.then(|| format!("{}: {lines} lines, {LINES_MAX} are allowed: split it by idea", source.path))
 }
 
 /// Notes to oneself.
 pub fn unfinished(source: &Source) -> Vec<String> {
     let words = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["todo", "!("].concat()];
-    let checked = [".rs", ".md", ".toml", ".html", ".js"]
-        .iter()
-        .any(|end| source.path.ends_with(end));
+    let checked = [".rs", ".md", ".toml", ".html", ".js"].iter().any(|end| source.path.ends_with(end));
     let lines = source.text.lines().enumerate().filter(|_| checked);
     lines
         .filter(|(_, line)| words.iter().any(|word| line.contains(word.as_str())))
@@ -55,23 +48,11 @@ pub fn may_panic_on_air(source: &Source) -> Vec<String> {
     let mut faults = Vec::new();
     let mut above = "";
     // Test modules stand last in a file.
-    for (number, line) in source
-        .text
-        .lines()
-        .enumerate()
-        .take_while(|(_, line)| !line.starts_with("#[cfg(test)]"))
-    {
+    for (number, line) in source.text.lines().enumerate().take_while(|(_, line)| !line.starts_with("#[cfg(test)]")) {
         let code = line.split("//").next().unwrap_or_default();
-        let panics = [".unwrap()", ".expect(", "panic!(", "unreachable!("]
-            .iter()
-            .any(|call| code.contains(call));
+        let panics = [".unwrap()", ".expect(", "panic!(", "unreachable!("].iter().any(|call| code.contains(call));
         if panics && !line.contains(NOT_ON_AIR) && !above.contains(NOT_ON_AIR) {
-            faults.push(format!(
-                "{}:{}: may panic on air: {}",
-                source.path,
-                number + 1,
-                line.trim()
-            ));
+            faults.push(format!("{}:{}: may panic on air: {}", source.path, number + 1, line.trim()));
         }
         above = line;
     }
@@ -82,9 +63,7 @@ pub fn may_panic_on_air(source: &Source) -> Vec<String> {
 pub fn media(paths: &[String]) -> Vec<String> {
     let ends = [".mp3", ".wav", ".flac", ".ogg", ".m4a", ".aac", ".pcm"];
     let recordings = paths.iter().filter(|path| ends.iter().any(|end| path.ends_with(end)));
-    recordings
-        .map(|path| format!("{path}: recordings are not kept in the repository"))
-        .collect()
+    recordings.map(|path| format!("{path}: recordings are not kept in the repository")).collect()
 }
 
 #[cfg(test)]
@@ -92,10 +71,7 @@ mod tests {
     use super::*;
 
     fn source(path: &str, text: &str) -> Source {
-        Source {
-            path: path.into(),
-            text: text.into(),
-        }
+        Source { path: path.into(), text: text.into() }
     }
 
     #[test]
@@ -111,10 +87,7 @@ mod tests {
     fn a_long_file_a_note_and_a_recording_are_found() {
         assert!(length(&source("a.rs", &"\n".repeat(401))).is_some());
         assert!(length(&source("a.rs", &"\n".repeat(400))).is_none());
-        assert_eq!(
-            unfinished(&source("a.rs", &format!("ok\n// {}", ["TO", "DO"].concat()))).len(),
-            1
-        );
+        assert_eq!(unfinished(&source("a.rs", &format!("ok\n// {}", ["TO", "DO"].concat()))).len(), 1);
         assert_eq!(media(&["a/b.mp3".into(), "c.rs".into()]).len(), 1);
     }
 }

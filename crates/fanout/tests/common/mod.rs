@@ -28,11 +28,7 @@ pub fn chain(mut bytes: &[u8]) -> Vec<u64> {
     while !bytes.is_empty() {
         let number = u64::from_be_bytes(bytes[4..12].try_into().unwrap());
         let length = u32::from_be_bytes(bytes[12..16].try_into().unwrap()) as usize;
-        assert!(
-            length <= bytes.len(),
-            "frame {number} is cut: {} of {length} bytes",
-            bytes.len()
-        );
+        assert!(length <= bytes.len(), "frame {number} is cut: {} of {length} bytes", bytes.len());
         assert!(bytes[..length] == frame(number, length), "frame {number} is damaged");
         numbers.push(number);
         bytes = &bytes[length..];
@@ -58,29 +54,13 @@ impl Station {
     pub fn new(config: FanoutConfig, mounts: Vec<MountConfig>, length: fn(u64) -> usize) -> Self {
         let (fanout, publishers) = Fanout::start(config, mounts).unwrap();
         let ticker = fanout.ticker();
-        Self {
-            fanout,
-            publishers,
-            ticker,
-            tick: 0,
-            length,
-        }
+        Self { fanout, publishers, ticker, tick: 0, length }
     }
 
     /// One mount "m" of 44.1 kHz MP3, 400 frames deep, with this period.
     pub fn mp3(shards: usize, period_ticks: u64) -> Self {
-        let mount = MountConfig {
-            period_ticks,
-            ..MountConfig::new("m", 418, 400)
-        };
-        Self::new(
-            FanoutConfig {
-                shards,
-                ..FanoutConfig::default()
-            },
-            vec![mount],
-            mp3_length,
-        )
+        let mount = MountConfig { period_ticks, ..MountConfig::new("m", 418, 400) };
+        Self::new(FanoutConfig { shards, ..FanoutConfig::default() }, vec![mount], mp3_length)
     }
 
     pub fn mount(&self) -> Mount {
@@ -92,9 +72,7 @@ impl Station {
         for publisher in &mut self.publishers {
             for _ in 0..count {
                 let number = publisher.next_frame();
-                publisher
-                    .publish(number, &frame(number, (self.length)(number)))
-                    .unwrap();
+                publisher.publish(number, &frame(number, (self.length)(number))).unwrap();
             }
         }
     }
@@ -104,9 +82,7 @@ impl Station {
         self.tick += 1;
         self.ticker.tick(self.tick);
         let tick = self.tick;
-        wait_until("the tick is served", || {
-            self.fanout.snapshot().served_tick >= Some(tick)
-        });
+        wait_until("the tick is served", || self.fanout.snapshot().served_tick >= Some(tick));
     }
 
     /// A frame and a tick, `count` times.
@@ -118,9 +94,7 @@ impl Station {
     }
 
     pub fn admit(&self, socket: impl Into<std::os::fd::OwnedFd>, start: Start) {
-        self.fanout
-            .admit(socket, &self.mount(), start, HEAD.to_vec(), ListenerMeta::default())
-            .unwrap();
+        self.fanout.admit(socket, &self.mount(), start, HEAD.to_vec(), ListenerMeta::default()).unwrap();
     }
 
     pub fn rows(&self) -> Vec<ListenerRow> {

@@ -76,10 +76,7 @@ impl FrameBuf {
     /// An empty frame.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            bytes: [0; FRAME_BYTES_MAX],
-            len: 0,
-        }
+        Self { bytes: [0; FRAME_BYTES_MAX], len: 0 }
     }
 
     /// Puts `bytes` here, of which at most [`FRAME_BYTES_MAX`] are kept.
@@ -130,9 +127,7 @@ impl FrameRingBuffer {
     pub fn new(capacity_frames: usize, frame_bytes_max: usize) -> Self {
         let frame_bytes_max = frame_bytes_max.min(FRAME_BYTES_MAX);
         Self {
-            slots: (0..capacity_frames.max(1))
-                .map(|_| Slot::new(frame_bytes_max))
-                .collect(),
+            slots: (0..capacity_frames.max(1)).map(|_| Slot::new(frame_bytes_max)).collect(),
             frame_bytes_max,
             read: AtomicU64::new(0),
             newest_end: AtomicU64::new(0),
@@ -192,11 +187,7 @@ impl FrameRingBuffer {
             return Get::Frame;
         }
         // Not held: either nobody has filled it, or the window moved past it just now.
-        if n < self.read_position() {
-            Get::Dropped
-        } else {
-            Get::NotYet
-        }
+        if n < self.read_position() { Get::Dropped } else { Get::NotYet }
     }
 
     /// The reader has done with all numbers below `n`. The read position never goes back.
@@ -213,10 +204,7 @@ impl FrameRingBuffer {
     pub fn count(&self) -> usize {
         let read = self.read_position();
         let in_window = |n: FrameNumber| n >= read && n - read < self.capacity() as u64;
-        self.slots
-            .iter()
-            .filter(|slot| slot.held().is_some_and(in_window))
-            .count()
+        self.slots.iter().filter(|slot| slot.held().is_some_and(in_window)).count()
     }
 
     /// Slots.
@@ -277,10 +265,7 @@ impl FrameRingBuffer {
             // is finished between here and the exchange escapes the count.)
             let passed = read..moved.min(read + capacity);
             let dropped = passed.filter(|&old| self.slot(old).held() == Some(old)).count() as u64;
-            match self
-                .read
-                .compare_exchange(read, moved, Ordering::AcqRel, Ordering::Acquire)
-            {
+            match self.read.compare_exchange(read, moved, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     self.gaps.fetch_add(1, Ordering::Relaxed);
                     self.dropped.fetch_add(dropped, Ordering::Relaxed);

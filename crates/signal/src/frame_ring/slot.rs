@@ -47,9 +47,7 @@ impl Slot {
         Self {
             tag: AtomicU64::new(0),
             len_bytes: AtomicU64::new(0),
-            words: (0..frame_bytes_max.div_ceil(WORD_BYTES))
-                .map(|_| AtomicU64::new(0))
-                .collect(),
+            words: (0..frame_bytes_max.div_ceil(WORD_BYTES)).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
@@ -76,10 +74,7 @@ impl Slot {
             // Acquire: the former writer's stores come before ours. Release: whoever finds its frame gone from the slot
             // also finds the window moved past it.
             let mine = being_written(n);
-            match self
-                .tag
-                .compare_exchange(tag, mine, Ordering::AcqRel, Ordering::Acquire)
-            {
+            match self.tag.compare_exchange(tag, mine, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Claim::Mine,
                 Err(now) => tag = now,
             }

@@ -64,19 +64,8 @@ fn a_number_beyond_the_window_drops_the_oldest_and_counts_it() {
         assert_eq!(ring.push(n, &[n as u8]), Push::Filled);
     }
     assert_eq!(ring.push(3, &[3]), Push::FilledDroppingOldest { dropped: 1 });
-    assert_eq!(
-        (
-            ring.read_position(),
-            ring.count(),
-            ring.dropped_count(),
-            ring.gap_count()
-        ),
-        (1, 3, 1, 1)
-    );
-    assert_eq!(
-        (frame(&ring, 0), frame(&ring, 1), frame(&ring, 3)),
-        (Err(Get::Dropped), Ok(vec![1]), Ok(vec![3]))
-    );
+    assert_eq!((ring.read_position(), ring.count(), ring.dropped_count(), ring.gap_count()), (1, 3, 1, 1));
+    assert_eq!((frame(&ring, 0), frame(&ring, 1), frame(&ring, 3)), (Err(Get::Dropped), Ok(vec![1]), Ok(vec![3])));
 }
 
 #[test]
@@ -86,10 +75,7 @@ fn a_leap_of_the_numbers_gives_up_what_was_filled_and_no_more() {
     ring.push(2, b"2");
     assert_eq!(ring.push(1 << 40, b"far"), Push::FilledDroppingOldest { dropped: 2 });
     assert_eq!(ring.read_position(), (1 << 40) - 2);
-    assert_eq!(
-        ring.push(FRAME_NUMBER_MAX, b"end"),
-        Push::FilledDroppingOldest { dropped: 1 }
-    );
+    assert_eq!(ring.push(FRAME_NUMBER_MAX, b"end"), Push::FilledDroppingOldest { dropped: 1 });
     assert_eq!(frame(&ring, FRAME_NUMBER_MAX), Ok(b"end".to_vec()));
     assert_eq!(ring.push(FRAME_NUMBER_MAX + 1, b""), Push::Late);
     assert_eq!((ring.count(), frame(&ring, u64::MAX)), (1, Err(Get::NotYet)));
@@ -106,10 +92,7 @@ fn an_older_number_in_mid_write_is_neither_waited_for_nor_overwritten() {
     assert_eq!(ring.push(3, b"three"), Push::Busy);
     ring.slot(1).write(1, b"one");
     assert_eq!(ring.push(3, b"three"), Push::Filled);
-    assert_eq!(
-        (frame(&ring, 1), frame(&ring, 3)),
-        (Err(Get::Dropped), Ok(b"three".to_vec()))
-    );
+    assert_eq!((frame(&ring, 1), frame(&ring, 3)), (Err(Get::Dropped), Ok(b"three".to_vec())));
 }
 
 #[test]
@@ -122,9 +105,7 @@ fn sizes_outside_their_limits_are_brought_inside() {
 
 /// A frame that betrays mixing: every byte depends on number and place, the length on the number.
 fn telling_frame(n: FrameNumber) -> Vec<u8> {
-    (0..64 + n % 320)
-        .map(|i| (n.wrapping_mul(31) ^ (i * 7)) as u8)
-        .collect()
+    (0..64 + n % 320).map(|i| (n.wrapping_mul(31) ^ (i * 7)) as u8).collect()
 }
 
 #[test]
@@ -186,9 +167,7 @@ impl Shadow {
             return Push::Late;
         }
         if let Some(held) = self.frames.get(&n) {
-            return Push::Duplicate {
-                equal: Some(held == bytes),
-            };
+            return Push::Duplicate { equal: Some(held == bytes) };
         }
         self.frames.insert(n, bytes.to_vec());
         if n - self.read < capacity {
@@ -202,11 +181,7 @@ impl Shadow {
     }
 
     fn get(&self, n: FrameNumber) -> Result<Vec<u8>, Get> {
-        if n < self.read {
-            Err(Get::Dropped)
-        } else {
-            self.frames.get(&n).cloned().ok_or(Get::NotYet)
-        }
+        if n < self.read { Err(Get::Dropped) } else { self.frames.get(&n).cloned().ok_or(Get::NotYet) }
     }
 
     fn advance_to(&mut self, n: FrameNumber) {

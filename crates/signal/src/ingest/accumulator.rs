@@ -18,10 +18,7 @@ impl Accumulator {
     /// An empty one.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            bytes: [0; TICK_BYTES],
-            filled: 0,
-        }
+        Self { bytes: [0; TICK_BYTES], filled: 0 }
     }
 
     /// Takes `bytes`, which may begin and end anywhere, and gives every tick that they complete to `sink`.

@@ -17,13 +17,7 @@ pub fn input_buffer(capacity_ticks: usize) -> (BufferWriter, BufferReader) {
             stale: AtomicU64::new(0),
         }),
     };
-    (
-        BufferWriter {
-            producer,
-            gauge: gauge.clone(),
-        },
-        BufferReader { consumer, gauge },
-    )
+    (BufferWriter { producer, gauge: gauge.clone() }, BufferReader { consumer, gauge })
 }
 
 /// The producer's end. Dropping it says that the producer has ended.
@@ -41,10 +35,7 @@ impl BufferWriter {
         if !taken {
             self.gauge.shared.overflow.fetch_add(1, Relaxed);
         }
-        self.gauge
-            .shared
-            .count
-            .store(self.gauge.shared.capacity - self.producer.slots(), Relaxed);
+        self.gauge.shared.count.store(self.gauge.shared.capacity - self.producer.slots(), Relaxed);
         taken
     }
 

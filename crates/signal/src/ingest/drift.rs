@@ -27,11 +27,7 @@ impl DriftController {
     /// Holds `target_samples` per channel in the buffer.
     #[must_use]
     pub const fn new(target_samples: f64) -> Self {
-        Self {
-            target_samples,
-            smoothed_samples: target_samples,
-            integral_ppm: 0.0,
-        }
+        Self { target_samples, smoothed_samples: target_samples, integral_ppm: 0.0 }
     }
 
     /// One tick with `fill_samples` per channel in the buffer; returns the correction in ppm, within
@@ -82,14 +78,8 @@ mod tests {
     fn a_producer_200_ppm_off_is_held_for_a_day() {
         for drift_ppm in [200.0, -200.0, 450.0, -450.0, 0.0] {
             let (least, greatest, step_ppm) = a_day(drift_ppm);
-            assert!(
-                least > 8.0 && greatest < 12.0,
-                "{drift_ppm} ppm: fill {least}..{greatest} ticks"
-            );
-            assert!(
-                step_ppm < 1.0,
-                "{drift_ppm} ppm: the pitch moves by {step_ppm} ppm in one tick"
-            );
+            assert!(least > 8.0 && greatest < 12.0, "{drift_ppm} ppm: fill {least}..{greatest} ticks");
+            assert!(step_ppm < 1.0, "{drift_ppm} ppm: the pitch moves by {step_ppm} ppm in one tick");
         }
     }
 

@@ -76,11 +76,7 @@ impl DriftResampler {
 
     fn give(&mut self, value: f32, sink: &mut impl FnMut(&PcmFrame)) {
         // Between corrections the samples are whole numbers still, and stay what they were.
-        let sample = if value.fract() == 0.0 {
-            value as i16
-        } else {
-            round_dithered(value, self.position)
-        };
+        let sample = if value.fract() == 0.0 { value as i16 } else { round_dithered(value, self.position) };
         self.position += 1;
         self.pending.0[self.pending_values] = sample;
         self.pending_values += 1;

@@ -93,11 +93,7 @@ impl FrameHeader {
             0b00 => (Version::Mpeg25, 4),
             _ => return None,
         };
-        let bitrates_kbps = if version == Version::Mpeg1 {
-            &BITRATES_MPEG1_KBPS
-        } else {
-            &BITRATES_MPEG2_KBPS
-        };
+        let bitrates_kbps = if version == Version::Mpeg1 { &BITRATES_MPEG1_KBPS } else { &BITRATES_MPEG2_KBPS };
         // Index 0, free format: the length of such a frame is not in its header.
         let bitrate_kbps = *bitrates_kbps.get((field(12, 4) as usize).checked_sub(1)?)?;
         let sample_rate_hz = [44_100, 48_000, 32_000].get(field(10, 2) as usize)? / divisor;
@@ -108,14 +104,7 @@ impl FrameHeader {
             _ => Mode::SingleChannel,
         };
         let (padding, crc) = (field(9, 1) == 1, field(16, 1) == 0);
-        Some(Self {
-            version,
-            bitrate_kbps,
-            sample_rate_hz,
-            padding,
-            crc,
-            mode,
-        })
+        Some(Self { version, bitrate_kbps, sample_rate_hz, padding, crc, mode })
     }
 
     /// Samples per channel in the frame.
@@ -164,11 +153,7 @@ impl FrameHeader {
     /// What the next frame of the stream must share with this one.
     #[must_use]
     pub const fn format(&self) -> StreamFormat {
-        StreamFormat {
-            version: self.version,
-            sample_rate_hz: self.sample_rate_hz,
-            channels: self.channels(),
-        }
+        StreamFormat { version: self.version, sample_rate_hz: self.sample_rate_hz, channels: self.channels() }
     }
 }
 
@@ -189,10 +174,7 @@ mod tests {
             mode: Mode::JointStereo,
         };
         assert_eq!(header, expected);
-        assert_eq!(
-            (header.frame_bytes(), header.samples(), header.channels()),
-            (384, 1152, 2)
-        );
+        assert_eq!((header.frame_bytes(), header.samples(), header.channels()), (384, 1152, 2));
     }
 
     #[test]
@@ -204,20 +186,14 @@ mod tests {
     #[test]
     fn the_lower_sampling_frequencies_have_their_own_tables() {
         let mpeg2 = FrameHeader::parse([0xFF, 0xF2, 0x84, 0xC0]).unwrap();
-        assert_eq!(
-            (mpeg2.version, mpeg2.sample_rate_hz, mpeg2.bitrate_kbps),
-            (Version::Mpeg2, 24_000, 64)
-        );
+        assert_eq!((mpeg2.version, mpeg2.sample_rate_hz, mpeg2.bitrate_kbps), (Version::Mpeg2, 24_000, 64));
         assert_eq!(
             (mpeg2.crc, mpeg2.mode, mpeg2.samples(), mpeg2.frame_bytes()),
             (true, Mode::SingleChannel, 576, 192)
         );
         assert_eq!((mpeg2.side_info_start(), mpeg2.side_info_bytes()), (6, 9));
         let mpeg25 = FrameHeader::parse([0xFF, 0xE3, 0x18, 0x80]).unwrap();
-        assert_eq!(
-            (mpeg25.version, mpeg25.sample_rate_hz, mpeg25.bitrate_kbps),
-            (Version::Mpeg25, 8_000, 8)
-        );
+        assert_eq!((mpeg25.version, mpeg25.sample_rate_hz, mpeg25.bitrate_kbps), (Version::Mpeg25, 8_000, 8));
         assert_eq!((mpeg25.mode, mpeg25.frame_bytes()), (Mode::DualChannel, 72));
     }
 

@@ -147,10 +147,7 @@ impl Packetizer {
                     self.start = frame.end;
                     self.counters.frames += 1;
                     self.counters.frame_bytes += frame.len() as u64;
-                    return Some(Frame {
-                        header,
-                        bytes: &self.buffer[frame],
-                    });
+                    return Some(Frame { header, bytes: &self.buffer[frame] });
                 }
             }
         }

@@ -61,11 +61,7 @@ fn recognise_id3v2(bytes: &[u8]) -> Tag {
         return Tag::No;
     }
     let size = size.iter().fold(0u64, |size, &byte| size << 7 | u64::from(byte));
-    let footer = if major == 4 && flags & 0x10 != 0 {
-        ID3V2_HEADER_BYTES
-    } else {
-        0
-    };
+    let footer = if major == 4 && flags & 0x10 != 0 { ID3V2_HEADER_BYTES } else { 0 };
     Tag::Bytes((ID3V2_HEADER_BYTES + footer) as u64 + size)
 }
 
@@ -102,9 +98,7 @@ fn recognise_ape(bytes: &[u8]) -> Tag {
 pub fn is_table_of_contents(header: &FrameHeader, frame: &[u8]) -> bool {
     let stands_at = |magic: &[u8], offset: usize| {
         frame.get(offset..).is_some_and(|rest| rest.starts_with(magic))
-            && frame
-                .get(header.side_info_start()..offset)
-                .is_some_and(|before| before.iter().all(|&byte| byte == 0))
+            && frame.get(header.side_info_start()..offset).is_some_and(|before| before.iter().all(|&byte| byte == 0))
     };
     let after_side_info = header.side_info_start() + header.side_info_bytes();
     stands_at(b"Xing", after_side_info) || stands_at(b"Info", after_side_info) || stands_at(b"VBRI", VBRI_OFFSET)
@@ -118,10 +112,7 @@ mod tests {
     fn the_length_of_an_id3v2_tag_is_syncsafe_and_counts_header_and_footer() {
         assert_eq!(recognise(b"ID3\x03\x00\x00\x00\x00\x02\x01"), Tag::Bytes(10 + 257));
         assert_eq!(recognise(b"ID3\x04\x00\x10\x00\x00\x02\x01"), Tag::Bytes(20 + 257));
-        assert_eq!(
-            recognise(b"ID3\x04\x00\x00\x7F\x7F\x7F\x7F"),
-            Tag::Bytes(10 + (1 << 28) - 1)
-        );
+        assert_eq!(recognise(b"ID3\x04\x00\x00\x7F\x7F\x7F\x7F"), Tag::Bytes(10 + (1 << 28) - 1));
     }
 
     #[test]
@@ -141,14 +132,7 @@ mod tests {
 
     #[test]
     fn as_long_as_it_may_be_a_tag_more_bytes_are_awaited() {
-        for bytes in [
-            &b""[..],
-            b"I",
-            b"ID3\x03\x00\x00\x00\x00\x02",
-            b"TA",
-            b"A",
-            b"APETAGEX\xD0\x07\x00\x00",
-        ] {
+        for bytes in [&b""[..], b"I", b"ID3\x03\x00\x00\x00\x00\x02", b"TA", b"A", b"APETAGEX\xD0\x07\x00\x00"] {
             assert_eq!(recognise(bytes), Tag::Perhaps, "{bytes:?}");
         }
     }

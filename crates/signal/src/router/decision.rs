@@ -22,11 +22,7 @@ impl Router {
     /// The voice for this tick, and why, if it is another than the last tick's.
     pub(super) fn decide(&mut self) -> (Voice, Reason) {
         let current = self.on_air.voice;
-        let current_slot = if let Voice::Source(slot) = current {
-            Some(slot)
-        } else {
-            None
-        };
+        let current_slot = if let Voice::Source(slot) = current { Some(slot) } else { None };
         let goes_on = current_slot.is_some_and(|slot| self.goes_on(slot));
         if let Some(slot) = current_slot {
             self.note_grace(slot, goes_on);
@@ -53,11 +49,7 @@ impl Router {
     }
 
     fn reason_of_leaving(&self, slot: usize) -> Reason {
-        if self.sources.ended(slot) {
-            Reason::Ended
-        } else {
-            Reason::RanDry
-        }
+        if self.sources.ended(slot) { Reason::Ended } else { Reason::RanDry }
     }
 
     fn best_present(&self) -> Option<usize> {
@@ -79,11 +71,7 @@ impl Router {
     fn note_grace(&mut self, slot: usize, goes_on: bool) {
         self.left_with_grace = self.sources.spec(slot).filter(|_| !goes_on).and_then(|spec| {
             let grace_ticks = spec.grace_ticks?;
-            Some(LeftWithGrace {
-                input: spec.input,
-                priority: spec.priority,
-                grace_ticks,
-            })
+            Some(LeftWithGrace { input: spec.input, priority: spec.priority, grace_ticks })
         });
     }
 
@@ -96,15 +84,11 @@ impl Router {
     }
 
     fn without_programme(&self, reason: Reason) -> (Voice, Reason) {
-        let grace_ticks = self
-            .left_with_grace
-            .map_or(self.config.grace_ticks, |left| left.grace_ticks);
+        let grace_ticks = self.left_with_grace.map_or(self.config.grace_ticks, |left| left.grace_ticks);
         let came_from_programme = matches!(self.on_air.voice, Voice::Source(_));
         let silent_ticks = if came_from_programme { 0 } else { self.silent_ticks };
-        let in_grace = matches!(
-            self.on_air.voice,
-            Voice::Source(_) | Voice::Silence(SilenceReason::Start | SilenceReason::Grace)
-        );
+        let in_grace =
+            matches!(self.on_air.voice, Voice::Source(_) | Voice::Silence(SilenceReason::Start | SilenceReason::Grace));
         if in_grace && silent_ticks < grace_ticks {
             let reason = if came_from_programme { reason } else { Reason::Started };
             return (Voice::Silence(SilenceReason::Grace), reason);

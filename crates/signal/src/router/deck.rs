@@ -25,27 +25,16 @@ pub(super) struct Deck {
 
 impl Deck {
     pub(super) const fn steady(voice: Voice) -> Self {
-        Self {
-            voice,
-            fade_in: Ramp::new(0, 0),
-            fade_out: None,
-        }
+        Self { voice, fade_in: Ramp::new(0, 0), fade_out: None }
     }
 
     pub(super) const fn fading_in(voice: Voice, fade_samples: usize) -> Self {
-        Self {
-            voice,
-            fade_in: Ramp::new(0, fade_samples),
-            fade_out: None,
-        }
+        Self { voice, fade_in: Ramp::new(0, fade_samples), fade_out: None }
     }
 
     /// This deck, fading out over `fade_samples` from `delay_samples` on. A fade that has begun is kept.
     pub(super) fn fading_out(self, delay_samples: usize, fade_samples: usize) -> Self {
-        Self {
-            fade_out: self.fade_out.or(Some(Ramp::new(delay_samples, fade_samples))),
-            ..self
-        }
+        Self { fade_out: self.fade_out.or(Some(Ramp::new(delay_samples, fade_samples))), ..self }
     }
 
     pub(super) const fn is_leaving(&self) -> bool {
@@ -66,12 +55,7 @@ impl Deck {
 
     /// Adds one tick of the voice to `sum`, under its gains, and moves the fades on.
     pub(super) fn mix_into(&mut self, frame: &PcmFrame, sum: &mut [f32; TICK_VALUES]) {
-        for (index, (pair, sums)) in frame
-            .0
-            .chunks_exact(CHANNELS)
-            .zip(sum.chunks_exact_mut(CHANNELS))
-            .enumerate()
-        {
+        for (index, (pair, sums)) in frame.0.chunks_exact(CHANNELS).zip(sum.chunks_exact_mut(CHANNELS)).enumerate() {
             let fade_out = self.fade_out.map_or(1.0, |ramp| ramp.falling(index));
             let gain = self.fade_in.rising(index) * fade_out;
             for (value, total) in pair.iter().zip(sums) {
@@ -99,10 +83,7 @@ struct Ramp {
 
 impl Ramp {
     const fn new(delay_samples: usize, length_samples: usize) -> Self {
-        Self {
-            position: -(delay_samples as i64),
-            length: length_samples as i64,
-        }
+        Self { position: -(delay_samples as i64), length: length_samples as i64 }
     }
 
     fn is_over(self) -> bool {
@@ -118,8 +99,7 @@ impl Ramp {
     }
 
     fn falling(self, index: usize) -> f32 {
-        self.smooth(index)
-            .map_or_else(|end| 1.0 - end, |s| (s * FRAC_PI_2).cos())
+        self.smooth(index).map_or_else(|end| 1.0 - end, |s| (s * FRAC_PI_2).cos())
     }
 
     /// Smoothstep of the progress at a sample; before and after the ramp `Err` of exactly 0 or 1.
@@ -158,9 +138,6 @@ mod tests {
         let ramp = deck.fade_out.expect("it is leaving");
         assert_eq!(ramp.falling(192), 1.0);
         assert!(ramp.falling(250) < 1.0);
-        assert!(
-            ramp.falling(1151) > 0.0 && ramp.falling(1151) < 1e-4,
-            "closes with the last sample"
-        );
+        assert!(ramp.falling(1151) > 0.0 && ramp.falling(1151) < 1e-4, "closes with the last sample");
     }
 }

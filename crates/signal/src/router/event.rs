@@ -92,12 +92,7 @@ pub(super) struct Events {
 
 impl Events {
     pub(super) const fn new() -> Self {
-        Self {
-            ring: [None; EVENTS_MAX],
-            first: 0,
-            count: 0,
-            lost: 0,
-        }
+        Self { ring: [None; EVENTS_MAX], first: 0, count: 0, lost: 0 }
     }
 
     pub(super) fn push(&mut self, event: RouterEvent) {

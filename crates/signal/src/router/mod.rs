@@ -134,10 +134,9 @@ impl Router {
             Voice::Silence(reason) => OnAir::Silence(reason),
             Voice::File => OnAir::FallbackFile,
             Voice::Tone => OnAir::Tone,
-            Voice::Source(slot) => self
-                .sources
-                .id(slot)
-                .map_or(OnAir::Silence(SilenceReason::NoFallback), OnAir::Source),
+            Voice::Source(slot) => {
+                self.sources.id(slot).map_or(OnAir::Silence(SilenceReason::NoFallback), OnAir::Source)
+            }
         }
     }
 
@@ -152,13 +151,11 @@ impl Router {
             self.fading[free] = (!leaving.has_faded_out()).then_some(leaving);
             self.on_air = Deck::fading_in(voice, self.config.fade_samples);
             self.since_tick = tick;
-            self.events.push(RouterEvent {
-                tick,
-                from,
-                to: self.name(voice),
-                reason,
-                ticks_on_air: tick - since,
-            });
+            let to = self.name(voice);
+            // One kind of silence after another is no change that anyone could hear.
+            if !matches!((from, to), (OnAir::Silence(_), OnAir::Silence(_))) {
+                self.events.push(RouterEvent { tick, from, to, reason, ticks_on_air: tick - since });
+            }
         }
         match self.on_air.voice {
             Voice::Silence(SilenceReason::Grace) => self.silent_ticks += 1,
@@ -197,23 +194,14 @@ impl Router {
             return;
         }
         let mut sum = [0.0f32; TICK_VALUES];
-        for deck in self
-            .fading
-            .iter_mut()
-            .flatten()
-            .chain(std::iter::once(&mut self.on_air))
-        {
+        for deck in self.fading.iter_mut().flatten().chain(std::iter::once(&mut self.on_air)) {
             render(deck.voice, tick, &mut self.sources, &mut self.fallback, out);
             deck.mix_into(out, &mut sum);
         }
         let first_position = tick.wrapping_mul(TICK_VALUES as u64);
         for ((value, sample), position) in sum.iter().zip(&mut out.0).zip(first_position..) {
             // A whole number was not touched by any gain, or was digital silence: it needs no rounding and no dither.
-            *sample = if value.fract() == 0.0 {
-                *value as i16
-            } else {
-                round_dithered(*value, position)
-            };
+            *sample = if value.fract() == 0.0 { *value as i16 } else { round_dithered(*value, position) };
         }
     }
 }

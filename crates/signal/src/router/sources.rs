@@ -57,9 +57,7 @@ pub(super) struct Sources {
 
 impl Sources {
     pub(super) const fn new() -> Self {
-        Self {
-            slots: [const { None }; SOURCES_MAX],
-        }
+        Self { slots: [const { None }; SOURCES_MAX] }
     }
 
     pub(super) fn attach(&mut self, id: SourceId, spec: SourceSpec, reader: BufferReader) -> Result<(), BufferReader> {
@@ -98,17 +96,12 @@ impl Sources {
 
     /// Higher is preferred: by the input's priority, then by the order of arrival (SPEC ROUTER-1, IN-5).
     pub(super) fn rank(&self, slot: usize) -> Option<(i32, std::cmp::Reverse<u64>)> {
-        self.get(slot)
-            .map(|source| (source.spec.priority, std::cmp::Reverse(source.id.producer)))
+        self.get(slot).map(|source| (source.spec.priority, std::cmp::Reverse(source.id.producer)))
     }
 
     /// The next frame of a source; silence if it has none.
     pub(super) fn render(&mut self, slot: usize, out: &mut PcmFrame) {
-        let popped = self
-            .slots
-            .get_mut(slot)
-            .and_then(Option::as_mut)
-            .is_some_and(|source| source.reader.pop(out));
+        let popped = self.slots.get_mut(slot).and_then(Option::as_mut).is_some_and(|source| source.reader.pop(out));
         if !popped {
             *out = PcmFrame::SILENCE;
         }
@@ -121,9 +114,7 @@ impl Sources {
                 && source.spec.when_full == WhenFull::Drop
                 && !in_use(slot)
             {
-                source
-                    .reader
-                    .keep_newest(source.spec.preroll_ticks.max(look_ahead_ticks + 1));
+                source.reader.keep_newest(source.spec.preroll_ticks.max(look_ahead_ticks + 1));
             }
         }
     }
@@ -131,16 +122,10 @@ impl Sources {
     /// Takes out one source that has ended and been played to its end.
     pub(super) fn take_finished(&mut self, in_use: impl Fn(usize) -> bool) -> Option<(SourceId, BufferReader)> {
         let finished = |(slot, source): (usize, &mut Option<Source>)| {
-            let done = source
-                .as_ref()
-                .is_some_and(|s| s.reader.ended() && s.reader.fill() == 0);
+            let done = source.as_ref().is_some_and(|s| s.reader.ended() && s.reader.fill() == 0);
             if done && !in_use(slot) { source.take() } else { None }
         };
-        self.slots
-            .iter_mut()
-            .enumerate()
-            .find_map(finished)
-            .map(|source| (source.id, source.reader))
+        self.slots.iter_mut().enumerate().find_map(finished).map(|source| (source.id, source.reader))
     }
 
     fn get(&self, slot: usize) -> Option<&Source> {

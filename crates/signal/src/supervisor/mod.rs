@@ -97,10 +97,7 @@ impl Supervisor {
     /// When to call [`handle`](Self::handle) with [`Event::Timeout`], if nothing happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<MonoTime> {
-        let stalls = self
-            .processes
-            .iter()
-            .filter_map(|process| process.stalled_at(&self.settings));
+        let stalls = self.processes.iter().filter_map(|process| process.stalled_at(&self.settings));
         stalls.chain(self.spawn_at).min()
     }
 
@@ -113,10 +110,7 @@ impl Supervisor {
     /// What has happened so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters {
-            failures_in_a_row: self.policy.failures_in_a_row(),
-            ..self.counters
-        }
+        Counters { failures_in_a_row: self.policy.failures_in_a_row(), ..self.counters }
     }
 
     /// When the next process will be started, while there is a wait before it.
@@ -141,10 +135,7 @@ impl Supervisor {
     fn stop(&mut self) {
         self.spawn_at = None;
         for process in self.processes.drain(..) {
-            self.actions.push_back(Action::Kill {
-                process: process.id,
-                reason: Reason::Stop,
-            });
+            self.actions.push_back(Action::Kill { process: process.id, reason: Reason::Stop });
         }
         if self.state != State::Stopped {
             self.enter(State::Stopped, Reason::Stop);
@@ -226,12 +217,7 @@ impl Supervisor {
     }
 
     fn enter(&mut self, to: State, reason: Reason) {
-        let change = Change {
-            from: self.state,
-            to,
-            reason,
-            counters: self.counters(),
-        };
+        let change = Change { from: self.state, to, reason, counters: self.counters() };
         self.state = to;
         self.actions.push_back(Action::Changed(change));
     }

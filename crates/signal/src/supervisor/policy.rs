@@ -57,36 +57,22 @@ impl RestartPolicy {
 
     pub(super) fn died(&mut self, now: MonoTime, had_caught_up: bool) -> Verdict {
         if had_caught_up {
-            return if self.take_token(now) {
-                Verdict::AtOnce
-            } else {
-                Verdict::After {
-                    wait_ms: self.backoff_ms(0),
-                }
-            };
+            return if self.take_token(now) { Verdict::AtOnce } else { Verdict::After { wait_ms: self.backoff_ms(0) } };
         }
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         let Some(waits_before) = self.failures_in_a_row.checked_sub(AT_ONCE_MAX + 1) else {
             return Verdict::AtOnce;
         };
         if waits_before < self.restarts_max {
-            Verdict::After {
-                wait_ms: self.backoff_ms(waits_before as usize),
-            }
+            Verdict::After { wait_ms: self.backoff_ms(waits_before as usize) }
         } else {
-            Verdict::Failed {
-                wait_ms: self.recovery_retry_ms,
-            }
+            Verdict::Failed { wait_ms: self.recovery_retry_ms }
         }
     }
 
     /// The wait of this step; the last one repeats.
     fn backoff_ms(&self, step: usize) -> u64 {
-        self.backoff_ms
-            .get(step)
-            .or(self.backoff_ms.last())
-            .copied()
-            .unwrap_or(BACKOFF_MS_DEFAULT)
+        self.backoff_ms.get(step).or(self.backoff_ms.last()).copied().unwrap_or(BACKOFF_MS_DEFAULT)
     }
 
     fn take_token(&mut self, now: MonoTime) -> bool {

@@ -19,13 +19,7 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn new(id: ProcessId) -> Self {
-        Self {
-            id,
-            new_frames: 0,
-            owed: 0,
-            came: 0,
-            waiting_since: None,
-        }
+        Self { id, new_frames: 0, owed: 0, came: 0, waiting_since: None }
     }
 
     pub(super) fn owes(&mut self, now: MonoTime, frames: u64) {
@@ -43,7 +37,6 @@ impl Process {
 
     /// When it is given up, if nothing comes before.
     pub(super) fn stalled_at(&self, settings: &Settings) -> Option<MonoTime> {
-        self.waiting_since
-            .map(|since| since.plus_ms(settings.stall_threshold_ms))
+        self.waiting_since.map(|since| since.plus_ms(settings.stall_threshold_ms))
     }
 }

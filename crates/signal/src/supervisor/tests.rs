@@ -70,25 +70,17 @@ impl Shell {
     }
 
     fn spawned(&mut self) {
-        self.tell(Event::Spawned {
-            process: self.process(),
-        });
+        self.tell(Event::Spawned { process: self.process() });
     }
 
     fn delivers(&mut self, frames: u64) {
         for _ in 0..frames {
-            self.tell(Event::Frame {
-                process: self.process(),
-                new: true,
-            });
+            self.tell(Event::Frame { process: self.process(), new: true });
         }
     }
 
     fn dies(&mut self) {
-        self.tell(Event::Ended {
-            process: self.process(),
-            reason: Reason::Signalled { signal: 9 },
-        });
+        self.tell(Event::Ended { process: self.process(), reason: Reason::Signalled { signal: 9 } });
     }
 
     /// Moves the clock, with a time-out at every deadline on the way.
@@ -134,10 +126,7 @@ fn a_process_that_had_caught_up_is_replaced_at_once_and_runs_with_its_first_new_
     shell.dies();
     assert_eq!((shell.state(), shell.live.len()), (State::Restarting, 1));
     shell.spawned();
-    shell.tell(Event::Frame {
-        process: shell.process(),
-        new: false,
-    });
+    shell.tell(Event::Frame { process: shell.process(), new: false });
     assert_eq!(shell.state(), State::Restarting, "replayed frames are not new");
     shell.delivers(1);
     assert_eq!(shell.state(), State::Running);
@@ -158,10 +147,7 @@ fn of_deaths_before_catching_up_two_are_free_then_waits_grow_then_it_has_failed(
     // Two at once, each 4 s after the one before because the test waits; then 1, 2, 4, 4, 4 s after the death.
     assert_eq!(shell.spawned_at_ms, [0, 0, 4000, 9000, 14_000, 20_000, 24_000, 28_000]);
     assert_eq!((shell.state(), shell.live.len()), (State::Failed, 0));
-    assert_eq!(
-        shell.changes.last().map(|change| change.reason),
-        Some(Reason::RestartsUsedUp)
-    );
+    assert_eq!(shell.changes.last().map(|change| change.reason), Some(Reason::RestartsUsedUp));
 }
 
 #[test]
@@ -170,9 +156,7 @@ fn a_failed_encoder_is_retried_for_ever_and_comes_back_by_itself() {
     while shell.state() != State::Failed {
         shell.wait_ms(5000);
         if !shell.live.is_empty() {
-            shell.tell(Event::SpawnFailed {
-                process: shell.process(),
-            });
+            shell.tell(Event::SpawnFailed { process: shell.process() });
         }
     }
     for _ in 0..1000 {
@@ -185,11 +169,7 @@ fn a_failed_encoder_is_retried_for_ever_and_comes_back_by_itself() {
     shell.delivers(CAUGHT_UP_FRAMES);
     assert_eq!(shell.state(), State::Running);
     shell.dies();
-    assert_eq!(
-        (shell.state(), shell.live.len()),
-        (State::Restarting, 1),
-        "all is forgiven"
-    );
+    assert_eq!((shell.state(), shell.live.len()), (State::Restarting, 1), "all is forgiven");
 }
 
 #[test]
@@ -221,10 +201,7 @@ fn a_process_that_owes_a_frame_is_given_up_by_its_own_deadline() {
     shell.spawned();
     assert_eq!(shell.supervisor.deadline(), None, "nothing fed, nothing owed");
     shell.wait_ms(10_000);
-    shell.tell(Event::Owes {
-        process: shell.process(),
-        frames: 1,
-    });
+    shell.tell(Event::Owes { process: shell.process(), frames: 1 });
     shell.wait_ms(1999);
     assert_eq!(shell.kills, []);
     shell.wait_ms(1);
@@ -246,11 +223,7 @@ fn each_frame_starts_the_watch_anew_and_a_debt_paid_ends_it() {
     assert_eq!(shell.supervisor.deadline(), None);
     shell.wait_ms(100_000);
     shell.tell(Event::Owes { process, frames: 4 });
-    assert_eq!(
-        shell.supervisor.deadline(),
-        Some(shell.now.plus_ms(2000)),
-        "counted from the debt, not the last frame"
-    );
+    assert_eq!(shell.supervisor.deadline(), Some(shell.now.plus_ms(2000)), "counted from the debt, not the last frame");
 }
 
 #[test]
@@ -259,18 +232,9 @@ fn what_the_dead_do_is_ignored() {
     let dead = shell.process();
     shell.dies();
     let counters = shell.supervisor.counters();
-    shell.tell(Event::Frame {
-        process: dead,
-        new: true,
-    });
-    shell.tell(Event::Owes {
-        process: dead,
-        frames: 9,
-    });
-    shell.tell(Event::Ended {
-        process: dead,
-        reason: Reason::NotFrames,
-    });
+    shell.tell(Event::Frame { process: dead, new: true });
+    shell.tell(Event::Owes { process: dead, frames: 9 });
+    shell.tell(Event::Ended { process: dead, reason: Reason::NotFrames });
     shell.tell(Event::SpawnFailed { process: dead });
     assert_eq!(shell.supervisor.counters(), counters);
     assert_eq!(shell.supervisor.deadline(), None);

@@ -200,16 +200,7 @@ impl fmt::Display for Reason {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            from,
-            to,
-            reason,
-            counters,
-        } = self;
-        write!(
-            f,
-            "{from} -> {to}: {reason} (starts {}, deaths {})",
-            counters.starts, counters.deaths
-        )
+        let Self { from, to, reason, counters } = self;
+        write!(f, "{from} -> {to}: {reason} (starts {}, deaths {})", counters.starts, counters.deaths)
     }
 }

@@ -55,15 +55,7 @@ pub fn id3v1() -> Vec<u8> {
 pub fn ape(items: &[u8]) -> Vec<u8> {
     let size = (items.len() as u32 + 32).to_le_bytes();
     let block = |flags: u32| {
-        [
-            b"APETAGEX",
-            &2000u32.to_le_bytes()[..],
-            &size,
-            &1u32.to_le_bytes(),
-            &flags.to_le_bytes(),
-            &[0; 8],
-        ]
-        .concat()
+        [b"APETAGEX", &2000u32.to_le_bytes()[..], &size, &1u32.to_le_bytes(), &flags.to_le_bytes(), &[0; 8]].concat()
     };
     [block(0xA000_0000), items.to_vec(), block(0x8000_0000)].concat()
 }

@@ -20,7 +20,10 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(config: RouterConfig, tone_dbfs: Option<f32>, file: Option<BufferReader>) -> Self {
-        Self { router: Router::new(config, FallbackProvider::new(FallbackConfig { tone_dbfs }, file)), next_producer: 0 }
+        Self {
+            router: Router::new(config, FallbackProvider::new(FallbackConfig { tone_dbfs }, file)),
+            next_producer: 0,
+        }
     }
 
     pub fn producer(&mut self, spec: SourceSpec) -> (SourceId, BufferWriter) {

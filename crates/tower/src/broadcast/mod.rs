@@ -59,15 +59,7 @@ impl Broadcast {
         publisher: Publisher,
         figures: Arc<BroadcastFigures>,
     ) -> Self {
-        Self {
-            frames,
-            silence,
-            release,
-            publisher,
-            figures,
-            buffer: FrameBuf::new(),
-            hold: None,
-        }
+        Self { frames, silence, release, publisher, figures, buffer: FrameBuf::new(), hold: None }
     }
 
     /// Releases what is due at `tick`.
@@ -112,24 +104,17 @@ impl Broadcast {
     }
 
     fn hold_begins(&mut self, frame: u64, tick: Serial) -> Option<BroadcastEvent> {
-        self.figures
-            .behind_ticks
-            .store(self.release.behind_ticks(tick), Relaxed);
-        self.figures
-            .behind_ticks_max
-            .fetch_max(self.release.behind_ticks(tick), Relaxed);
+        self.figures.behind_ticks.store(self.release.behind_ticks(tick), Relaxed);
+        self.figures.behind_ticks_max.fetch_max(self.release.behind_ticks(tick), Relaxed);
         if self.hold.is_some() {
             return None;
         }
-        self.hold = Some(Hold {
-            frame,
-            began: tick,
-            silent_before: self.figures.silent_frames.load(Relaxed),
-        });
-        // Before the first frame the tower is starting, and nobody is waiting for anything that was promised.
-        if frame > 0 {
-            self.figures.holds.fetch_add(1, Relaxed);
+        self.hold = Some(Hold { frame, began: tick, silent_before: self.figures.silent_frames.load(Relaxed) });
+        // Before the first frame the tower is starting, and nobody waits for anything that was promised.
+        if frame == 0 {
+            return None;
         }
+        self.figures.holds.fetch_add(1, Relaxed);
         Some(BroadcastEvent::HoldBegan { frame })
     }
 
@@ -137,10 +122,9 @@ impl Broadcast {
         let hold = self.hold.take()?;
         self.figures.behind_ticks.store(0, Relaxed);
         let silent_frames = self.figures.silent_frames.load(Relaxed) - hold.silent_before;
-        Some(BroadcastEvent::HoldEnded {
-            frame: hold.frame,
-            ticks: tick - hold.began,
-            silent_frames,
-        })
+        if hold.frame == 0 && silent_frames == 0 {
+            return None;
+        }
+        Some(BroadcastEvent::HoldEnded { frame: hold.frame, ticks: tick - hold.began, silent_frames })
     }
 }

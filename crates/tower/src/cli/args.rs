@@ -140,26 +140,17 @@ pub struct DoctorArgs {
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text
-        .split_once('=')
-        .ok_or("there is no =; write it as server.port=8001")?;
+    let (key, value) = text.split_once('=').ok_or("there is no =; write it as server.port=8001")?;
     Ok((key.trim().into(), value.trim().into()))
 }
 
 fn setting(flag: &str, key: &str, given: Given) -> Setting {
-    Setting {
-        key: key.into(),
-        given,
-        origin: Origin::Flag { flag: flag.into() },
-    }
+    Setting { key: key.into(), given, origin: Origin::Flag { flag: flag.into() } }
 }
 
 impl SourceArgs {
     fn settings(&self) -> Vec<Setting> {
-        self.set
-            .iter()
-            .map(|(key, value)| setting(&format!("--set {key}"), key, Given::Toml(value.clone())))
-            .collect()
+        self.set.iter().map(|(key, value)| setting(&format!("--set {key}"), key, Given::Toml(value.clone()))).collect()
     }
 
     /// The configuration, with `more` over it.
@@ -190,24 +181,16 @@ impl ServeArgs {
             ("--port", "server.port", &self.port),
             ("--encoder", "output.0.encoder", &self.encoder),
             ("--bitrate", "output.0.bitrate_kbps", &self.bitrate),
-            (
-                "--playout-delay-ms",
-                "output.0.playout_delay_ms",
-                &self.playout_delay_ms,
-            ),
+            ("--playout-delay-ms", "output.0.playout_delay_ms", &self.playout_delay_ms),
             ("--socket", "station.socket", &socket),
             ("--preroll-ticks", "station.preroll_ticks", &self.preroll_ticks),
             ("--pacing", "station.pacing", &self.pacing),
             ("--admin-password", "admin.password", &self.admin_password),
             ("--log", "log.level", &self.log),
         ];
-        let lists = [
-            ("--play", "play.paths", &self.play),
-            ("--fallback", "fallback.paths", &self.fallback),
-        ];
-        let words = words
-            .into_iter()
-            .filter_map(|(flag, key, word)| Some(setting(flag, key, Given::Plain(word.clone()?))));
+        let lists = [("--play", "play.paths", &self.play), ("--fallback", "fallback.paths", &self.fallback)];
+        let words =
+            words.into_iter().filter_map(|(flag, key, word)| Some(setting(flag, key, Given::Plain(word.clone()?))));
         let lists = lists.into_iter().filter(|(_, _, paths)| !paths.is_empty());
         let lists = lists
             .map(|(flag, key, paths)| setting(flag, key, Given::Value(Value::Array(paths.iter().map(path).collect()))));
@@ -221,10 +204,7 @@ impl StatusArgs {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn load(&self) -> Result<Loaded, ConfigError> {
-        let port = self
-            .port
-            .iter()
-            .map(|port| setting("--port", "server.port", Given::Plain(port.clone())));
+        let port = self.port.iter().map(|port| setting("--port", "server.port", Given::Plain(port.clone())));
         self.source.load(port.collect())
     }
 }

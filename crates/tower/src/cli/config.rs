@@ -19,15 +19,8 @@ const ALIGNED_WIDTH_MAX: usize = 60;
 /// # Errors
 /// If it cannot be written as TOML or JSON, which would be a mistake of ours.
 pub fn run(args: &ConfigArgs, loaded: &Loaded) -> anyhow::Result<()> {
-    let masked = Loaded {
-        config: masked(&loaded.config),
-        ..loaded.clone()
-    };
-    let text = if args.json {
-        as_json(&masked)?
-    } else {
-        as_toml(&masked, colours_wanted())?
-    };
+    let masked = Loaded { config: masked(&loaded.config), ..loaded.clone() };
+    let text = if args.json { as_json(&masked)? } else { as_toml(&masked, colours_wanted())? };
     print(&text);
     Ok(())
 }
@@ -50,19 +43,9 @@ struct Json<'a> {
 }
 
 fn as_json(loaded: &Loaded) -> anyhow::Result<String> {
-    let origins = lines(loaded)?
-        .into_iter()
-        .map(|line| (line.path.clone(), loaded.origin(&line.path)))
-        .collect();
-    let Loaded {
-        config, file, warnings, ..
-    } = loaded;
-    Ok(serde_json::to_string_pretty(&Json {
-        config,
-        origins,
-        file,
-        warnings,
-    })? + "\n")
+    let origins = lines(loaded)?.into_iter().map(|line| (line.path.clone(), loaded.origin(&line.path))).collect();
+    let Loaded { config, file, warnings, .. } = loaded;
+    Ok(serde_json::to_string_pretty(&Json { config, origins, file, warnings })? + "\n")
 }
 
 /// One key with its value.
@@ -81,26 +64,12 @@ fn lines(loaded: &Loaded) -> anyhow::Result<Vec<Line>> {
     for key in KEYS.iter().filter(|key| !key.path.starts_with("output.")) {
         let (table, name) = key.path.split_once('.').unwrap_or(("", key.path));
         let value = tree.get(table).and_then(|table| table.get(name));
-        lines.push(Line {
-            header: format!("[{table}]"),
-            path: key.path.into(),
-            text: assignment(name, value),
-        });
+        lines.push(Line { header: format!("[{table}]"), path: key.path.into(), text: assignment(name, value) });
     }
-    for (i, output) in tree
-        .get("output")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .enumerate()
-    {
+    for (i, output) in tree.get("output").and_then(Value::as_array).into_iter().flatten().enumerate() {
         for name in KEYS.iter().filter_map(|key| key.path.strip_prefix("output.*.")) {
             let (header, path) = ("[[output]]".into(), format!("output.{i}.{name}"));
-            lines.push(Line {
-                header,
-                path,
-                text: assignment(name, output.get(name)),
-            });
+            lines.push(Line { header, path, text: assignment(name, output.get(name)) });
         }
     }
     Ok(lines)
@@ -129,11 +98,7 @@ fn as_toml(loaded: &Loaded, colours: bool) -> anyhow::Result<String> {
             table = this_table;
         }
         let origin = loaded.origin(&line.path);
-        let paint = if *origin == Origin::Default {
-            Paint::Dim
-        } else {
-            Paint::Green
-        };
+        let paint = if *origin == Origin::Default { Paint::Dim } else { Paint::Green };
         let pad = " ".repeat(width.saturating_sub(line.text.chars().count()));
         text += &format!("{}{pad}  {}\n", line.text, paint.on(&format!("# {origin}"), colours));
     }

@@ -25,11 +25,7 @@ pub struct EncodeArgs {
 
 /// Runs until stdin ends; then flushes. Nobody reading any more is an end as well, and no error.
 pub fn run(args: &EncodeArgs) -> anyhow::Result<()> {
-    let settings = Settings {
-        sample_rate_hz: args.rate,
-        channels: args.channels,
-        bitrate_kbps: args.bitrate,
-    };
+    let settings = Settings { sample_rate_hz: args.rate, channels: args.channels, bitrate_kbps: args.bitrate };
     let mut encoder = Encoder::new(settings)?;
     let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
     let sample_bytes = 2 * usize::from(args.channels);
@@ -46,11 +42,7 @@ pub fn run(args: &EncodeArgs) -> anyhow::Result<()> {
         let end = held + read;
         let whole = end - end % sample_bytes;
         pcm.clear();
-        pcm.extend(
-            bytes[..whole]
-                .chunks_exact(2)
-                .map(|pair| i16::from_le_bytes([pair[0], pair[1]])),
-        );
+        pcm.extend(bytes[..whole].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
         bytes.copy_within(whole..end, 0);
         held = end - whole;
 

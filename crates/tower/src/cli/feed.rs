@@ -109,10 +109,7 @@ fn now() -> MonoTime {
 }
 
 fn sleep_until(due: MonoTime) {
-    let due = Timespec {
-        tv_sec: (due.0 / 1_000_000_000) as i64,
-        tv_nsec: (due.0 % 1_000_000_000) as _,
-    };
+    let due = Timespec { tv_sec: (due.0 / 1_000_000_000) as i64, tv_nsec: (due.0 % 1_000_000_000) as _ };
     // A deadline in the past returns at once; a signal that is handled only means to sleep on.
     while clock_nanosleep_absolute(ClockId::Monotonic, &due) == Err(rustix::io::Errno::INTR) {}
 }

@@ -43,10 +43,6 @@ impl Paint {
             Self::Red => 31,
             Self::Bold => 1,
         };
-        if wanted {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        if wanted { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }

@@ -1,11 +1,3 @@
-//! `tower serve`: on air.
+//! `tower serve`: on air until told to stop. The wiring is in [`crate::serve`].
 
-use crate::config::Loaded;
-
-/// Runs the tower until it is told to stop.
-///
-/// # Errors
-/// Not there yet.
-pub fn run(_loaded: Loaded) -> anyhow::Result<()> {
-    anyhow::bail!("not there yet")
-}
+pub use crate::serve::run;

@@ -49,20 +49,14 @@ pub(super) fn read(layers: &mut Layers, environment: &[(OsString, OsString)]) ->
         let Some(value) = value_of(environment, known.name) else {
             continue;
         };
-        let origin = Origin::Env {
-            variable: known.name.into(),
-        };
+        let origin = Origin::Env { variable: known.name.into() };
         let Some(text) = value.to_str() else {
             layers.bad.insert(known.key.into());
             layers.problem(&origin, format!("`{}` must be UTF-8", known.key));
             continue;
         };
         match (known.read)(text.trim()) {
-            Ok(given) => layers.set(Setting {
-                key: known.key.into(),
-                given,
-                origin,
-            }),
+            Ok(given) => layers.set(Setting { key: known.key.into(), given, origin }),
             Err(message) => {
                 layers.bad.insert(known.key.into());
                 layers.problem(&origin, message);

@@ -16,24 +16,14 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Lays the file at `path` over `layers`.
 pub(super) fn read(layers: &mut Layers, path: &Path) {
-    let start = Origin::File {
-        path: path.into(),
-        line: 1,
-        column: 1,
-    };
+    let start = Origin::File { path: path.into(), line: 1, column: 1 };
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
     if let Err(error) = read {
-        return layers.problem(
-            &start,
-            format!("cannot be read: {error}; give another file by --config, or none"),
-        );
+        return layers.problem(&start, format!("cannot be read: {error}; give another file by --config, or none"));
     }
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return layers.problem(
-            &start,
-            format!("is longer than {FILE_BYTES_MAX} bytes; this is not a tower.toml"),
-        );
+        return layers.problem(&start, format!("is longer than {FILE_BYTES_MAX} bytes; this is not a tower.toml"));
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) => parse(layers, path, text),
@@ -62,11 +52,7 @@ fn place(path: &Path, text: &str, offset: usize) -> Origin {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line = before.matches('\n').count() + 1;
-    Origin::File {
-        path: path.into(),
-        line,
-        column: before[line_start..].chars().count() + 1,
-    }
+    Origin::File { path: path.into(), line, column: before[line_start..].chars().count() + 1 }
 }
 
 struct Walk<'a> {
@@ -78,11 +64,8 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn table(&mut self, prefix: &str, table: DeTable<'_>) {
         for (name, value) in table {
-            let key = if prefix.is_empty() {
-                name.get_ref().to_string()
-            } else {
-                format!("{prefix}.{}", name.get_ref())
-            };
+            let key =
+                if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
             self.entry(key, name.span(), value);
         }
     }
@@ -95,21 +78,14 @@ impl Walk<'_> {
         if keys::find(&key).is_some() {
             let origin = place(self.path, self.text, value.span().start);
             return match toml::Value::deserialize(toml::de::ValueDeserializer::from(value)) {
-                Ok(value) => self.layers.set(Setting {
-                    key,
-                    given: Given::Value(value),
-                    origin,
-                }),
+                Ok(value) => self.layers.set(Setting { key, given: Given::Value(value), origin }),
                 Err(error) => self.layers.problem(&origin, format!("`{key}`: {}", error.message())),
             };
         }
         match value.into_inner() {
             DeValue::Table(inner) if keys::is_table(&key) => self.table(&key, inner),
             _ if keys::is_table(&key) => {
-                self.layers.problem(
-                    &name_at,
-                    format!("`{key}` is a table; write [{key}] and its keys below"),
-                );
+                self.layers.problem(&name_at, format!("`{key}` is a table; write [{key}] and its keys below"));
             }
             _ => self.layers.unknown(&key, &name_at),
         }
@@ -117,15 +93,10 @@ impl Walk<'_> {
 
     fn outputs(&mut self, name_at: &Origin, value: DeValue<'_>) {
         let DeValue::Array(outputs) = value else {
-            return self
-                .layers
-                .problem(name_at, "`output` is a list of tables; write [[output]]".into());
+            return self.layers.problem(name_at, "`output` is a list of tables; write [[output]]".into());
         };
         if outputs.len() > OUTPUTS_MAX {
-            let message = format!(
-                "`output`: {} outputs are too many, at most {OUTPUTS_MAX}",
-                outputs.len()
-            );
+            let message = format!("`output`: {} outputs are too many, at most {OUTPUTS_MAX}", outputs.len());
             return self.layers.problem(name_at, message);
         }
         // A bare [[output]] is one output, all default.
@@ -135,9 +106,7 @@ impl Walk<'_> {
             let origin = place(self.path, self.text, output.span().start);
             match output.into_inner() {
                 DeValue::Table(inner) => self.table(&format!("output.{i}"), inner),
-                _ => self
-                    .layers
-                    .problem(&origin, "`output` is a list of tables; write [[output]]".into()),
+                _ => self.layers.problem(&origin, "`output` is a list of tables; write [[output]]".into()),
             }
         }
     }

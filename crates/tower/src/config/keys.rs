@@ -52,19 +52,10 @@ const fn key(path: &'static str, valid: Valid) -> Key {
 
 /// All keys, in the order in which they are shown.
 pub const KEYS: &[Key] = &[
-    key(
-        "server.host",
-        Valid::Text("an IP address, such as 127.0.0.1, or 0.0.0.0 for every IPv4 interface"),
-    ),
+    key("server.host", Valid::Text("an IP address, such as 127.0.0.1, or 0.0.0.0 for every IPv4 interface")),
     key("server.port", Valid::Range(0, 65_535, "a TCP port")),
-    key(
-        "server.listeners_max",
-        Valid::Range(1, 1_000_000, "a number of listeners"),
-    ),
-    key(
-        "server.listeners_per_address_max",
-        Valid::Range(0, 1_000_000, "a number of listeners"),
-    ),
+    key("server.listeners_max", Valid::Range(1, 1_000_000, "a number of listeners")),
+    key("server.listeners_per_address_max", Valid::Range(0, 1_000_000, "a number of listeners")),
     key("server.admin_socket", Valid::Text("a path of at most 107 bytes")),
     key("station.socket", Valid::Text("a path of at most 107 bytes")),
     key("station.preroll_ticks", Valid::Range(1, 2499, "a number of ticks")),
@@ -84,37 +75,22 @@ pub const KEYS: &[Key] = &[
     key("encoder.enabled", BOOLEAN),
     key("encoder.buffer_frames", Valid::Range(4, 2500, "a number of frames")),
     key("encoder.stall_threshold_ms", Valid::Range(100, 600_000, "a time in ms")),
-    key(
-        "encoder.backoff_ms",
-        Valid::Range(0, 3_600_000, "a list of 1 to 32 times in ms, each"),
-    ),
+    key("encoder.backoff_ms", Valid::Range(0, 3_600_000, "a list of 1 to 32 times in ms, each")),
     key("encoder.max_restarts", Valid::Range(0, 1000, "a number of restarts")),
-    key(
-        "encoder.recovery_retry_minutes",
-        Valid::Range(1, 10_080, "a time in minutes"),
-    ),
+    key("encoder.recovery_retry_minutes", Valid::Range(1, 10_080, "a time in minutes")),
     key("encoder.hold_max_ms", Valid::Range(0, 10_000, "a time in ms")),
     key("encoder.ffmpeg", Valid::Text("the name or path of an executable")),
-    key(
-        "output.*.mount",
-        Valid::Text("a path such as \"/stream\", of letters, digits, and any of . _ ~ - /"),
-    ),
+    key("output.*.mount", Valid::Text("a path such as \"/stream\", of letters, digits, and any of . _ ~ - /")),
     key("output.*.name", TITLE),
     key("output.*.genre", TITLE),
     key("output.*.description", TITLE),
     key("output.*.encoder", Valid::Words(&["builtin", "ffmpeg"])),
-    key(
-        "output.*.bitrate_kbps",
-        Valid::Text("a bitrate of MPEG-1 Layer III in kbit/s"),
-    ),
+    key("output.*.bitrate_kbps", Valid::Text("a bitrate of MPEG-1 Layer III in kbit/s")),
     key("output.*.playout_delay_ms", Valid::Range(0, 60_000, "a time in ms")),
     key("output.*.burst_ms", Valid::Range(0, 30_000, "a time in ms")),
     key("output.*.latency", Valid::Words(&["normal", "low"])),
     key("admin.password", Valid::Text("one line of text, at most 1024 bytes")),
-    key(
-        "log.level",
-        Valid::Text("a filter such as \"info\" or \"info,radio_tower::encoder=debug\""),
-    ),
+    key("log.level", Valid::Text("a filter such as \"info\" or \"info,radio_tower::encoder=debug\"")),
     key("log.format", Valid::Words(&["text", "json"])),
 ];
 
@@ -135,28 +111,18 @@ pub(super) fn did_you_mean(path: &str) -> Option<String> {
     let general = generalised(path);
     let last = general.rsplit('.').next().unwrap_or_default();
     // The right word without its unit.
-    let without_unit = |known: &&str| {
-        known
-            .strip_prefix(general.as_str())
-            .is_some_and(|unit| unit.starts_with('_'))
-    };
+    let without_unit = |known: &&str| known.strip_prefix(general.as_str()).is_some_and(|unit| unit.starts_with('_'));
     if let Some(found) = KEYS.iter().map(|key| key.path).find(without_unit) {
         return Some(with_index_of(found, path));
     }
     let tables = KEYS.iter().filter_map(|key| key.path.split('.').next());
-    let spelling = KEYS
-        .iter()
-        .map(|key| key.path)
-        .chain(tables)
-        .map(|known| (edits(known, &general), known));
+    let spelling = KEYS.iter().map(|key| key.path).chain(tables).map(|known| (edits(known, &general), known));
     let (distance, nearest) = spelling.min_by_key(|(distance, _)| *distance)?;
     let found = if distance <= 2.max(last.len() / 3) {
         nearest
     } else {
         // `port` at the top level: right word, wrong table.
-        KEYS.iter()
-            .map(|key| key.path)
-            .find(|known| known.rsplit('.').next() == Some(last))?
+        KEYS.iter().map(|key| key.path).find(|known| known.rsplit('.').next() == Some(last))?
     };
     Some(with_index_of(found, path))
 }
@@ -169,19 +135,13 @@ pub(super) fn nearest_word<'a>(word: &str, words: impl IntoIterator<Item = &'a s
 
 /// `output.3.mount` as `output.*.mount`.
 fn generalised(path: &str) -> String {
-    let parts: Vec<&str> = path
-        .split('.')
-        .map(|part| if part.parse::<usize>().is_ok() { "*" } else { part })
-        .collect();
+    let parts: Vec<&str> = path.split('.').map(|part| if part.parse::<usize>().is_ok() { "*" } else { part }).collect();
     parts.join(".")
 }
 
 /// `output.*.mount` with the index that `path` has, or 0.
 fn with_index_of(general: &str, path: &str) -> String {
-    let index = path
-        .split('.')
-        .find(|part| part.parse::<usize>().is_ok())
-        .unwrap_or("0");
+    let index = path.split('.').find(|part| part.parse::<usize>().is_ok()).unwrap_or("0");
     general.replace('*', index)
 }
 
@@ -213,10 +173,7 @@ mod tests {
     fn a_slip_of_the_finger_is_recognised() {
         assert_eq!(did_you_mean("server.prot").as_deref(), Some("server.port"));
         assert_eq!(did_you_mean("sever.port").as_deref(), Some("server.port"));
-        assert_eq!(
-            did_you_mean("output.2.bitrate").as_deref(),
-            Some("output.2.bitrate_kbps")
-        );
+        assert_eq!(did_you_mean("output.2.bitrate").as_deref(), Some("output.2.bitrate_kbps"));
         assert_eq!(did_you_mean("sever").as_deref(), Some("server"));
     }
 

@@ -36,22 +36,14 @@ impl Given {
         let as_toml = |text: &str| text.parse::<Value>().ok();
         match self {
             Self::Value(value) => vec![value.clone()],
-            Self::Plain(text) => [
-                Some(Value::String(text.clone())),
-                as_toml(text),
-                as_toml(&format!("[{text}]")),
-            ]
-            .into_iter()
-            .flatten()
-            .collect(),
-            Self::Toml(text) => [
-                as_toml(text),
-                Some(Value::String(text.clone())),
-                as_toml(&format!("[{text}]")),
-            ]
-            .into_iter()
-            .flatten()
-            .collect(),
+            Self::Plain(text) => [Some(Value::String(text.clone())), as_toml(text), as_toml(&format!("[{text}]"))]
+                .into_iter()
+                .flatten()
+                .collect(),
+            Self::Toml(text) => [as_toml(text), Some(Value::String(text.clone())), as_toml(&format!("[{text}]"))]
+                .into_iter()
+                .flatten()
+                .collect(),
         }
     }
 }
@@ -78,10 +70,7 @@ pub(super) struct Layers {
 impl Layers {
     /// Notes a problem at `origin`.
     pub fn problem(&mut self, origin: &Origin, message: String) {
-        self.problems.push(Problem {
-            origin: origin.clone(),
-            message,
-        });
+        self.problems.push(Problem { origin: origin.clone(), message });
     }
 
     /// Lays one value over what is there, or notes why not.
@@ -90,9 +79,7 @@ impl Layers {
         let Some(known) = keys::find(&key) else {
             return self.unknown(&key, &origin);
         };
-        if let Some(index) = key
-            .strip_prefix("output.")
-            .and_then(|rest| rest.split('.').next()?.parse::<usize>().ok())
+        if let Some(index) = key.strip_prefix("output.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok())
         {
             let outputs = self.tree.get("output").and_then(Value::as_array).map_or(0, Vec::len);
             // A flag may speak of the default output, or add the next one, but not leave a hole.
@@ -109,19 +96,11 @@ impl Layers {
                 self.origins.insert(key, origin);
             }
             None => {
-                let shown = if key == "admin.password" {
-                    "what it is".into()
-                } else {
-                    format!("`{given}`")
-                };
+                let shown = if key == "admin.password" { "what it is".into() } else { format!("`{given}`") };
                 self.bad.insert(key.clone());
                 self.problem(
                     &origin,
-                    format!(
-                        "`{key}` cannot be {shown}; valid is {}{}",
-                        known.valid,
-                        hint(&known.valid, &given)
-                    ),
+                    format!("`{key}` cannot be {shown}; valid is {}{}", known.valid, hint(&known.valid, &given)),
                 );
             }
         }
@@ -172,15 +151,12 @@ fn insert(tree: &mut Table, path: &str, value: Value) {
         let Some((index, rest)) = rest.split_once('.') else {
             return;
         };
-        let (Ok(index), Value::Array(outputs)) = (
-            index.parse::<usize>(),
-            tree.entry(head).or_insert_with(|| Value::Array(Vec::new())),
-        ) else {
+        let (Ok(index), Value::Array(outputs)) =
+            (index.parse::<usize>(), tree.entry(head).or_insert_with(|| Value::Array(Vec::new())))
+        else {
             return;
         };
-        outputs.resize_with(outputs.len().max(index.min(OUTPUTS_MAX) + 1), || {
-            Value::Table(Table::new())
-        });
+        outputs.resize_with(outputs.len().max(index.min(OUTPUTS_MAX) + 1), || Value::Table(Table::new()));
         if let Some(Value::Table(output)) = outputs.get_mut(index) {
             output.insert(rest.into(), value);
         }

@@ -28,12 +28,7 @@ pub struct Sources {
 impl Sources {
     /// What this process was started with.
     pub fn of_process(config_flag: Option<PathBuf>, flags: Vec<Setting>) -> Self {
-        Self {
-            config_flag,
-            default_file: "tower.toml".into(),
-            environment: std::env::vars_os().collect(),
-            flags,
-        }
+        Self { config_flag, default_file: "tower.toml".into(), environment: std::env::vars_os().collect(), flags }
     }
 
     fn file(&self) -> Option<PathBuf> {
@@ -77,37 +72,18 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     for flag in &sources.flags {
         layers.set(flag.clone());
     }
-    let Layers {
-        mut tree,
-        origins,
-        mut problems,
-        bad,
-    } = layers;
+    let Layers { mut tree, origins, mut problems, bad } = layers;
     fill_in_default_output(&mut tree);
     let config = match Config::deserialize(Value::Table(tree)) {
         Ok(config) => config,
         Err(error) => {
-            problems.push(Problem {
-                origin: Origin::Default,
-                message: error.message().to_owned(),
-            });
+            problems.push(Problem { origin: Origin::Default, message: error.message().to_owned() });
             return Err(ConfigError { problems });
         }
     };
-    let new = validate(&config)
-        .into_iter()
-        .filter(|invalid| !invalid.keys.iter().any(|key| bad.contains(key)));
+    let new = validate(&config).into_iter().filter(|invalid| !invalid.keys.iter().any(|key| bad.contains(key)));
     problems.extend(new.map(|invalid| at_its_origin(invalid, &origins)));
-    if problems.is_empty() {
-        Ok(Loaded {
-            config,
-            origins,
-            file,
-            warnings,
-        })
-    } else {
-        Err(ConfigError { problems })
-    }
+    if problems.is_empty() { Ok(Loaded { config, origins, file, warnings }) } else { Err(ConfigError { problems }) }
 }
 
 fn fill_in_default_output(tree: &mut Table) {
@@ -121,14 +97,6 @@ fn fill_in_default_output(tree: &mut Table) {
 
 /// A broken rule is told where the first of its values was given that somebody gave.
 fn at_its_origin(invalid: Invalid, origins: &BTreeMap<String, Origin>) -> Problem {
-    let origin = invalid
-        .keys
-        .iter()
-        .find_map(|key| origins.get(key))
-        .cloned()
-        .unwrap_or(Origin::Default);
-    Problem {
-        origin,
-        message: invalid.message,
-    }
+    let origin = invalid.keys.iter().find_map(|key| origins.get(key)).cloned().unwrap_or(Origin::Default);
+    Problem { origin, message: invalid.message }
 }

@@ -3,16 +3,8 @@
 const MOUNT_BYTES_MAX: usize = 255;
 
 /// Paths that are not free for a mount.
-const ROUTES: &[&str] = &[
-    "/",
-    "/healthz",
-    "/status",
-    "/status-json.xsl",
-    "/metrics",
-    "/events",
-    "/admin.cgi",
-    "/favicon.ico",
-];
+const ROUTES: &[&str] =
+    &["/", "/healthz", "/status", "/status-json.xsl", "/metrics", "/events", "/admin.cgi", "/favicon.ico"];
 
 /// Paths under which no mount may lie.
 const ROUTE_FOLDERS: &[&str] = &["/tower", "/admin", "/api"];
@@ -20,10 +12,8 @@ const ROUTE_FOLDERS: &[&str] = &["/tower", "/admin", "/api"];
 /// Whether `path` belongs to the tower's own pages and API, so that no mount can have it.
 #[must_use]
 pub fn is_reserved_route(path: &str) -> bool {
-    let within = |folder: &&str| {
-        path.strip_prefix(*folder)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
+    let within =
+        |folder: &&str| path.strip_prefix(*folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     ROUTES.contains(&path) || ROUTE_FOLDERS.iter().any(within)
 }
 
@@ -41,10 +31,7 @@ pub(super) fn mount_syntax_error(mount: &str) -> Option<&'static str> {
         Some("is a page or part of the API of the tower; choose another, such as \"/stream\"")
     } else if mount.split('/').skip(1).any(|part| matches!(part, "" | "." | "..")) {
         Some("has an empty part, or one of dots")
-    } else if [".m3u", ".m3u8", ".pls", ".xspf"]
-        .iter()
-        .any(|suffix| bare.ends_with(suffix))
-    {
+    } else if [".m3u", ".m3u8", ".pls", ".xspf"].iter().any(|suffix| bare.ends_with(suffix)) {
         Some("ends like a playlist, and players would take it for one")
     } else {
         None

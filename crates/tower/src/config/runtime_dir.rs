@@ -15,11 +15,7 @@ use std::path::{Path, PathBuf};
 /// If it cannot be made, or is not a directory, or others could write to it; the message names the remedy.
 pub fn runtime_dir() -> io::Result<PathBuf> {
     let uid = rustix::process::geteuid().as_raw();
-    let path = choose(
-        std::env::var_os("RUNTIME_DIRECTORY"),
-        std::env::var_os("XDG_RUNTIME_DIR"),
-        uid,
-    );
+    let path = choose(std::env::var_os("RUNTIME_DIRECTORY"), std::env::var_os("XDG_RUNTIME_DIR"), uid);
     claim(&path, uid)?;
     Ok(path)
 }
@@ -62,21 +58,16 @@ fn choose(systemd: Option<OsString>, xdg: Option<OsString>, uid: u32) -> PathBuf
     let systemd = systemd.and_then(|list| Some(PathBuf::from(list.to_str()?.split(':').next()?)));
     let xdg = xdg.map(|dir| Path::new(&dir).join("radio-tower"));
     let absolute = systemd.into_iter().chain(xdg).find(|path| path.is_absolute());
-    absolute.unwrap_or_else(|| {
-        if uid == 0 {
-            "/run/radio-tower".into()
-        } else {
-            format!("/tmp/radio-tower-{uid}").into()
-        }
-    })
+    absolute.unwrap_or_else(
+        || {
+            if uid == 0 { "/run/radio-tower".into() } else { format!("/tmp/radio-tower-{uid}").into() }
+        },
+    )
 }
 
 fn claim(path: &Path, uid: u32) -> io::Result<()> {
     let refuse = |what: &str, remedy: &str| {
-        Err(io::Error::other(format!(
-            "runtime directory {} {what}; {remedy}",
-            path.display()
-        )))
+        Err(io::Error::other(format!("runtime directory {} {what}; {remedy}", path.display())))
     };
     match std::fs::DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => {}
@@ -95,10 +86,7 @@ fn claim(path: &Path, uid: u32) -> io::Result<()> {
     }
     // Root uses the directory of a service that runs as another user, and trusts /run.
     if found.uid() != uid && uid != 0 {
-        return refuse(
-            "belongs to another user",
-            "set XDG_RUNTIME_DIR to a directory of your own",
-        );
+        return refuse("belongs to another user", "set XDG_RUNTIME_DIR to a directory of your own");
     }
     if found.permissions().mode() & 0o022 != 0 {
         return refuse("can be written to by others", "chmod 700 it");
@@ -113,14 +101,8 @@ mod tests {
     #[test]
     fn the_first_absolute_answer_counts() {
         let some = |text: &str| Some(OsString::from(text));
-        assert_eq!(
-            choose(some("/run/tower:/run/b"), some("/run/user/7"), 7),
-            Path::new("/run/tower")
-        );
-        assert_eq!(
-            choose(None, some("/run/user/7"), 7),
-            Path::new("/run/user/7/radio-tower")
-        );
+        assert_eq!(choose(some("/run/tower:/run/b"), some("/run/user/7"), 7), Path::new("/run/tower"));
+        assert_eq!(choose(None, some("/run/user/7"), 7), Path::new("/run/user/7/radio-tower"));
         assert_eq!(choose(None, some("relative"), 7), Path::new("/tmp/radio-tower-7"));
         assert_eq!(choose(None, None, 0), Path::new("/run/radio-tower"));
     }
@@ -148,11 +130,6 @@ mod tests {
         assert!(claim(&link, uid).unwrap_err().to_string().contains("not a directory"));
         let theirs = parent.path().join("theirs");
         std::fs::create_dir(&theirs).unwrap();
-        assert!(
-            claim(&theirs, uid + 1)
-                .unwrap_err()
-                .to_string()
-                .contains("another user")
-        );
+        assert!(claim(&theirs, uid + 1).unwrap_err().to_string().contains("another user"));
     }
 }

@@ -248,21 +248,13 @@ impl Default for Station {
 
 impl Default for Router {
     fn default() -> Self {
-        Self {
-            grace_ms: 1500,
-            fade_ms: 20,
-        }
+        Self { grace_ms: 1500, fade_ms: 20 }
     }
 }
 
 impl Default for Fallback {
     fn default() -> Self {
-        Self {
-            paths: Vec::new(),
-            shuffle: false,
-            tone: true,
-            tone_dbfs: -20.0,
-        }
+        Self { paths: Vec::new(), shuffle: false, tone: true, tone_dbfs: -20.0 }
     }
 }
 
@@ -299,9 +291,6 @@ impl Default for Output {
 
 impl Default for Log {
     fn default() -> Self {
-        Self {
-            level: "info".into(),
-            format: LogFormat::Text,
-        }
+        Self { level: "info".into(), format: LogFormat::Text }
     }
 }

@@ -33,13 +33,7 @@ pub fn validate(config: &Config) -> Vec<Invalid> {
     check.station(config);
     check.files_and_log(config);
     if config.output.is_empty() || config.output.len() > OUTPUTS_MAX {
-        check.add(
-            &["output"],
-            format!(
-                "`output`: {} outputs; there must be 1 to {OUTPUTS_MAX}",
-                config.output.len()
-            ),
-        );
+        check.add(&["output"], format!("`output`: {} outputs; there must be 1 to {OUTPUTS_MAX}", config.output.len()));
     }
     for (i, output) in config.output.iter().enumerate() {
         check.output(config, i, output);
@@ -71,10 +65,7 @@ struct Check {
 
 impl Check {
     fn add(&mut self, keys: &[&str], message: String) {
-        self.found.push(Invalid {
-            keys: keys.iter().map(|&key| key.into()).collect(),
-            message,
-        });
+        self.found.push(Invalid { keys: keys.iter().map(|&key| key.into()).collect(), message });
     }
 
     /// Every number against the range that the table of keys states.
@@ -87,21 +78,9 @@ impl Check {
             let Valid::Range(min, max, _) = key.valid else { continue };
             let (table, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
             match table.strip_suffix(".*") {
-                None => self.range(
-                    key.path,
-                    tree.get(table).and_then(|table| table.get(name)),
-                    min,
-                    max,
-                    &key.valid,
-                ),
+                None => self.range(key.path, tree.get(table).and_then(|table| table.get(name)), min, max, &key.valid),
                 Some(list) => {
-                    for (i, item) in tree
-                        .get(list)
-                        .and_then(Value::as_array)
-                        .into_iter()
-                        .flatten()
-                        .enumerate()
-                    {
+                    for (i, item) in tree.get(list).and_then(Value::as_array).into_iter().flatten().enumerate() {
                         self.range(&format!("{list}.{i}.{name}"), item.get(name), min, max, &key.valid);
                     }
                 }
@@ -160,17 +139,11 @@ impl Check {
     }
 
     fn files_and_log(&mut self, config: &Config) {
-        for (key, paths) in [
-            ("play.paths", &config.play.paths),
-            ("fallback.paths", &config.fallback.paths),
-        ] {
+        for (key, paths) in [("play.paths", &config.play.paths), ("fallback.paths", &config.fallback.paths)] {
             if paths.len() > PATHS_MAX {
                 self.add(
                     &[key],
-                    format!(
-                        "`{key}` has {} entries, at most {PATHS_MAX}; name their folder instead",
-                        paths.len()
-                    ),
+                    format!("`{key}` has {} entries, at most {PATHS_MAX}; name their folder instead", paths.len()),
                 );
             }
             if paths.iter().any(|path| path.as_os_str().is_empty()) {
@@ -178,10 +151,7 @@ impl Check {
             }
         }
         if config.encoder.ffmpeg.as_os_str().is_empty() {
-            self.add(
-                &["encoder.ffmpeg"],
-                "`encoder.ffmpeg` is empty; write \"ffmpeg\" or its path".into(),
-            );
+            self.add(&["encoder.ffmpeg"], "`encoder.ffmpeg` is empty; write \"ffmpeg\" or its path".into());
         }
         self.line("admin.password", &config.admin.password, PASSWORD_BYTES_MAX);
         if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&config.log.level) {
@@ -200,18 +170,11 @@ impl Check {
     fn output(&mut self, config: &Config, index: usize, output: &Output) {
         let key = |name: &str| format!("output.{index}.{name}");
         self.mount(config, index, &output.mount);
-        for (name, text) in [
-            ("name", &output.name),
-            ("genre", &output.genre),
-            ("description", &output.description),
-        ] {
+        for (name, text) in [("name", &output.name), ("genre", &output.genre), ("description", &output.description)] {
             self.line(&key(name), text, TITLE_BYTES_MAX);
         }
         if !BITRATES_KBPS.contains(&output.bitrate_kbps) {
-            let nearest = BITRATES_KBPS
-                .iter()
-                .min_by_key(|known| known.abs_diff(output.bitrate_kbps))
-                .unwrap_or(&128);
+            let nearest = BITRATES_KBPS.iter().min_by_key(|known| known.abs_diff(output.bitrate_kbps)).unwrap_or(&128);
             let all = BITRATES_KBPS.map(|rate| rate.to_string()).join(", ");
             let message = format!(
                 "`{}` cannot be {}; the nearest bitrate of MPEG-1 Layer III is {nearest} (all of them: {all})",

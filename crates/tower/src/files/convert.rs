@@ -154,11 +154,8 @@ impl Stretch {
     fn convert_chunk(&mut self, frames_due: u64, ready: &mut impl FnMut(&[f32])) -> bool {
         let frames = self.chunk_out.len() / CHANNELS;
         let converted = InterleavedSlice::new(&self.pending[..], CHANNELS, self.chunk_in).is_ok_and(|input| {
-            InterleavedSlice::new_mut(&mut self.chunk_out[..], CHANNELS, frames).is_ok_and(|mut output| {
-                self.fft
-                    .process_into_buffer(&input, &mut output, None::<&Indexing>)
-                    .is_ok()
-            })
+            InterleavedSlice::new_mut(&mut self.chunk_out[..], CHANNELS, frames)
+                .is_ok_and(|mut output| self.fft.process_into_buffer(&input, &mut output, None::<&Indexing>).is_ok())
         });
         self.pending.clear();
         if !converted {
@@ -210,9 +207,8 @@ mod tests {
             assert_eq!(out.len(), 2 * expected, "{rate_hz} Hz");
             // Away from its two ends the sine is the one that was sampled at 48 kHz: no shift in time.
             let ideal = sine(48_000, 1000.0, expected);
-            let worst = (2 * 4800..ideal.len() - 2 * 4800)
-                .map(|i| (f32::from(out[i]) - ideal[i]).abs())
-                .fold(0.0, f32::max);
+            let worst =
+                (2 * 4800..ideal.len() - 2 * 4800).map(|i| (f32::from(out[i]) - ideal[i]).abs()).fold(0.0, f32::max);
             assert!(worst <= 2.5, "{rate_hz} Hz: off by {worst} steps");
         }
     }

@@ -73,11 +73,7 @@ impl TrackInfo {
     /// An untagged file.
     #[must_use]
     pub fn of(path: &Path, duration: Option<Duration>) -> Self {
-        Self {
-            path: path.into(),
-            duration,
-            ..Self::default()
-        }
+        Self { path: path.into(), duration, ..Self::default() }
     }
 
     /// For people: "Artist - Title", the title, or the name of the file.
@@ -120,13 +116,7 @@ impl Decoder {
     /// The file cannot be opened or is not audio.
     pub fn open_after(path: &Path, converter: &mut Converter) -> Result<Self, DecodeError> {
         let (reader, info) = guarded(path, || Reader::open(path))?;
-        Ok(Self {
-            reader,
-            block: StereoBlock::default(),
-            converter: std::mem::take(converter),
-            info,
-            ended: false,
-        })
+        Ok(Self { reader, block: StereoBlock::default(), converter: std::mem::take(converter), info, ended: false })
     }
 
     /// What the file says about itself.
@@ -169,10 +159,7 @@ impl Decoder {
 /// Decoders read bytes from anywhere. One that panics costs the file, not the thread that plays.
 fn guarded<T>(path: &Path, decode: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
-        Err(DecodeError::Format {
-            path: path.into(),
-            reason: "its data made the decoder fail".into(),
-        })
+        Err(DecodeError::Format { path: path.into(), reason: "its data made the decoder fail".into() })
     })
 }
 

@@ -109,10 +109,7 @@ mod tests {
     #[test]
     fn surround_at_full_scale_does_not_clip_and_keeps_its_sides() {
         let [left, right] = folded(&CHANNEL_LAYOUT_5P1, &[1.0; 6]);
-        assert!(
-            (left - 1.0).abs() < 1e-6 && (right - 1.0).abs() < 1e-6,
-            "{left} {right}"
-        );
+        assert!((left - 1.0).abs() < 1e-6 && (right - 1.0).abs() < 1e-6, "{left} {right}");
         // Left alone is heard on the left alone, the centre on both.
         let [left, right] = folded(&CHANNEL_LAYOUT_5P1, &[1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
         assert!(left > 0.4 && right == 0.0);

@@ -35,11 +35,7 @@ impl Playlist {
     /// As [`new`](Self::new), shuffled by a seed of one's own, or in order if there is none.
     #[must_use]
     pub fn with_seed(paths: Vec<PathBuf>, shuffle_seed: Option<u64>) -> Self {
-        Self {
-            paths,
-            shuffle: shuffle_seed.map(Random),
-            last: None,
-        }
+        Self { paths, shuffle: shuffle_seed.map(Random), last: None }
     }
 
     /// The files of one round. A file that is missing is listed all the same: whoever opens it can say so.
@@ -145,27 +141,12 @@ mod tests {
 
     #[test]
     fn a_folder_is_played_by_name_with_the_folders_in_it() {
-        let folder = folder_of(&[
-            "b.mp3",
-            "a.FLAC",
-            "notes.txt",
-            "z/1.ogg",
-            "c/2.m4a",
-            "c/d/3.wav",
-            "cover.jpg",
-        ]);
+        let folder = folder_of(&["b.mp3", "a.FLAC", "notes.txt", "z/1.ogg", "c/2.m4a", "c/d/3.wav", "cover.jpg"]);
         let mut playlist = Playlist::new(vec![folder.path().into(), "/nowhere/named.xyz".into()], false);
         let round = playlist.round();
         assert_eq!(
             names(folder.path(), &round),
-            [
-                "a.FLAC",
-                "b.mp3",
-                "c/2.m4a",
-                "c/d/3.wav",
-                "z/1.ogg",
-                "/nowhere/named.xyz"
-            ]
+            ["a.FLAC", "b.mp3", "c/2.m4a", "c/d/3.wav", "z/1.ogg", "/nowhere/named.xyz"]
         );
         assert_eq!(playlist.round(), round);
     }

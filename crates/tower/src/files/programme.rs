@@ -37,13 +37,7 @@ impl Programme {
     /// A programme that has not begun.
     #[must_use]
     pub fn new(playlist: Playlist) -> Self {
-        Self {
-            playlist,
-            round: None,
-            decoder: None,
-            converter: Converter::new(),
-            heard: false,
-        }
+        Self { playlist, round: None, decoder: None, converter: Converter::new(), heard: false }
     }
 
     /// Does a little: appends at most one packet's samples to `out`, or opens or leaves one file.
@@ -69,9 +63,7 @@ impl Programme {
         let round = self.round.get_or_insert_with(|| self.playlist.round().into_iter());
         let Some(path) = round.next() else {
             self.round = None;
-            return Step::RoundEnded {
-                heard: std::mem::take(&mut self.heard),
-            };
+            return Step::RoundEnded { heard: std::mem::take(&mut self.heard) };
         };
         match Decoder::open_after(&path, &mut self.converter) {
             Ok(decoder) => {

@@ -43,10 +43,7 @@ pub struct Reader {
 
 impl Reader {
     pub fn open(path: &Path) -> Result<(Self, TrackInfo), DecodeError> {
-        let cannot_open = |source| DecodeError::Open {
-            path: path.into(),
-            source,
-        };
+        let cannot_open = |source| DecodeError::Open { path: path.into(), source };
         // Asked first, because opening a named pipe would wait for its writer.
         let kind = std::fs::metadata(path).map_err(cannot_open)?.file_type();
         if !kind.is_file() {
@@ -58,23 +55,14 @@ impl Reader {
         if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
             hint.with_extension(extension);
         }
-        let unknown = |reason: String| DecodeError::Format {
-            path: path.into(),
-            reason,
-        };
+        let unknown = |reason: String| DecodeError::Format { path: path.into(), reason };
         let stream = MediaSourceStream::new(Box::new(file), Default::default());
         let mut format = symphonia::default::get_probe()
             .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
             .map_err(|error| unknown(error.to_string()))?;
         let (decoder, track_id, duration) = {
-            let track = format
-                .default_track(TrackType::Audio)
-                .ok_or_else(|| unknown("no audio track".into()))?;
-            (
-                make_decoder(track).map_err(|e| unknown(e.to_string()))?,
-                track.id,
-                duration_of(track),
-            )
+            let track = format.default_track(TrackType::Audio).ok_or_else(|| unknown("no audio track".into()))?;
+            (make_decoder(track).map_err(|e| unknown(e.to_string()))?, track.id, duration_of(track))
         };
         let mut info = TrackInfo::of(path, duration);
         if let Some(revision) = format.metadata().skip_to_latest() {
@@ -99,9 +87,7 @@ impl Reader {
             let packet = match self.format.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) if self.decoded_s == 0.0 => {
-                    return Err(DecodeError::Empty {
-                        path: self.path.clone(),
-                    });
+                    return Err(DecodeError::Empty { path: self.path.clone() });
                 }
                 Ok(None) => return Ok(false),
                 Err(Error::ResetRequired) => {
@@ -159,11 +145,7 @@ impl Reader {
     }
 
     fn damaged(&self, reason: String) -> DecodeError {
-        DecodeError::Damaged {
-            path: self.path.clone(),
-            at_s: self.decoded_s,
-            reason,
-        }
+        DecodeError::Damaged { path: self.path.clone(), at_s: self.decoded_s, reason }
     }
 }
 

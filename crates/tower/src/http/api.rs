@@ -29,10 +29,7 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
 /// given away by the front door.
 pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, api: axum::Router) {
     let service = TowerToHyperService::new(api);
-    let served = http1::Builder::new()
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let served = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
     if let Err(error) = served {
         tracing::debug!(%error, "an API connection ended early");
     }
@@ -52,11 +49,7 @@ pub async fn serve_unix(listener: tokio::net::UnixListener, api: axum::Router) {
 
 async fn healthz(State(tower): State<Arc<Tower>>) -> Response {
     let reasons = tower.health();
-    let status = if reasons.is_empty() {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ok": reasons.is_empty(), "reasons": reasons }))).into_response()
 }
 
@@ -73,10 +66,7 @@ async fn buffer(State(tower): State<Arc<Tower>>, Query(query): Query<BufferQuery
     let name = query.input.as_deref().unwrap_or(crate::state::STATION);
     match tower.buffer(name) {
         Some(fill) => Json(fill).into_response(),
-        None => error(
-            StatusCode::NOT_FOUND,
-            &format!("there is no input {name:?}; /status lists them"),
-        ),
+        None => error(StatusCode::NOT_FOUND, &format!("there is no input {name:?}; /status lists them")),
     }
 }
 

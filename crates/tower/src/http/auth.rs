@@ -16,15 +16,9 @@ impl Secret {
     #[must_use]
     pub fn from_password(password: &str) -> Self {
         if password.is_empty() {
-            Self {
-                secret: uuid::Uuid::new_v4().simple().to_string(),
-                generated: true,
-            }
+            Self { secret: uuid::Uuid::new_v4().simple().to_string(), generated: true }
         } else {
-            Self {
-                secret: password.to_owned(),
-                generated: false,
-            }
+            Self { secret: password.to_owned(), generated: false }
         }
     }
 
@@ -50,10 +44,7 @@ impl Secret {
 /// The password of `admin` in a Basic credential.
 fn basic_password(encoded: &str) -> Option<String> {
     let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
-    String::from_utf8(decoded)
-        .ok()?
-        .strip_prefix("admin:")
-        .map(str::to_owned)
+    String::from_utf8(decoded).ok()?.strip_prefix("admin:").map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -68,9 +59,7 @@ mod tests {
     #[test]
     fn the_password_is_asked_for_in_three_places() {
         let secret = Secret::from_password("hush");
-        assert!(secret.admits(&head(
-            "GET /x HTTP/1.1\r\nAuthorization: Basic YWRtaW46aHVzaA==\r\n\r\n"
-        )));
+        assert!(secret.admits(&head("GET /x HTTP/1.1\r\nAuthorization: Basic YWRtaW46aHVzaA==\r\n\r\n")));
         assert!(secret.admits(&head("GET /x HTTP/1.1\r\nAuthorization: Bearer hush\r\n\r\n")));
         assert!(secret.admits(&head("GET /x?token=hush HTTP/1.1\r\n\r\n")));
     }

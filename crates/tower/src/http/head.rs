@@ -64,17 +64,10 @@ pub const TIMEOUT: Refusal = Refusal::new(408, "Request Timeout", "the request h
 /// 414
 pub const URI_TOO_LONG: Refusal = Refusal::new(414, "URI Too Long", "a path has at most 2048 bytes");
 /// 431
-pub const HEAD_TOO_LARGE: Refusal = Refusal::new(
-    431,
-    "Request Header Fields Too Large",
-    "a request head has at most 8192 bytes and 64 header lines",
-);
+pub const HEAD_TOO_LARGE: Refusal =
+    Refusal::new(431, "Request Header Fields Too Large", "a request head has at most 8192 bytes and 64 header lines");
 /// 503
-pub const FULL: Refusal = Refusal::new(
-    503,
-    "Service Unavailable",
-    "the tower has as many listeners as it admits",
-);
+pub const FULL: Refusal = Refusal::new(503, "Service Unavailable", "the tower has as many listeners as it admits");
 
 /// A request head, parsed.
 #[derive(Clone, Debug)]
@@ -99,9 +92,7 @@ impl Head {
     /// The value of a query parameter. Percent-encoding is not undone: the tower's own parameters need none.
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<&str> {
-        self.query
-            .split('&')
-            .find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name).map(|(_, v)| v))
+        self.query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name).map(|(_, v)| v))
     }
 }
 
@@ -152,13 +143,8 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
     }
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let value = |name: &str| {
-        let found = request
-            .headers
-            .iter()
-            .find(|header| header.name.eq_ignore_ascii_case(name));
-        found
-            .map(|header| String::from_utf8_lossy(header.value).into_owned())
-            .unwrap_or_default()
+        let found = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+        found.map(|header| String::from_utf8_lossy(header.value).into_owned()).unwrap_or_default()
     };
     Ok(Some(Head {
         method: request.method.unwrap_or("GET").to_owned(),
@@ -173,11 +159,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
 
 /// A head of 8 KiB without an end: was it the path or the headers?
 fn too_large(bytes: &[u8]) -> Refusal {
-    if bytes.iter().take(TARGET_BYTES_MAX + 16).any(|&byte| byte == b'\n') {
-        HEAD_TOO_LARGE
-    } else {
-        URI_TOO_LONG
-    }
+    if bytes.iter().take(TARGET_BYTES_MAX + 16).any(|&byte| byte == b'\n') { HEAD_TOO_LARGE } else { URI_TOO_LONG }
 }
 
 #[cfg(test)]
@@ -193,10 +175,7 @@ mod tests {
     fn a_players_head_is_understood() {
         let bytes = b"GET /stream?burst=5&x=1 HTTP/1.0\r\nUser-Agent: Lavf/59\r\nIcy-MetaData: 1\r\n\r\n";
         let head = parse(bytes).unwrap().unwrap();
-        assert_eq!(
-            (head.method.as_str(), head.path.as_str(), head.minor_version),
-            ("GET", "/stream", 0)
-        );
+        assert_eq!((head.method.as_str(), head.path.as_str(), head.minor_version), ("GET", "/stream", 0));
         assert_eq!(head.query_value("burst"), Some("5"));
         assert_eq!(head.query_value("urst"), None);
         assert_eq!(head.user_agent, "Lavf/59");
@@ -205,14 +184,8 @@ mod tests {
     #[test]
     fn garbage_long_paths_and_many_headers_are_refused_each_with_its_status() {
         assert_eq!(refused(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n"), 400);
-        assert_eq!(
-            refused(format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(3000)).as_bytes()),
-            414
-        );
-        assert_eq!(
-            refused(format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(65)).as_bytes()),
-            431
-        );
+        assert_eq!(refused(format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(3000)).as_bytes()), 414);
+        assert_eq!(refused(format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(65)).as_bytes()), 431);
     }
 
     #[tokio::test(start_paused = true)]
@@ -222,23 +195,13 @@ mod tests {
         assert_eq!(read(&mut stream).await.expect_err("too large"), URI_TOO_LONG);
 
         let (mut client, mut server) = tokio::io::duplex(64);
-        tokio::io::AsyncWriteExt::write_all(&mut client, b"GET / HT")
-            .await
-            .unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut client, b"GET / HT").await.unwrap();
         assert_eq!(read(&mut server).await.expect_err("too slow"), TIMEOUT);
     }
 
     #[test]
     fn every_refusal_is_a_complete_answer() {
-        for refusal in [
-            BAD_REQUEST,
-            UNAUTHORIZED,
-            NOT_FOUND,
-            METHOD_NOT_ALLOWED,
-            TIMEOUT,
-            URI_TOO_LONG,
-            FULL,
-        ] {
+        for refusal in [BAD_REQUEST, UNAUTHORIZED, NOT_FOUND, METHOD_NOT_ALLOWED, TIMEOUT, URI_TOO_LONG, FULL] {
             let text = String::from_utf8(refusal.to_bytes()).unwrap();
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             assert!(head.contains(&format!("Content-Length: {}", body.len())), "{text}");

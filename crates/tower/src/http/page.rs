@@ -8,17 +8,14 @@ use rust_embed::RustEmbed;
 use std::sync::Arc;
 
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../web"]
+#[folder = "../../web"]
 struct Files;
 
 /// The routes of the page.
 pub fn router() -> axum::Router<Arc<Tower>> {
     axum::Router::new()
         .route("/", get(|| file("index.html", "text/html; charset=utf-8")))
-        .route(
-            "/player.js",
-            get(|| file("player.js", "text/javascript; charset=utf-8")),
-        )
+        .route("/player.js", get(|| file("player.js", "text/javascript; charset=utf-8")))
         .route("/style.css", get(|| file("style.css", "text/css; charset=utf-8")))
 }
 
@@ -28,10 +25,7 @@ async fn file(name: &'static str, content_type: &'static str) -> Response {
         (header::CONTENT_TYPE, content_type),
         (header::CACHE_CONTROL, "no-cache"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'self'; media-src 'self'; frame-ancestors 'self'",
-        ),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'self'; media-src 'self'; frame-ancestors 'self'"),
     ];
     (headers, bytes).into_response()
 }

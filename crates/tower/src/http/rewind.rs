@@ -15,11 +15,7 @@ pub struct Rewind<S> {
 impl<S> Rewind<S> {
     /// Puts `taken` back in front of `stream`.
     pub const fn new(taken: Vec<u8>, stream: S) -> Self {
-        Self {
-            taken,
-            given: 0,
-            stream,
-        }
+        Self { taken, given: 0, stream }
     }
 }
 

@@ -25,41 +25,13 @@ pub struct Route {
 
 /// The table. All routes answer GET and HEAD.
 pub const ROUTES: &[Route] = &[
-    Route {
-        path: "/",
-        class: Class::Public,
-        about: "the player",
-    },
-    Route {
-        path: "/player.js",
-        class: Class::Public,
-        about: "the player's script",
-    },
-    Route {
-        path: "/style.css",
-        class: Class::Public,
-        about: "the player's style",
-    },
-    Route {
-        path: "/healthz",
-        class: Class::Public,
-        about: "200 when all is well, else 503 with the reasons",
-    },
-    Route {
-        path: "/status",
-        class: Class::Public,
-        about: "everything about the tower, as JSON",
-    },
-    Route {
-        path: "/tower/buffer",
-        class: Class::Station,
-        about: "fill of a PCM producer's buffer",
-    },
-    Route {
-        path: MONITOR,
-        class: Class::Admin,
-        about: "the router's PCM as WAV",
-    },
+    Route { path: "/", class: Class::Public, about: "the player" },
+    Route { path: "/player.js", class: Class::Public, about: "the player's script" },
+    Route { path: "/style.css", class: Class::Public, about: "the player's style" },
+    Route { path: "/healthz", class: Class::Public, about: "200 when all is well, else 503 with the reasons" },
+    Route { path: "/status", class: Class::Public, about: "everything about the tower, as JSON" },
+    Route { path: "/tower/buffer", class: Class::Station, about: "fill of a PCM producer's buffer" },
+    Route { path: MONITOR, class: Class::Admin, about: "the router's PCM as WAV" },
 ];
 
 /// Path of the monitor, which the front door serves like a mount.

@@ -58,18 +58,11 @@ fn admit(
     head: Vec<u8>,
     asker: Asker,
 ) -> Result<(), (Refusal, std::net::TcpStream)> {
-    let per_address_max = tower.config.server.listeners_per_address_max as usize;
-    if per_address_max > 0 && tower.fanout.listeners_from(asker.address.ip()) >= per_address_max {
-        return Err((FULL, asker.socket));
+    let meta = ListenerMeta { address: Some(asker.address), user_agent: asker.head.user_agent };
+    match tower.fanout.admit(asker.socket, mount, start, head, meta) {
+        Ok(_) => Ok(()),
+        Err(refused) => Err((FULL, refused.socket.into())),
     }
-    let meta = ListenerMeta {
-        address: Some(asker.address),
-        user_agent: asker.head.user_agent,
-    };
-    tower
-        .fanout
-        .admit(asker.socket.into(), mount, start, head, meta)
-        .map_err(|full| (FULL, full.socket.into()))
 }
 
 /// Frames of burst: what the request or the mount says, but enough to outlast two send periods and a hold.
@@ -86,12 +79,8 @@ fn burst_frames(output: &OutputState, head: &Head) -> Result<u64, std::num::Pars
 pub fn output_head(tower: &Tower, output: &OutputState, minor_version: u8, frame: u64) -> Vec<u8> {
     let config = &output.config;
     let mut head = common_head(tower, minor_version, "audio/mpeg");
-    let _ = write!(
-        head,
-        "icy-name: {}\r\nicy-br: {}\r\nicy-pub: 0\r\n",
-        header_value(&config.name),
-        config.bitrate_kbps
-    );
+    let _ =
+        write!(head, "icy-name: {}\r\nicy-br: {}\r\nicy-pub: 0\r\n", header_value(&config.name), config.bitrate_kbps);
     for (name, value) in [("icy-genre", &config.genre), ("icy-description", &config.description)] {
         if !value.is_empty() {
             let _ = write!(head, "{name}: {}\r\n", header_value(value));

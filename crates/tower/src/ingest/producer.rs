@@ -75,11 +75,11 @@ impl Sink {
 
     fn take(&mut self, frame: &PcmFrame) {
         match &mut self.resampler {
-            None => drop(self.writer.offer(frame)),
+            None => _ = self.writer.offer(frame),
             Some(resampler) => {
                 let fill = self.writer.gauge().count();
                 let writer = &mut self.writer;
-                resampler.push(frame, fill, |frame| drop(writer.offer(frame)));
+                resampler.push(frame, fill, |frame| _ = writer.offer(frame));
             }
         }
     }

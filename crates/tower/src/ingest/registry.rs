@@ -44,16 +44,7 @@ impl Inputs {
     #[must_use]
     pub fn new() -> (Self, rtrb::Consumer<Newcomer>) {
         let (to_pump, from_inputs) = rtrb::RingBuffer::new(NEWCOMERS_MAX);
-        (
-            Self {
-                inner: Mutex::new(Inner {
-                    next_producer: 0,
-                    to_pump,
-                    entries: Vec::new(),
-                }),
-            },
-            from_inputs,
-        )
+        (Self { inner: Mutex::new(Inner { next_producer: 0, to_pump, entries: Vec::new() }) }, from_inputs)
     }
 
     /// Makes a buffer of `capacity_ticks` for a new producer and hands its other end to the pump. `None` when
@@ -66,39 +57,23 @@ impl Inputs {
         producers_max: usize,
     ) -> Option<(SourceId, BufferWriter)> {
         let mut inner = self.lock();
-        let connected = inner
-            .entries
-            .iter()
-            .filter(|e| e.connected && e.id.input == spec.input)
-            .count();
+        let connected = inner.entries.iter().filter(|e| e.connected && e.id.input == spec.input).count();
         if connected >= producers_max {
             return None;
         }
-        let id = SourceId {
-            input: spec.input,
-            producer: inner.next_producer,
-        };
+        let id = SourceId { input: spec.input, producer: inner.next_producer };
         let (writer, reader) = input_buffer(capacity_ticks);
         inner.to_pump.push(Newcomer { id, spec, reader }).ok()?;
         inner.next_producer += 1;
         inner.entries.retain(|e| e.connected || e.id.input != spec.input);
-        inner.entries.push(ProducerEntry {
-            id,
-            gauge: writer.gauge(),
-            connected: true,
-        });
+        inner.entries.push(ProducerEntry { id, gauge: writer.gauge(), connected: true });
         Some((id, writer))
     }
 
     /// Notes that a producer has left. The newest of its input is remembered until the next comes.
     pub fn left(&self, id: SourceId) {
         let mut inner = self.lock();
-        let newest = inner
-            .entries
-            .iter()
-            .rev()
-            .find(|e| e.id.input == id.input)
-            .map(|e| e.id);
+        let newest = inner.entries.iter().rev().find(|e| e.id.input == id.input).map(|e| e.id);
         if newest != Some(id) {
             inner.entries.retain(|e| e.id != id);
         }
@@ -110,12 +85,7 @@ impl Inputs {
     /// The producers of one input, in order of arrival; a last one that has left may be among them.
     #[must_use]
     pub fn of(&self, input: InputId) -> Vec<ProducerEntry> {
-        self.lock()
-            .entries
-            .iter()
-            .filter(|e| e.id.input == input)
-            .cloned()
-            .collect()
+        self.lock().entries.iter().filter(|e| e.id.input == input).cloned().collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {

@@ -21,17 +21,11 @@ impl PcmSocket {
     pub fn bind(path: &Path, mode: u32) -> anyhow::Result<Self> {
         remove_stale(path)?;
         let listener = UnixListener::bind(path).with_context(|| {
-            format!(
-                "cannot create the socket {}: is its folder there, and may this user write to it?",
-                path.display()
-            )
+            format!("cannot create the socket {}: is its folder there, and may this user write to it?", path.display())
         })?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
             .with_context(|| format!("cannot set the mode of {}", path.display()))?;
-        Ok(Self {
-            listener,
-            path: Some(path.to_owned()),
-        })
+        Ok(Self { listener, path: Some(path.to_owned()) })
     }
 
     /// Uses a socket that the service manager bound, and that it will remove.

@@ -34,34 +34,21 @@ impl Journal {
     /// Notes an event and logs it.
     pub fn note(&self, tick: Serial, kind: &'static str, text: String) {
         tracing::info!(tick, kind, "{text}");
-        let time = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0.0, |since| since.as_secs_f64());
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
         let mut events = self.lock();
         let id = events.0;
         events.0 += 1;
         if events.1.len() == EVENTS_MAX {
             events.1.pop_front();
         }
-        events.1.push_back(Event {
-            id,
-            time,
-            tick,
-            kind,
-            text,
-        });
+        events.1.push_back(Event { id, time, tick, kind, text });
     }
 
     /// The newest `count` events, oldest first.
     #[must_use]
     pub fn newest(&self, count: usize) -> Vec<Event> {
         let events = self.lock();
-        events
-            .1
-            .iter()
-            .skip(events.1.len().saturating_sub(count))
-            .cloned()
-            .collect()
+        events.1.iter().skip(events.1.len().saturating_sub(count)).cloned().collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, (u64, VecDeque<Event>)> {

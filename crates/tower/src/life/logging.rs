@@ -27,21 +27,12 @@ impl Logging {
 /// # Errors
 /// A filter that cannot be read, with an example of one that can.
 pub fn start(log: &Log) -> anyhow::Result<Logging> {
-    let filter = EnvFilter::try_new(&log.level).map_err(|e| {
-        anyhow::anyhow!(
-            "log level {:?}: {e}; write for instance \"info\" or \"debug\"",
-            log.level
-        )
-    })?;
-    let (writer, guard) = NonBlockingBuilder::default()
-        .buffered_lines_limit(LINES_MAX)
-        .lossy(true)
-        .finish(std::io::stderr());
+    let filter = EnvFilter::try_new(&log.level)
+        .map_err(|e| anyhow::anyhow!("log level {:?}: {e}; write for instance \"info\" or \"debug\"", log.level))?;
+    let (writer, guard) =
+        NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(std::io::stderr());
     let lost = writer.error_counter();
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(writer)
-        .with_target(false);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     let set = match log.format {
         LogFormat::Json => lines.json().try_init(),
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),

@@ -9,14 +9,8 @@ const FIFO_PRIORITY: i32 = 10;
 /// The system's refusal, usually EPERM: the caller goes on at normal priority and says so.
 #[allow(unsafe_code)]
 pub fn request_for_this_thread() -> std::io::Result<()> {
-    let parameters = libc::sched_param {
-        sched_priority: FIFO_PRIORITY,
-    };
+    let parameters = libc::sched_param { sched_priority: FIFO_PRIORITY };
     // SAFETY: `parameters` is a valid sched_param that outlives the call, and thread id 0 means the calling thread.
     let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &parameters) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(std::io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }

@@ -70,10 +70,7 @@ impl AudioPump {
             }
             self.run(&stopped, past_ticks, late_ms_max);
         })?;
-        Ok(PumpHandle {
-            stop,
-            thread: Some(thread),
-        })
+        Ok(PumpHandle { stop, thread: Some(thread) })
     }
 
     fn run(&mut self, stop: &AtomicBool, past_ticks: u64, late_ms_max: u64) {
@@ -112,11 +109,7 @@ impl AudioPump {
         let _ = self.monitor.publish(tick, &bytes);
         for index in 0..self.outputs.len() {
             if let Some(event) = self.outputs[index].1.tick(tick) {
-                self.tell(PumpEvent::Broadcast {
-                    output: index,
-                    tick,
-                    event,
-                });
+                self.tell(PumpEvent::Broadcast { output: index, tick, event });
             }
         }
         self.ticker.tick(tick);
@@ -155,10 +148,7 @@ impl AudioPump {
 
     fn reanchored(&mut self, tick: u64, lost_ns: u64) {
         self.figures.reanchors.fetch_add(1, Relaxed);
-        self.tell(PumpEvent::Reanchored {
-            tick,
-            lost_ms: lost_ns / 1_000_000,
-        });
+        self.tell(PumpEvent::Reanchored { tick, lost_ms: lost_ns / 1_000_000 });
     }
 
     fn tell(&mut self, event: PumpEvent) {

@@ -46,7 +46,11 @@ fn note(tower: &Tower, event: PumpEvent) {
             let mount = tower.outputs.get(output).map_or("?", |output| output.config.mount.as_str());
             match event {
                 BroadcastEvent::HoldBegan { frame } => {
-                    tower.journal.note(tick, "hold", format!("{mount}: frame {frame} is due and not there; listeners hold"));
+                    tower.journal.note(
+                        tick,
+                        "hold",
+                        format!("{mount}: frame {frame} is due and not there; listeners hold"),
+                    );
                 }
                 BroadcastEvent::HoldEnded { frame, ticks, silent_frames } => {
                     let kind = if silent_frames > 0 { "silence" } else { "hold" };

@@ -76,15 +76,21 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         socket.listen(BACKLOG)?;
         std::io::Result::Ok(TcpListener::from(socket))
     };
-    open().map_err(|error| {
-        let remedy = match error.kind() {
-            ErrorKind::AddrInUse => "another program listens there: stop it, or choose another port (--port, TOWER_PORT)",
-            ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose another, or grant CAP_NET_BIND_SERVICE",
-            ErrorKind::AddrNotAvailable => "this machine has no such address: see `ip address` (--host, TOWER_HOST)",
-            _ => "choose another address (--host, --port)",
-        };
-        anyhow::Error::new(error)
-    .context(format!("cannot listen on {address}: {remedy}"))
-    })
-    .context("the tower is not on air")
+    open()
+        .map_err(|error| {
+            let remedy = match error.kind() {
+                ErrorKind::AddrInUse => {
+                    "another program listens there: stop it, or choose another port (--port, TOWER_PORT)"
+                }
+                ErrorKind::PermissionDenied => {
+                    "ports below 1024 need a privilege: choose another, or grant CAP_NET_BIND_SERVICE"
+                }
+                ErrorKind::AddrNotAvailable => {
+                    "this machine has no such address: see `ip address` (--host, TOWER_HOST)"
+                }
+                _ => "choose another address (--host, --port)",
+            };
+            anyhow::Error::new(error).context(format!("cannot listen on {address}: {remedy}"))
+        })
+        .context("the tower is not on air")
 }

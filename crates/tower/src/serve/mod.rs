@@ -42,7 +42,7 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         .context("the control threads could not be started")?;
     runtime.block_on(async {
         let doors = Doors::open(&loaded.config, passed)?;
-        let mut on_air = wiring::build(loaded.config, &doors, log, started)?;
+        let mut on_air = wiring::build(loaded.config, log, started)?;
         let tasks = serve_doors(&doors, &on_air.tower, std::mem::take(&mut on_air.chronicle))?;
         announce(&doors, &on_air.tower)?;
         systemd::ready();

@@ -1,7 +1,6 @@
 //! Joins the stages of the signal path: ingest, router, pump, encoder, broadcast, fan-out.
 
 use super::chronicle::Chronicle;
-use super::doors::Doors;
 use crate::broadcast::{Broadcast, BroadcastFigures};
 use crate::config::{Config, Latency, Output, WhenFull};
 use crate::encoder::{EncoderConfig, EncoderManager, SilentFrames};
@@ -18,7 +17,7 @@ use radio_signal::ingest::input_buffer;
 use radio_signal::release::Release;
 use radio_signal::router::{OnAir, Router, RouterConfig, SilenceReason, SourceSpec};
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_BYTES, TICK_MS, ticks_in_ms};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Depth of each stream's shared history: a minute, the longest a listener may lag (SPEC LIS-4).
@@ -48,11 +47,10 @@ impl OnAirTower {
     pub fn stop(&mut self, farewell: Duration) {
         self.pump.stop();
         self.tower.fanout.shutdown(farewell);
-        for player in &self.tower.players {
-            player.stop();
-        }
+        // Dropping a player stops it.
+        self.tower.players.lock().unwrap_or_else(PoisonError::into_inner).clear();
         for output in &self.tower.outputs {
-            output.manager.lock().unwrap_or_else(std::sync::PoisonError::into_inner).stop();
+            output.manager.lock().unwrap_or_else(PoisonError::into_inner).stop();
         }
     }
 }
@@ -73,9 +71,9 @@ pub fn station_spec(config: &Config) -> SourceSpec {
 ///
 /// # Errors
 /// Something cannot be started; what had been started is stopped again.
-pub fn build(config: Config, doors: &Doors, log: Logging, started: Instant) -> anyhow::Result<OnAirTower> {
+pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<OnAirTower> {
     // Tick 0 lies this far in the past, so that the first listener gets a whole burst at once (SPEC PUMP-5).
-    let past_ticks = config.output.iter().map(|o| delay_ticks(o) + burst_frames(&config, o)).max().unwrap_or(0);
+    let past_ticks = past_ticks(&config);
     let (fanout, mut publishers) = start_fanout(&config)?;
     let monitor_publisher = publishers.pop().context("the monitor has no ring")?;
     let monitor = fanout.mounts().last().cloned().context("the monitor has no mount")?;
@@ -115,7 +113,6 @@ pub fn build(config: Config, doors: &Doors, log: Logging, started: Instant) -> a
     let secret = Secret::from_password(&config.admin.password);
     let silence = OnAir::Silence(SilenceReason::Start);
     let on_air = Mutex::new(OnAirNow { source: silence, reason: "the tower has just started".into(), since_tick: 0 });
-    let _ = doors;
     let tower = Tower {
         epoch: uuid::Uuid::new_v4(),
         epoch_started,
@@ -128,7 +125,7 @@ pub fn build(config: Config, doors: &Doors, log: Logging, started: Instant) -> a
         inputs,
         journal,
         on_air,
-        players,
+        players: Mutex::new(players),
         secret,
         log: Some(log),
     };
@@ -146,6 +143,7 @@ fn start_fanout(config: &Config) -> anyhow::Result<(Fanout, Vec<Publisher>)> {
             ring_bytes: ticks_in_ms(HISTORY_MS) as usize * frame_bytes(output),
             period_ticks: period_ticks(output),
             skip_back_frames: burst_frames(config, output),
+            first_frame: 0,
         })
         .collect();
     mounts.push(MountConfig {
@@ -153,9 +151,14 @@ fn start_fanout(config: &Config) -> anyhow::Result<(Fanout, Vec<Publisher>)> {
         ring_frames: ticks_in_ms(HISTORY_MS) as usize,
         ring_bytes: ticks_in_ms(HISTORY_MS) as usize * TICK_BYTES,
         period_ticks: MONITOR_PERIOD_TICKS,
-        skip_back_frames: 0,
+        skip_back_frames: MONITOR_PERIOD_TICKS,
+        first_frame: 0,
     });
-    let limits = FanoutConfig { listeners_max: config.server.listeners_max as usize, ..FanoutConfig::default() };
+    let limits = FanoutConfig {
+        listeners_max: config.server.listeners_max as usize,
+        listeners_per_address_max: config.server.listeners_per_address_max as usize,
+        ..FanoutConfig::default()
+    };
     Fanout::start(limits, mounts).context("the listeners' threads could not be started")
 }
 
@@ -224,6 +227,13 @@ fn start_output(
         burst_frames_min: burst_frames_min(config, output),
     };
     Ok((state, (feed, broadcast)))
+}
+
+/// The frames of the past are encoded at once, so they must fit the frame buffer beside a hold.
+fn past_ticks(config: &Config) -> u64 {
+    let wanted = config.output.iter().map(|output| delay_ticks(output) + burst_frames(config, output)).max();
+    let room = (config.encoder.buffer_frames as u64).saturating_sub(ticks_in_ms(config.encoder.hold_max_ms) + 2);
+    wanted.unwrap_or(0).min(room)
 }
 
 const fn when_full(when_full: WhenFull) -> radio_signal::router::WhenFull {

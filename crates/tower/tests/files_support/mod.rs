@@ -11,9 +11,7 @@ pub const AMPLITUDE: f64 = 8192.0;
 /// A sine of `frequency_hz`, `channels` times the same.
 pub fn sine(rate_hz: u32, channels: u16, frequency_hz: f64, frames: usize) -> Vec<i16> {
     let value = |n: usize| (AMPLITUDE * (TAU * frequency_hz * n as f64 / f64::from(rate_hz)).sin()).round() as i16;
-    (0..frames)
-        .flat_map(|n| vec![value(n); usize::from(channels)])
-        .collect()
+    (0..frames).flat_map(|n| vec![value(n); usize::from(channels)]).collect()
 }
 
 /// Noise that compresses to nothing else: every bit must be right.
@@ -49,12 +47,8 @@ pub fn write_wav(path: &Path, rate_hz: u32, channels: u16, values: &[i16]) {
 /// Converts `from` to `name` in the same folder by ffmpeg.
 pub fn ffmpeg(from: &Path, name: &str, options: &[&str]) -> PathBuf {
     let to = from.with_file_name(name);
-    let run = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-y", "-i"])
-        .arg(from)
-        .args(options)
-        .arg(&to)
-        .status();
+    let run =
+        Command::new("ffmpeg").args(["-v", "error", "-nostdin", "-y", "-i"]).arg(from).args(options).arg(&to).status();
     let status = run.unwrap_or_else(|error| panic!("ffmpeg is missing: apt-get install ffmpeg ({error})"));
     assert!(status.success(), "ffmpeg could not make {name}");
     to

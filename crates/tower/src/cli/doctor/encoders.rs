@@ -56,13 +56,8 @@ pub(super) fn ffmpeg(config: &Config) -> Finding {
         }
         (Ok(version), Ok(encoders)) => {
             let version = String::from_utf8_lossy(&version);
-            let version: String = version
-                .split_whitespace()
-                .nth(2)
-                .unwrap_or("of unknown version")
-                .chars()
-                .take(40)
-                .collect();
+            let version: String =
+                version.split_whitespace().nth(2).unwrap_or("of unknown version").chars().take(40).collect();
             if String::from_utf8_lossy(&encoders).contains("libmp3lame") {
                 Finding::ok(CHECK, format!("{version}, with libmp3lame"))
             } else {
@@ -74,11 +69,7 @@ pub(super) fn ffmpeg(config: &Config) -> Finding {
 
 /// What `command` writes when it gets `input`; killed after five seconds.
 fn output_of(command: &mut Command, input: Vec<u8>) -> io::Result<Vec<u8>> {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // It may end without having read all; that it has is seen by what it writes.
         std::thread::spawn(move || stdin.write_all(&input));
@@ -98,10 +89,7 @@ fn output_of(command: &mut Command, input: Vec<u8>) -> io::Result<Vec<u8>> {
     }
     let status = child.wait()?;
     match result {
-        Err(_) => Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            format!("not done after {} s", TIMEOUT.as_secs()),
-        )),
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("not done after {} s", TIMEOUT.as_secs()))),
         Ok(Ok(bytes)) if status.success() => Ok(bytes),
         Ok(Ok(_)) => Err(io::Error::other(format!("ended with {status}"))),
         Ok(Err(error)) => Err(error),
@@ -149,25 +137,16 @@ mod tests {
 
     #[test]
     fn a_program_that_fails_or_is_not_there_is_an_error() {
-        assert_eq!(
-            output_of(&mut Command::new("cat"), b"through".to_vec()).unwrap(),
-            b"through"
-        );
+        assert_eq!(output_of(&mut Command::new("cat"), b"through".to_vec()).unwrap(), b"through");
         assert!(
-            output_of(&mut Command::new("false"), vec![0; 1 << 20])
-                .unwrap_err()
-                .to_string()
-                .contains("exit status: 1")
+            output_of(&mut Command::new("false"), vec![0; 1 << 20]).unwrap_err().to_string().contains("exit status: 1")
         );
         assert!(output_of(&mut Command::new("/nowhere/ffmpeg"), Vec::new()).is_err());
     }
 
     #[test]
     fn ffmpeg_is_a_problem_only_where_it_is_needed() {
-        let mut config = Config {
-            output: vec![crate::config::Output::default()],
-            ..Config::default()
-        };
+        let mut config = Config { output: vec![crate::config::Output::default()], ..Config::default() };
         config.encoder.ffmpeg = "/nowhere/ffmpeg".into();
         assert_eq!(ffmpeg(&config).verdict, super::super::Verdict::Warning);
         config.output[0].encoder = EncoderKind::Ffmpeg;

@@ -25,14 +25,8 @@ fn real_time() -> Finding {
     match std::thread::spawn(become_real_time).join() {
         Ok(Ok(())) => Finding::ok(CHECK, "permitted"),
         Ok(Err(error)) => {
-            let limit = getrlimit(Resource::Rtprio)
-                .current
-                .map_or_else(|| "unlimited".into(), |n| n.to_string());
-            Finding::warning(
-                CHECK,
-                format!("not permitted ({error}; RLIMIT_RTPRIO is {limit})"),
-                remedy,
-            )
+            let limit = getrlimit(Resource::Rtprio).current.map_or_else(|| "unlimited".into(), |n| n.to_string());
+            Finding::warning(CHECK, format!("not permitted ({error}; RLIMIT_RTPRIO is {limit})"), remedy)
         }
         Err(_) => Finding::warning(CHECK, "could not be tried", remedy),
     }
@@ -45,11 +39,7 @@ fn become_real_time() -> std::io::Result<()> {
     param.sched_priority = REAL_TIME_PRIORITY;
     // SAFETY: `param` is valid for reads during the call; 0 is the calling thread.
     let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &param) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(std::io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
 fn open_files(config: &Config) -> Finding {
@@ -95,11 +85,9 @@ fn memory() -> Finding {
     const CHECK: &str = "memory";
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     match available_mib(&text) {
-        Some(mib) if mib < MEMORY_MIB_MIN => Finding::warning(
-            CHECK,
-            format!("{mib} MiB available"),
-            format!("make {MEMORY_MIB_MIN} MiB free"),
-        ),
+        Some(mib) if mib < MEMORY_MIB_MIN => {
+            Finding::warning(CHECK, format!("{mib} MiB available"), format!("make {MEMORY_MIB_MIN} MiB free"))
+        }
         Some(mib) => Finding::ok(CHECK, format!("{mib} MiB available")),
         None => Finding::ok(CHECK, "unknown here (no /proc/meminfo)"),
     }
@@ -107,11 +95,7 @@ fn memory() -> Finding {
 
 fn available_mib(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.split_whitespace()
-        .next()?
-        .parse::<u64>()
-        .ok()
-        .map(|kib| kib / 1024)
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib / 1024)
 }
 
 #[cfg(test)]
@@ -120,10 +104,7 @@ mod tests {
 
     #[test]
     fn available_memory_is_read_in_mib() {
-        assert_eq!(
-            available_mib("MemTotal: 9 kB\nMemAvailable:    2048000 kB\n"),
-            Some(2000)
-        );
+        assert_eq!(available_mib("MemTotal: 9 kB\nMemAvailable:    2048000 kB\n"), Some(2000));
         assert_eq!(available_mib("nonsense"), None);
     }
 

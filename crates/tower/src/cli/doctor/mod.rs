@@ -35,28 +35,15 @@ struct Finding {
 
 impl Finding {
     fn ok(check: &'static str, found: impl Into<String>) -> Self {
-        Self {
-            check,
-            verdict: Verdict::Ok,
-            found: found.into(),
-            remedy: None,
-        }
+        Self { check, verdict: Verdict::Ok, found: found.into(), remedy: None }
     }
 
     fn warning(check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            check,
-            verdict: Verdict::Warning,
-            found: found.into(),
-            remedy: Some(remedy.into()),
-        }
+        Self { check, verdict: Verdict::Warning, found: found.into(), remedy: Some(remedy.into()) }
     }
 
     fn problem(check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            verdict: Verdict::Problem,
-            ..Self::warning(check, found, remedy)
-        }
+        Self { verdict: Verdict::Problem, ..Self::warning(check, found, remedy) }
     }
 }
 
@@ -73,15 +60,9 @@ pub fn run(args: &DoctorArgs, loaded: Result<Loaded, ConfigError>) -> ExitCode {
         Err(error) => {
             let remedy = "correct it; what follows was checked with the defaults";
             findings.extend(
-                error
-                    .problems
-                    .iter()
-                    .map(|problem| Finding::problem("configuration", problem.to_string(), remedy)),
+                error.problems.iter().map(|problem| Finding::problem("configuration", problem.to_string(), remedy)),
             );
-            Config {
-                output: vec![crate::config::Output::default()],
-                ..Config::default()
-            }
+            Config { output: vec![crate::config::Output::default()], ..Config::default() }
         }
     };
     findings.push(encoders::builtin());
@@ -93,9 +74,7 @@ pub fn run(args: &DoctorArgs, loaded: Result<Loaded, ConfigError>) -> ExitCode {
     } else {
         print(&report(&findings, colours_wanted()));
     }
-    ExitCode::from(u8::from(
-        findings.iter().any(|finding| finding.verdict == Verdict::Problem),
-    ))
+    ExitCode::from(u8::from(findings.iter().any(|finding| finding.verdict == Verdict::Problem)))
 }
 
 fn about_configuration(loaded: &Loaded) -> Finding {
@@ -111,13 +90,7 @@ fn about_configuration(loaded: &Loaded) -> Finding {
 fn report(findings: &[Finding], colours: bool) -> String {
     let width = findings.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
     let mut text = String::new();
-    for Finding {
-        check,
-        verdict,
-        found,
-        remedy,
-    } in findings
-    {
+    for Finding { check, verdict, found, remedy } in findings {
         let verdict = match verdict {
             Verdict::Ok => Paint::Green.on("ok     ", colours),
             Verdict::Warning => Paint::Yellow.on("warning", colours),
@@ -139,10 +112,7 @@ mod tests {
 
     #[test]
     fn a_remedy_stands_below_what_was_found() {
-        let findings = [
-            Finding::ok("clock", "tsc"),
-            Finding::problem("port", "in use", "take another"),
-        ];
+        let findings = [Finding::ok("clock", "tsc"), Finding::problem("port", "in use", "take another")];
         let text = report(&findings, false);
         assert_eq!(text.lines().nth(1), Some("problem  port   in use"));
         assert_eq!(text.lines().nth(2), Some("                -> take another"));

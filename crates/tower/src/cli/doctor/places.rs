@@ -65,21 +65,16 @@ fn port(config: &Config, running: bool) -> Finding {
         Err(error) if error.kind() == ErrorKind::AddrInUse => Finding::problem(
             CHECK,
             format!("{shown} is in use by another program"),
-            format!(
-                "`ss -ltnp 'sport = :{}'` shows which; stop it, or set server.port",
-                config.server.port
-            ),
+            format!("`ss -ltnp 'sport = :{}'` shows which; stop it, or set server.port", config.server.port),
         ),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Finding::problem(
             CHECK,
             format!("{shown}: {error}"),
             "ports below 1024 want AmbientCapabilities=CAP_NET_BIND_SERVICE; or choose another",
         ),
-        Err(error) => Finding::problem(
-            CHECK,
-            format!("{shown}: {error}"),
-            "set server.host to an address of this machine",
-        ),
+        Err(error) => {
+            Finding::problem(CHECK, format!("{shown}: {error}"), "set server.host to an address of this machine")
+        }
     }
 }
 
@@ -88,21 +83,17 @@ fn station_socket(path: &Path, running: bool) -> Finding {
     let shown = path.display();
     match UnixStream::connect(path) {
         Ok(_) if running => Finding::ok(CHECK, format!("{shown} is in use by a running tower")),
-        Ok(_) => Finding::problem(
-            CHECK,
-            format!("{shown} is in use by another program"),
-            "stop it, or set station.socket",
-        ),
+        Ok(_) => {
+            Finding::problem(CHECK, format!("{shown} is in use by another program"), "stop it, or set station.socket")
+        }
         Err(error) => match error.kind() {
             ErrorKind::ConnectionRefused if is_socket(path) => {
                 Finding::ok(CHECK, format!("{shown} is stale, and will be replaced"))
             }
             ErrorKind::NotFound => writable(CHECK, path.parent().unwrap_or(Path::new("/"))),
-            ErrorKind::ConnectionRefused => Finding::problem(
-                CHECK,
-                format!("{shown} is not a socket"),
-                "set station.socket to another path",
-            ),
+            ErrorKind::ConnectionRefused => {
+                Finding::problem(CHECK, format!("{shown} is not a socket"), "set station.socket to another path")
+            }
             _ => Finding::problem(
                 CHECK,
                 format!("{shown}: {error}"),
@@ -119,11 +110,7 @@ fn is_socket(path: &Path) -> bool {
 
 fn writable(check: &'static str, folder: &Path) -> Finding {
     // A relative socket's folder is the current one.
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let probe = folder.join(format!(".tower-doctor-{}", std::process::id()));
     let created = File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe));
     match created {
@@ -163,10 +150,7 @@ fn audio_in(path: &Path) -> io::Result<String> {
 }
 
 fn is_audio(path: &Path) -> bool {
-    let extension = path
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default();
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     AUDIO.iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
@@ -203,25 +187,14 @@ mod tests {
         assert_eq!(station_socket(&path, false).verdict, Verdict::Problem);
         drop(listener);
         let stale = station_socket(&path, false);
-        assert!(
-            stale.verdict == Verdict::Ok && stale.found.contains("stale"),
-            "{stale:?}"
-        );
-        assert_eq!(
-            station_socket(Path::new("/nowhere/pcm.sock"), false).verdict,
-            Verdict::Problem
-        );
+        assert!(stale.verdict == Verdict::Ok && stale.found.contains("stale"), "{stale:?}");
+        assert_eq!(station_socket(Path::new("/nowhere/pcm.sock"), false).verdict, Verdict::Problem);
     }
 
     #[test]
     fn files_are_counted_and_empty_ones_named() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(
-            audio_in(folder.path())
-                .unwrap_err()
-                .to_string()
-                .contains("no audio files")
-        );
+        assert!(audio_in(folder.path()).unwrap_err().to_string().contains("no audio files"));
         std::fs::create_dir(folder.path().join("album")).unwrap();
         std::fs::write(folder.path().join("album/a.MP3"), b"x").unwrap();
         assert!(audio_in(folder.path()).unwrap().starts_with("1 audio files"));

@@ -32,8 +32,7 @@ impl Pacer {
     }
 
     fn due(&self) -> MonoTime {
-        self.start
-            .plus_ns((self.frames + 1).saturating_sub(LEAD_TICKS).saturating_mul(TICK_NS))
+        self.start.plus_ns((self.frames + 1).saturating_sub(LEAD_TICKS).saturating_mul(TICK_NS))
     }
 }
 

@@ -81,10 +81,7 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        eprintln!(
-            "fed {} of audio",
-            clock(Duration::from_millis(self.bytes / BYTES_PER_MS))
-        );
+        eprintln!("fed {} of audio", clock(Duration::from_millis(self.bytes / BYTES_PER_MS)));
     }
 }
 

@@ -30,10 +30,7 @@ pub(crate) fn get(socket: &Path, path: &str) -> io::Result<String> {
         }
         stream.set_read_timeout(Some(left))?;
         let body = parse(&response)?;
-        if let Some(Body {
-            start,
-            length: Some(length),
-        }) = body
+        if let Some(Body { start, length: Some(length) }) = body
             && let Some(whole) = response.get(start..start + length)
         {
             return text(whole);
@@ -72,24 +69,15 @@ fn parse(response: &[u8]) -> io::Result<Option<Body>> {
     if head.code != Some(200) {
         return Err(io::Error::other(format!("the answer is {}", head.code.unwrap_or(0))));
     }
-    let header = |name: &str| {
-        head.headers
-            .iter()
-            .find(|header| header.name.eq_ignore_ascii_case(name))
-    };
+    let header = |name: &str| head.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
     if header("transfer-encoding").is_some() {
-        return Err(io::Error::other(
-            "the answer is chunked, which this client does not read",
-        ));
+        return Err(io::Error::other("the answer is chunked, which this client does not read"));
     }
     let length = header("content-length").map(|header| std::str::from_utf8(header.value).ok()?.trim().parse().ok());
     match length {
         Some(None) => Err(io::Error::other("the answer has a bad Content-Length")),
         Some(Some(length)) if length > RESPONSE_BYTES_MAX => Err(io::Error::other("the answer is too long")),
-        length => Ok(Some(Body {
-            start,
-            length: length.flatten(),
-        })),
+        length => Ok(Some(Body { start, length: length.flatten() })),
     }
 }
 

@@ -57,10 +57,7 @@ fn nobody_there(socket: &Path, port: u16, error: &std::io::Error) -> String {
     if others.is_empty() {
         text += "; is `tower serve` running, as this user and with this port? --port names another";
     } else {
-        text += &format!(
-            "; there are sockets of towers on port {}: give one by --port",
-            others.join(", ")
-        );
+        text += &format!("; there are sockets of towers on port {}: give one by --port", others.join(", "));
     }
     text
 }
@@ -70,13 +67,7 @@ fn other_ports(socket: &Path, port: u16) -> Vec<String> {
     let Some(entries) = socket.parent().and_then(|folder| std::fs::read_dir(folder).ok()) else {
         return Vec::new();
     };
-    let names = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok());
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let ports = names.filter_map(|name| name.strip_prefix("tower-")?.strip_suffix(".sock")?.parse::<u16>().ok());
-    ports
-        .filter(|&other| other != port)
-        .take(16)
-        .map(|port| port.to_string())
-        .collect()
+    ports.filter(|&other| other != port).take(16).map(|port| port.to_string()).collect()
 }

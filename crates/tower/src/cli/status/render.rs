@@ -18,9 +18,7 @@ pub(super) fn table(status: &Value, colours: bool) -> String {
         shown(&status["listeners"]["peak"])
     );
     let late = &status["lateness_ms"];
-    let figures = ["p50", "p99", "p999", "max"]
-        .map(|name| format!("{name} {} ms", shown(&late[name])))
-        .join("   ");
+    let figures = ["p50", "p99", "p999", "max"].map(|name| format!("{name} {} ms", shown(&late[name]))).join("   ");
     out += &format!("lateness   {figures}\n");
     out + &events(&status["events"], colours)
 }
@@ -35,19 +33,13 @@ fn head(status: &Value, colours: bool) -> String {
         (Some(tick), Some(since)) => format!(" for {}", duration((tick - since).max(0.0) * TICK_SECONDS)),
         _ => String::new(),
     };
-    let reason = on_air["reason"]
-        .as_str()
-        .map_or_else(String::new, |reason| format!(" ({})", clean(reason)));
+    let reason = on_air["reason"].as_str().map_or_else(String::new, |reason| format!(" ({})", clean(reason)));
     let source = Paint::Green.on(&shown(&on_air["source"]), colours);
     format!("{title}   up {uptime}   tick {tick}   epoch {epoch}\non air     {source}{since}{reason}\n")
 }
 
 fn inputs(inputs: &Value, colours: bool) -> String {
-    let mut rows = vec![
-        ["input", "producer", "buffer", "dropped", "on air"]
-            .map(String::from)
-            .to_vec(),
-    ];
+    let mut rows = vec![["input", "producer", "buffer", "dropped", "on air"].map(String::from).to_vec()];
     for input in list(inputs) {
         let name = shown(&input["name"]);
         if list(&input["producers"]).is_empty() {
@@ -72,24 +64,11 @@ fn inputs(inputs: &Value, colours: bool) -> String {
 }
 
 fn outputs(outputs: &Value, colours: bool) -> String {
-    let titles = [
-        "output",
-        "encoder",
-        "state",
-        "pid",
-        "restarts",
-        "buffer",
-        "delay",
-        "holds",
-        "silent",
-        "listeners",
-    ];
+    let titles = ["output", "encoder", "state", "pid", "restarts", "buffer", "delay", "holds", "silent", "listeners"];
     let mut rows = vec![titles.map(String::from).to_vec()];
     for output in list(outputs) {
         let encoder = &output["encoder"];
-        let delay = output["playout_delay_ticks"]
-            .as_f64()
-            .map_or_else(dash, |ticks| format!("{:.0} ms", ticks * 24.0));
+        let delay = output["playout_delay_ticks"].as_f64().map_or_else(dash, |ticks| format!("{:.0} ms", ticks * 24.0));
         rows.push(vec![
             shown(&output["mount"]),
             shown(&encoder["kind"]),
@@ -111,20 +90,14 @@ fn events(events: &Value, colours: bool) -> String {
     let newest = &all[all.len().saturating_sub(EVENTS_SHOWN)..];
     let line = |event: &Value| match event {
         Value::Object(fields) => {
-            let parts: Vec<String> = fields
-                .iter()
-                .map(|(name, value)| format!("{} {}", clean(name), shown(value)))
-                .collect();
+            let parts: Vec<String> =
+                fields.iter().map(|(name, value)| format!("{} {}", clean(name), shown(value))).collect();
             parts.join("  ")
         }
         other => shown(other),
     };
     let lines = newest.iter().map(|event| Paint::Dim.on(&line(event), colours) + "\n");
-    if newest.is_empty() {
-        String::new()
-    } else {
-        format!("\n{}", lines.collect::<String>())
-    }
+    if newest.is_empty() { String::new() } else { format!("\n{}", lines.collect::<String>()) }
 }
 
 /// A bar and `count/capacity`.
@@ -133,39 +106,22 @@ fn fill(buffer: &Value) -> String {
     let (Some(count), Some(capacity)) = (buffer["count"].as_f64(), buffer["capacity"].as_f64()) else {
         return dash();
     };
-    let full = if capacity > 0.0 {
-        (count / capacity * CELLS).round().clamp(0.0, CELLS) as usize
-    } else {
-        0
-    };
-    format!(
-        "{}{} {count}/{capacity}",
-        "#".repeat(full),
-        ".".repeat(CELLS as usize - full)
-    )
+    let full = if capacity > 0.0 { (count / capacity * CELLS).round().clamp(0.0, CELLS) as usize } else { 0 };
+    format!("{}{} {count}/{capacity}", "#".repeat(full), ".".repeat(CELLS as usize - full))
 }
 
 /// Rows in aligned columns, below an empty line; the first row is the titles.
 fn grid(rows: &[Vec<String>], colours: bool) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let cell_width = |row: &Vec<String>, column: usize| row.get(column).map_or(0, |cell| cell.chars().count());
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| rows.iter().map(|row| cell_width(row, column)).max().unwrap_or(0))
-        .collect();
+    let widths: Vec<usize> =
+        (0..columns).map(|column| rows.iter().map(|row| cell_width(row, column)).max().unwrap_or(0)).collect();
     let mut out = String::from("\n");
     for (i, row) in rows.iter().enumerate() {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, &width)| format!("{cell:<width$}"))
-            .collect();
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
         let line = cells.join("  ");
         let line = line.trim_end();
-        out += &if i == 0 {
-            Paint::Dim.on(line, colours)
-        } else {
-            line.to_owned()
-        };
+        out += &if i == 0 { Paint::Dim.on(line, colours) } else { line.to_owned() };
         out.push('\n');
     }
     out
@@ -233,12 +189,9 @@ mod tests {
 
     #[test]
     fn whatever_is_missing_or_of_another_type_is_a_dash_or_shown_as_it_is() {
-        for status in [
-            json!({}),
-            json!([]),
-            json!(null),
-            json!({"inputs": 3, "outputs": [7], "on_air": "x", "events": {}}),
-        ] {
+        for status in
+            [json!({}), json!([]), json!(null), json!({"inputs": 3, "outputs": [7], "on_air": "x", "events": {}})]
+        {
             assert!(table(&status, false).starts_with("Radio Tower"), "{status}");
         }
     }

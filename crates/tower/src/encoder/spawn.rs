@@ -1,0 +1,82 @@
+//! Starts an encoder child: three pipes, its own process group, and no life beyond the tower's.
+
+use rustix::process::{PidfdFlags, Signal};
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+
+/// What a whole replay fits in, so that it is read without a wake-up for every few ticks. The system may grant less.
+const STDIN_PIPE_BYTES: usize = 1024 * 1024;
+
+/// A child and its ends of the pipes, none of which blocks.
+pub(super) struct Spawned {
+    pub(super) child: Child,
+    pub(super) pidfd: OwnedFd,
+    pub(super) stdin: OwnedFd,
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
+}
+
+/// To be called on a thread that lives as long as the child may: the kernel kills the child when that thread ends.
+pub(super) fn spawn(command: &[OsString]) -> io::Result<Spawned> {
+    let Some((executable, arguments)) = command.split_first() else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let mut command = Command::new(executable);
+    command
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    die_with_this_thread(&mut command);
+    let mut child = command.spawn()?;
+    match pipes(&mut child) {
+        Ok((pidfd, stdin, stdout, stderr)) => Ok(Spawned {
+            child,
+            pidfd,
+            stdin,
+            stdout,
+            stderr,
+        }),
+        Err(error) => {
+            // It was never ours to feed: not a trace of it may stay.
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(error)
+        }
+    }
+}
+
+fn pipes(child: &mut Child) -> io::Result<(OwnedFd, OwnedFd, OwnedFd, OwnedFd)> {
+    let missing = || io::Error::from(io::ErrorKind::BrokenPipe);
+    let stdin = OwnedFd::from(child.stdin.take().ok_or_else(missing)?);
+    let stdout = OwnedFd::from(child.stdout.take().ok_or_else(missing)?);
+    let stderr = OwnedFd::from(child.stderr.take().ok_or_else(missing)?);
+    for pipe in [&stdin, &stdout, &stderr] {
+        rustix::io::ioctl_fionbio(pipe.as_fd(), true)?;
+    }
+    let _ = rustix::pipe::fcntl_setpipe_size(&stdin, STDIN_PIPE_BYTES);
+    let pid = rustix::process::Pid::from_child(child);
+    let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK)?;
+    Ok((pidfd, stdin, stdout, stderr))
+}
+
+#[allow(unsafe_code)]
+fn die_with_this_thread(command: &mut Command) {
+    let parent = rustix::process::getpid();
+    let before_exec = move || {
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The parent may have died before the line above.
+        if rustix::process::getppid() == Some(parent) {
+            Ok(())
+        } else {
+            Err(rustix::io::Errno::SRCH.into())
+        }
+    };
+    // SAFETY: between fork and exec only two system calls are made, on copied plain values; nothing is allocated,
+    // locked or dropped, so nothing can be in the state in which another thread left it at the fork.
+    unsafe { command.pre_exec(before_exec) };
+}
