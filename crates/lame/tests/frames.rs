@@ -11,7 +11,8 @@ fn music(samples: usize, channels: usize) -> Vec<i16> {
         .flat_map(|i| {
             let t = i as f64 / 48_000.0;
             let level = if (i / 20_000) % 2 == 0 { 12_000.0 } else { 300.0 };
-            let value = level * ((t * 440.0 * TAU).sin() + (t * 3_111.0 * TAU).sin());
+            let value =
+                level * ((t * 440.0 * std::f64::consts::TAU).sin() + (t * 3_111.0 * std::f64::consts::TAU).sin());
             std::iter::repeat_n(value as i16, channels)
         })
         .collect()

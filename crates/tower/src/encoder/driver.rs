@@ -106,7 +106,6 @@ impl Driver {
                     Entry::Delivered { equal } => {
                         if let Some(equal) = equal {
                             replay.compare(equal);
-                            shared.board().count_compared(equal);
                         }
                         false
                     }
@@ -114,6 +113,8 @@ impl Driver {
             };
             if new && replay.took_ms.is_none() {
                 replay.took_ms = Some(now.since_ms(started));
+                shared.board().joined(replay);
+                log_replay(replay);
             }
             supervisor.handle(now, Event::Frame { process: id, new });
         });
@@ -186,6 +187,29 @@ impl Driver {
             board.last_replay = Some(process.replay);
         }
     }
+}
+
+fn log_replay(replay: &ReplayReport) {
+    let ReplayReport {
+        start_tick,
+        next_frame,
+        ticks,
+        compared,
+        equal_in_a_row,
+        proved,
+        took_ms,
+        ..
+    } = *replay;
+    tracing::info!(
+        start_tick,
+        next_frame,
+        ticks,
+        compared,
+        equal_in_a_row,
+        proved,
+        took_ms,
+        "encoder delivers"
+    );
 }
 
 pub(super) fn now() -> MonoTime {

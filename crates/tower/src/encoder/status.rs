@@ -36,10 +36,12 @@ pub struct EncoderStatus {
     pub late: u64,
     /// Frames of a slot that was filled before.
     pub duplicates: u64,
-    /// Of those, and of those compared by hash, the ones that differed.
+    /// Of those, the ones that differed. (What differs while a replacement warms up is its replay's own business.)
     pub mismatches: u64,
-    /// Replayed frames compared with what had been delivered.
-    pub compared: u64,
+    /// Replacements that have delivered after a replay.
+    pub replays: u64,
+    /// Of those, the ones whose last compared frames were equal: not a byte of the stream shows them.
+    pub replays_proved: u64,
     /// Ticks that the driver could not take in time; silent in the history.
     pub ticks_lost: u64,
     /// The last line a process wrote to stderr.
@@ -63,7 +65,7 @@ pub struct ReplayReport {
     pub equal: u64,
     /// Equal ones in a row, up to the last.
     pub equal_in_a_row: u64,
-    /// The last ten compared were equal: the stream goes on as if nothing had happened.
+    /// The last ten compared were equal, or all of a replay from tick 0: the stream goes on as if nothing had happened.
     pub proved: bool,
     /// From its start to its first new frame, once that has come.
     pub took_ms: Option<u64>,
@@ -82,8 +84,8 @@ pub(super) struct Board {
     pub(super) counters: Counters,
     pub(super) pid: Option<u32>,
     pub(super) last_replay: Option<ReplayReport>,
-    pub(super) compared: u64,
-    pub(super) unequal: u64,
+    pub(super) replays: u64,
+    pub(super) replays_proved: u64,
     pub(super) last_error: Option<String>,
     /// On the monotonic clock, in ns.
     pub(super) next_start_ns: Option<u64>,
@@ -96,9 +98,13 @@ impl Shared {
 }
 
 impl Board {
-    pub(super) fn count_compared(&mut self, equal: bool) {
-        self.compared += 1;
-        self.unequal += u64::from(!equal);
+    /// A replacement has delivered its first new frame.
+    pub(super) fn joined(&mut self, replay: &ReplayReport) {
+        // The first process of all replays nothing.
+        if replay.ticks > 0 {
+            self.replays += 1;
+            self.replays_proved += u64::from(replay.proved);
+        }
     }
 }
 
@@ -109,8 +115,8 @@ impl Default for Board {
             counters: Counters::default(),
             pid: None,
             last_replay: None,
-            compared: 0,
-            unequal: 0,
+            replays: 0,
+            replays_proved: 0,
             last_error: None,
             next_start_ns: None,
         }
