@@ -7,7 +7,9 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use common::{HEAD, Station, chain, expect, expect_head_and, mp3_length, read_some, tcp, tcp_with_window, wait_until};
+use common::{
+    HEAD, Station, chain, expect, expect_head_and, mp3_length, read_some, tcp, tcp_with_window, unix, wait_until,
+};
 use radio_fanout::{FanoutConfig, MountConfig, StartAt};
 
 /// One shard; sockets that hold little; a ring of 60 frames, skips land 20 behind.
@@ -23,7 +25,7 @@ fn a_stuck_listener_delays_nobody_and_is_dropped_when_its_time_is_up() {
     let start = station.mount().start_at(StartAt::Behind(0));
     let (theirs, mut healthy) = tcp();
     station.admit(theirs, start);
-    let (theirs, stuck) = UnixStream::pair().unwrap();
+    let (theirs, stuck) = unix();
     station.admit(theirs, start);
     expect_head_and(&mut healthy, 0..0, mp3_length);
     wait_until("both heads are sent", || station.fanout.snapshot().totals.sends == 2);
@@ -48,18 +50,29 @@ fn a_stuck_listener_delays_nobody_and_is_dropped_when_its_time_is_up() {
 
 #[test]
 fn a_slow_reader_gets_every_byte_in_order_however_small_its_window() {
-    for unix in [true, false] {
-        let config = FanoutConfig { shards: 1, sndbuf_bytes: 4096, stall_ms_max: u64::MAX, ..Default::default() };
+    for over_unix in [true, false] {
+        let config = FanoutConfig {
+            shards: 1,
+            sndbuf_bytes: 4096,
+            stall_ms_max: u64::MAX,
+            ..Default::default()
+        };
         let mut station = Station::new(config, vec![MountConfig::new("m", 418, 1000)], mp3_length);
         station.publish(900);
         let start = station.mount().start_at(StartAt::Frame(0));
+        let since = Instant::now();
         let mut received = Vec::new();
         let expected = HEAD.len() + (0..900).map(mp3_length).sum::<usize>();
-        if unix {
-            let (theirs, mut ours) = UnixStream::pair().unwrap();
+        if over_unix {
+            let (theirs, mut ours) = unix();
             station.admit(theirs, start);
             ours.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
             while received.len() < expected {
+                assert!(
+                    since.elapsed() < Duration::from_secs(60),
+                    "stuck at {} bytes",
+                    received.len()
+                );
                 station.tick();
                 read_some(&mut ours, 1 + received.len() % 3001, &mut received);
             }
@@ -68,6 +81,11 @@ fn a_slow_reader_gets_every_byte_in_order_however_small_its_window() {
             station.admit(theirs, start);
             ours.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
             while received.len() < expected {
+                assert!(
+                    since.elapsed() < Duration::from_secs(60),
+                    "stuck at {} bytes",
+                    received.len()
+                );
                 station.tick();
                 read_some(&mut ours, 1 + received.len() % 3001, &mut received);
             }
@@ -81,7 +99,12 @@ fn a_slow_reader_gets_every_byte_in_order_however_small_its_window() {
 
 /// Reads what there is and lets the fan-out go on, until the listener has all there is.
 fn catch_up(station: &mut Station, ours: &mut UnixStream, received: &mut Vec<u8>) {
+    let since = Instant::now();
     loop {
+        assert!(
+            since.elapsed() < Duration::from_secs(10),
+            "the listener does not catch up"
+        );
         let got = read_some(ours, 64 * 1024, received);
         station.tick();
         if got == 0
@@ -96,7 +119,7 @@ fn catch_up(station: &mut Station, ours: &mut UnixStream, received: &mut Vec<u8>
 #[test]
 fn a_paused_player_that_lost_its_place_skips_once_to_a_frame_boundary_and_it_is_counted() {
     let mut station = small(60_000);
-    let (theirs, mut ours) = UnixStream::pair().unwrap();
+    let (theirs, mut ours) = unix();
     ours.set_nonblocking(true).unwrap();
     station.admit(theirs, station.mount().start_at(StartAt::Behind(0)));
     station.advance(300);
@@ -120,7 +143,7 @@ fn a_paused_player_that_lost_its_place_skips_once_to_a_frame_boundary_and_it_is_
 #[test]
 fn the_third_skip_in_five_minutes_is_the_end_and_it_is_a_frames_end() {
     let mut station = small(60_000);
-    let (theirs, mut ours) = UnixStream::pair().unwrap();
+    let (theirs, mut ours) = unix();
     ours.set_nonblocking(true).unwrap();
     station.admit(theirs, station.mount().start_at(StartAt::Behind(0)));
     let mut received = Vec::new();
@@ -144,11 +167,11 @@ fn the_shutdown_ends_everyone_on_a_frame_boundary_within_its_time() {
     let start = station.mount().start_at(StartAt::Frame(0));
     let mut ours = Vec::new();
     for _ in 0..20 {
-        let (theirs, our) = UnixStream::pair().unwrap();
+        let (theirs, our) = unix();
         station.admit(theirs, start);
         ours.push(our);
     }
-    let (theirs, _stuck) = UnixStream::pair().unwrap();
+    let (theirs, _stuck) = unix();
     station.admit(theirs, start);
     station.tick();
     wait_until("all are admitted", || station.fanout.snapshot().totals.admitted == 21);

@@ -5,10 +5,9 @@ mod common;
 
 use std::io::Read;
 use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use common::{HEAD, Station, chain, expect, expect_head_and, mp3_length, tcp, wait_until};
+use common::{HEAD, Station, chain, expect, expect_head_and, mp3_length, tcp, unix, wait_until};
 use radio_fanout::{Fanout, FanoutConfig, ListenerMeta, MountConfig, PageCursor, RefusedReason, StartAt};
 
 #[test]
@@ -105,7 +104,7 @@ fn mounts_share_the_shards_and_each_has_its_own_frames() {
     let mut station = Station::new(FanoutConfig { shards: 1, ..Default::default() }, mounts, |_| 4608);
     let (theirs, mut pcm) = tcp();
     station.admit(theirs, station.mount().start_at(StartAt::Behind(0)));
-    let (theirs, mut low) = UnixStream::pair().unwrap();
+    let (theirs, mut low) = unix();
     let mount = station.fanout.mount("low").unwrap();
     let start = mount.start_at(StartAt::Behind(0));
     station.fanout.admit(theirs, &mount, start, HEAD.to_vec(), ListenerMeta::default()).unwrap();
@@ -124,7 +123,7 @@ fn who_hangs_up_leaves_and_who_only_closes_its_own_side_stays() {
     let mut station = Station::mp3(1, 1);
     let (theirs, gone) = tcp();
     station.admit(theirs, station.mount().start_at(StartAt::Behind(0)));
-    let (theirs, gone_too) = UnixStream::pair().unwrap();
+    let (theirs, gone_too) = unix();
     station.admit(theirs, station.mount().start_at(StartAt::Behind(0)));
     let (theirs, mut half) = tcp();
     station.admit(theirs, station.mount().start_at(StartAt::Behind(0)));
@@ -149,12 +148,12 @@ fn a_full_house_gives_the_socket_back_and_a_seat_left_is_given_again() {
     let start = station.mount().start_at(StartAt::Behind(0));
     let ours: Vec<_> = (0..2)
         .map(|_| {
-            let (theirs, ours) = UnixStream::pair().unwrap();
+            let (theirs, ours) = unix();
             station.admit(theirs, start);
             ours
         })
         .collect();
-    let (theirs, mut refused) = UnixStream::pair().unwrap();
+    let (theirs, mut refused) = unix();
     let mount = station.mount();
     let back = station.fanout.admit(theirs, &mount, start, HEAD.to_vec(), ListenerMeta::default()).unwrap_err();
     assert_eq!(back.reason, RefusedReason::Full);
@@ -165,7 +164,7 @@ fn a_full_house_gives_the_socket_back_and_a_seat_left_is_given_again() {
     assert_eq!(answer, "503");
     drop(ours);
     wait_until("the seats are free", || station.fanout.snapshot().listeners == 0);
-    let (theirs, _ours) = UnixStream::pair().unwrap();
+    let (theirs, _ours) = unix();
     station.admit(theirs, start);
 }
 
@@ -173,7 +172,7 @@ fn a_full_house_gives_the_socket_back_and_a_seat_left_is_given_again() {
 fn after_the_shutdown_nobody_is_admitted() {
     let station = Station::mp3(1, 1);
     station.fanout.shutdown(Duration::from_secs(1));
-    let (theirs, _ours) = UnixStream::pair().unwrap();
+    let (theirs, _ours) = unix();
     let mount = station.mount();
     let start = mount.start_at(StartAt::Behind(0));
     let refused = station.fanout.admit(theirs, &mount, start, Vec::new(), ListenerMeta::default()).unwrap_err();
@@ -187,8 +186,11 @@ fn every_listener_is_on_exactly_one_page() {
     station.advance(30);
     let mut ours = Vec::new();
     for i in 0..50 {
-        let (theirs, our) = UnixStream::pair().unwrap();
-        let meta = ListenerMeta { address: Some(([127, 0, 0, 1], i).into()), user_agent: format!("player/{}", i % 3) };
+        let (theirs, our) = unix();
+        let meta = ListenerMeta {
+            address: Some(([127, 0, 0, 1], i).into()),
+            user_agent: format!("player/{}", i % 3),
+        };
         let start = station.mount().start_at(StartAt::Behind(10));
         station.fanout.admit(theirs, &station.mount(), start, HEAD.to_vec(), meta).unwrap();
         ours.push(our);

@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use radio_fanout::{
@@ -116,7 +117,14 @@ pub fn tcp() -> (TcpStream, TcpStream) {
     tcp_with_window(None)
 }
 
-/// The same, with a receive buffer of the listener's own.
+/// Both ends of a Unix connection, whose buffers hold only what the fan-out's end says.
+pub fn unix() -> (UnixStream, UnixStream) {
+    let (theirs, ours) = UnixStream::pair().unwrap();
+    ours.set_read_timeout(Some(PATIENCE)).unwrap();
+    (theirs, ours)
+}
+
+/// The same over TCP, with a receive buffer of the listener's own.
 pub fn tcp_with_window(bytes: Option<usize>) -> (TcpStream, TcpStream) {
     let door = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let ours = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
