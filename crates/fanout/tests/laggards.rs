@@ -51,12 +51,7 @@ fn a_stuck_listener_delays_nobody_and_is_dropped_when_its_time_is_up() {
 #[test]
 fn a_slow_reader_gets_every_byte_in_order_however_small_its_window() {
     for over_unix in [true, false] {
-        let config = FanoutConfig {
-            shards: 1,
-            sndbuf_bytes: 4096,
-            stall_ms_max: u64::MAX,
-            ..Default::default()
-        };
+        let config = FanoutConfig { shards: 1, sndbuf_bytes: 4096, stall_ms_max: u64::MAX, ..Default::default() };
         let mut station = Station::new(config, vec![MountConfig::new("m", 418, 1000)], mp3_length);
         station.publish(900);
         let start = station.mount().start_at(StartAt::Frame(0));
@@ -68,11 +63,7 @@ fn a_slow_reader_gets_every_byte_in_order_however_small_its_window() {
             station.admit(theirs, start);
             ours.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
             while received.len() < expected {
-                assert!(
-                    since.elapsed() < Duration::from_secs(60),
-                    "stuck at {} bytes",
-                    received.len()
-                );
+                assert!(since.elapsed() < Duration::from_secs(60), "stuck at {} bytes", received.len());
                 station.tick();
                 read_some(&mut ours, 1 + received.len() % 3001, &mut received);
             }
@@ -81,11 +72,7 @@ fn a_slow_reader_gets_every_byte_in_order_however_small_its_window() {
             station.admit(theirs, start);
             ours.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
             while received.len() < expected {
-                assert!(
-                    since.elapsed() < Duration::from_secs(60),
-                    "stuck at {} bytes",
-                    received.len()
-                );
+                assert!(since.elapsed() < Duration::from_secs(60), "stuck at {} bytes", received.len());
                 station.tick();
                 read_some(&mut ours, 1 + received.len() % 3001, &mut received);
             }
@@ -101,10 +88,7 @@ fn a_slow_reader_gets_every_byte_in_order_however_small_its_window() {
 fn catch_up(station: &mut Station, ours: &mut UnixStream, received: &mut Vec<u8>) {
     let since = Instant::now();
     loop {
-        assert!(
-            since.elapsed() < Duration::from_secs(10),
-            "the listener does not catch up"
-        );
+        assert!(since.elapsed() < Duration::from_secs(10), "the listener does not catch up");
         let got = read_some(ours, 64 * 1024, received);
         station.tick();
         if got == 0

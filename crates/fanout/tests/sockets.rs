@@ -187,10 +187,7 @@ fn every_listener_is_on_exactly_one_page() {
     let mut ours = Vec::new();
     for i in 0..50 {
         let (theirs, our) = unix();
-        let meta = ListenerMeta {
-            address: Some(([127, 0, 0, 1], i).into()),
-            user_agent: format!("player/{}", i % 3),
-        };
+        let meta = ListenerMeta { address: Some(([127, 0, 0, 1], i).into()), user_agent: format!("player/{}", i % 3) };
         let start = station.mount().start_at(StartAt::Behind(10));
         station.fanout.admit(theirs, &station.mount(), start, HEAD.to_vec(), meta).unwrap();
         ours.push(our);

@@ -10,6 +10,7 @@ use crate::life::journal::Journal;
 use crate::pump::PumpFigures;
 use radio_fanout::{Fanout, Mount};
 use radio_signal::router::{InputId, OnAir};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 use uuid::Uuid;
@@ -68,6 +69,8 @@ pub struct Tower {
     pub monitor: Mount,
     /// The listeners.
     pub fanout: Fanout,
+    /// The most listeners there ever were.
+    pub listeners_peak: AtomicUsize,
     /// The producers.
     pub inputs: Arc<Inputs>,
     /// What happened.

@@ -89,6 +89,8 @@ impl Tower {
             "outputs": self.outputs.iter().zip(&listeners.mounts).map(|(o, m)| output_status(o, m.listeners)).collect::<Vec<_>>(),
             "listeners": {
                 "now": listeners.listeners,
+                "peak": self.listeners_peak.load(Relaxed),
+                "limit": self.config.server.listeners_max,
                 "admitted": listeners.totals.admitted,
                 "left": listeners.totals.left,
                 "dropped_stalled": listeners.totals.dropped_stalled,

@@ -28,17 +28,10 @@ fn killed_again_and_again(kind: EncoderKind) {
     pids.dedup();
     let status = rig.manager.status();
     assert_eq!((pids.len(), status.deaths, status.restarts), (7, 6, 6), "{status:#?}");
-    assert_eq!(
-        (status.mismatches, status.late, status.duplicates, status.ticks_lost),
-        (0, 0, 0, 0),
-        "{status:#?}"
-    );
+    assert_eq!((status.mismatches, status.late, status.duplicates, status.ticks_lost), (0, 0, 0, 0), "{status:#?}");
     assert_eq!((status.replays, status.replays_proved), (6, 6), "{status:#?}");
     let replay = status.last_replay.unwrap();
-    assert!(
-        replay.proved && replay.ticks == 200 && replay.compared == 200 && replay.took_ms.is_some(),
-        "{replay:?}"
-    );
+    assert!(replay.proved && replay.ticks == 200 && replay.compared == 200 && replay.took_ms.is_some(), "{replay:?}");
     wait_for_children(1);
 }
 
@@ -81,10 +74,7 @@ fn fails(script: &str, reason: Reason) {
     let status = rig.manager.status();
     assert_eq!((status.deaths, status.consecutive_failures), (5, 5), "{status:#?}");
     assert_eq!(status.last_death, Some(reason.to_string()), "{status:#?}");
-    assert!(
-        status.next_retry_ms > Some(50_000) && status.pid.is_none(),
-        "{status:#?}"
-    );
+    assert!(status.next_retry_ms > Some(50_000) && status.pid.is_none(), "{status:#?}");
     wait_for_children(0);
 
     let before = cpu_ms();
@@ -155,13 +145,7 @@ fn a_missing_executable_fails_with_its_name_and_the_tower_goes_on() {
     rig.push(5);
     rig.wait_for(State::Failed);
     let status = rig.manager.status();
-    assert!(
-        status
-            .last_error
-            .as_deref()
-            .is_some_and(|error| error.contains("/nowhere/ffmpeg")),
-        "{status:#?}"
-    );
+    assert!(status.last_error.as_deref().is_some_and(|error| error.contains("/nowhere/ffmpeg")), "{status:#?}");
     wait_for_children(0);
 }
 
@@ -187,19 +171,14 @@ fn what_an_encoder_complains_of_is_shown() {
     let _alone = alone();
     let rig = Rig::start(fake("echo 'first' >&2; echo 'Unknown encoder: libmp3lame' >&2; exit 1"));
     rig.wait_for(State::Failed);
-    assert_eq!(
-        rig.manager.status().last_error.as_deref(),
-        Some("Unknown encoder: libmp3lame")
-    );
+    assert_eq!(rig.manager.status().last_error.as_deref(), Some("Unknown encoder: libmp3lame"));
 }
 
 #[test]
 fn an_encoder_that_says_too_much_is_drained_and_bounded() {
     let _alone = alone();
     let tower = env!("CARGO_BIN_EXE_tower");
-    let mut rig = Rig::start(fake(&format!(
-        "yes 'noise on stderr' | head -c 3000000 >&2; exec {tower} encode"
-    )));
+    let mut rig = Rig::start(fake(&format!("yes 'noise on stderr' | head -c 3000000 >&2; exec {tower} encode")));
     rig.run_to(100, &reference(100 + LAG_TICKS));
     assert_eq!(rig.manager.status().restarts, 0);
 }

@@ -190,26 +190,8 @@ impl Driver {
 }
 
 fn log_replay(replay: &ReplayReport) {
-    let ReplayReport {
-        start_tick,
-        next_frame,
-        ticks,
-        compared,
-        equal_in_a_row,
-        proved,
-        took_ms,
-        ..
-    } = *replay;
-    tracing::info!(
-        start_tick,
-        next_frame,
-        ticks,
-        compared,
-        equal_in_a_row,
-        proved,
-        took_ms,
-        "encoder delivers"
-    );
+    let ReplayReport { start_tick, next_frame, ticks, compared, equal_in_a_row, proved, took_ms, .. } = *replay;
+    tracing::info!(start_tick, next_frame, ticks, compared, equal_in_a_row, proved, took_ms, "encoder delivers");
 }
 
 pub(super) fn now() -> MonoTime {

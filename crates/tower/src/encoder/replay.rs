@@ -68,10 +68,7 @@ mod tests {
 
     #[test]
     fn a_join_is_proved_by_ten_equal_frames_at_its_end() {
-        let mut report = ReplayReport::begin(Plan {
-            start_tick: 50,
-            deliver_from: 250,
-        });
+        let mut report = ReplayReport::begin(Plan { start_tick: 50, deliver_from: 250 });
         (0..190).for_each(|_| report.compare(true));
         assert!(report.proved);
         report.compare(false);
@@ -83,10 +80,7 @@ mod tests {
 
     #[test]
     fn a_replay_from_tick_0_is_proved_by_being_equal_throughout() {
-        let mut report = ReplayReport::begin(Plan {
-            start_tick: 0,
-            deliver_from: 3,
-        });
+        let mut report = ReplayReport::begin(Plan { start_tick: 0, deliver_from: 3 });
         (0..3).for_each(|_| report.compare(true));
         assert!(report.proved);
         report.compare(false);

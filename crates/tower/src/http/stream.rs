@@ -7,6 +7,7 @@ use radio_fanout::{ListenerMeta, Mount, StartAt};
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, ticks_in_ms};
 use std::fmt::Write;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
 /// The longest burst a listener may ask for, in seconds.
@@ -60,7 +61,10 @@ fn admit(
 ) -> Result<(), (Refusal, std::net::TcpStream)> {
     let meta = ListenerMeta { address: Some(asker.address), user_agent: asker.head.user_agent };
     match tower.fanout.admit(asker.socket, mount, start, head, meta) {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            tower.listeners_peak.fetch_max(tower.fanout.snapshot().listeners, Relaxed);
+            Ok(())
+        }
         Err(refused) => Err((FULL, refused.socket.into())),
     }
 }

@@ -17,6 +17,7 @@ use radio_signal::ingest::input_buffer;
 use radio_signal::release::Release;
 use radio_signal::router::{OnAir, Router, RouterConfig, SilenceReason, SourceSpec};
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_BYTES, TICK_MS, ticks_in_ms};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -122,6 +123,7 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
         outputs,
         monitor,
         fanout,
+        listeners_peak: AtomicUsize::new(0),
         inputs,
         journal,
         on_air,

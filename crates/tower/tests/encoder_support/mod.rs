@@ -32,11 +32,7 @@ pub fn tick(serial: u64) -> PcmFrame {
 
 /// The frames of one uninterrupted encode of the ticks from 0 on.
 pub fn reference(ticks: u64) -> Vec<Vec<u8>> {
-    let settings = Settings {
-        sample_rate_hz: 48_000,
-        channels: 2,
-        bitrate_kbps: 128,
-    };
+    let settings = Settings { sample_rate_hz: 48_000, channels: 2, bitrate_kbps: 128 };
     let mut encoder = Encoder::new(settings).unwrap();
     let mut stream = Vec::new();
     (0..ticks).for_each(|serial| encoder.encode_interleaved(&tick(serial).0, &mut stream).unwrap());
@@ -45,10 +41,7 @@ pub fn reference(ticks: u64) -> Vec<Vec<u8>> {
 
 /// Defaults, with the built-in encoder found where cargo has put it.
 pub fn config(kind: EncoderKind) -> EncoderConfig {
-    let output = config::Output {
-        encoder: kind,
-        ..config::Output::default()
-    };
+    let output = config::Output { encoder: kind, ..config::Output::default() };
     let mut config = EncoderConfig::from_config(&config::Encoder::default(), &output);
     if kind == EncoderKind::Builtin {
         assert_eq!(config.command[0], "/proc/self/exe");
@@ -85,13 +78,7 @@ impl Rig {
         let mut manager = EncoderManager::new(config, frames).unwrap();
         let (sender, changes) = channel();
         let feed = manager.start(move |change| sender.send(change).unwrap_or(())).unwrap();
-        Self {
-            manager,
-            feed,
-            changes,
-            fed: 0,
-            taken: 0,
-        }
+        Self { manager, feed, changes, fed: 0, taken: 0 }
     }
 
     pub fn push(&mut self, ticks: u64) {
@@ -122,10 +109,7 @@ impl Rig {
         while self.taken < end {
             self.push((self.taken + LAG_TICKS).saturating_sub(self.fed));
             let n = self.taken;
-            assert!(
-                self.take() == reference[n as usize],
-                "frame {n} differs from the uninterrupted encode"
-            );
+            assert!(self.take() == reference[n as usize], "frame {n} differs from the uninterrupted encode");
         }
     }
 
@@ -168,11 +152,7 @@ pub fn children() -> Vec<String> {
     let stats = std::fs::read_dir("/proc").unwrap().flatten();
     let stats = stats.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
     stats
-        .filter(|stat| {
-            stat.rsplit(')')
-                .next()
-                .is_some_and(|rest| rest.split_whitespace().nth(1) == Some(&me))
-        })
+        .filter(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.split_whitespace().nth(1) == Some(&me)))
         .collect()
 }
 

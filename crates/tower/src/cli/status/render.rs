@@ -88,13 +88,10 @@ fn outputs(outputs: &Value, colours: bool) -> String {
 fn events(events: &Value, colours: bool) -> String {
     let all = list(events);
     let newest = &all[all.len().saturating_sub(EVENTS_SHOWN)..];
-    let line = |event: &Value| match event {
-        Value::Object(fields) => {
-            let parts: Vec<String> =
-                fields.iter().map(|(name, value)| format!("{} {}", clean(name), shown(value))).collect();
-            parts.join("  ")
-        }
-        other => shown(other),
+    // The time of day in UTC, as in the log.
+    let line = |event: &Value| match event["time"].as_f64() {
+        Some(time) => format!("{} UTC  {}", duration(time.rem_euclid(86_400.0)), shown(&event["text"])),
+        None => shown(event),
     };
     let lines = newest.iter().map(|event| Paint::Dim.on(&line(event), colours) + "\n");
     if newest.is_empty() { String::new() } else { format!("\n{}", lines.collect::<String>()) }
