@@ -167,7 +167,7 @@ mod tests {
             "outputs": [{"mount": "/stream", "encoder": {"state": "RUNNING", "kind": "builtin", "pid": 77, "restarts": 1},
                 "buffer": {"count": 20, "capacity": 200}, "holds": 0, "silent_frames": 4, "playout_delay_ticks": 20, "listeners": 9}],
             "listeners": {"now": 9, "peak": 12}, "lateness_ms": {"p50": 0.05, "max": 3},
-            "events": [{"type": "encoder", "tick": 1}],
+            "events": [{"kind": "encoder", "tick": 1, "time": 1_795_407_803.3, "text": "RUNNING again"}],
         });
         let table = table(&status, false);
         for part in [
@@ -178,7 +178,7 @@ mod tests {
             "480 ms",
             "9 now, 12 at most",
             "p50 0.05 ms",
-            "type encoder",
+            "UTC  RUNNING again",
         ] {
             assert!(table.contains(part), "{part} is missing in\n{table}");
         }
