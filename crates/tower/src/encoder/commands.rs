@@ -83,27 +83,19 @@ impl EncoderConfig {
 
     /// Frames that this much PCM, fed from a process's start, must produce.
     pub(super) fn frames_owed(&self, samples_fed: u64) -> u64 {
-        samples_fed
-            .checked_sub(self.latency_samples)
-            .map_or(0, |rest| rest / 1152 + 1)
+        samples_fed.checked_sub(self.latency_samples).map_or(0, |rest| rest / 1152 + 1)
     }
 }
 
 /// What every output sounds like so far: the tower's own rate, stereo.
 pub(super) const fn format(bitrate_kbps: u32) -> Settings {
-    Settings {
-        sample_rate_hz: SAMPLE_RATE_HZ,
-        channels: CHANNELS as u8,
-        bitrate_kbps,
-    }
+    Settings { sample_rate_hz: SAMPLE_RATE_HZ, channels: CHANNELS as u8, bitrate_kbps }
 }
 
 /// The tower's own executable, by its open file: replacing it on disk changes nothing (SPEC ENC-4).
 fn builtin(bitrate_kbps: u32) -> Vec<OsString> {
     let bitrate = bitrate_kbps.to_string();
-    ["/proc/self/exe", "encode", "--bitrate", &bitrate]
-        .map(OsString::from)
-        .to_vec()
+    ["/proc/self/exe", "encode", "--bitrate", &bitrate].map(OsString::from).to_vec()
 }
 
 /// `-probesize 32`: else the first frame takes a second. Never `-fflags nobuffer`: it throws PCM away.
@@ -113,12 +105,8 @@ fn ffmpeg(executable: &std::path::Path, bitrate_kbps: u32) -> Vec<OsString> {
                      -f s16le -ar 48000 -ac 2 -probesize 32 -i pipe:0 \
                      -c:a libmp3lame -b:a BITRATE -reservoir 0 -write_xing 0 -id3v2_version 0 \
                      -flush_packets 1 -f mp3 pipe:1";
-    let arguments = arguments
-        .split_whitespace()
-        .map(|word| if word == "BITRATE" { &bitrate } else { word });
-    std::iter::once(executable.into())
-        .chain(arguments.map(OsString::from))
-        .collect()
+    let arguments = arguments.split_whitespace().map(|word| if word == "BITRATE" { &bitrate } else { word });
+    std::iter::once(executable.into()).chain(arguments.map(OsString::from)).collect()
 }
 
 #[cfg(test)]
@@ -128,27 +116,16 @@ mod tests {
     #[test]
     fn a_frame_is_owed_when_its_last_sample_and_the_latency_are_in() {
         let config = EncoderConfig::from_config(&config::Encoder::default(), &config::Output::default());
-        assert_eq!(
-            [0, 1375, 1376, 1376 + 1151, 1376 + 1152].map(|n| config.frames_owed(n)),
-            [0, 0, 1, 1, 2]
-        );
+        assert_eq!([0, 1375, 1376, 1376 + 1151, 1376 + 1152].map(|n| config.frames_owed(n)), [0, 0, 1, 1, 2]);
     }
 
     #[test]
     fn the_builtin_encoder_is_retried_every_ten_seconds_ffmpeg_as_configured() {
         let encoder = config::Encoder::default();
         let retry_ms = |encoder_kind| {
-            let output = config::Output {
-                encoder: encoder_kind,
-                ..Default::default()
-            };
-            EncoderConfig::from_config(&encoder, &output)
-                .supervision
-                .recovery_retry_ms
+            let output = config::Output { encoder: encoder_kind, ..Default::default() };
+            EncoderConfig::from_config(&encoder, &output).supervision.recovery_retry_ms
         };
-        assert_eq!(
-            (retry_ms(EncoderKind::Builtin), retry_ms(EncoderKind::Ffmpeg)),
-            (10_000, 600_000)
-        );
+        assert_eq!((retry_ms(EncoderKind::Builtin), retry_ms(EncoderKind::Ffmpeg)), (10_000, 600_000));
     }
 }

@@ -29,11 +29,7 @@ impl Diagnostics {
     /// The last thing said, whole line or not.
     pub(super) fn last_line(&self) -> Option<String> {
         let unfinished = clean(&self.line);
-        if unfinished.is_empty() {
-            self.lines.back().cloned()
-        } else {
-            Some(unfinished)
-        }
+        if unfinished.is_empty() { self.lines.back().cloned() } else { Some(unfinished) }
     }
 
     fn end_line(&mut self, now_s: u64, pid: u32) {
@@ -78,15 +74,9 @@ mod tests {
         for n in 0..1000 {
             diagnostics.push(format!("line {n}\r\n").as_bytes(), 0, 1);
         }
-        assert_eq!(
-            (diagnostics.lines.len(), diagnostics.last_line().as_deref()),
-            (20, Some("line 999"))
-        );
+        assert_eq!((diagnostics.lines.len(), diagnostics.last_line().as_deref()), (20, Some("line 999")));
         diagnostics.push(&vec![0xFF; 1_000_000], 0, 1);
-        assert_eq!(
-            diagnostics.last_line().map(|line| line.chars().count()),
-            Some(LINE_BYTES_MAX)
-        );
+        assert_eq!(diagnostics.last_line().map(|line| line.chars().count()), Some(LINE_BYTES_MAX));
         diagnostics.push(b"\n\x1B[31mred\n", 0, 1);
         assert_eq!(diagnostics.last_line().as_deref(), Some("[31mred"));
     }

@@ -89,15 +89,7 @@ impl Driver {
     /// Moves what can be moved to and from one process. Whether it has ended is asked first: then all that it has
     /// written is there to be read.
     fn serve(&mut self, index: usize, buffer: &mut ReadBuffer) {
-        let Self {
-            processes,
-            memory,
-            frames,
-            supervisor,
-            config,
-            shared,
-            ..
-        } = self;
+        let Self { processes, memory, frames, supervisor, config, shared, .. } = self;
         let process = &mut processes[index];
         let (id, deliver_from, started) = (process.id, process.deliver_from(), process.started);
         let now = now();
@@ -126,13 +118,7 @@ impl Driver {
             supervisor.handle(now, Event::Frame { process: id, new });
         });
         let fed = process.feed(&memory.history);
-        supervisor.handle(
-            now,
-            Event::Owes {
-                process: id,
-                frames: config.frames_owed(process.samples_fed()),
-            },
-        );
+        supervisor.handle(now, Event::Owes { process: id, frames: config.frames_owed(process.samples_fed()) });
         if let Some(reason) = read.err().or(ended).or(fed.err()) {
             supervisor.handle(now, Event::Ended { process: id, reason });
         }
@@ -158,22 +144,12 @@ impl Driver {
         let plan = plan(next_frame, history.oldest()..history.end());
         let event = match Process::start(id, &self.config.command, plan, now()) {
             Ok(process) => {
-                tracing::info!(
-                    pid = process.pid(),
-                    start_tick = process.start_tick(),
-                    next_frame,
-                    "encoder starts"
-                );
+                tracing::info!(pid = process.pid(), start_tick = process.start_tick(), next_frame, "encoder starts");
                 self.processes.push(process);
                 Event::Spawned { process: id }
             }
             Err(error) => {
-                let executable = self
-                    .config
-                    .command
-                    .first()
-                    .map(|name| name.to_string_lossy())
-                    .unwrap_or_default();
+                let executable = self.config.command.first().map(|name| name.to_string_lossy()).unwrap_or_default();
                 tracing::warn!(%executable, %error, "encoder could not be started");
                 self.shared.board().last_error = Some(format!("{executable} could not be started: {error}"));
                 Event::SpawnFailed { process: id }

@@ -31,12 +31,7 @@ struct Line {
 impl PcmFeed {
     pub(super) fn new(bell: Arc<OwnedFd>, lost: Arc<AtomicU64>) -> (Self, rtrb::Consumer<Tick>) {
         let (ticks, consumer) = rtrb::RingBuffer::new(FEED_TICKS);
-        (
-            Self {
-                line: Some(Line { ticks, bell, lost }),
-            },
-            consumer,
-        )
+        (Self { line: Some(Line { ticks, bell, lost }) }, consumer)
     }
 
     pub(super) const fn to_nobody() -> Self {

@@ -16,11 +16,7 @@ pub(super) struct PcmHistory {
 
 impl PcmHistory {
     pub(super) fn new() -> Self {
-        Self {
-            bytes: vec![0; HISTORY_TICKS * TICK_BYTES].into_boxed_slice(),
-            oldest: 0,
-            end: 0,
-        }
+        Self { bytes: vec![0; HISTORY_TICKS * TICK_BYTES].into_boxed_slice(), oldest: 0, end: 0 }
     }
 
     /// First tick kept.
@@ -77,10 +73,7 @@ mod tests {
 
     fn all_from(history: &PcmHistory, from: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
-        while let Some(piece) = history
-            .bytes_from(from + bytes.len() as u64)
-            .filter(|piece| !piece.is_empty())
-        {
+        while let Some(piece) = history.bytes_from(from + bytes.len() as u64).filter(|piece| !piece.is_empty()) {
             bytes.extend_from_slice(piece);
         }
         bytes

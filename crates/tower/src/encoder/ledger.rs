@@ -23,10 +23,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn new() -> Self {
-        Self {
-            next: 0,
-            hashes: Box::new([None; HASHES]),
-        }
+        Self { next: 0, hashes: Box::new([None; HASHES]) }
     }
 
     /// One past the greatest number delivered.
@@ -40,9 +37,7 @@ impl Ledger {
         let slot = &mut self.hashes[(n % HASHES as u64) as usize];
         if n < self.next {
             let known = slot.filter(|&(number, _)| number == n);
-            return Entry::Delivered {
-                equal: known.map(|(_, known)| known == hash),
-            };
+            return Entry::Delivered { equal: known.map(|(_, known)| known == hash) };
         }
         *slot = Some((n, hash));
         self.next = n + 1;

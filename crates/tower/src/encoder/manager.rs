@@ -39,17 +39,8 @@ impl EncoderManager {
     pub fn new(config: EncoderConfig, frames: Option<Arc<FrameRingBuffer>>) -> Result<Self, ConfigError> {
         config.check()?;
         let frames = frames.unwrap_or_else(|| Arc::new(FrameRingBuffer::new(config.buffer_frames, FRAME_BYTES_MAX)));
-        let memory = Some(Memory {
-            history: PcmHistory::new(),
-            ledger: Ledger::new(),
-        });
-        Ok(Self {
-            config,
-            frames,
-            shared: Arc::default(),
-            memory,
-            driver: None,
-        })
+        let memory = Some(Memory { history: PcmHistory::new(), ledger: Ledger::new() });
+        Ok(Self { config, frames, shared: Arc::default(), memory, driver: None })
     }
 
     /// The frame buffer: the same one in the whole life of the manager.
@@ -72,16 +63,10 @@ impl EncoderManager {
         if !self.config.enabled {
             return Ok(PcmFeed::to_nobody());
         }
-        let bell = Arc::new(rustix::event::eventfd(
-            0,
-            EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK,
-        )?);
+        let bell = Arc::new(rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let stop = Arc::new(AtomicBool::new(false));
         let (pcm_feed, ticks) = PcmFeed::new(Arc::clone(&bell), Arc::clone(&self.shared.ticks_lost));
-        let fresh = || Memory {
-            history: PcmHistory::new(),
-            ledger: Ledger::new(),
-        };
+        let fresh = || Memory { history: PcmHistory::new(), ledger: Ledger::new() };
         let driver = Driver {
             memory: self.memory.take().unwrap_or_else(fresh),
             frames: Arc::clone(&self.frames),
@@ -95,9 +80,7 @@ impl EncoderManager {
             bodies: Vec::new(),
             config: self.config.clone(),
         };
-        let thread = std::thread::Builder::new()
-            .name("encoder".into())
-            .spawn(move || driver.run())?;
+        let thread = std::thread::Builder::new().name("encoder".into()).spawn(move || driver.run())?;
         self.driver = Some(DriverHandle { thread, stop, bell });
         Ok(pcm_feed)
     }

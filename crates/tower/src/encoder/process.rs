@@ -52,13 +52,7 @@ pub(super) struct Body {
 
 impl Process {
     pub(super) fn start(id: ProcessId, command: &[OsString], plan: Plan, now: MonoTime) -> io::Result<Self> {
-        let Spawned {
-            child,
-            pidfd,
-            stdin,
-            stdout,
-            stderr,
-        } = spawn::spawn(command)?;
+        let Spawned { child, pidfd, stdin, stdout, stderr } = spawn::spawn(command)?;
         Ok(Self {
             id,
             replay: ReplayReport::begin(plan),
@@ -99,10 +93,7 @@ impl Process {
         fds.push(PollFd::new(&self.stdout, PollFlags::IN));
         fds.push(PollFd::new(&self.body.pidfd, PollFlags::IN));
         fds.extend(self.stderr.as_ref().map(|stderr| PollFd::new(stderr, PollFlags::IN)));
-        if history
-            .bytes_from(self.fed_to)
-            .is_none_or(|backlog| !backlog.is_empty())
-        {
+        if history.bytes_from(self.fed_to).is_none_or(|backlog| !backlog.is_empty()) {
             fds.push(PollFd::new(&self.stdin, PollFlags::OUT));
         }
     }
@@ -186,9 +177,7 @@ impl Process {
     /// How it ended, if it has. It is not buried yet, so its number and its group are still its own.
     pub(super) fn has_ended(&self) -> Option<Reason> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        let status = rustix::process::waitid(WaitId::PidFd(self.body.pidfd.as_fd()), options)
-            .ok()
-            .flatten()?;
+        let status = rustix::process::waitid(WaitId::PidFd(self.body.pidfd.as_fd()), options).ok().flatten()?;
         let signalled = status.terminating_signal().map(|signal| Reason::Signalled { signal });
         signalled.or(status.exit_status().map(|status| Reason::Exited { status }))
     }
@@ -220,12 +209,6 @@ impl Body {
     /// Waits for its death, at most so long.
     pub(super) fn wait_dead(&self, ms: i64) {
         let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
-        let _ = rustix::event::poll(
-            &mut fds,
-            Some(&Timespec {
-                tv_sec: ms / 1000,
-                tv_nsec: ms % 1000 * 1_000_000,
-            }),
-        );
+        let _ = rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 }));
     }
 }

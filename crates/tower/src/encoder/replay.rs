@@ -22,10 +22,7 @@ pub(super) fn plan(next_frame: FrameNumber, kept: std::ops::Range<Serial>) -> Pl
     let start_tick = next_frame.saturating_sub(REPLAY_TICKS).max(kept.start).min(kept.end);
     // From tick 0 on, a new process is what the first one was.
     let warm_up = if start_tick == 0 { 0 } else { WARM_UP_TICKS_MIN };
-    Plan {
-        start_tick,
-        deliver_from: next_frame.max(start_tick + warm_up),
-    }
+    Plan { start_tick, deliver_from: next_frame.max(start_tick + warm_up) }
 }
 
 /// Equal frames in a row that prove a join.
@@ -34,12 +31,7 @@ const PROOF_FRAMES: u64 = 10;
 impl ReplayReport {
     pub(super) fn begin(plan: Plan) -> Self {
         let ticks = plan.deliver_from.saturating_sub(plan.start_tick);
-        Self {
-            start_tick: plan.start_tick,
-            next_frame: plan.deliver_from,
-            ticks,
-            ..Self::default()
-        }
+        Self { start_tick: plan.start_tick, next_frame: plan.deliver_from, ticks, ..Self::default() }
     }
 
     pub(super) fn compare(&mut self, equal: bool) {

@@ -25,9 +25,7 @@ impl SilentFrames {
         }
         let header = stream.first_chunk().and_then(|&bytes| FrameHeader::parse(bytes));
         let frame = header.and_then(|header| stream.chunks_exact(header.frame_bytes()).nth(SETTLED_FRAME));
-        Ok(Self {
-            frame: frame.ok_or(ConfigError::NoSilence(bitrate_kbps))?.into(),
-        })
+        Ok(Self { frame: frame.ok_or(ConfigError::NoSilence(bitrate_kbps))?.into() })
     }
 
     /// Silence for frame `n`.
@@ -48,10 +46,7 @@ mod tests {
             let frame = silence.frame(0);
             assert_eq!(frame.len(), 3 * bitrate_kbps as usize);
             let header = FrameHeader::parse(*frame.first_chunk().unwrap()).unwrap();
-            assert_eq!(
-                (u32::from(header.bitrate_kbps), header.sample_rate_hz),
-                (bitrate_kbps, 48_000)
-            );
+            assert_eq!((u32::from(header.bitrate_kbps), header.sample_rate_hz), (bitrate_kbps, 48_000));
             assert_eq!((frame[4], frame[5] & 0x80), (0, 0), "main_data_begin");
         }
         assert!(SilentFrames::new(127).is_err());

@@ -25,22 +25,11 @@ pub(super) fn spawn(command: &[OsString]) -> io::Result<Spawned> {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let mut command = Command::new(executable);
-    command
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     die_with_this_thread(&mut command);
     let mut child = command.spawn()?;
     match pipes(&mut child) {
-        Ok((pidfd, stdin, stdout, stderr)) => Ok(Spawned {
-            child,
-            pidfd,
-            stdin,
-            stdout,
-            stderr,
-        }),
+        Ok((pidfd, stdin, stdout, stderr)) => Ok(Spawned { child, pidfd, stdin, stdout, stderr }),
         Err(error) => {
             // It was never ours to feed: not a trace of it may stay.
             let _ = child.kill();
@@ -70,11 +59,7 @@ fn die_with_this_thread(command: &mut Command) {
     let before_exec = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
         // The parent may have died before the line above.
-        if rustix::process::getppid() == Some(parent) {
-            Ok(())
-        } else {
-            Err(rustix::io::Errno::SRCH.into())
-        }
+        if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(rustix::io::Errno::SRCH.into()) }
     };
     // SAFETY: between fork and exec only two system calls are made, on copied plain values; nothing is allocated,
     // locked or dropped, so nothing can be in the state in which another thread left it at the fork.
