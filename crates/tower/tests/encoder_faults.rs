@@ -226,12 +226,8 @@ fn a_killed_tower_leaves_no_encoder_behind() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(tower.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
-    let pid = lines
-        .find_map(|line| line.strip_prefix("encoder ").map(str::to_owned))
-        .unwrap();
+    let mut lines = BufReader::new(tower.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let pid = lines.find_map(|line| line.strip_prefix("encoder ").map(str::to_owned)).unwrap();
     let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     assert!(stat().contains("(sh)"), "{}", stat());
     tower.kill().unwrap();

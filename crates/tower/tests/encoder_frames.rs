@@ -14,10 +14,7 @@ fn the_builtin_encoder_delivers_what_lame_makes_of_the_same_pcm() {
     let mut rig = Rig::start(config(EncoderKind::Builtin));
     rig.run_to(600, &reference(602));
     let status = rig.manager.status();
-    assert_eq!(
-        (status.state, status.restarts, status.mismatches, status.ticks_lost),
-        (State::Running, 0, 0, 0)
-    );
+    assert_eq!((status.state, status.restarts, status.mismatches, status.ticks_lost), (State::Running, 0, 0, 0));
 }
 
 #[test]
@@ -26,10 +23,7 @@ fn ffmpeg_delivers_the_same_bytes() {
     let mut rig = Rig::start(config(EncoderKind::Ffmpeg));
     rig.run_to(600, &reference(602));
     let status = rig.manager.status();
-    assert_eq!(
-        (status.state, status.restarts, status.mismatches, status.ticks_lost),
-        (State::Running, 0, 0, 0)
-    );
+    assert_eq!((status.state, status.restarts, status.mismatches, status.ticks_lost), (State::Running, 0, 0, 0));
 }
 
 #[test]
@@ -48,10 +42,7 @@ fn the_frame_buffer_is_created_with_200_frames_or_as_configured() {
     assert_eq!(manager.frame_buffer().capacity(), 200);
     let mut configured = config(EncoderKind::Builtin);
     configured.buffer_frames = 64;
-    assert_eq!(
-        EncoderManager::new(configured, None).unwrap().frame_buffer().capacity(),
-        64
-    );
+    assert_eq!(EncoderManager::new(configured, None).unwrap().frame_buffer().capacity(), 64);
 }
 
 #[test]
@@ -89,10 +80,7 @@ fn a_slot_is_written_once_by_whoever_comes_first() {
     wait_for_frame(&frames, 6);
     let reference = reference(12);
     for (n, frame) in reference[..6].iter().enumerate() {
-        assert!(
-            rig.take() == if n == 3 { vec![7; 384] } else { frame.clone() },
-            "frame {n}"
-        );
+        assert!(rig.take() == if n == 3 { vec![7; 384] } else { frame.clone() }, "frame {n}");
     }
     let status = rig.manager.status();
     assert_eq!((status.duplicates, status.mismatches), (1, 1));
@@ -114,10 +102,7 @@ fn a_buffer_that_nobody_reads_drops_its_oldest_frames_and_counts_them() {
     rig.push(102);
     let frames = Arc::clone(rig.manager.frame_buffer());
     wait_for_frame(&frames, 99);
-    assert_eq!(
-        (frames.count(), frames.dropped_count()),
-        (32, 68 + frames.newest().unwrap() - 99)
-    );
+    assert_eq!((frames.count(), frames.dropped_count()), (32, 68 + frames.newest().unwrap() - 99));
     assert_eq!(rig.manager.get_frame(0, &mut FrameBuf::new()), Get::Dropped);
 }
 
@@ -128,10 +113,7 @@ fn a_disabled_encoder_has_no_process_and_takes_ticks_all_the_same() {
     let mut rig = Rig::start(disabled);
     (0..2000).for_each(|serial| rig.feed.push(serial, &tick(serial)));
     let status = rig.manager.status();
-    assert_eq!(
-        (status.state, status.pid, status.frames, status.ticks_lost),
-        (State::Stopped, None, 0, 0)
-    );
+    assert_eq!((status.state, status.pid, status.frames, status.ticks_lost), (State::Stopped, None, 0, 0));
     assert!(rig.changes.try_recv().is_err());
     assert!(rig.manager.frame_buffer().newest().is_none());
 }
@@ -141,14 +123,8 @@ fn the_status_says_what_operators_ask() {
     let mut rig = Rig::start(config(EncoderKind::Builtin));
     rig.run_to(10, &reference(10 + LAG_TICKS));
     let json = serde_json::to_value(rig.manager.status()).unwrap();
-    assert_eq!(
-        (json["state"].as_str(), json["kind"].as_str()),
-        (Some("RUNNING"), Some("builtin"))
-    );
-    assert_eq!(
-        (json["guarantee"].as_str(), json["restarts"].as_u64()),
-        (Some("exact"), Some(0))
-    );
+    assert_eq!((json["state"].as_str(), json["kind"].as_str()), (Some("RUNNING"), Some("builtin")));
+    assert_eq!((json["guarantee"].as_str(), json["restarts"].as_u64()), (Some("exact"), Some(0)));
     assert!(json["pid"].as_u64().is_some() && json["last_replay"].is_null());
 }
 
