@@ -81,6 +81,12 @@ function element(name, text) {
   return made;
 }
 
+function title(playing) {
+  if (!playing) return "";
+  const name = playing.file.split("/").pop().replace(/\.[^.]+$/, "");
+  return playing.title ? [playing.artist, playing.title].filter(Boolean).join(" \u2013 ") : name;
+}
+
 function show(status) {
   const first = status.outputs[0];
   if (first) {
@@ -92,10 +98,9 @@ function show(status) {
   const live = ["station", "play"].includes(status.on_air.source);
   $("lamp").className = `lamp ${live ? "live" : "fallback"}`;
   $("lamp").textContent = live ? "on air" : status.on_air.source;
-  const playing = (status.players || []).find((p) => p.name === status.on_air.source && p.title);
-  $("onair").textContent = playing
-    ? [playing.artist, playing.title].filter(Boolean).join(" \u2013 ")
-    : live ? `from the ${status.on_air.source}` : "no programme at the moment";
+  const files = (status.players || []).find((p) => p.name === status.on_air.source);
+  $("onair").textContent = title(files && files.playing)
+    || (live ? "live" : "no programme at the moment");
   $("since").textContent = duration(status.uptime_seconds);
   $("listeners").textContent = status.listeners.now;
   $("tick").textContent = status.tick;

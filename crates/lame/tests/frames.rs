@@ -1,7 +1,6 @@
 //! What comes out: constant bitrate, self-contained frames, at the stated time.
 
 use radio_lame::{Encoder, Error, Settings};
-use std::f64::consts::TAU;
 
 const AT_128K: Settings = Settings { sample_rate_hz: 48_000, channels: 2, bitrate_kbps: 128 };
 

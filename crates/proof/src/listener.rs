@@ -133,8 +133,10 @@ impl Listener {
     /// Hangs up and gives everything that was received.
     #[must_use]
     pub fn stop(mut self) -> Recording {
+        // Taken first: the end that our own hanging up makes is none of the tower's.
+        let recording = std::mem::take(&mut *self.lock());
         self.hang_up();
-        std::mem::take(&mut *self.lock())
+        recording
     }
 
     fn hang_up(&mut self) {
@@ -180,6 +182,26 @@ mod tests {
         let start = Instant::now();
         let arrivals = arrivals.iter().map(|&(ms, total)| (start + Duration::from_millis(ms), total)).collect();
         (start, Recording { arrivals, ..Recording::default() })
+    }
+
+    #[test]
+    fn hanging_up_is_not_an_end_that_the_tower_made() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = server.local_addr().expect("bound");
+        let tower = std::thread::spawn(move || {
+            use std::io::Write;
+            let (mut socket, _) = server.accept().expect("the listener");
+            socket.write_all(b"HTTP/1.1 200 OK\r\nX-Tower-Frame: 7\r\n\r\nabc").expect("it reads");
+            socket
+        });
+        let listener = Listener::open(address, "/stream");
+        let socket = tower.join().expect("the small server");
+        listener.wait_bytes(3, Duration::from_secs(5));
+        assert_eq!(listener.first_frame(), 7);
+        let recording = listener.stop();
+        assert_eq!((recording.bytes.as_slice(), recording.end), (&b"abc"[..], None));
+
+        drop(socket);
     }
 
     #[test]

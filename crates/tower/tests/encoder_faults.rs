@@ -6,6 +6,8 @@ use encoder_support::{LAG_TICKS, PATIENCE, Rig, alone, children, config, fake, r
 use radio_tower::config::EncoderKind;
 use radio_tower::encoder::{Reason, State};
 use rustix::process::Signal;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn killed_again_and_again(kind: EncoderKind) {
@@ -202,4 +204,37 @@ fn stop_leaves_no_child_not_even_a_stopped_one_or_a_grandchild() {
     // It belongs to init now, which may take its time to bury it; but it is dead.
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", grandchild.trim())).unwrap_or_default();
     assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+}
+
+/// Not a test of its own: the tower that the next test kills.
+#[test]
+#[ignore = "run by the test below"]
+fn a_tower_to_be_killed() {
+    // The shell lives on when its stdin has ended.
+    let script = format!("{} encode; sleep 60", env!("CARGO_BIN_EXE_tower"));
+    let mut rig = Rig::start(fake(&script));
+    rig.run_to(20, &reference(20 + LAG_TICKS));
+    println!("\nencoder {}", rig.pid());
+    std::thread::sleep(PATIENCE);
+}
+
+#[test]
+fn a_killed_tower_leaves_no_encoder_behind() {
+    let _alone = alone();
+    let mut tower = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_tower_to_be_killed", "--ignored", "--nocapture"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(tower.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let pid = lines.find_map(|line| line.strip_prefix("encoder ").map(str::to_owned)).unwrap();
+    let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    assert!(stat().contains("(sh)"), "{}", stat());
+    tower.kill().unwrap();
+    tower.wait().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while !(stat().is_empty() || stat().contains(") Z ")) {
+        assert!(Instant::now() < deadline, "{}", stat());
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }

@@ -23,6 +23,9 @@ fn a_partial_frame_of_a_dying_producer_leaves_the_next_one_bit_exact() {
         let mut stream = UnixStream::connect(tower.pcm_socket()).expect("the station's socket");
         stream.write_all(&dying[..20 * TICK_BYTES + left_behind]).expect("the tower reads");
         drop(stream);
+        // Until it has been played: a producer that waits off air keeps only its freshest pre-roll (SPEC IN-4).
+        let played = monitor.next_serial() + 35;
+        monitor.wait_serial(played, Duration::from_secs(10));
         let next = Arc::new(material::noise(round as u64 * 2 + 2, 60));
         let station = Station::start(&tower.pcm_socket(), Arc::clone(&next), Manner::default());
         assert_eq!(station.finish(), next.len() as u64);

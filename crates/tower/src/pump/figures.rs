@@ -1,6 +1,6 @@
 //! What the pump tells about itself: atomics that anyone may read and only the pump writes.
 
-use radio_signal::units::Serial;
+use radio_signal::units::{MonoTime, Serial};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Buckets of the lateness histogram: four to each doubling, from 1 us to 2^20 us (one second).
@@ -11,6 +11,8 @@ const BUCKETS: usize = 80;
 pub struct PumpFigures {
     /// Ticks done; the last one's serial plus one.
     pub ticks: AtomicU64,
+    /// When the last tick was done, on the monotonic clock, in ns; 0 before the first.
+    pub last_tick_ns: AtomicU64,
     /// Times the schedule was re-anchored.
     pub reanchors: AtomicU64,
     /// Events lost because the journal did not keep up.
@@ -25,6 +27,7 @@ impl Default for PumpFigures {
     fn default() -> Self {
         Self {
             ticks: AtomicU64::new(0),
+            last_tick_ns: AtomicU64::new(0),
             reanchors: AtomicU64::new(0),
             events_lost: AtomicU64::new(0),
             realtime: AtomicU64::new(0),
@@ -39,6 +42,12 @@ impl PumpFigures {
     #[must_use]
     pub fn tick(&self) -> Option<Serial> {
         self.ticks.load(Relaxed).checked_sub(1)
+    }
+
+    /// How long ago the last tick was done, in ms; since boot if there was none.
+    #[must_use]
+    pub fn last_tick_age_ms(&self) -> u64 {
+        super::clock::now().since_ms(MonoTime(self.last_tick_ns.load(Relaxed)))
     }
 
     /// Counts one tick that was `late_ns` behind its deadline.

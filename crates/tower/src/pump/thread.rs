@@ -121,6 +121,7 @@ impl AudioPump {
         if tick >= past_ticks {
             self.figures.count_lateness(due.late_ns);
         }
+        self.figures.last_tick_ns.store(clock::now().0, Relaxed);
         self.figures.ticks.store(tick + 1, Relaxed);
     }
 
