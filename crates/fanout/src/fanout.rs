@@ -18,7 +18,7 @@ use crate::lag::Lag;
 use crate::listener::{Admission, Record};
 use crate::mount::{Mount, Publisher, Start};
 use crate::shard::{Question, Shard};
-use crate::shared::{NO_TICK, Seat, ShardShared, Shared};
+use crate::shared::{NO_TICK, NOTHING_DUE, Seat, ShardShared, Shared};
 
 /// Newcomers, and as many questions, that may wait for one shard.
 const INBOX_MAX: usize = 1024;
@@ -83,7 +83,12 @@ impl Fanout {
             mounts.into_iter().enumerate().map(|(index, mount)| Mount::new(index, mount)).unzip();
         let shard = |_| -> io::Result<ShardShared> {
             let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-            Ok(ShardShared { wake, load: AtomicUsize::new(0), figures: ShardFigures::new(mounts.len()) })
+            Ok(ShardShared {
+                wake,
+                next_due: AtomicU64::new(NOTHING_DUE),
+                load: AtomicUsize::new(0),
+                figures: ShardFigures::new(mounts.len()),
+            })
         };
         let shards = (0..config.shards).map(shard).collect::<io::Result<_>>()?;
         let shared = Arc::new(Shared {
@@ -168,6 +173,7 @@ impl Fanout {
         };
         let (reason, back) = match self.doors[shard].newcomers.try_send(Box::new(Admission { socket, record })) {
             Ok(()) => {
+                self.shared.shards[shard].next_due.store(0, Ordering::SeqCst);
                 self.shared.wake(shard);
                 return Ok(id);
             }
@@ -195,7 +201,12 @@ impl Fanout {
             listeners: listeners_of(mount),
             next_frame: mount.frames().end,
         };
-        let served_before = |shard: &ShardShared| shard.figures.served_before.load(Ordering::Acquire);
+        let ticks_given = match self.shared.tick.load(Ordering::SeqCst) {
+            NO_TICK => 0,
+            tick => tick + 1,
+        };
+        // Before its next due tick a shard sleeps, and every tick given so far is served.
+        let served_before = |shard: &ShardShared| ticks_given.min(shard.next_due.load(Ordering::SeqCst));
         Snapshot {
             listeners: self.shared.listeners.load(Ordering::Relaxed),
             mounts: self.shared.mounts.iter().map(figures).collect(),
@@ -261,9 +272,13 @@ pub struct Ticker {
 }
 
 impl Ticker {
-    /// It is now tick `tick`: the shards serve every slot up to it. Ticks do not go back. Neither blocks nor allocates.
+    /// It is now tick `tick`: shards that have something to do by then serve every slot up to it. Ticks do not go back. Neither blocks nor allocates.
     pub fn tick(&self, tick: u64) {
-        self.shared.tick.store(tick, Ordering::Release);
-        (0..self.shared.shards.len()).for_each(|shard| self.shared.wake(shard));
+        self.shared.tick.store(tick, Ordering::SeqCst);
+        for (index, shard) in self.shared.shards.iter().enumerate() {
+            if shard.next_due.load(Ordering::SeqCst) <= tick {
+                self.shared.wake(index);
+            }
+        }
     }
 }

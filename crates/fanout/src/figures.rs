@@ -120,8 +120,6 @@ pub(crate) struct ShardFigures {
     pub skipped_frames: AtomicU64,
     pub bytes: AtomicU64,
     pub sends: AtomicU64,
-    /// One more than the last tick served, 0 before the first.
-    pub served_before: AtomicU64,
     /// Listeners of each mount.
     pub mounts: Box<[AtomicU64]>,
 }
@@ -139,7 +137,6 @@ impl ShardFigures {
             skipped_frames: zero(),
             bytes: zero(),
             sends: zero(),
-            served_before: zero(),
             mounts: (0..mounts).map(|_| zero()).collect(),
         }
     }

@@ -26,7 +26,8 @@ fn record(frame: u64) -> (Record, Mount, Publisher, Arc<Shared>) {
     let config = MountConfig { skip_back_frames: 4, ..MountConfig::new("m", 3, 12) };
     let (mount, publisher) = Mount::new(0, config);
     let wake: OwnedFd = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
-    let shard = ShardShared { wake, load: AtomicUsize::new(0), figures: ShardFigures::new(1) };
+    let shard =
+        ShardShared { wake, next_due: AtomicU64::new(0), load: AtomicUsize::new(0), figures: ShardFigures::new(1) };
     let shared = Arc::new(Shared {
         config: FanoutConfig::default(),
         mounts: [mount.clone()].into(),

@@ -16,7 +16,7 @@ use crate::figures::{ListenerRow, add};
 use crate::lag::{LagFault, LagPolicy};
 use crate::listener::{Admission, Context, Record, Served};
 use crate::scratch::Scratch;
-use crate::shared::{NO_TICK, Shared};
+use crate::shared::{NO_TICK, NOTHING_DUE, Shared};
 use crate::slots::{Key, Slots};
 use crate::socket;
 
@@ -113,6 +113,7 @@ impl Shard {
             }
             self.serve_ticks();
             more = self.serve_door();
+            more |= self.is_due_already();
         }
     }
 
@@ -158,7 +159,21 @@ impl Shard {
             self.serve(key, live) && self.is_behind(key)
         });
         self.behind.append(&mut behind);
-        self.shared.shards[self.index].figures.served_before.store(tick + 1, Ordering::Release);
+    }
+
+    /// Tells the ticker when this shard is to be woken next; says whether that tick has come meanwhile.
+    fn is_due_already(&self) -> bool {
+        let next_tick = self.tick_due.unwrap_or(0);
+        let next_due = if self.behind.is_empty() {
+            self.slots.iter().filter_map(|slots| slots.next_due(next_tick)).min().unwrap_or(NOTHING_DUE)
+        } else {
+            next_tick
+        };
+        self.shared.shards[self.index].next_due.store(next_due, Ordering::SeqCst);
+        // The ticker stores the tick before it looks at `next_due`, and here it is the other way round: one of the two
+        // sees the other's, so no tick is slept through.
+        let tick = self.shared.tick.load(Ordering::SeqCst);
+        tick != NO_TICK && next_due <= tick
     }
 
     /// Does what the door asks; says whether there may be more of it.
@@ -210,6 +225,13 @@ impl Shard {
         let fd = listener.fd.as_fd();
         let send = |first: &[u8], second: &[u8]| socket::send(fd, first, second);
         match listener.record.serve(&context, &mut self.scratch, send) {
+            // Nothing was there to be sent yet: it shall not wait a whole period for its first frame.
+            Served::Live if listener.record.frame == listener.record.joined_frame => {
+                if !listener.behind {
+                    listener.behind = true;
+                    self.behind.push(key);
+                }
+            }
             Served::Live => {
                 listener.behind = false;
                 if !listener.settled {

@@ -14,6 +14,9 @@ use crate::mount::Mount;
 /// The value of `Shared::tick` before the first tick.
 pub(crate) const NO_TICK: u64 = u64::MAX;
 
+/// The value of `ShardShared::next_due` while there is nobody to serve.
+pub(crate) const NOTHING_DUE: u64 = u64::MAX;
+
 pub(crate) struct Shared {
     pub config: FanoutConfig,
     pub mounts: Box<[Mount]>,
@@ -32,6 +35,8 @@ pub(crate) struct Shared {
 pub(crate) struct ShardShared {
     /// Written to wake it.
     pub wake: OwnedFd,
+    /// The first tick at which it has something to do; before that, ticks need not wake it.
+    pub next_due: AtomicU64,
     /// Its listeners, those on their way included.
     pub load: AtomicUsize,
     pub figures: ShardFigures,

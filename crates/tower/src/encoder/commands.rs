@@ -3,6 +3,7 @@
 use crate::config::{self, EncoderKind};
 use radio_lame::Settings;
 use radio_signal::supervisor;
+use radio_signal::units::ticks_in_ms;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::ffi::OsString;
 
@@ -24,9 +25,14 @@ pub struct EncoderConfig {
     pub buffer_frames: usize,
     /// Frame `i` is owed when `1152*i` samples and this many more are in.
     pub latency_samples: u64,
+    /// Frames may wait in the pipe for the next tick, because the playout delay is long enough: half as many wake-ups.
+    pub collects_by_tick: bool,
     /// When processes are given up and replaced.
     pub supervision: supervisor::Settings,
 }
+
+/// The playout delay from which a frame may come a tick later than it could.
+const COLLECT_BY_TICK_DELAY_TICKS: u64 = 6;
 
 /// Why an encoder cannot be as configured.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +67,7 @@ impl EncoderConfig {
             enabled: encoder.enabled,
             buffer_frames: encoder.buffer_frames,
             latency_samples,
+            collects_by_tick: ticks_in_ms(output.playout_delay_ms) >= COLLECT_BY_TICK_DELAY_TICKS,
             supervision: supervisor::Settings {
                 stall_threshold_ms: encoder.stall_threshold_ms,
                 backoff_ms: encoder.backoff_ms.clone(),

@@ -10,7 +10,7 @@ use super::replay::plan;
 use super::status::{ReplayReport, Shared};
 use radio_signal::frame_ring::{FrameRingBuffer, Push};
 use radio_signal::mpeg::packetizer::PUSH_BYTES_MAX;
-use radio_signal::supervisor::{Action, Change, Event, ProcessId, Reason, Supervisor};
+use radio_signal::supervisor::{Action, Change, Event, ProcessId, Reason, State, Supervisor};
 use radio_signal::units::MonoTime;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::os::fd::OwnedFd;
@@ -66,8 +66,10 @@ impl Driver {
 
     fn wait(&self) {
         let mut fds = vec![PollFd::new(&*self.bell, PollFlags::IN)];
+        // While all is well the next tick comes in time to collect what is in the pipe.
+        let until_tick = self.config.collects_by_tick && self.supervisor.state() == State::Running;
         for process in &self.processes {
-            process.poll_fds(&self.memory.history, &mut fds);
+            process.poll_fds(&self.memory.history, until_tick, &mut fds);
         }
         fds.extend(self.bodies.iter().map(|body| PollFd::new(body.pidfd(), PollFlags::IN)));
         let left_ns = self.supervisor.deadline().map(|deadline| deadline.since_ns(now()));

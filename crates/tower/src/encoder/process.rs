@@ -89,8 +89,9 @@ impl Process {
     }
 
     /// What can wake it. Its stdin only while there is something to write: a pipe with room is ready all the time.
-    pub(super) fn poll_fds<'a>(&'a self, history: &PcmHistory, fds: &mut Vec<PollFd<'a>>) {
-        fds.push(PollFd::new(&self.stdout, PollFlags::IN));
+    /// With `until_tick`, frames in its stdout do not; that it is closed still does.
+    pub(super) fn poll_fds<'a>(&'a self, history: &PcmHistory, until_tick: bool, fds: &mut Vec<PollFd<'a>>) {
+        fds.push(PollFd::new(&self.stdout, if until_tick { PollFlags::empty() } else { PollFlags::IN }));
         fds.push(PollFd::new(&self.body.pidfd, PollFlags::IN));
         fds.extend(self.stderr.as_ref().map(|stderr| PollFd::new(stderr, PollFlags::IN)));
         if history.bytes_from(self.fed_to).is_none_or(|backlog| !backlog.is_empty()) {

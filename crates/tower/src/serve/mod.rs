@@ -20,8 +20,9 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
-/// Threads of the control plane. Audio has its own.
-const CONTROL_THREADS: usize = 2;
+/// Threads of the control plane. Audio has its own, nothing here blocks, and a second one would only be woken to find
+/// that there is nothing left to do.
+const CONTROL_THREADS: usize = 1;
 /// Listeners are given this long to take the rest of their frame (SPEC OPS-2: out within 2 s).
 const FAREWELL: Duration = Duration::from_millis(1000);
 
