@@ -118,6 +118,40 @@ fn without_ramps_every_kind_of_change_clicks() {
     }
 }
 
+/// A producer that dies in the middle of a frame leaves a frame padded with zeros; the sound must not stop at a cliff.
+#[test]
+fn a_producer_that_dies_within_a_frame_does_not_click() {
+    for sounding in [1, 10, 100, 700, 1000, 1151] {
+        for hz in HZ {
+            let mut desk = Desk::new(config(FADE_SAMPLES), None, None);
+            let (_, mut writer) = desk.producer(station());
+            let mut frames: Vec<PcmFrame> = Sine::new(hz, AMPLITUDE, 0.7).take(20).collect();
+            frames[19].0[2 * sounding..].fill(0);
+            feed(&mut writer, frames);
+            drop(writer);
+            let heard = run(&mut desk, 25);
+            let change = Change::of(&heard[5..15], &heard[16..], &[]);
+            let Change { at_change, steady } = change;
+            assert!(!change.clicks(), "{sounding} samples of {hz} Hz: {at_change} against {steady}");
+        }
+    }
+}
+
+/// A producer of which a single frame is left is faded in and out within it.
+#[test]
+fn a_single_frame_does_not_click() {
+    for hz in HZ {
+        let mut desk = Desk::new(config(FADE_SAMPLES), None, None);
+        let (_, mut writer) = desk.producer(station());
+        feed(&mut writer, Sine::new(hz, AMPLITUDE, 1.5).take(1));
+        drop(writer);
+        let heard = run(&mut desk, 4);
+        let steady = bend_max(&Sine::new(hz, AMPLITUDE, 1.5).take(4).collect::<Vec<_>>());
+        assert!(heard.iter().any(|frame| !frame.is_silent()), "it is heard");
+        assert!(bend_max(&heard) <= 2.0 * steady, "{hz} Hz: {} against {steady}", bend_max(&heard));
+    }
+}
+
 #[test]
 fn a_change_of_mind_in_mid_fade_is_smooth_too() {
     let long = 20 * 1152;

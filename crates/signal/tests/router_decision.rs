@@ -171,6 +171,21 @@ fn off_air_a_dropping_producer_keeps_its_freshest_and_a_waiting_one_pauses() {
 }
 
 #[test]
+fn what_a_producer_left_behind_off_air_goes_stale_and_its_place_is_free_again() {
+    let mut desk = Desk::new(CONFIG, Some(-20.0), None);
+    let (_, mut on_air) = desk.producer(station());
+    let (left_id, mut left) = desk.producer(station());
+    feed(&mut on_air, (0..60).map(|_| numbered(5000)));
+    feed(&mut left, (0..30).map(numbered));
+    (0..5).for_each(|_| _ = desk.tick());
+    drop(left);
+    for _ in 0..20 {
+        assert_ne!(desk.tick().0, OnAir::Source(left_id));
+    }
+    assert_eq!(desk.router.poll_detached().map(|(id, _)| id), Some(left_id));
+}
+
+#[test]
 fn preroll_1_goes_on_air_as_soon_as_the_look_ahead_tick_is_there() {
     let mut desk = Desk::new(CONFIG, Some(-20.0), None);
     let (id, mut writer) = desk.producer(SourceSpec { preroll_ticks: 1, ..station() });

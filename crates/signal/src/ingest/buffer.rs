@@ -1,6 +1,7 @@
 //! One producer's bounded buffer, from its socket to the router (SPEC IN-3, IN-4, IN-6).
 
 use crate::pcm::PcmFrame;
+use crate::units::{CHANNELS, TICK_SAMPLES};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -83,6 +84,18 @@ impl BufferReader {
         let popped = self.consumer.pop().map(|frame| *out = frame).is_ok();
         self.count();
         popped
+    }
+
+    /// Samples per channel that wait, without the zeros at the end of the last frame: a producer that stopped in the
+    /// middle of a frame is over where its audio is, not where its padding is.
+    #[must_use]
+    pub fn sounding_samples(&mut self) -> usize {
+        let fill = self.fill();
+        let Ok(chunk) = self.consumer.read_chunk(fill) else { return 0 };
+        let (first, second) = chunk.as_slices();
+        let Some(last) = second.last().or(first.last()) else { return 0 };
+        let padding = last.0.chunks_exact(CHANNELS).rev().take_while(|pair| pair.iter().all(|&v| v == 0)).count();
+        fill * TICK_SAMPLES - padding
     }
 
     /// Throws away all but the newest `count` frames and returns how many were stale.
@@ -182,6 +195,18 @@ mod tests {
         assert_eq!(out, frame(6));
         assert_eq!(reader.gauge().stale_count(), 6);
         assert_eq!(reader.gauge().count(), 1);
+    }
+
+    #[test]
+    fn padding_at_the_end_is_not_sound() {
+        let (mut writer, mut reader) = input_buffer(4);
+        assert_eq!(reader.sounding_samples(), 0);
+        writer.offer(&frame(1));
+        let mut partial = frame(1);
+        partial.0[2 * 100..].fill(0);
+        writer.offer(&partial);
+        assert_eq!(reader.sounding_samples(), 1152 + 100);
+        assert_eq!(reader.fill(), 2, "nothing was taken");
     }
 
     #[test]

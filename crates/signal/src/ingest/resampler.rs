@@ -63,6 +63,14 @@ impl DriftResampler {
         }
     }
 
+    /// The producer has left: what is there is padded with zeros to a last frame.
+    pub fn finish(mut self, mut sink: impl FnMut(&PcmFrame)) {
+        if self.pending_values > 0 {
+            self.pending.0[self.pending_values..].fill(0);
+            sink(&self.pending);
+        }
+    }
+
     /// Fills `output`; the number of values in it, or `None` if the frame has to pass as it is.
     fn resample(&mut self) -> Option<usize> {
         let slip = self.slip.as_mut()?;

@@ -27,7 +27,7 @@ impl Router {
         if let Some(slot) = current_slot {
             self.note_grace(slot, goes_on);
         }
-        match (self.best_present(), current_slot) {
+        match (self.best_present(goes_on), current_slot) {
             (Some(best), _) if Voice::Source(best) == current => (current, Reason::Present),
             (Some(best), None) => (Voice::Source(best), Reason::Present),
             (Some(best), Some(_)) if goes_on => (Voice::Source(best), Reason::HigherPriority),
@@ -39,8 +39,8 @@ impl Router {
     }
 
     /// Whether the source on air can be on air for one more tick and still be faded out afterwards.
-    fn goes_on(&self, slot: usize) -> bool {
-        !self.on_air.is_leaving() && self.sources.fill(slot) > self.look_ahead_ticks()
+    fn goes_on(&mut self, slot: usize) -> bool {
+        !self.on_air.is_leaving() && !self.is_at_its_end(slot)
     }
 
     /// Whether the source on air still has something to be faded out with.
@@ -52,12 +52,12 @@ impl Router {
         if self.sources.ended(slot) { Reason::Ended } else { Reason::RanDry }
     }
 
-    fn best_present(&self) -> Option<usize> {
+    fn best_present(&self, goes_on: bool) -> Option<usize> {
         let look_ahead = self.look_ahead_ticks();
         (0..SOURCES_MAX)
             .filter(|&slot| {
                 if self.on_air.plays_slot(slot) {
-                    self.goes_on(slot)
+                    goes_on
                 } else {
                     // A source that is still fading out cannot be on a second deck; it waits for the fade's end.
                     let fading = self.fading.iter().flatten().any(|deck| deck.plays_slot(slot));

@@ -144,7 +144,7 @@ impl Router {
     fn choose(&mut self, tick: Serial) {
         let (voice, reason) = self.decide();
         if voice == self.on_air.voice {
-            self.begin_tail_if_dry();
+            // Nothing changes but, perhaps, that it is about to end.
         } else if let Some(free) = self.fading.iter().position(Option::is_none) {
             let (from, since) = (self.on_air_now(), self.since_tick);
             let leaving = self.fade_away(self.on_air);
@@ -157,6 +157,7 @@ impl Router {
                 self.events.push(RouterEvent { tick, from, to, reason, ticks_on_air: tick - since });
             }
         }
+        self.begin_tail_if_dry();
         match self.on_air.voice {
             Voice::Silence(SilenceReason::Grace) => self.silent_ticks += 1,
             Voice::Source(_) => self.silent_ticks = 0,
@@ -165,9 +166,9 @@ impl Router {
     }
 
     /// The deck of a voice that leaves while another comes: faded out over what it still has.
-    fn fade_away(&self, deck: Deck) -> Deck {
+    fn fade_away(&mut self, deck: Deck) -> Deck {
         let left_samples = match deck.voice {
-            Voice::Source(slot) => self.sources.fill(slot) * TICK_SAMPLES,
+            Voice::Source(slot) => self.sources.sounding_samples(slot),
             Voice::File => self.fallback.file_fill() * TICK_SAMPLES,
             Voice::Tone => usize::MAX,
             Voice::Silence(_) => 0,
@@ -178,11 +179,21 @@ impl Router {
     /// A source that runs dry with nobody to follow it ends in a fade that closes with its last sample.
     fn begin_tail_if_dry(&mut self) {
         let Voice::Source(slot) = self.on_air.voice else { return };
-        let fill = self.sources.fill(slot);
-        if fill <= self.look_ahead_ticks() && !self.on_air.is_leaving() {
-            let left_samples = fill * TICK_SAMPLES;
-            let fade_samples = self.config.fade_samples.min(left_samples);
-            self.on_air = self.on_air.fading_out(left_samples - fade_samples, fade_samples);
+        if self.on_air.is_leaving() || !self.is_at_its_end(slot) {
+            return;
+        }
+        let left_samples = self.sources.sounding_samples(slot);
+        let fade_samples = self.config.fade_samples.min(left_samples);
+        self.on_air = self.on_air.fading_out(left_samples - fade_samples, fade_samples);
+    }
+
+    /// Whether a source must be faded out from this tick on, because after it there would be too little left to do so.
+    /// The last frame of one that has ended may hold a few samples only.
+    fn is_at_its_end(&mut self, slot: usize) -> bool {
+        if self.sources.ended(slot) {
+            self.sources.sounding_samples(slot) < self.config.fade_samples + TICK_SAMPLES
+        } else {
+            self.sources.fill(slot) <= self.look_ahead_ticks()
         }
     }
 

@@ -82,6 +82,11 @@ impl Sources {
         self.get(slot).map_or(0, |source| source.reader.fill())
     }
 
+    /// Samples that a source still has to be heard with.
+    pub(super) fn sounding_samples(&mut self, slot: usize) -> usize {
+        self.slots.get_mut(slot).and_then(Option::as_mut).map_or(0, |source| source.reader.sounding_samples())
+    }
+
     pub(super) fn ended(&self, slot: usize) -> bool {
         self.get(slot).is_none_or(|source| source.reader.ended())
     }
@@ -107,14 +112,18 @@ impl Sources {
         }
     }
 
-    /// Off air, sources that drop keep only what is fresh; nothing stale is ever played (SPEC IN-4).
+    /// Off air, sources that drop keep only what is fresh; nothing stale is ever played (SPEC IN-4). What one that has
+    /// ended left behind is no longer fresh, and goes as time goes.
     pub(super) fn trim(&mut self, look_ahead_ticks: usize, in_use: impl Fn(usize) -> bool) {
         for (slot, source) in self.slots.iter_mut().enumerate() {
             if let Some(source) = source
                 && source.spec.when_full == WhenFull::Drop
                 && !in_use(slot)
             {
-                source.reader.keep_newest(source.spec.preroll_ticks.max(look_ahead_ticks + 1));
+                let fresh_ticks = source.spec.preroll_ticks.max(look_ahead_ticks + 1);
+                let fill = source.reader.fill();
+                let ended = source.reader.ended();
+                source.reader.keep_newest(if ended { fill.saturating_sub(1).min(fresh_ticks) } else { fresh_ticks });
             }
         }
     }

@@ -58,7 +58,7 @@ async fn receive(mut stream: UnixStream, writer: BufferWriter, station: &Station
         }
     }
     accumulator.finish(|frame| sink.take(frame));
-    sink.writer.gauge().overflow_count()
+    sink.finish()
 }
 
 /// Where a producer's frames go: straight into its buffer, or through the resampler that follows its clock.
@@ -71,6 +71,14 @@ impl Sink {
     fn new(writer: BufferWriter, station: &Station) -> Self {
         let resampler = (station.pacing == Pacing::Resample).then(|| DriftResampler::new(station.preroll_ticks.max(2)));
         Self { writer, resampler }
+    }
+
+    /// Passes on what the resampler still holds; returns the frames that found the buffer full.
+    fn finish(mut self) -> u64 {
+        if let Some(resampler) = self.resampler {
+            resampler.finish(|frame| _ = self.writer.offer(frame));
+        }
+        self.writer.gauge().overflow_count()
     }
 
     fn take(&mut self, frame: &PcmFrame) {
