@@ -19,6 +19,8 @@ use crate::sync::{AtomicU64, Ordering, fence};
 
 /// Bytes in one word of the ring.
 const WORD: usize = 8;
+/// Bytes of a page of memory; smaller than the truth does no harm.
+const PAGE: usize = 4096;
 
 struct Shared {
     words: Box<[AtomicU64]>,
@@ -86,7 +88,12 @@ impl Shared {
 
 /// A new ring of at least `bytes` bytes that remembers at most `frames` frames, the first of them numbered `first`.
 pub fn ring(bytes: usize, frames: usize, first: u64) -> (RingWriter, RingReader) {
-    let zeros = |n: usize| (0..n).map(|_| AtomicU64::new(0)).collect::<Box<[_]>>();
+    let zeros = |n: usize| {
+        let words = (0..n).map(|_| AtomicU64::new(0)).collect::<Box<[_]>>();
+        // Fresh zeros are not yet memory. Touch each page now, or the writer would have to wait for them one by one.
+        words.iter().step_by(PAGE / WORD).for_each(|word| word.store(0, Ordering::Relaxed));
+        words
+    };
     let shared = Arc::new(Shared {
         words: zeros(bytes.div_ceil(WORD).max(1)),
         // One entry more than frames: the last frame's end is the next one's start.

@@ -90,6 +90,20 @@ fn bad_requests_get_one_line_and_the_limit_says_when_to_come_back() {
         let _reset_after_the_answer = socket.read_to_string(&mut answer);
         assert!(answer.split(' ').nth(1) == Some(code), "{request:?}: {answer}");
     }
+    for (target, code) in [("/admin/monitor", 401), ("/tower/buffer?input=x", 404)] {
+        let answer = get(tower.address, target, "").expect("an answer");
+        assert_eq!(answer.head.status(), code);
+        let error: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON on routes of the API");
+        assert!(error["error"].as_str().is_some_and(|text| text.len() > 10), "{error}");
+    }
+    for (method, code) in [("HEAD", "200"), ("OPTIONS", "204")] {
+        let mut socket = TcpStream::connect(tower.address).expect("it listens");
+        write!(socket, "{method} /stream HTTP/1.1\r\n\r\n").expect("it reads");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("the answer ends");
+        assert!(answer.split(' ').nth(1) == Some(code) && answer.ends_with("\r\n\r\n"), "{answer}");
+        assert!(answer.contains("Access-Control-Allow-Origin: *"), "{answer}");
+    }
     let listeners: Vec<_> = (0..3).map(|_| tower.listen("/stream")).collect();
     let fourth = Listener::try_open(tower.address, "/stream", "").expect("an answer");
     assert_eq!(fourth.head.status(), 503);

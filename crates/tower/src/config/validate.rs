@@ -119,6 +119,16 @@ impl Check {
                 ),
             );
         }
+        // On air a producer must always hold its fade beyond the tick it plays (SPEC ROUTER-5, ROUTER-6).
+        let fade_ms_max = (station.capacity_ticks as u64).saturating_sub(2) * TICK_MS;
+        if config.router.fade_ms > fade_ms_max {
+            let message = format!(
+                "`router.fade_ms` is {} and `station.capacity_ticks` {}: a buffer holds fades of at most {fade_ms_max} ms; \
+                 shorten the fade or enlarge the buffer",
+                config.router.fade_ms, station.capacity_ticks
+            );
+            self.add(&["router.fade_ms", "station.capacity_ticks"], message);
+        }
         self.socket_path("station.socket", &station.socket);
         self.socket_path("server.admin_socket", &config.server.admin_socket);
         if !station.socket.as_os_str().is_empty() && station.socket == config.server.admin_socket {

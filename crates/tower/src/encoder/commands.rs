@@ -6,6 +6,8 @@ use radio_signal::supervisor;
 use radio_signal::units::ticks_in_ms;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 /// Between attempts of a FAILED built-in encoder: it is our own program, so its faults pass.
 const BUILTIN_RETRY_MS: u64 = 10_000;
@@ -43,6 +45,13 @@ pub enum ConfigError {
     /// A command needs at least an executable.
     #[error("the encoder's command is empty; give an executable and its arguments")]
     EmptyCommand,
+    /// There is no such executable.
+    #[error(
+        "there is no executable {}: install it (Debian: apt install ffmpeg), set encoder.ffmpeg to its path, or use \
+         encoder = \"builtin\", which needs nothing",
+        .0.display()
+    )]
+    NotInstalled(PathBuf),
     /// A buffer needs room.
     #[error("buffer_frames = 0; at least 1, and for a playout delay of 500 ms at least 64")]
     NoBuffer,
@@ -75,6 +84,21 @@ impl EncoderConfig {
                 recovery_retry_ms,
             },
         }
+    }
+
+    /// Looks for the executable as the system would, before anything is started. Later it may vanish and come back:
+    /// that is for the supervisor.
+    pub fn check_installed(&self) -> Result<(), ConfigError> {
+        let Some(executable) = self.command.first().map(Path::new) else { return Err(ConfigError::EmptyCommand) };
+        let is_executable =
+            |path: &Path| path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+        let found = if executable.components().count() > 1 {
+            is_executable(executable)
+        } else {
+            let folders = std::env::var_os("PATH").unwrap_or_default();
+            std::env::split_paths(&folders).any(|folder| is_executable(&folder.join(executable)))
+        };
+        if found { Ok(()) } else { Err(ConfigError::NotInstalled(executable.to_owned())) }
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {

@@ -9,7 +9,7 @@ use crate::state::Tower;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
@@ -17,6 +17,8 @@ use tokio::sync::Semaphore;
 const CONNECTIONS_MAX: usize = 4096;
 /// An API request must be answered, and the answer taken, within this time.
 const API_TIME_MAX: Duration = Duration::from_secs(30);
+/// What a refused client may still send.
+const LINGER_BYTES_MAX: u64 = 256 * 1024;
 /// How long a refusal may take to leave.
 const REFUSAL_TIME_MAX: Duration = Duration::from_secs(2);
 
@@ -96,13 +98,13 @@ impl Destination {
             return Self::Refuse(NOT_FOUND);
         };
         if route.class == Class::Admin && !tower.secret.admits(head) {
-            return Self::Refuse(UNAUTHORIZED);
+            return Self::Answer(UNAUTHORIZED.to_json());
         }
         match (route.path, head.method.as_str()) {
             (_, "OPTIONS") => Self::Answer(stream::options_answer()),
             (routes::MONITOR, "GET") => Self::Monitor,
             (_, "GET" | "HEAD") => Self::Api,
-            _ => Self::Refuse(METHOD_NOT_ALLOWED),
+            _ => Self::Answer(METHOD_NOT_ALLOWED.to_json()),
         }
     }
 }
@@ -119,11 +121,13 @@ async fn refuse_std(joined: Result<(), (Refusal, std::net::TcpStream)>) {
     }
 }
 
-/// Sends `bytes` and closes.
+/// Sends `bytes` and closes. What the client is still sending is read and thrown away for a moment: closing on unread
+/// bytes resets the connection, and the answer with it.
 async fn answer(mut socket: TcpStream, bytes: &[u8]) {
     let _ = tokio::time::timeout(REFUSAL_TIME_MAX, async {
         socket.write_all(bytes).await?;
-        socket.shutdown().await
+        socket.shutdown().await?;
+        tokio::io::copy(&mut socket.take(LINGER_BYTES_MAX), &mut tokio::io::sink()).await
     })
     .await;
 }

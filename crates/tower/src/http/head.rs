@@ -28,10 +28,20 @@ impl Refusal {
         Self { status, reason, line }
     }
 
-    /// The complete answer.
+    /// The complete answer, its line as plain text.
     #[must_use]
     pub fn to_bytes(self) -> Vec<u8> {
-        let Self { status, reason, line } = self;
+        self.answer("text/plain; charset=utf-8", self.line)
+    }
+
+    /// The complete answer for a route of the API (SPEC API-6).
+    #[must_use]
+    pub fn to_json(self) -> Vec<u8> {
+        self.answer("application/json", &serde_json::json!({ "error": self.line }).to_string())
+    }
+
+    fn answer(self, content_type: &str, line: &str) -> Vec<u8> {
+        let Self { status, reason, .. } = self;
         let extra = match status {
             405 => "Allow: GET, HEAD, OPTIONS\r\n",
             503 => "Retry-After: 10\r\n",
@@ -39,7 +49,7 @@ impl Refusal {
             _ => "",
         };
         format!(
-            "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
+            "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
              Access-Control-Allow-Origin: *\r\n{extra}Connection: close\r\n\r\n{line}\n",
             line.len() + 1
         )
@@ -58,7 +68,8 @@ pub const UNAUTHORIZED: Refusal = Refusal::new(
 /// 404
 pub const NOT_FOUND: Refusal = Refusal::new(404, "Not Found", "nothing here; the tower's page is at /");
 /// 405
-pub const METHOD_NOT_ALLOWED: Refusal = Refusal::new(405, "Method Not Allowed", "a stream takes GET, HEAD and OPTIONS");
+pub const METHOD_NOT_ALLOWED: Refusal =
+    Refusal::new(405, "Method Not Allowed", "only GET, HEAD and OPTIONS are understood here");
 /// 408
 pub const TIMEOUT: Refusal = Refusal::new(408, "Request Timeout", "the request head was not complete in 5 s");
 /// 414

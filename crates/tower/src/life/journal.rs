@@ -18,7 +18,7 @@ pub struct Event {
     pub time: f64,
     /// The tick at which it happened.
     pub tick: Serial,
-    /// What kind of thing, for scripts: `on_air`, `encoder`, `hold`, `silence`, `reanchor`, `input`.
+    /// What kind of thing, for scripts: `on_air`, `encoder`, `hold`, `silence`, `reanchor`.
     pub kind: &'static str,
     /// A sentence for people.
     pub text: String,

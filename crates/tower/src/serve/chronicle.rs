@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// How often the rings are emptied. They hold what the pump can tell in many times this.
-const PERIOD: Duration = Duration::from_millis(100);
+const PERIOD: Duration = Duration::from_millis(200);
 
 /// The ends of the pump's two outgoing rings.
 pub struct Chronicle {

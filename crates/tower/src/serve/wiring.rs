@@ -27,8 +27,8 @@ const HISTORY_MS: u64 = 60_000;
 const PERIOD_TICKS: u64 = 21;
 /// Send period of the monitor: 96 ms, since its reader wants to hear what happens now.
 const MONITOR_PERIOD_TICKS: u64 = 4;
-/// What a player of files decodes ahead: 4.8 s.
-const PLAYER_BUFFER_TICKS: usize = 200;
+/// What a player of files decodes ahead, beyond the longest fade: 4.8 s.
+const PLAYER_BUFFER_TICKS: u64 = 200;
 /// Rings from the pump to the chronicle.
 const EVENTS_MAX: usize = 1024;
 const STATION_PRIORITY: i32 = 20;
@@ -166,7 +166,7 @@ fn start_fanout(config: &Config) -> anyhow::Result<(Fanout, Vec<Publisher>)> {
 
 fn build_router(config: &Config, past_ticks: u64, players: &mut Vec<PlayerHandle>) -> Router {
     let file = (!config.fallback.paths.is_empty()).then(|| {
-        let (writer, reader) = input_buffer(PLAYER_BUFFER_TICKS);
+        let (writer, reader) = input_buffer(player_buffer_ticks(config));
         players.push(Player::start("fallback", &config.fallback.paths, config.fallback.shuffle, writer));
         reader
     });
@@ -190,7 +190,8 @@ fn start_play(config: &Config, inputs: &Inputs) -> anyhow::Result<Option<PlayerH
         when_full: when_full(WhenFull::Wait),
         grace_ticks: None,
     };
-    let (_, writer) = inputs.admit(spec, PLAYER_BUFFER_TICKS, 1).context("the player has no place in the router")?;
+    let (_, writer) =
+        inputs.admit(spec, player_buffer_ticks(config), 1).context("the player has no place in the router")?;
     Ok(Some(Player::start(PLAY, &config.play.paths, config.play.shuffle, writer)))
 }
 
@@ -204,6 +205,9 @@ fn start_output(
     figures: &Arc<PumpFigures>,
 ) -> anyhow::Result<(OutputState, (crate::encoder::PcmFeed, Broadcast))> {
     let encoder = EncoderConfig::from_config(&config.encoder, output);
+    if config.encoder.enabled {
+        encoder.check_installed().with_context(|| format!("the output {} cannot be encoded", output.mount))?;
+    }
     let mut manager = EncoderManager::new(encoder, None)?;
     let silence = SilentFrames::new(output.bitrate_kbps)?;
     let (name, journal, ticks) = (output.mount.clone(), Arc::clone(journal), Arc::clone(figures));
@@ -229,6 +233,10 @@ fn start_output(
         burst_frames_min: burst_frames_min(config, output),
     };
     Ok((state, (feed, broadcast)))
+}
+
+const fn player_buffer_ticks(config: &Config) -> usize {
+    (PLAYER_BUFFER_TICKS + ticks_in_ms(config.router.fade_ms)) as usize
 }
 
 /// The frames of the past are encoded at once, so they must fit the frame buffer beside a hold.
