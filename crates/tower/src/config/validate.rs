@@ -58,6 +58,9 @@ pub fn playout_delay_ms_max(config: &Config) -> Option<u64> {
     (ticks > 0).then_some(ticks * TICK_MS)
 }
 
+/// Beyond it the range of `router.fade_ms` says what is wrong.
+const FADE_MS_MAX: u64 = 10_000;
+
 #[derive(Default)]
 struct Check {
     found: Vec<Invalid>,
@@ -121,7 +124,7 @@ impl Check {
         }
         // On air a producer must always hold its fade beyond the tick it plays (SPEC ROUTER-5, ROUTER-6).
         let fade_ms_max = (station.capacity_ticks as u64).saturating_sub(2) * TICK_MS;
-        if config.router.fade_ms > fade_ms_max {
+        if (fade_ms_max + 1..=FADE_MS_MAX).contains(&config.router.fade_ms) {
             let message = format!(
                 "`router.fade_ms` is {} and `station.capacity_ticks` {}: a buffer holds fades of at most {fade_ms_max} ms; \
                  shorten the fade or enlarge the buffer",

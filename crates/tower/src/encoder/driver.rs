@@ -11,12 +11,15 @@ use super::status::{ReplayReport, Shared};
 use radio_signal::frame_ring::{FrameRingBuffer, Push};
 use radio_signal::mpeg::packetizer::PUSH_BYTES_MAX;
 use radio_signal::supervisor::{Action, Change, Event, ProcessId, Reason, State, Supervisor};
-use radio_signal::units::MonoTime;
+use radio_signal::units::{MonoTime, TICK_NS};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 use std::time::Duration;
+
+/// A tick that has not come for so long does not come: what is in the pipes is collected without it.
+const TICK_OVERDUE_NS: u64 = 2 * TICK_NS;
 
 /// How long a killed child is waited for when the tower goes off air.
 const BURIAL_MS_MAX: i64 = 1000;
@@ -72,7 +75,9 @@ impl Driver {
             process.poll_fds(&self.memory.history, until_tick, &mut fds);
         }
         fds.extend(self.bodies.iter().map(|body| PollFd::new(body.pidfd(), PollFlags::IN)));
-        let left_ns = self.supervisor.deadline().map(|deadline| deadline.since_ns(now()));
+        let deadline_ns = self.supervisor.deadline().map(|deadline| deadline.since_ns(now()));
+        let tick_ns = until_tick.then_some(TICK_OVERDUE_NS);
+        let left_ns = deadline_ns.into_iter().chain(tick_ns).min();
         let timeout = left_ns.and_then(|ns| Timespec::try_from(Duration::from_nanos(ns)).ok());
         match rustix::event::poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
