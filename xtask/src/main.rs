@@ -13,7 +13,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask test            everything that must pass: format, lints, structure, all tests, loom
 cargo xtask prove           the end-to-end tests at full length, then the benchmarks
-cargo xtask bench [--json] [NAME]...  the figures of docs/measured.md
+cargo xtask bench [--json] [--svg] [NAME]...  the figures of docs/measured.md; --svg draws docs/images/bench.svg
 cargo xtask tidy            the structure checks alone";
 
 fn main() -> ExitCode {

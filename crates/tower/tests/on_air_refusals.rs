@@ -98,9 +98,11 @@ fn without_permission_for_real_time_the_tower_warns_and_runs() {
     let setup = common::setup();
     let script = setup.script("unprivileged.sh", UNPRIVILEGED);
     let tower = setup.variable("UNDER_TEST", env!("CARGO_BIN_EXE_tower")).executable(script).start();
-    assert_eq!(tower.status()["realtime"], false);
-    let log = tower.stderr();
-    assert!(log.contains("WARN") && log.contains("normal priority") && log.contains("CAP_SYS_NICE"), "{log}");
     let listener = tower.listen("/stream");
     listener.wait_bytes(40_000, Duration::from_secs(10));
+    assert_eq!(tower.status()["realtime"], false);
+    radio_proof::alarm::wait_until("the warning with its remedy", Duration::from_secs(5), || {
+        let log = tower.stderr();
+        log.contains("WARN") && log.contains("normal priority") && log.contains("CAP_SYS_NICE")
+    });
 }

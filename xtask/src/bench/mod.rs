@@ -1,6 +1,7 @@
 //! The figures of `docs/measured.md`, each with its bound and with how it was measured.
 
 mod cost;
+mod graph;
 mod latency;
 mod lateness;
 mod start;
@@ -53,9 +54,13 @@ type Benchmark = fn(&Path) -> Vec<Figure>;
 const BENCHMARKS: [(&str, Benchmark); 4] =
     [("start", start::run), ("latency", latency::run), ("lateness", lateness::run), ("cost", cost::run)];
 
-/// `cargo xtask bench [--json] [NAME]...`.
+/// Where `--svg` draws.
+const GRAPH: &str = "docs/images/bench.svg";
+
+/// `cargo xtask bench [--json] [--svg] [NAME]...`.
 pub fn run(arguments: &[String]) -> Result<()> {
-    let wanted: Vec<&str> = arguments.iter().map(String::as_str).filter(|argument| *argument != "--json").collect();
+    let wanted: Vec<&str> =
+        arguments.iter().map(String::as_str).filter(|argument| !argument.starts_with("--")).collect();
     if let Some(unknown) = wanted.iter().find(|name| BENCHMARKS.iter().all(|(known, _)| known != *name)) {
         let names: Vec<&str> = BENCHMARKS.iter().map(|(name, _)| *name).collect();
         bail!("there is no benchmark {unknown}; there are: {}", names.join(", "));
@@ -67,7 +72,10 @@ pub fn run(arguments: &[String]) -> Result<()> {
         eprintln!("measuring: {name}");
         figures.extend(benchmark(&tower));
     }
-    if arguments.len() > wanted.len() {
+    if arguments.iter().any(|argument| argument == "--svg") {
+        std::fs::write(GRAPH, graph::svg(&figures))?;
+    }
+    if arguments.iter().any(|argument| argument == "--json") {
         println!("{}", serde_json::to_string_pretty(&json(&figures, load_before))?);
     } else {
         print(&figures, load_before);
