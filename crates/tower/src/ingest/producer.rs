@@ -5,11 +5,11 @@ use super::registry::Inputs;
 use crate::config::{Pacing, Station, WhenFull};
 use radio_signal::ingest::{Accumulator, BufferWriter, DriftResampler};
 use radio_signal::pcm::PcmFrame;
-use radio_signal::router::SourceSpec;
+use radio_signal::router::{SourceId, SourceSpec};
 use radio_signal::units::{TICK_BYTES, TICK_MS};
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::net::{UnixListener, UnixStream};
 
 /// Accepts producers until the task is dropped.
@@ -32,17 +32,34 @@ pub async fn serve(listener: UnixListener, inputs: Arc<Inputs>, station: Station
             continue;
         };
         tracing::info!(producer = id.producer, "a PCM producer connected");
-        let (inputs, station) = (Arc::clone(&inputs), station.clone());
-        tokio::spawn(async move {
-            let dropped = receive(stream, writer, &station).await;
+        if let Err(error) = receive_on_a_thread(stream, id, writer, Arc::clone(&inputs), station.clone()) {
             inputs.left(id);
-            tracing::info!(producer = id.producer, frames_dropped = dropped, "a PCM producer left");
-        });
+            tracing::warn!(%error, "a PCM producer could not be served");
+        }
     }
 }
 
+/// Each producer has a thread, since there are few of them and each wakes the tower 47 times a second: a thread that
+/// waits in `read` is woken for half of what an event loop takes.
+fn receive_on_a_thread(
+    stream: UnixStream,
+    id: SourceId,
+    writer: BufferWriter,
+    inputs: Arc<Inputs>,
+    station: Station,
+) -> std::io::Result<()> {
+    let stream = stream.into_std()?;
+    stream.set_nonblocking(false)?;
+    std::thread::Builder::new().name("producer".into()).spawn(move || {
+        let dropped = receive(stream, writer, &station);
+        inputs.left(id);
+        tracing::info!(producer = id.producer, frames_dropped = dropped, "a PCM producer left");
+    })?;
+    Ok(())
+}
+
 /// Reads until the producer leaves; returns the frames that found the buffer full.
-async fn receive(mut stream: UnixStream, writer: BufferWriter, station: &Station) -> u64 {
+fn receive(mut stream: std::os::unix::net::UnixStream, writer: BufferWriter, station: &Station) -> u64 {
     let waits = station.when_full == WhenFull::Wait;
     // A producer that waits is read a tick at a time, so that a read never yields more than the one frame that fits.
     let mut bytes = vec![0; if waits { TICK_BYTES } else { 16 * TICK_BYTES }];
@@ -50,9 +67,10 @@ async fn receive(mut stream: UnixStream, writer: BufferWriter, station: &Station
     let mut sink = Sink::new(writer, station);
     loop {
         while waits && sink.writer.is_full() {
-            tokio::time::sleep(Duration::from_millis(TICK_MS / 2)).await;
+            std::thread::sleep(Duration::from_millis(TICK_MS / 2));
         }
-        match stream.read(&mut bytes).await {
+        match stream.read(&mut bytes) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Ok(0) | Err(_) => break,
             Ok(count) => accumulator.push(&bytes[..count], |frame| sink.take(frame)),
         }
