@@ -9,7 +9,7 @@
 //! - [`ingest`]: bytes to frames; each producer's buffer; clock drift.
 //! - [`fallback`], [`router`]: what is on air, and the crossfade between two answers.
 //! - [`pump`]: when each tick is due.
-//! - [`supervisor`]: when an encoder process is started, given up, replaced.
+//! - [`supervisor`]: when an encoder process is started, given up, replaced. [`poison`]: which PCM kills them.
 //! - [`mpeg`]: bytes of an encoder to whole frames.
 //! - [`frame_ring`]: numbered frames, written once.
 //! - [`release`]: when a frame goes to the listeners.
@@ -20,6 +20,7 @@ pub mod frame_ring;
 pub mod ingest;
 pub mod mpeg;
 pub mod pcm;
+pub mod poison;
 pub mod pump;
 pub mod release;
 pub mod router;

@@ -248,3 +248,17 @@ fn a_caller_who_does_not_pull_fills_the_buffer_and_no_more() {
     assert!(packetizer.held_bytes() <= HELD_BYTES_MAX);
     assert_eq!(packetizer.push(&stream[taken..][..PUSH_BYTES_MAX]), PUSH_BYTES_MAX);
 }
+
+#[test]
+fn a_confirming_packetizer_never_releases_a_frame_that_was_cut_short() {
+    let frames = frames(CBR_128K_48K, 20);
+    for kept in 5..384 {
+        let stream = [&frames[..10].concat()[..], &frames[10][..kept], &frames[11..].concat()].concat();
+        let mut packetizer = Packetizer::confirming();
+        let mut released = Vec::new();
+        packetizer.packetize(&stream, |frame| released.push(frame.bytes.to_vec()));
+        assert_frames(&released[..10], &frames[..10]);
+        assert!(!released.iter().skip(10).any(|frame| !frames[11..].contains(frame)), "{kept} bytes of a frame");
+        assert!(packetizer.counters().bytes_skipped > 0);
+    }
+}

@@ -2,7 +2,7 @@
 
 mod encoder_support;
 
-use encoder_support::{LAG_TICKS, PATIENCE, Rig, config, reference, tick};
+use encoder_support::{LAG_TICKS, PATIENCE, Rig, alone_on_air, config, reference, tick};
 use radio_signal::frame_ring::{FrameBuf, FrameRingBuffer, Get, Push};
 use radio_tower::config::EncoderKind;
 use radio_tower::encoder::{EncoderManager, State};
@@ -20,7 +20,7 @@ fn the_builtin_encoder_delivers_what_lame_makes_of_the_same_pcm() {
 #[test]
 fn ffmpeg_delivers_the_same_bytes() {
     // Without ffmpeg this fails, and it should: `apt-get install ffmpeg`.
-    let mut rig = Rig::start(config(EncoderKind::Ffmpeg));
+    let mut rig = Rig::start(alone_on_air(EncoderKind::Ffmpeg));
     rig.run_to(600, &reference(602));
     let status = rig.manager.status();
     assert_eq!((status.state, status.restarts, status.mismatches, status.ticks_lost), (State::Running, 0, 0, 0));
@@ -136,6 +136,6 @@ fn what_cannot_be_encoded_is_refused_with_a_remedy() {
         EncoderManager::new(config, None).err().unwrap().to_string()
     };
     assert!(refusal(|c| c.bitrate_kbps = 100).contains("choose one of [32"));
-    assert!(refusal(|c| c.command.clear()).contains("give an executable"));
+    assert!(refusal(|c| c.main.command.clear()).contains("give an executable"));
     assert!(refusal(|c| c.buffer_frames = 0).contains("at least 1"));
 }

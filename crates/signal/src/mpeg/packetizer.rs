@@ -56,6 +56,8 @@ pub struct Packetizer {
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
+    /// Whether every frame waits for what follows it.
+    confirms_each: bool,
     /// In sync with a stream of this format.
     sync: Option<StreamFormat>,
     was_in_sync: bool,
@@ -85,12 +87,20 @@ impl Packetizer {
             buffer: vec![0; PUSH_BYTES_MAX + HELD_BYTES_MAX].into_boxed_slice(),
             start: 0,
             end: 0,
+            confirms_each: false,
             sync: None,
             was_in_sync: false,
             tag_bytes_left: 0,
             finished: false,
             counters: Counters::default(),
         }
+    }
+
+    /// A packetizer that releases each frame only when the next one has begun where it should: a frame later, and
+    /// nothing that was cut short or overwritten is ever released.
+    #[must_use]
+    pub fn confirming() -> Self {
+        Self { confirms_each: true, ..Self::new() }
     }
 
     /// Takes bytes and says how many: all, if at most [`PUSH_BYTES_MAX`] and `next_frame` has answered `None` since the
@@ -205,13 +215,13 @@ impl Packetizer {
         let Some((_, rest)) = bytes.split_at_checked(header.frame_bytes()) else {
             return Next::Unknown;
         };
-        if self.sync.is_some() {
+        if self.sync.is_some() && !self.confirms_each {
             return Next::Frame(header);
         }
         self.confirm(header, rest)
     }
 
-    /// Judges a frame found while searching by what follows it.
+    /// Judges a frame by what follows it.
     fn confirm(&self, header: FrameHeader, rest: &[u8]) -> Next {
         if self.finished && rest.is_empty() {
             return Next::Frame(header);

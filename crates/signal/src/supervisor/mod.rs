@@ -1,4 +1,4 @@
-//! When an encoder process is started, given up and replaced (SPEC ENC-6, ENC-7, ENC-10).
+//! When an encoder process is started, suspected, given up and replaced (SPEC ENC-6, ENC-7, ENC-8, ENC-10, ENC-11).
 //!
 //! The machine knows processes by number, counts the frames they owe and deliver, and knows nothing of audio, pipes or
 //! clocks. Its shell reports what happens with [`Supervisor::handle`], does what [`Supervisor::poll_action`] says until
@@ -7,32 +7,35 @@
 //! ```text
 //!            start            spawned            first new frame
 //!  STOPPED ---------> STARTING -------> BOOTING ------------------> RUNNING <----------------+
-//!     ^                  |  spawn failed   |  died                    |  died                | first new
+//!     ^                  |  spawn failed   |  dies, is late           |  dies, is late       | first new
 //!     | stop             +-----------------+--------> RESTARTING <----+                      | frame
 //!     | (from any)                                     |   |  +-----------------------------+
 //!                                 restarts used up     v   |                                 |
 //!                                                    FAILED ---------------------------------+
 //! ```
 //!
-//! A FAILED encoder is tried again for ever, and stays FAILED until an attempt delivers.
+//! The states are those of the configured encoder. A process that is late gets a replacement beside it, and whoever
+//! catches up first relieves the others. Where there is a stand-in, one runs whenever no process of the configured
+//! encoder is known to be well. A FAILED encoder is tried again for ever, and stays FAILED until an attempt delivers.
 
+mod line;
 mod policy;
 mod process;
 #[cfg(test)]
 mod tests;
 mod words;
 
-pub use words::{Action, Change, Counters, Event, ProcessId, Reason, Settings, State};
+pub use words::{Action, Change, Counters, Event, LineSettings, ProcessId, Reason, Role, Settings, State};
 
 use crate::units::MonoTime;
-use policy::{RestartPolicy, Verdict};
+use line::Line;
 use process::Process;
 use std::collections::VecDeque;
 
 /// Processes that may live side by side, during a hand-over.
 pub const PROCESSES_MAX: usize = 3;
 
-/// New frames after which a process counts as having caught up.
+/// Frames running, each in time, after which a process counts as having caught up.
 pub const CAUGHT_UP_FRAMES: u64 = 10;
 
 /// Supervises the encoder processes of one output; see the [module](self).
@@ -40,11 +43,10 @@ pub const CAUGHT_UP_FRAMES: u64 = 10;
 pub struct Supervisor {
     settings: Settings,
     state: State,
-    policy: RestartPolicy,
+    main: Line,
+    stand_in: Option<Line>,
     /// Processes that live; those given up are the shell's to bury.
     processes: Vec<Process>,
-    /// When the next one is to be started.
-    spawn_at: Option<MonoTime>,
     next_id: u64,
     counters: Counters,
     /// What the shell has not been told yet. Bounded: a shell empties it after every event, and an event makes few.
@@ -55,12 +57,13 @@ impl Supervisor {
     /// A supervisor that is STOPPED.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        let (main, stand_in) = lines(&settings);
         Self {
-            policy: RestartPolicy::new(&settings),
             settings,
             state: State::Stopped,
+            main,
+            stand_in,
             processes: Vec::with_capacity(PROCESSES_MAX),
-            spawn_at: None,
             next_id: 0,
             counters: Counters::default(),
             actions: VecDeque::new(),
@@ -70,23 +73,24 @@ impl Supervisor {
     /// Takes in what happened at `now`. Events of processes that have been given up are ignored.
     pub fn handle(&mut self, now: MonoTime, event: Event) {
         match event {
-            Event::Start => self.start(),
+            Event::Start => self.start(now),
             Event::Stop => self.stop(),
             Event::Timeout => self.timeout(now),
             Event::Spawned { process } => {
-                if self.alive(process).is_some() && self.state == State::Starting {
+                if self.state == State::Starting && self.alive(process).is_some_and(|alive| alive.role == Role::Main) {
                     self.enter(State::Booting, Reason::Spawned);
                 }
             }
             Event::SpawnFailed { process } => self.lose(now, process, Reason::SpawnFailed),
-            Event::Owes { process, frames } => {
+            Event::Owes { process, frames, live } => {
                 if let Some(process) = self.alive(process) {
-                    process.owes(now, frames);
+                    process.owes(now, frames, live);
                 }
             }
             Event::Frame { process, new } => self.frame(now, process, new),
             Event::Ended { process, reason } => self.lose(now, process, reason),
         }
+        self.spawn_due(now);
     }
 
     /// What the shell must do next. Only [`handle`](Self::handle) adds to it.
@@ -97,8 +101,9 @@ impl Supervisor {
     /// When to call [`handle`](Self::handle) with [`Event::Timeout`], if nothing happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<MonoTime> {
-        let stalls = self.processes.iter().filter_map(|process| process.stalled_at(&self.settings));
-        stalls.chain(self.spawn_at).min()
+        let suspicions = self.processes.iter().filter_map(|process| self.suspect_at(process));
+        let ends = self.processes.iter().filter_map(|process| self.given_up_at(process));
+        suspicions.chain(ends).chain(self.next_start()).min()
     }
 
     /// Where it is.
@@ -110,30 +115,49 @@ impl Supervisor {
     /// What has happened so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters { failures_in_a_row: self.policy.failures_in_a_row(), ..self.counters }
+        Counters { failures_in_a_row: self.main.policy.failures_in_a_row(), ..self.counters }
     }
 
     /// When the next process will be started, while there is a wait before it.
     #[must_use]
     pub fn next_start(&self) -> Option<MonoTime> {
-        self.spawn_at
+        self.lines().filter_map(|line| line.spawn_at).min()
     }
 
-    /// Processes that live.
-    pub fn live(&self) -> impl Iterator<Item = ProcessId> {
-        self.processes.iter().map(|process| process.id)
+    /// Processes that live, and what they are there for.
+    pub fn live(&self) -> impl Iterator<Item = (ProcessId, Role)> {
+        self.processes.iter().map(|process| (process.id, process.role))
     }
 
-    fn start(&mut self) {
+    /// Whether a process has caught up and is not suspect.
+    #[must_use]
+    pub fn has_caught_up(&self, id: ProcessId) -> bool {
+        self.processes.iter().any(|process| process.id == id && process.caught_up)
+    }
+
+    /// Whether a process is late.
+    #[must_use]
+    pub fn is_suspect(&self, id: ProcessId) -> bool {
+        self.processes.iter().any(|process| process.id == id && process.suspect)
+    }
+
+    /// Whether one process is at work, and nothing else needs doing.
+    #[must_use]
+    pub fn all_is_well(&self) -> bool {
+        self.state == State::Running && matches!(&self.processes[..], [only] if only.caught_up)
+    }
+
+    fn start(&mut self, now: MonoTime) {
         if self.state == State::Stopped {
-            self.policy = RestartPolicy::new(&self.settings);
+            (self.main, self.stand_in) = lines(&self.settings);
             self.enter(State::Starting, Reason::Start);
-            self.spawn();
+            self.main.spawn_at = Some(now);
+            self.want_stand_in(now);
         }
     }
 
     fn stop(&mut self) {
-        self.spawn_at = None;
+        self.lines_mut().for_each(|line| line.spawn_at = None);
         for process in self.processes.drain(..) {
             self.actions.push_back(Action::Kill { process: process.id, reason: Reason::Stop });
         }
@@ -144,32 +168,38 @@ impl Supervisor {
 
     /// Absence has its own clock: no byte need arrive for it to be noticed.
     fn timeout(&mut self, now: MonoTime) {
-        while let Some(id) = self.stalled(now) {
-            self.lose(now, id, Reason::Stalled);
+        let is_due = |at: Option<MonoTime>| at.is_some_and(|at| at <= now);
+        while let Some(process) = self.processes.iter().find(|process| is_due(self.given_up_at(process))) {
+            self.lose(now, process.id, Reason::Stalled);
         }
-        if self.spawn_at.is_some_and(|at| at <= now) {
-            self.spawn();
+        while let Some(index) = self.processes.iter().position(|process| is_due(self.suspect_at(process))) {
+            self.counters.suspicions += 1;
+            let process = &mut self.processes[index];
+            let (role, had_caught_up) = (process.role, process.falls_under_suspicion());
+            self.has_trouble(now, role, had_caught_up, Reason::Suspect);
         }
-    }
-
-    fn stalled(&self, now: MonoTime) -> Option<ProcessId> {
-        let stalled = |process: &&Process| process.stalled_at(&self.settings).is_some_and(|at| at <= now);
-        self.processes.iter().find(stalled).map(|process| process.id)
     }
 
     fn frame(&mut self, now: MonoTime, id: ProcessId, new: bool) {
         let Some(process) = self.alive(id) else { return };
-        process.delivers(now, new);
-        if !new {
-            return;
-        }
-        let caught_up = process.new_frames == CAUGHT_UP_FRAMES;
-        self.counters.new_frames += 1;
-        if self.state != State::Running {
+        let catches_up = process.delivers(now);
+        let role = process.role;
+        self.counters.new_frames += u64::from(new);
+        if role == Role::Main && (new || catches_up) && self.state != State::Running {
             self.enter(State::Running, Reason::FirstFrame);
         }
-        if caught_up {
-            self.policy.caught_up();
+        if catches_up {
+            self.relieve_others(id, role);
+        }
+    }
+
+    /// A process has caught up: one of the configured encoder relieves all others, a stand-in only other stand-ins.
+    fn relieve_others(&mut self, id: ProcessId, role: Role) {
+        self.lines_mut().filter(|line| role == Role::Main || line.role == role).for_each(Line::is_well);
+        let stays = |process: &Process| process.id == id || (role == Role::StandIn && process.role == Role::Main);
+        for process in self.processes.extract_if(.., |process| !stays(process)) {
+            self.counters.relieved += 1;
+            self.actions.push_back(Action::Kill { process: process.id, reason: Reason::Relieved });
         }
     }
 
@@ -182,38 +212,76 @@ impl Supervisor {
         self.actions.push_back(Action::Kill { process: id, reason });
         self.counters.deaths += 1;
         self.counters.last_death = Some(reason);
-
-        match self.policy.died(now, process.new_frames >= CAUGHT_UP_FRAMES) {
-            Verdict::AtOnce => {
-                self.enter_unless_failed(reason);
-                self.spawn();
+        if reason == Reason::Poisoned {
+            // Its death was a finding, and the next one will not die of it.
+            if let Some(line) = self.line(process.role) {
+                line.spawn_at = Some(now);
             }
-            Verdict::After { wait_ms } => {
-                self.enter_unless_failed(reason);
-                self.spawn_at = Some(now.plus_ms(wait_ms));
-            }
-            Verdict::Failed { wait_ms } => {
-                if self.state != State::Failed {
-                    self.enter(State::Failed, Reason::RestartsUsedUp);
-                }
-                self.spawn_at = Some(now.plus_ms(wait_ms));
-            }
+        } else if !process.suspect {
+            // The trouble of a suspect has been dealt with when it became one.
+            self.has_trouble(now, process.role, process.caught_up, reason);
+        } else if !self.anyone_well(process.role) && self.line(process.role).is_some_and(|line| line.spawn_at.is_none())
+        {
+            self.has_trouble(now, process.role, false, reason);
         }
     }
 
-    fn enter_unless_failed(&mut self, reason: Reason) {
-        if !matches!(self.state, State::Failed | State::Restarting) {
-            self.enter(State::Restarting, reason);
+    /// A process of `role` died or is late: sees to it that another one is started, now or in time.
+    fn has_trouble(&mut self, now: MonoTime, role: Role, had_caught_up: bool, cause: Reason) {
+        let another_is_well = self.anyone_well(role);
+        let Some(line) = self.line(role) else { return };
+        line.has_trouble(now, had_caught_up, another_is_well);
+        let (failed, reason) = (line.failed, line.reason(cause));
+        if role == Role::StandIn {
+            return;
+        }
+        let to = if failed { State::Failed } else { State::Restarting };
+        if !another_is_well && self.state != to && self.state != State::Failed {
+            self.enter(to, reason);
+        }
+        self.want_stand_in(now);
+    }
+
+    /// A stand-in that is not there and does not wait out a back-off is due now, unless the configured encoder is well.
+    fn want_stand_in(&mut self, now: MonoTime) {
+        let main_is_well = self.processes.iter().any(|process| process.role == Role::Main && process.caught_up);
+        let is_there = self.processes.iter().any(|process| process.role == Role::StandIn);
+        if let Some(line) = &mut self.stand_in
+            && !main_is_well
+            && !is_there
+            && line.spawn_at.is_none()
+        {
+            line.spawn_at = Some(now);
         }
     }
 
-    fn spawn(&mut self) {
-        self.spawn_at = None;
-        let id = ProcessId(self.next_id);
-        self.next_id += 1;
-        self.counters.starts += 1;
-        self.processes.push(Process::new(id));
-        self.actions.push_back(Action::Spawn { process: id });
+    /// The stand-in first: the built-in encoder is there sooner than any other.
+    fn spawn_due(&mut self, now: MonoTime) {
+        for role in [Role::StandIn, Role::Main] {
+            let is_due = |line: &mut Line| line.spawn_at.is_some_and(|at| at <= now);
+            if !self.line(role).is_some_and(is_due) {
+                continue;
+            }
+            if self.processes.len() == PROCESSES_MAX {
+                self.displace_one(now);
+            }
+            self.lines_mut().filter(|line| line.role == role).for_each(|line| line.spawn_at = None);
+            let id = ProcessId(self.next_id);
+            self.next_id += 1;
+            self.counters.starts += 1;
+            self.counters.stand_in_starts += u64::from(role == Role::StandIn);
+            self.processes.push(Process::new(id, role, now));
+            self.actions.push_back(Action::Spawn { process: id, role });
+        }
+    }
+
+    /// Makes room: the suspect that has been silent longest goes, or whoever has been.
+    fn displace_one(&mut self, now: MonoTime) {
+        let silent_longest =
+            self.processes.iter().min_by_key(|process| (!process.suspect, process.last_sign, process.id));
+        if let Some(id) = silent_longest.map(|process| process.id) {
+            self.lose(now, id, Reason::Displaced);
+        }
     }
 
     fn enter(&mut self, to: State, reason: Reason) {
@@ -222,7 +290,38 @@ impl Supervisor {
         self.actions.push_back(Action::Changed(change));
     }
 
+    fn suspect_at(&self, process: &Process) -> Option<MonoTime> {
+        let line = self.lines().find(|line| line.role == process.role)?;
+        let patience_ms = line.patience_ms(process.is_silent(), self.settings.suspicion_ms);
+        process.waiting_since().filter(|_| !process.suspect).map(|since| since.plus_ms(patience_ms))
+    }
+
+    fn given_up_at(&self, process: &Process) -> Option<MonoTime> {
+        process.waiting_since().map(|since| since.plus_ms(self.settings.stall_threshold_ms))
+    }
+
+    fn anyone_well(&self, role: Role) -> bool {
+        self.processes.iter().any(|process| process.role == role && !process.suspect)
+    }
+
     fn alive(&mut self, id: ProcessId) -> Option<&mut Process> {
         self.processes.iter_mut().find(|process| process.id == id)
     }
+
+    fn line(&mut self, role: Role) -> Option<&mut Line> {
+        self.lines_mut().find(|line| line.role == role)
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &Line> {
+        std::iter::once(&self.main).chain(&self.stand_in)
+    }
+
+    fn lines_mut(&mut self) -> impl Iterator<Item = &mut Line> {
+        std::iter::once(&mut self.main).chain(&mut self.stand_in)
+    }
+}
+
+fn lines(settings: &Settings) -> (Line, Option<Line>) {
+    let stand_in = settings.stand_in.clone().map(|line| Line::new(Role::StandIn, line, settings));
+    (Line::new(Role::Main, settings.main.clone(), settings), stand_in)
 }

@@ -36,11 +36,11 @@ pub(super) struct RestartPolicy {
 }
 
 impl RestartPolicy {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, recovery_retry_ms: u64) -> Self {
         Self {
             backoff_ms: settings.backoff_ms.clone(),
             restarts_max: settings.restarts_max,
-            recovery_retry_ms: settings.recovery_retry_ms,
+            recovery_retry_ms,
             failures_in_a_row: 0,
             tokens: TOKENS_MAX,
             refilled_at: MonoTime(0),

@@ -1,42 +1,93 @@
 //! One process, as far as its supervisor knows it: what it owes and since when.
 
-use super::words::{ProcessId, Settings};
+use super::CAUGHT_UP_FRAMES;
+use super::words::{ProcessId, Role};
 use crate::units::MonoTime;
+
+/// A frame counts as in time while so few frames are owed beyond it: 72 ms, the unrest of a busy machine.
+const IN_TIME_FRAMES: u64 = 3;
 
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) id: ProcessId,
-    /// Frames delivered that nobody had delivered before.
-    pub(super) new_frames: u64,
+    pub(super) role: Role,
+    /// It has delivered ten frames running in time, and has not been suspect since.
+    pub(super) caught_up: bool,
+    /// It is late: a replacement has been asked for.
+    pub(super) suspect: bool,
+    /// When it was started, or delivered last.
+    pub(super) last_sign: MonoTime,
     /// Frames that the PCM fed so far must have produced, since its start.
     owed: u64,
+    /// Frames that all the PCM there is must produce, since its start.
+    live: u64,
     /// Frames delivered, new or replayed, since its start.
     came: u64,
-    /// Since when a frame is owed and none came. Its other end is absence, so it is kept as a point in time and not
-    /// inferred from what arrives.
+    /// Of those, the last ones running that came in time.
+    in_time: u64,
+    /// Since when it owes a frame without having paid: what is late is absence, so this is kept as a point in time and
+    /// not inferred from what arrives.
     waiting_since: Option<MonoTime>,
 }
 
 impl Process {
-    pub(super) fn new(id: ProcessId) -> Self {
-        Self { id, new_frames: 0, owed: 0, came: 0, waiting_since: None }
+    pub(super) fn new(id: ProcessId, role: Role, now: MonoTime) -> Self {
+        Self {
+            id,
+            role,
+            caught_up: false,
+            suspect: false,
+            last_sign: now,
+            owed: 0,
+            live: 0,
+            came: 0,
+            in_time: 0,
+            waiting_since: None,
+        }
     }
 
-    pub(super) fn owes(&mut self, now: MonoTime, frames: u64) {
-        self.owed = frames;
+    pub(super) fn owes(&mut self, now: MonoTime, owed: u64, live: u64) {
+        (self.owed, self.live) = (owed, live);
         if self.owed > self.came && self.waiting_since.is_none() {
             self.waiting_since = Some(now);
         }
     }
 
-    pub(super) fn delivers(&mut self, now: MonoTime, new: bool) {
+    /// Whether it catches up with this frame.
+    pub(super) fn delivers(&mut self, now: MonoTime) -> bool {
         self.came += 1;
-        self.new_frames += u64::from(new);
-        self.waiting_since = (self.owed > self.came).then_some(now);
+        self.last_sign = now;
+        if self.came >= self.owed {
+            self.waiting_since = None;
+            self.suspect = false;
+        } else if !self.caught_up {
+            // It is working through its replay. One that had caught up and no longer gets even is too slow, however
+            // steadily it delivers.
+            self.waiting_since = Some(now);
+        }
+        self.in_time = if self.live.saturating_sub(self.came) <= IN_TIME_FRAMES { self.in_time + 1 } else { 0 };
+        let catches_up = !self.caught_up && self.in_time >= CAUGHT_UP_FRAMES;
+        self.caught_up |= catches_up;
+        if catches_up {
+            self.suspect = false;
+        }
+        catches_up
     }
 
-    /// When it is given up, if nothing comes before.
-    pub(super) fn stalled_at(&self, settings: &Settings) -> Option<MonoTime> {
-        self.waiting_since.map(|since| since.plus_ms(settings.stall_threshold_ms))
+    /// From now on it has to catch up again; says whether it had.
+    pub(super) fn falls_under_suspicion(&mut self) -> bool {
+        self.suspect = true;
+        self.in_time = 0;
+        std::mem::take(&mut self.caught_up)
+    }
+
+    /// Whether it has delivered anything at all.
+    pub(super) fn is_silent(&self) -> bool {
+        self.came == 0
+    }
+
+    /// Since when it owes a frame.
+    pub(super) fn waiting_since(&self) -> Option<MonoTime> {
+        self.waiting_since
     }
 }

@@ -6,16 +6,38 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId(pub u64);
 
+/// What a process is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// It is the encoder that was configured.
+    Main,
+    /// It is the built-in encoder, and carries the programme while no main process does.
+    StandIn,
+}
+
 /// Limits and waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// The configured encoder.
+    pub main: LineSettings,
+    /// The built-in encoder beside another, where there is one.
+    pub stand_in: Option<LineSettings>,
+    /// A process that owes a frame this long is suspect: a replacement starts beside it.
+    pub suspicion_ms: u64,
     /// A process that owes a frame this long is given up.
     pub stall_threshold_ms: u64,
     /// Waits before the restarts of an encoder that dies before catching up; the last one repeats.
     pub backoff_ms: Vec<u64>,
     /// Restarts with a wait, before the encoder is FAILED.
     pub restarts_max: u32,
-    /// Between attempts of a FAILED encoder.
+}
+
+/// What differs between the configured encoder and its stand-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineSettings {
+    /// In place of `suspicion_ms` until a process's first frame.
+    pub first_frame_ms: u64,
+    /// Between attempts when restarts are used up.
     pub recovery_retry_ms: u64,
 }
 
@@ -67,8 +89,18 @@ pub enum Reason {
     NotFrames,
     /// Its frames are not those that were configured.
     WrongFormat,
+    /// It hit its memory limit.
+    OutOfMemory,
+    /// The tick of PCM that kills it has been found, and is silence now.
+    Poisoned,
+    /// A frame was owed and did not come soon enough; it may yet recover.
+    Suspect,
     /// A frame was owed and none came.
     Stalled,
+    /// Another process has caught up, so it is not needed any more.
+    Relieved,
+    /// It was the one silent longest when room was needed for another.
+    Displaced,
     /// It took PCM so slowly that the history it had to be fed from is gone.
     FellBehind,
     /// It died too often before catching up.
@@ -80,13 +112,19 @@ pub enum Reason {
 pub struct Counters {
     /// Processes started, or tried to.
     pub starts: u64,
-    /// Processes that ended without being asked to.
+    /// Of those, stand-ins.
+    pub stand_in_starts: u64,
+    /// Processes that ended without being asked to, or were given up.
     pub deaths: u64,
-    /// Deaths in a row before catching up.
+    /// How often a process was late enough for a replacement to be started beside it.
+    pub suspicions: u64,
+    /// Processes put down because another had caught up.
+    pub relieved: u64,
+    /// Deaths and suspicions of the configured encoder in a row, before catching up.
     pub failures_in_a_row: u32,
     /// Frames that were new.
     pub new_frames: u64,
-    /// Why the last process ended.
+    /// Why the last process ended that was not asked to.
     pub last_death: Option<Reason>,
 }
 
@@ -126,6 +164,8 @@ pub enum Event {
         process: ProcessId,
         /// Frames that all PCM fed to it since its start must produce.
         frames: u64,
+        /// Frames that all PCM there is, fed or waiting, must produce; not less than `frames`.
+        live: u64,
     },
     /// It delivered one frame.
     Frame {
@@ -152,6 +192,8 @@ pub enum Action {
     Spawn {
         /// Its number.
         process: ProcessId,
+        /// What it is there for.
+        role: Role,
     },
     /// Kill it with its group, close its pipes, bury it when it is dead. Nothing need be reported of it any more.
     Kill {
@@ -162,6 +204,30 @@ pub enum Action {
     },
     /// Tell whoever wants to know.
     Changed(Change),
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Main => "main",
+            Self::StandIn => "stand_in",
+        })
+    }
+}
+
+impl Reason {
+    /// Whether a process that ended so did it by itself, and perhaps because of what it was fed: not killed from
+    /// outside, and not by its supervisor.
+    #[must_use]
+    pub const fn is_own_fault(self) -> bool {
+        const KILL: i32 = 9;
+        const TERM: i32 = 15;
+        match self {
+            Self::Exited { .. } => true,
+            Self::Signalled { signal } => signal != KILL && signal != TERM,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for State {
@@ -191,7 +257,12 @@ impl fmt::Display for Reason {
             Self::BrokenStdin => "process closed its input",
             Self::NotFrames => "output is not MPEG frames",
             Self::WrongFormat => "frames are not of the configured format",
+            Self::OutOfMemory => "process hit its memory limit",
+            Self::Poisoned => "process died of PCM that is silence now",
+            Self::Suspect => "a frame is late",
             Self::Stalled => "no frame came though one was owed",
+            Self::Relieved => "another process has caught up",
+            Self::Displaced => "it was silent longest when room was needed",
             Self::FellBehind => "process was too slow for its history",
             Self::RestartsUsedUp => "process died too often before catching up",
         })

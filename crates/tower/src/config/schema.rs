@@ -126,6 +126,10 @@ pub struct Encoder {
     pub enabled: bool,
     /// Frames in each output's frame buffer.
     pub buffer_frames: usize,
+    /// A process that owes a frame this long, in ms, gets a replacement beside it.
+    pub suspicion_ms: u64,
+    /// In its place until the first frame of an external encoder.
+    pub first_frame_ms: u64,
     /// A process that owes a frame this long, in ms, is given up.
     pub stall_threshold_ms: u64,
     /// Waits before the restarts of an encoder that dies before catching up, in ms.
@@ -136,6 +140,8 @@ pub struct Encoder {
     pub recovery_retry_minutes: u64,
     /// How long broadcast waits for a frame that is due before silence takes its place, in ms.
     pub hold_max_ms: u64,
+    /// Memory that one encoder process may allocate, in MiB.
+    pub memory_mib_max: u64,
     /// The ffmpeg executable.
     pub ffmpeg: PathBuf,
 }
@@ -154,6 +160,14 @@ pub struct Output {
     pub description: String,
     /// Which encoder makes the frames.
     pub encoder: EncoderKind,
+    /// For `command`: the executable and its arguments.
+    pub command: Vec<String>,
+    /// For `command`: how long after its PCM a frame comes at the latest, in ms.
+    pub command_delay_ms: u64,
+    /// For `command`: what a restarted process makes of the same PCM.
+    pub replay: Replay,
+    /// Whether the built-in encoder carries the programme while another one cannot.
+    pub stand_in: bool,
     /// Constant bitrate in kbit/s, one of MPEG-1 Layer III's.
     pub bitrate_kbps: u32,
     /// Playout delay in ms; acts in whole ticks.
@@ -164,7 +178,7 @@ pub struct Output {
     pub latency: Latency,
 }
 
-/// The two encoders that ship (SPEC ENC-4).
+/// Who makes the frames (SPEC ENC-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EncoderKind {
@@ -172,6 +186,20 @@ pub enum EncoderKind {
     Builtin,
     /// FFmpeg with libmp3lame.
     Ffmpeg,
+    /// Any program that reads PCM and writes MP3 frames.
+    Command,
+}
+
+/// What a restarted encoder makes of PCM that one before it had (SPEC ENC-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Replay {
+    /// After enough of it, the same bytes.
+    Exact,
+    /// After a little of it, the same sound.
+    Approx,
+    /// Nothing that would be worth the time.
+    None,
 }
 
 /// How often a listener is sent to (SPEC LIS-3).
@@ -263,11 +291,14 @@ impl Default for Encoder {
         Self {
             enabled: true,
             buffer_frames: 200,
+            suspicion_ms: 150,
+            first_frame_ms: 1000,
             stall_threshold_ms: 2000,
             backoff_ms: vec![1000, 2000, 4000, 8000, 10_000],
             max_restarts: 5,
             recovery_retry_minutes: 10,
             hold_max_ms: 1000,
+            memory_mib_max: 512,
             ffmpeg: PathBuf::from("ffmpeg"),
         }
     }
@@ -281,6 +312,10 @@ impl Default for Output {
             genre: String::new(),
             description: String::new(),
             encoder: EncoderKind::Builtin,
+            command: Vec::new(),
+            command_delay_ms: 72,
+            replay: Replay::Approx,
+            stand_in: true,
             bitrate_kbps: 128,
             playout_delay_ms: 500,
             burst_ms: 2000,

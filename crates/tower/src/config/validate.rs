@@ -15,6 +15,7 @@ const TITLE_BYTES_MAX: usize = 255;
 const PASSWORD_BYTES_MAX: usize = 1024;
 const PATHS_MAX: usize = 1000;
 const BACKOFF_STEPS_MAX: usize = 32;
+const COMMAND_WORDS_MAX: usize = 64;
 
 /// A rule that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,12 +42,13 @@ pub fn validate(config: &Config) -> Vec<Invalid> {
     check.found
 }
 
-/// Smallest playout delay with which `encoder` can deliver in time (SPEC ENC-12).
+/// Smallest playout delay with which the encoder of `output` can deliver in time (SPEC ENC-12).
 #[must_use]
-pub const fn playout_delay_ticks_min(encoder: EncoderKind) -> u64 {
-    match encoder {
+pub const fn playout_delay_ticks_min(output: &Output) -> u64 {
+    match output.encoder {
         EncoderKind::Builtin => 2,
         EncoderKind::Ffmpeg => 3,
+        EncoderKind::Command => output.command_delay_ms.div_ceil(TICK_MS),
     }
 }
 
@@ -196,12 +198,27 @@ impl Check {
             );
             self.add(&[&key("bitrate_kbps")], message);
         }
+        self.command(&key("command"), &key("encoder"), output);
         self.playout_delay(config, &key("playout_delay_ms"), &key("encoder"), output);
+    }
+
+    fn command(&mut self, key: &str, encoder_key: &str, output: &Output) {
+        let words = output.command.len();
+        if output.encoder == EncoderKind::Command && output.command.first().is_none_or(String::is_empty) {
+            let message =
+                format!("`{encoder_key}` is \"command\", so `{key}` must name an executable and its arguments");
+            self.add(&[key, encoder_key], message);
+        } else if output.encoder != EncoderKind::Command && words > 0 {
+            let message = format!("`{key}` is given but not used; write `encoder = \"command\"`, or take it out");
+            self.add(&[key, encoder_key], message);
+        } else if words > COMMAND_WORDS_MAX || output.command.iter().any(|word| word.contains('\0')) {
+            self.add(&[key], format!("`{key}` must be at most {COMMAND_WORDS_MAX} words without NUL"));
+        }
     }
 
     /// SPEC ENC-12.
     fn playout_delay(&mut self, config: &Config, key: &str, encoder_key: &str, output: &Output) {
-        let min = playout_delay_ticks_min(output.encoder);
+        let min = playout_delay_ticks_min(output);
         let min_ms = min * TICK_MS;
         if ticks_in_ms(output.playout_delay_ms) < min {
             let message = format!(

@@ -1,10 +1,9 @@
 //! What is configured of one output's encoder, and the command lines that follow from it.
 
-use crate::config::{self, EncoderKind};
+use crate::config::{self, EncoderKind, Replay};
 use radio_lame::Settings;
-use radio_signal::supervisor;
-use radio_signal::units::ticks_in_ms;
-use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
+use radio_signal::supervisor::{self, Role};
+use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, TICK_SAMPLES, ticks_in_ms};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -15,26 +14,41 @@ const BUILTIN_RETRY_MS: u64 = 10_000;
 /// Everything that an [`EncoderManager`](super::EncoderManager) has to know.
 #[derive(Clone, Debug)]
 pub struct EncoderConfig {
-    /// Which encoder it is, for the status and for its latency.
-    pub kind: EncoderKind,
-    /// The command that reads PCM and writes frames, and its arguments.
-    pub command: Vec<OsString>,
+    /// The encoder that was configured.
+    pub main: Program,
+    /// The built-in encoder beside it, where it is to stand in.
+    pub stand_in: Option<Program>,
     /// Constant bitrate in kbit/s.
     pub bitrate_kbps: u32,
     /// False: no process ever.
     pub enabled: bool,
     /// Capacity of the frame buffer, where none is passed in.
     pub buffer_frames: usize,
-    /// Frame `i` is owed when `1152*i` samples and this many more are in.
-    pub latency_samples: u64,
-    /// Frames may wait in the pipe for the next tick, because the playout delay is long enough: half as many wake-ups.
-    pub collects_by_tick: bool,
+    /// Frame `n` is due this many ticks after its own tick.
+    pub playout_delay_ticks: u64,
+    /// After which silence takes its place, this much later.
+    pub hold_ticks_max: u64,
+    /// Bytes that one process may allocate.
+    pub memory_bytes_max: u64,
     /// When processes are given up and replaced.
     pub supervision: supervisor::Settings,
 }
 
+/// One encoder, as a program to be run.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Which encoder it is.
+    pub kind: EncoderKind,
+    /// The command that reads PCM and writes frames, and its arguments.
+    pub command: Vec<OsString>,
+    /// Frame `i` is owed when `1152*i` samples and this many more are in.
+    pub latency_samples: u64,
+    /// What a restarted process makes of the same PCM.
+    pub replay: Replay,
+}
+
 /// The playout delay from which a frame may come a tick later than it could.
-const COLLECT_BY_TICK_DELAY_TICKS: u64 = 6;
+const UNHURRIED_DELAY_TICKS: u64 = 6;
 
 /// Why an encoder cannot be as configured.
 #[derive(Debug, thiserror::Error)]
@@ -64,32 +78,60 @@ impl EncoderConfig {
     /// From the tables `[encoder]` and `[[output]]`.
     #[must_use]
     pub fn from_config(encoder: &config::Encoder, output: &config::Output) -> Self {
-        let retry_ms = encoder.recovery_retry_minutes.saturating_mul(60_000);
-        let (command, latency_samples, recovery_retry_ms) = match output.encoder {
-            EncoderKind::Builtin => (builtin(output.bitrate_kbps), 1376, retry_ms.min(BUILTIN_RETRY_MS)),
-            EncoderKind::Ffmpeg => (ffmpeg(&encoder.ffmpeg, output.bitrate_kbps), 3216, retry_ms),
+        let own = Program::builtin(output.bitrate_kbps);
+        let main = match output.encoder {
+            EncoderKind::Builtin => own.clone(),
+            EncoderKind::Ffmpeg => Program::ffmpeg(&encoder.ffmpeg, output.bitrate_kbps),
+            EncoderKind::Command => Program::configured(output),
         };
+        let retry_ms = encoder.recovery_retry_minutes.saturating_mul(60_000);
+        let own_line = supervisor::LineSettings {
+            first_frame_ms: encoder.suspicion_ms,
+            recovery_retry_ms: retry_ms.min(BUILTIN_RETRY_MS),
+        };
+        let is_own = output.encoder == EncoderKind::Builtin;
+        let other_line =
+            supervisor::LineSettings { first_frame_ms: encoder.first_frame_ms, recovery_retry_ms: retry_ms };
+        let stands_in = output.stand_in && !is_own;
         Self {
-            kind: output.encoder,
-            command,
+            main,
+            stand_in: stands_in.then_some(own),
             bitrate_kbps: output.bitrate_kbps,
             enabled: encoder.enabled,
             buffer_frames: encoder.buffer_frames,
-            latency_samples,
-            collects_by_tick: ticks_in_ms(output.playout_delay_ms) >= COLLECT_BY_TICK_DELAY_TICKS,
+            playout_delay_ticks: ticks_in_ms(output.playout_delay_ms),
+            hold_ticks_max: ticks_in_ms(encoder.hold_max_ms),
+            memory_bytes_max: encoder.memory_mib_max.saturating_mul(1024 * 1024),
             supervision: supervisor::Settings {
+                main: if is_own { own_line.clone() } else { other_line },
+                stand_in: stands_in.then_some(own_line),
+                suspicion_ms: encoder.suspicion_ms,
                 stall_threshold_ms: encoder.stall_threshold_ms,
                 backoff_ms: encoder.backoff_ms.clone(),
                 restarts_max: encoder.max_restarts,
-                recovery_retry_ms,
             },
+        }
+    }
+
+    /// Whether the playout delay is long enough for frames to be collected at the next tick, half as many wake-ups, and
+    /// to be held back until the next one confirms them.
+    #[must_use]
+    pub const fn unhurried(&self) -> bool {
+        self.playout_delay_ticks >= UNHURRIED_DELAY_TICKS
+    }
+
+    /// The program of a role.
+    pub(super) fn program(&self, role: Role) -> &Program {
+        match (&self.stand_in, role) {
+            (Some(program), Role::StandIn) => program,
+            _ => &self.main,
         }
     }
 
     /// Looks for the executable as the system would, before anything is started. Later it may vanish and come back:
     /// that is for the supervisor.
     pub fn check_installed(&self) -> Result<(), ConfigError> {
-        let Some(executable) = self.command.first().map(Path::new) else { return Err(ConfigError::EmptyCommand) };
+        let Some(executable) = self.main.command.first().map(Path::new) else { return Err(ConfigError::EmptyCommand) };
         let is_executable =
             |path: &Path| path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
         let found = if executable.components().count() > 1 {
@@ -103,7 +145,7 @@ impl EncoderConfig {
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         format(self.bitrate_kbps).check()?;
-        if self.command.is_empty() {
+        if self.main.command.is_empty() {
             return Err(ConfigError::EmptyCommand);
         }
         if self.buffer_frames == 0 {
@@ -113,8 +155,48 @@ impl EncoderConfig {
     }
 
     /// Frames that this much PCM, fed from a process's start, must produce.
-    pub(super) fn frames_owed(&self, samples_fed: u64) -> u64 {
-        samples_fed.checked_sub(self.latency_samples).map_or(0, |rest| rest / 1152 + 1)
+    pub(super) fn frames_owed(&self, role: Role, samples_fed: u64) -> u64 {
+        let confirmation = if self.unhurried() { TICK_SAMPLES as u64 } else { 0 };
+        let latency = self.program(role).latency_samples + confirmation;
+        samples_fed.checked_sub(latency).map_or(0, |rest| rest / TICK_SAMPLES as u64 + 1)
+    }
+}
+
+impl Program {
+    /// The tower's own executable, by its open file: replacing it on disk changes nothing (SPEC ENC-4).
+    fn builtin(bitrate_kbps: u32) -> Self {
+        let bitrate = bitrate_kbps.to_string();
+        Self {
+            kind: EncoderKind::Builtin,
+            command: ["/proc/self/exe", "encode", "--bitrate", &bitrate].map(OsString::from).to_vec(),
+            latency_samples: 1376,
+            replay: Replay::Exact,
+        }
+    }
+
+    /// `-probesize 32`: else the first frame takes a second. Never `-fflags nobuffer`: it throws PCM away.
+    fn ffmpeg(executable: &Path, bitrate_kbps: u32) -> Self {
+        let bitrate = format!("{bitrate_kbps}k");
+        let arguments = "-hide_banner -loglevel warning -nostdin \
+                         -f s16le -ar 48000 -ac 2 -probesize 32 -i pipe:0 \
+                         -c:a libmp3lame -b:a BITRATE -reservoir 0 -write_xing 0 -id3v2_version 0 \
+                         -flush_packets 1 -f mp3 pipe:1";
+        let arguments = arguments.split_whitespace().map(|word| if word == "BITRATE" { &bitrate } else { word });
+        Self {
+            kind: EncoderKind::Ffmpeg,
+            command: std::iter::once(executable.into()).chain(arguments.map(OsString::from)).collect(),
+            latency_samples: 3216,
+            replay: Replay::Exact,
+        }
+    }
+
+    fn configured(output: &config::Output) -> Self {
+        Self {
+            kind: EncoderKind::Command,
+            command: output.command.iter().map(OsString::from).collect(),
+            latency_samples: output.command_delay_ms.saturating_mul(u64::from(SAMPLE_RATE_HZ)) / 1000,
+            replay: output.replay,
+        }
     }
 }
 
@@ -123,40 +205,34 @@ pub(super) const fn format(bitrate_kbps: u32) -> Settings {
     Settings { sample_rate_hz: SAMPLE_RATE_HZ, channels: CHANNELS as u8, bitrate_kbps }
 }
 
-/// The tower's own executable, by its open file: replacing it on disk changes nothing (SPEC ENC-4).
-fn builtin(bitrate_kbps: u32) -> Vec<OsString> {
-    let bitrate = bitrate_kbps.to_string();
-    ["/proc/self/exe", "encode", "--bitrate", &bitrate].map(OsString::from).to_vec()
-}
-
-/// `-probesize 32`: else the first frame takes a second. Never `-fflags nobuffer`: it throws PCM away.
-fn ffmpeg(executable: &std::path::Path, bitrate_kbps: u32) -> Vec<OsString> {
-    let bitrate = format!("{bitrate_kbps}k");
-    let arguments = "-hide_banner -loglevel warning -nostdin \
-                     -f s16le -ar 48000 -ac 2 -probesize 32 -i pipe:0 \
-                     -c:a libmp3lame -b:a BITRATE -reservoir 0 -write_xing 0 -id3v2_version 0 \
-                     -flush_packets 1 -f mp3 pipe:1";
-    let arguments = arguments.split_whitespace().map(|word| if word == "BITRATE" { &bitrate } else { word });
-    std::iter::once(executable.into()).chain(arguments.map(OsString::from)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_frame_is_owed_when_its_last_sample_and_the_latency_are_in() {
-        let config = EncoderConfig::from_config(&config::Encoder::default(), &config::Output::default());
-        assert_eq!([0, 1375, 1376, 1376 + 1151, 1376 + 1152].map(|n| config.frames_owed(n)), [0, 0, 1, 1, 2]);
+        let output = config::Output { playout_delay_ms: 48, ..Default::default() };
+        let config = EncoderConfig::from_config(&config::Encoder::default(), &output);
+        let owed = [0, 1375, 1376, 1376 + 1151, 1376 + 1152].map(|n| config.frames_owed(Role::Main, n));
+        assert_eq!(owed, [0, 0, 1, 1, 2]);
     }
 
     #[test]
-    fn the_builtin_encoder_is_retried_every_ten_seconds_ffmpeg_as_configured() {
-        let encoder = config::Encoder::default();
-        let retry_ms = |encoder_kind| {
-            let output = config::Output { encoder: encoder_kind, ..Default::default() };
-            EncoderConfig::from_config(&encoder, &output).supervision.recovery_retry_ms
+    fn with_time_in_hand_a_frame_is_owed_when_the_next_one_has_confirmed_it() {
+        let config = EncoderConfig::from_config(&config::Encoder::default(), &config::Output::default());
+        assert_eq!([1376 + 1151, 1376 + 1152].map(|n| config.frames_owed(Role::Main, n)), [0, 1]);
+    }
+
+    #[test]
+    fn the_builtin_encoder_is_retried_every_ten_seconds_others_as_configured() {
+        let supervision = |encoder| {
+            let output = config::Output { encoder, ..Default::default() };
+            EncoderConfig::from_config(&config::Encoder::default(), &output).supervision
         };
-        assert_eq!((retry_ms(EncoderKind::Builtin), retry_ms(EncoderKind::Ffmpeg)), (10_000, 600_000));
+        let retries_ms = |settings: supervisor::Settings| {
+            (settings.main.recovery_retry_ms, settings.stand_in.map(|line| line.recovery_retry_ms))
+        };
+        assert_eq!(retries_ms(supervision(EncoderKind::Builtin)), (10_000, None));
+        assert_eq!(retries_ms(supervision(EncoderKind::Ffmpeg)), (600_000, Some(10_000)));
     }
 }

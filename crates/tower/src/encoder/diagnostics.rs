@@ -32,6 +32,16 @@ impl Diagnostics {
         if unfinished.is_empty() { self.lines.back().cloned() } else { Some(unfinished) }
     }
 
+    /// Whether one of the last lines is about memory: what encoders, libraries and languages say when they get no more
+    /// of it has this word in common.
+    pub(super) fn speaks_of_memory(&self) -> bool {
+        let speaks = |line: &str| {
+            let line = line.to_ascii_lowercase();
+            line.contains("memory") || line.contains("bad_alloc")
+        };
+        self.lines.iter().any(|line| speaks(line)) || speaks(&clean(&self.line))
+    }
+
     fn end_line(&mut self, now_s: u64, pid: u32) {
         let line = clean(&self.line);
         self.line.clear();

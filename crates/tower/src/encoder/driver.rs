@@ -1,169 +1,218 @@
-//! The thread of one output: moves bytes between history, processes and frame buffer, and does what the supervisor
-//! says (SPEC ENC-5). It waits in one place only, for whatever comes first.
+//! Moves bytes between history, processes and frame buffer, and does what the supervisor says (SPEC ENC-5). What it
+//! knows of the system goes through [`Launcher`]; when to call [`Driver::turn`] is its thread's business.
 
+use super::child::{Child, Launcher};
 use super::commands::EncoderConfig;
+use super::delivery::{Delivery, Heard};
 use super::feed::Tick;
 use super::history::PcmHistory;
-use super::ledger::{Entry, Ledger};
-use super::process::{Body, Process, ReadBuffer};
-use super::replay::plan;
-use super::status::{ReplayReport, Shared};
-use radio_signal::frame_ring::{FrameRingBuffer, Push};
-use radio_signal::mpeg::packetizer::PUSH_BYTES_MAX;
-use radio_signal::supervisor::{Action, Change, Event, ProcessId, Reason, State, Supervisor};
-use radio_signal::units::{MonoTime, TICK_NS};
-use rustix::event::{PollFd, PollFlags, Timespec};
-use std::os::fd::OwnedFd;
+use super::hunt::Hunt;
+use super::news::EncoderNews;
+use super::process::{Expected, Process, ReadBuffer};
+use super::replay::{Pace, plan, replay_ticks};
+use super::status::{Agreement, ProcessStatus, ReplayReport, Shared};
+use crate::config::Replay;
+use radio_signal::poison::PoisonHunt;
+use radio_signal::supervisor::{Action, Event, ProcessId, Reason, Role, State, Supervisor};
+use radio_signal::units::{MonoTime, Serial, TICK_MS};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Acquire};
-use std::time::Duration;
 
-/// A tick that has not come for so long does not come: what is in the pipes is collected without it.
-const TICK_OVERDUE_NS: u64 = 2 * TICK_NS;
-
-/// How long a killed child is waited for when the tower goes off air.
-const BURIAL_MS_MAX: i64 = 1000;
-
-/// What outlives a stop and the next start (SPEC ENC-12).
-pub(super) struct Memory {
+pub(super) struct Driver<L: Launcher> {
+    pub(super) launcher: L,
+    pub(super) processes: Vec<Process<L::Child>>,
     pub(super) history: PcmHistory,
-    pub(super) ledger: Ledger,
-}
-
-pub(super) struct Driver {
-    pub(super) config: EncoderConfig,
-    pub(super) memory: Memory,
-    pub(super) frames: Arc<FrameRingBuffer>,
-    pub(super) ticks: rtrb::Consumer<Tick>,
-    pub(super) bell: Arc<OwnedFd>,
-    pub(super) stop: Arc<AtomicBool>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) on_state_change: Box<dyn FnMut(Change) + Send>,
     pub(super) supervisor: Supervisor,
-    pub(super) processes: Vec<Process>,
-    /// Killed, and not yet buried; as a rule for less than a millisecond.
-    pub(super) bodies: Vec<Body>,
+    pub(super) delivery: Delivery,
+    config: EncoderConfig,
+    shared: Arc<Shared>,
+    tell_news: Box<dyn FnMut(EncoderNews) + Send>,
+    /// One for each role.
+    poison: [PoisonHunt; 2],
+    pace: [Pace; 2],
+    /// When the newest tick came.
+    last_tick: MonoTime,
 }
 
-impl Driver {
-    pub(super) fn run(mut self) -> Memory {
-        let mut buffer: Box<ReadBuffer> = Box::new([0; PUSH_BYTES_MAX]);
+/// What is guessed of encoders that have never run: the built-in one, then all others (docs/measured.md, with a margin).
+const FIRST_PACE: [Pace; 2] =
+    [Pace { first_frame_us: 30_000, frame_us: 400 }, Pace { first_frame_us: 150_000, frame_us: 800 }];
+
+impl<L: Launcher> Driver<L> {
+    pub(super) fn new(
+        config: EncoderConfig,
+        launcher: L,
+        history: PcmHistory,
+        delivery: Delivery,
+        shared: Arc<Shared>,
+        tell_news: Box<dyn FnMut(EncoderNews) + Send>,
+    ) -> Self {
+        let is_own = config.stand_in.is_none() && config.main.kind == crate::config::EncoderKind::Builtin;
+        Self {
+            processes: Vec::with_capacity(radio_signal::supervisor::PROCESSES_MAX),
+            supervisor: Supervisor::new(config.supervision.clone()),
+            poison: Default::default(),
+            pace: [FIRST_PACE[usize::from(!is_own)], FIRST_PACE[0]],
+            last_tick: launcher.now(),
+            launcher,
+            history,
+            delivery,
+            config,
+            shared,
+            tell_news,
+        }
+    }
+
+    /// Starts the first processes.
+    pub(super) fn start(&mut self) {
         self.tell(Event::Start);
-        while !self.stop.load(Acquire) {
-            self.wait();
-            self.take_ticks();
-            for index in 0..self.processes.len() {
-                self.serve(index, &mut buffer);
-            }
-            // After the pipes have been read: a frame that has come is not missing, however late we are ourselves.
-            self.tell(Event::Timeout);
-            self.bodies.retain_mut(|body| !body.bury());
-            self.publish();
-        }
+    }
+
+    /// Puts all processes down.
+    pub(super) fn stop(&mut self) {
         self.tell(Event::Stop);
-        self.bodies.iter().for_each(|body| body.wait_dead(BURIAL_MS_MAX));
-        self.bodies.retain_mut(|body| !body.bury());
         self.publish();
-        self.memory
     }
 
-    fn wait(&self) {
-        let mut fds = vec![PollFd::new(&*self.bell, PollFlags::IN)];
-        // While all is well the next tick comes in time to collect what is in the pipe.
-        let until_tick = self.config.collects_by_tick && self.supervisor.state() == State::Running;
-        for process in &self.processes {
-            process.poll_fds(&self.memory.history, until_tick, &mut fds);
-        }
-        fds.extend(self.bodies.iter().map(|body| PollFd::new(body.pidfd(), PollFlags::IN)));
-        let deadline_ns = self.supervisor.deadline().map(|deadline| deadline.since_ns(now()));
-        let tick_ns = until_tick.then_some(TICK_OVERDUE_NS);
-        let left_ns = deadline_ns.into_iter().chain(tick_ns).min();
-        let timeout = left_ns.and_then(|ns| Timespec::try_from(Duration::from_nanos(ns)).ok());
-        match rustix::event::poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            // Out of memory: not to be made worse by asking again at once.
-            Err(_) => std::thread::sleep(Duration::from_millis(10)),
-        }
+    /// One tick of PCM.
+    pub(super) fn take_tick(&mut self, tick: &Tick) {
+        self.history.push(tick.serial, &tick.frame);
+        self.last_tick = self.launcher.now();
     }
 
-    fn take_ticks(&mut self) {
-        let _ = rustix::io::read(&*self.bell, &mut [0; 8]);
-        while let Ok(tick) = self.ticks.pop() {
-            self.memory.history.push(tick.serial, &tick.frame);
+    /// Moves what can be moved.
+    pub(super) fn turn(&mut self, buffer: &mut ReadBuffer) {
+        self.heed_agreement();
+        for index in 0..self.processes.len() {
+            self.serve(index, buffer);
         }
+        // After the pipes have been read: a frame that has come is not missing, however late we are ourselves.
+        self.tell(Event::Timeout);
+        self.publish();
+    }
+
+    /// When to come back although nothing has happened.
+    pub(super) fn deadline(&self) -> Option<MonoTime> {
+        let hunts = self.processes.iter().filter_map(|process| process.hunt.as_ref()).map(Hunt::next_look);
+        hunts.chain(self.supervisor.deadline()).min()
+    }
+
+    /// The encoders' bytes are the same if each repeats itself and both agree.
+    fn heed_agreement(&mut self) {
+        let agree = matches!(self.shared.board().agreement, Agreement::None | Agreement::Exact);
+        self.delivery.exact = agree && self.config.main.replay == Replay::Exact;
     }
 
     /// Moves what can be moved to and from one process. Whether it has ended is asked first: then all that it has
     /// written is there to be read.
     fn serve(&mut self, index: usize, buffer: &mut ReadBuffer) {
-        let Self { processes, memory, frames, supervisor, config, shared, .. } = self;
+        let now = self.launcher.now();
+        let expected = self.expected();
+        let Self { processes, history, delivery, supervisor, config, shared, pace, poison, .. } = self;
         let process = &mut processes[index];
-        let (id, deliver_from, started) = (process.id, process.deliver_from(), process.started);
-        let now = now();
+        let (id, role) = (process.id, process.role);
+        let ended = process.child.end();
         if process.take_diagnostics(now, buffer) {
             shared.board().last_error = process.diagnostics.last_line();
         }
-        let ended = process.has_ended();
-        let read = process.take_frames(config.bitrate_kbps, buffer, |replay: &mut ReplayReport, n, bytes| {
-            let new = if n >= memory.ledger.next() && n < deliver_from {
-                false
-            } else {
-                match memory.ledger.enter(n, bytes) {
-                    Entry::New => matches!(frames.push(n, bytes), Push::Filled | Push::FilledDroppingOldest { .. }),
-                    Entry::Delivered { equal } => {
-                        if let Some(equal) = equal {
-                            replay.compare(equal);
-                        }
-                        false
-                    }
-                }
-            };
-            if new && replay.took_ms.is_none() {
-                replay.took_ms = Some(now.since_ms(started));
-                shared.board().joined(replay);
-                log_replay(replay);
+        let had_caught_up = supervisor.has_caught_up(id);
+        let read = process.take_frames(expected, buffer, |process, n, bytes| {
+            process.first_frame.get_or_insert(now);
+            let warming_up = n >= delivery.ledger.next() && n < process.plan.deliver_from;
+            let heard = if warming_up { Heard::No } else { delivery.offer(id, n, bytes) };
+            if let Heard::Compared { equal: Some(equal) } = heard {
+                process.replay.compare(equal);
             }
+            let new = heard == Heard::New;
+            if new && process.new_frames == 0 {
+                joined(process, now, &mut pace[role_index(role)]);
+                shared.board().joined(&process.replay);
+            }
+            process.new_frames += u64::from(new);
             supervisor.handle(now, Event::Frame { process: id, new });
         });
-        let fed = process.feed(&memory.history);
-        supervisor.handle(now, Event::Owes { process: id, frames: config.frames_owed(process.samples_fed()) });
-        if let Some(reason) = read.err().or(ended).or(fed.err()) {
-            supervisor.handle(now, Event::Ended { process: id, reason });
+        if !had_caught_up && supervisor.has_caught_up(id) {
+            poison[role_index(role)].caught_up();
         }
+        let fed = process.feed(history, now);
+        let frames = config.frames_owed(role, process.samples_fed());
+        let live = config.frames_owed(role, process.samples_live(history));
+        supervisor.handle(now, Event::Owes { process: id, frames, live });
+        if let Some(reason) = read.err().or(ended).or(fed.err()) {
+            let reason = self.judge(index, reason);
+            self.supervisor.handle(now, Event::Ended { process: id, reason });
+        }
+    }
+
+    /// A process has ended: whether its memory limit or the PCM it was fed may be the reason.
+    fn judge(&mut self, index: usize, reason: Reason) -> Reason {
+        let process = &self.processes[index];
+        let poison = &mut self.poison[role_index(process.role)];
+        if !reason.is_own_fault() {
+            poison.row_ends();
+            return reason;
+        }
+        if process.diagnostics.speaks_of_memory() {
+            poison.row_ends();
+            return Reason::OutOfMemory;
+        }
+        let last = process.last_tick_fed();
+        if !process.hunt.as_ref().is_some_and(|hunt| hunt.searches(last)) {
+            poison.died(process.unanswered());
+            return reason;
+        }
+        let Some(tick) = poison.found(last) else { return reason };
+        self.history.silence(tick);
+        self.shared.board().poisoned(tick);
+        (self.tell_news)(EncoderNews::Poison { tick });
+        Reason::Poisoned
     }
 
     fn tell(&mut self, event: Event) {
-        self.supervisor.handle(now(), event);
+        self.supervisor.handle(self.launcher.now(), event);
         while let Some(action) = self.supervisor.poll_action() {
             match action {
-                Action::Spawn { process } => self.spawn(process),
+                Action::Spawn { process, role } => self.spawn(process, role),
                 Action::Kill { process, reason } => self.kill(process, reason),
                 Action::Changed(change) => {
                     self.publish();
-                    (self.on_state_change)(change);
+                    let runs = change.to == State::Running;
+                    (self.tell_news)(EncoderNews::State(change));
+                    if runs && self.shared.board().agreement == Agreement::Unknown {
+                        (self.tell_news)(EncoderNews::CanBeCompared);
+                    }
                 }
             }
         }
     }
 
-    fn spawn(&mut self, id: ProcessId) {
-        let history = &self.memory.history;
-        let next_frame = self.memory.ledger.next().max(self.frames.read_position());
-        let plan = plan(next_frame, history.oldest()..history.end());
-        let event = match Process::start(id, &self.config.command, plan, now()) {
-            Ok(process) => {
-                tracing::info!(pid = process.pid(), start_tick = process.start_tick(), next_frame, "encoder starts");
+    fn spawn(&mut self, id: ProcessId, role: Role) {
+        let now = self.launcher.now();
+        let program = self.config.program(role);
+        let next_frame = self.delivery.next_owed();
+        let until_due_ms = self.until_due_ms(next_frame, now);
+        let replay_ticks = match program.replay {
+            Replay::None => 0,
+            _ => replay_ticks(self.pace[role_index(role)], until_due_ms, self.config.hold_ticks_max),
+        };
+        let plan = plan(next_frame, self.history.oldest()..self.history.end(), replay_ticks);
+        let event = match self.launcher.launch(program, self.config.memory_bytes_max) {
+            Ok(child) => {
+                let (pid, start_tick) = (child.pid(), plan.start_tick);
+                tracing::info!(pid, %role, start_tick, next_frame, replay_ticks, until_due_ms, "encoder starts");
+                let mut process = Process::new(id, role, child, plan, now, self.expected());
+                process.replay.until_due_ms = until_due_ms;
+                process.hunt = self.poison[role_index(role)].stretch().map(|stretch| Hunt::new(stretch, now));
                 self.processes.push(process);
                 Event::Spawned { process: id }
             }
             Err(error) => {
-                let executable = self.config.command.first().map(|name| name.to_string_lossy()).unwrap_or_default();
+                let executable = program.command.first().map(|name| name.to_string_lossy()).unwrap_or_default();
                 tracing::warn!(%executable, %error, "encoder could not be started");
                 self.shared.board().last_error = Some(format!("{executable} could not be started: {error}"));
                 Event::SpawnFailed { process: id }
             }
         };
-        self.supervisor.handle(now(), event);
+        self.supervisor.handle(now, event);
     }
 
     fn kill(&mut self, id: ProcessId, reason: Reason) {
@@ -172,36 +221,69 @@ impl Driver {
             return;
         };
         let process = self.processes.swap_remove(index);
-        if reason != Reason::Stop {
-            let last_words = process.diagnostics.last_line();
-            tracing::warn!(pid = process.pid(), %reason, last_words, "encoder is given up");
+        let (pid, role) = (process.child.pid(), process.role);
+        match reason {
+            Reason::Stop | Reason::Relieved => tracing::info!(pid, %role, %reason, "encoder is put down"),
+            _ => {
+                tracing::warn!(pid, %role, %reason, last_words = process.diagnostics.last_line(), "encoder is given up")
+            }
         }
-        let mut body = process.kill();
-        if !body.bury() {
-            self.bodies.push(body);
-        }
+        self.launcher.put_down(process.child);
+        self.delivery.leave(id);
     }
 
-    fn publish(&self) {
+    /// From now to when frame `n` is due; negative if that has passed.
+    fn until_due_ms(&self, n: Serial, now: MonoTime) -> i64 {
+        let due_in_ticks = (n + self.config.playout_delay_ticks) as i64 + 1 - self.history.end() as i64;
+        due_in_ticks * TICK_MS as i64 - now.since_ms(self.last_tick) as i64
+    }
+
+    fn expected(&self) -> Expected {
+        Expected { bitrate_kbps: self.config.bitrate_kbps, confirmed: self.config.unhurried() }
+    }
+
+    pub(super) fn publish(&self) {
+        let holder = self.delivery.holder();
         let mut board = self.shared.board();
         board.state = self.supervisor.state();
         board.counters = self.supervisor.counters();
         board.next_start_ns = self.supervisor.next_start().map(|at| at.0);
-        let process = self.processes.first();
-        board.pid = process.map(Process::pid);
-        // The first process replays nothing.
-        if let Some(process) = process.filter(|process| process.replay.ticks > 0) {
-            board.last_replay = Some(process.replay);
+        board.processes.clear();
+        for process in &self.processes {
+            let kind = self.config.program(process.role).kind;
+            if holder == Some(process.id) {
+                board.carried_by = Some(kind);
+            }
+            board.processes.push(ProcessStatus {
+                pid: process.child.pid(),
+                role: process.role,
+                kind,
+                frames: process.frames(),
+                new_frames: process.new_frames,
+                caught_up: self.supervisor.has_caught_up(process.id),
+                suspect: self.supervisor.is_suspect(process.id),
+                replay: process.replay,
+            });
         }
     }
 }
 
-fn log_replay(replay: &ReplayReport) {
-    let ReplayReport { start_tick, next_frame, ticks, compared, equal_in_a_row, proved, took_ms, .. } = *replay;
-    tracing::info!(start_tick, next_frame, ticks, compared, equal_in_a_row, proved, took_ms, "encoder delivers");
+const fn role_index(role: Role) -> usize {
+    match role {
+        Role::Main => 0,
+        Role::StandIn => 1,
+    }
 }
 
-pub(super) fn now() -> MonoTime {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    MonoTime(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+/// The first frame of a process that listeners hear.
+fn joined<C: Child>(process: &mut Process<C>, now: MonoTime, pace: &mut Pace) {
+    let first_frame = process.first_frame.unwrap_or(now);
+    process.replay.took_ms = Some(now.since_ms(process.started));
+    if process.replay.ticks > 0 && process.hunt.is_none() {
+        let first_frame_us = first_frame.since_ns(process.started) / 1000;
+        pace.learn(first_frame_us, process.frames(), now.since_ns(first_frame) / 1000);
+    }
+    let ReplayReport { start_tick, next_frame, ticks, compared, equal_in_a_row, proved, took_ms, .. } = process.replay;
+    let (pid, role) = (process.child.pid(), process.role);
+    tracing::info!(pid, %role, start_tick, next_frame, ticks, compared, equal_in_a_row, proved, took_ms, "encoder delivers");
 }

@@ -44,6 +44,13 @@ impl PcmHistory {
         missing
     }
 
+    /// Makes a tick silent that is kept: it kills encoders.
+    pub(super) fn silence(&mut self, serial: Serial) {
+        if (self.oldest..self.end).contains(&serial) {
+            self.slot(serial).fill(0);
+        }
+    }
+
     /// PCM from byte `from` (counted from tick 0) on, as far as it lies in one piece; empty at the end, `None` if it
     /// is no longer kept.
     pub(super) fn bytes_from(&self, from: u64) -> Option<&[u8]> {

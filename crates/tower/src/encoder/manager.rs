@@ -1,20 +1,25 @@
 //! One output's encoder as the rest of the tower sees it (SPEC ENC-1, ENC-2).
 
+use super::agreement;
 use super::commands::{ConfigError, EncoderConfig};
-use super::driver::{Driver, Memory, now};
+use super::delivery::Delivery;
+use super::driver::Driver;
 use super::feed::{self, PcmFeed};
 use super::history::PcmHistory;
 use super::ledger::Ledger;
-use super::status::{EncoderStatus, Shared};
+use super::news::EncoderNews;
+use super::status::{Agreement, EncoderStatus, Shared};
+use super::system::{System, now};
+use super::thread::{DriverThread, Memory};
 use radio_signal::frame_ring::{FRAME_BYTES_MAX, FrameBuf, FrameRingBuffer, Get};
-use radio_signal::supervisor::{Change, PROCESSES_MAX, Supervisor};
+use radio_signal::supervisor::Role;
 use radio_signal::units::FrameNumber;
 use rustix::event::EventfdFlags;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::Release};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 
 /// Owns the frame buffer, the PCM history and the hashes of one output; it alone starts and stops the supervisor that
 /// fills the buffer.
@@ -54,33 +59,40 @@ impl EncoderManager {
         self.frames.get_frame(n, out)
     }
 
-    /// Starts the driver and, with it, the first process. `on_state_change` is called on the driver's thread and must
-    /// not wait for anything. Whether a process can be started at all shows in the state: the tower is on air without.
+    /// Starts the driver and, with it, the first processes. `tell_news` is called on the driver's thread and must not
+    /// wait for anything. Whether a process can be started at all shows in the state: the tower is on air without.
     ///
     /// Started twice, it is stopped in between; buffer, history and hashes are kept.
-    pub fn start(&mut self, on_state_change: impl FnMut(Change) + Send + 'static) -> io::Result<PcmFeed> {
+    pub fn start(&mut self, mut tell_news: impl FnMut(EncoderNews) + Send + 'static) -> io::Result<PcmFeed> {
         self.stop();
         if !self.config.enabled {
             return Ok(PcmFeed::to_nobody());
+        }
+        if self.config.stand_in.is_some() {
+            compare_in_background(&self.config, &self.shared);
         }
         let bell = Arc::new(rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let stop = Arc::new(AtomicBool::new(false));
         let (pcm_feed, ticks) = PcmFeed::new(Arc::clone(&bell), Arc::clone(&self.shared.ticks_lost));
         let fresh = || Memory { history: PcmHistory::new(), ledger: Ledger::new() };
-        let driver = Driver {
-            memory: self.memory.take().unwrap_or_else(fresh),
-            frames: Arc::clone(&self.frames),
+        let Memory { history, ledger } = self.memory.take().unwrap_or_else(fresh);
+        let delivery = Delivery::new(ledger, Arc::clone(&self.frames));
+        let (config, shared) = (self.config.clone(), Arc::clone(&self.shared));
+        let news = Box::new(move |news| {
+            if news == EncoderNews::CanBeCompared {
+                compare_in_background(&config, &shared);
+            }
+            tell_news(news);
+        });
+        let (config, shared) = (self.config.clone(), Arc::clone(&self.shared));
+        let thread = DriverThread {
+            unhurried: config.unhurried(),
+            driver: Driver::new(config, System::default(), history, delivery, shared, news),
             ticks,
             bell: Arc::clone(&bell),
             stop: Arc::clone(&stop),
-            shared: Arc::clone(&self.shared),
-            on_state_change: Box::new(on_state_change),
-            supervisor: Supervisor::new(self.config.supervision.clone()),
-            processes: Vec::with_capacity(PROCESSES_MAX),
-            bodies: Vec::new(),
-            config: self.config.clone(),
         };
-        let thread = std::thread::Builder::new().name("encoder".into()).spawn(move || driver.run())?;
+        let thread = Builder::new().name("encoder".into()).spawn(move || thread.run())?;
         self.driver = Some(DriverHandle { thread, stop, bell });
         Ok(pcm_feed)
     }
@@ -99,26 +111,45 @@ impl EncoderManager {
     pub fn status(&self) -> EncoderStatus {
         let board = self.shared.board().clone();
         let wait_ms = |at: u64| at.saturating_sub(now().0) / 1_000_000;
+        let counters = board.counters;
         EncoderStatus {
             state: board.state,
-            kind: self.config.kind,
-            guarantee: "exact",
-            pid: board.pid,
-            restarts: board.counters.starts.saturating_sub(1),
-            deaths: board.counters.deaths,
-            last_death: board.counters.last_death.map(|reason| reason.to_string()),
-            consecutive_failures: board.counters.failures_in_a_row,
+            kind: self.config.main.kind,
+            guarantee: self.config.main.replay,
+            agreement: board.agreement,
+            carried_by: board.carried_by,
+            pid: board.processes.iter().rfind(|process| process.role == Role::Main).map(|process| process.pid),
+            processes: board.processes,
+            restarts: (counters.starts - counters.stand_in_starts).saturating_sub(1),
+            stand_in_starts: counters.stand_in_starts,
+            deaths: counters.deaths,
+            last_death: counters.last_death.map(|reason| reason.to_string()),
+            suspicions: counters.suspicions,
+            consecutive_failures: counters.failures_in_a_row,
             last_replay: board.last_replay,
-            frames: board.counters.new_frames,
+            frames: counters.new_frames,
             late: self.frames.late_count(),
             duplicates: self.frames.duplicate_count(),
             mismatches: self.frames.mismatch_count(),
             replays: board.replays,
             replays_proved: board.replays_proved,
+            poisoned_ticks: board.poisoned_ticks,
             ticks_lost: self.shared.ticks_lost.load(Relaxed),
             last_error: board.last_error,
             next_retry_ms: board.next_start_ns.map(wait_ms),
         }
+    }
+}
+
+fn compare_in_background(config: &EncoderConfig, shared: &Arc<Shared>) {
+    shared.board().agreement = Agreement::Checking;
+    let (config, result) = (config.clone(), Arc::clone(shared));
+    let compared = Builder::new().name("agreement".into()).spawn(move || {
+        let agreement = agreement::check(&config);
+        result.board().agreement = agreement;
+    });
+    if compared.is_err() {
+        shared.board().agreement = Agreement::Unknown;
     }
 }
 

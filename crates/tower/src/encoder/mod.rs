@@ -6,30 +6,40 @@
 //! - [`manager`]: owns everything below, and the frame buffer (ENC-1, ENC-2).
 //! - [`feed`]: the way in, from the pump's thread.
 //! - [`history`]: the last ticks of PCM, which are also every process's queue.
-//! - [`driver`]: the thread that moves bytes and does what the supervisor says.
-//! - [`replay`]: where a new process joins the stream.
-//! - [`process`]: one encoder child and its pipes; [`spawn`] starts it, [`diagnostics`] keeps what it complains of.
-//! - [`ledger`]: which frames have been delivered, and their hashes.
+//! - [`driver`]: moves bytes and does what the supervisor says; [`thread`] waits for it.
+//! - [`replay`]: where a new process joins the stream. [`hunt`]: how the tick is found that kills them.
+//! - [`process`]: one encoder process, fed and drained through [`child`]; [`system`] and [`spawn`] are the real ones,
+//!   and [`diagnostics`] keeps what they complain of.
+//! - [`delivery`]: which of several processes is heard; [`ledger`]: what has been delivered, and its hashes.
 //! - [`silence`]: what is sent when no encoder has anything.
-//! - [`commands`], [`status`]: what is configured, what is shown.
+//! - [`agreement`]: whether the built-in encoder gives the bytes of the one it stands in for.
+//! - [`commands`], [`news`], [`status`]: what is configured, what is told, what is shown.
 
+mod agreement;
+mod child;
 mod commands;
+mod delivery;
 mod diagnostics;
 mod driver;
 mod feed;
 mod history;
+mod hunt;
 mod ledger;
 mod manager;
+mod news;
 mod process;
 mod replay;
 mod silence;
 mod spawn;
 mod status;
+mod system;
+mod thread;
 
-pub use commands::{ConfigError, EncoderConfig};
+pub use commands::{ConfigError, EncoderConfig, Program};
 pub use feed::PcmFeed;
 pub use history::HISTORY_TICKS;
 pub use manager::EncoderManager;
-pub use radio_signal::supervisor::{Change as StateChange, Reason, Settings as Supervision, State};
+pub use news::EncoderNews;
+pub use radio_signal::supervisor::{Change as StateChange, Reason, Role, Settings as Supervision, State};
 pub use silence::SilentFrames;
-pub use status::{EncoderStatus, ReplayReport};
+pub use status::{Agreement, EncoderStatus, ProcessStatus, ReplayReport};

@@ -1,42 +1,38 @@
-//! One encoder child: what it has been fed, what it has delivered, how it ends. No call here blocks.
+//! One encoder process: what it has been fed, what it has delivered.
 
+use super::child::Child;
 use super::diagnostics::Diagnostics;
 use super::history::PcmHistory;
+use super::hunt::Hunt;
 use super::replay::Plan;
-use super::spawn::{self, Spawned};
 use super::status::ReplayReport;
 use radio_signal::mpeg::Packetizer;
 use radio_signal::mpeg::packetizer::PUSH_BYTES_MAX;
-use radio_signal::supervisor::{ProcessId, Reason};
+use radio_signal::supervisor::{ProcessId, Reason, Role};
 use radio_signal::units::{FrameNumber, MonoTime, SAMPLE_RATE_HZ, Serial, TICK_BYTES};
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use std::ffi::OsString;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::process::Child;
+use std::ops::Range;
 
 /// Reads from one pipe before the others get their turn; more than a pipe holds.
 const READS_MAX: usize = 16;
 
-/// A process that dies closes its pipes a moment before its end can be seen.
-const DYING_MS: i64 = 10;
-
 /// Room for one read; as much as a packetizer takes at once.
 pub(super) type ReadBuffer = [u8; PUSH_BYTES_MAX];
 
-pub(super) struct Process {
+pub(super) struct Process<C> {
     pub(super) id: ProcessId,
+    pub(super) role: Role,
+    pub(super) child: C,
+    pub(super) plan: Plan,
     pub(super) replay: ReplayReport,
     pub(super) diagnostics: Diagnostics,
     pub(super) started: MonoTime,
-    body: Body,
-    stdin: OwnedFd,
-    stdout: OwnedFd,
-    /// None once it has closed it, which is its right.
-    stderr: Option<OwnedFd>,
-    plan: Plan,
+    /// When its first frame came, whatever number that had.
+    pub(super) first_frame: Option<MonoTime>,
+    /// Frames that were new.
+    pub(super) new_frames: u64,
+    /// It is being fed tick by tick.
+    pub(super) hunt: Option<Hunt>,
     /// Position in the history, in bytes from tick 0; what lies before it has been written.
     fed_to: u64,
     frames: u64,
@@ -44,43 +40,32 @@ pub(super) struct Process {
     frame: Vec<u8>,
 }
 
-/// A child that is to be buried: nothing is kept of it but what `wait` needs.
-pub(super) struct Body {
-    child: Child,
-    pidfd: OwnedFd,
+/// What its frames must be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    pub(super) bitrate_kbps: u32,
+    /// Each frame is held back until the next has begun.
+    pub(super) confirmed: bool,
 }
 
-impl Process {
-    pub(super) fn start(id: ProcessId, command: &[OsString], plan: Plan, now: MonoTime) -> io::Result<Self> {
-        let Spawned { child, pidfd, stdin, stdout, stderr } = spawn::spawn(command)?;
-        Ok(Self {
+impl<C: Child> Process<C> {
+    pub(super) fn new(id: ProcessId, role: Role, child: C, plan: Plan, now: MonoTime, expected: Expected) -> Self {
+        Self {
             id,
+            role,
+            child,
+            plan,
             replay: ReplayReport::begin(plan),
             diagnostics: Diagnostics::default(),
             started: now,
-            body: Body { child, pidfd },
-            stdin,
-            stdout,
-            stderr: Some(stderr),
-            plan,
+            first_frame: None,
+            new_frames: 0,
+            hunt: None,
             fed_to: plan.start_tick * TICK_BYTES as u64,
             frames: 0,
-            packetizer: Packetizer::new(),
+            packetizer: if expected.confirmed { Packetizer::confirming() } else { Packetizer::new() },
             frame: Vec::with_capacity(radio_signal::frame_ring::FRAME_BYTES_MAX),
-        })
-    }
-
-    pub(super) fn pid(&self) -> u32 {
-        self.body.child.id()
-    }
-
-    pub(super) fn start_tick(&self) -> Serial {
-        self.plan.start_tick
-    }
-
-    /// Frames below this number are for comparison only.
-    pub(super) fn deliver_from(&self) -> FrameNumber {
-        self.plan.deliver_from
+        }
     }
 
     /// Samples fed since its start.
@@ -88,29 +73,52 @@ impl Process {
         (self.fed_to - self.plan.start_tick * TICK_BYTES as u64) / 4
     }
 
-    /// What can wake it. Its stdin only while there is something to write: a pipe with room is ready all the time.
-    /// With `until_tick`, frames in its stdout do not; that it is closed still does.
-    pub(super) fn poll_fds<'a>(&'a self, history: &PcmHistory, until_tick: bool, fds: &mut Vec<PollFd<'a>>) {
-        fds.push(PollFd::new(&self.stdout, if until_tick { PollFlags::empty() } else { PollFlags::IN }));
-        fds.push(PollFd::new(&self.body.pidfd, PollFlags::IN));
-        fds.extend(self.stderr.as_ref().map(|stderr| PollFd::new(stderr, PollFlags::IN)));
-        if history.bytes_from(self.fed_to).is_none_or(|backlog| !backlog.is_empty()) {
-            fds.push(PollFd::new(&self.stdin, PollFlags::OUT));
-        }
+    /// Samples from its start to the end of the history.
+    pub(super) fn samples_live(&self, history: &PcmHistory) -> u64 {
+        history.end().saturating_sub(self.plan.start_tick) * TICK_BYTES as u64 / 4
+    }
+
+    /// Frames delivered since its start.
+    pub(super) fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Whether there is PCM that it may be fed now.
+    pub(super) fn has_backlog(&self, history: &PcmHistory) -> bool {
+        history.bytes_from(self.fed_to).is_none_or(|backlog| !backlog.is_empty()) && self.may_be_fed() > 0
+    }
+
+    /// Ticks that it has read, at least in part, and delivered no frame of.
+    pub(super) fn unanswered(&self) -> Range<Serial> {
+        let read_to = self.fed_to.saturating_sub(self.child.unread_bytes()).div_ceil(TICK_BYTES as u64);
+        let answered_to = self.plan.start_tick + self.frames;
+        answered_to..read_to.max(answered_to)
+    }
+
+    /// The tick that it was fed last.
+    pub(super) fn last_tick_fed(&self) -> Serial {
+        (self.fed_to.div_ceil(TICK_BYTES as u64)).saturating_sub(1)
     }
 
     /// Writes as much of the history as the pipe takes.
-    pub(super) fn feed(&mut self, history: &PcmHistory) -> Result<(), Reason> {
+    pub(super) fn feed(&mut self, history: &PcmHistory, now: MonoTime) -> Result<(), Reason> {
+        if let Some(hunt) = &mut self.hunt {
+            let all_read = self.child.unread_bytes() == 0;
+            if hunt.step(now, self.fed_to / TICK_BYTES as u64, all_read) {
+                self.hunt = None;
+            }
+        }
         loop {
             let backlog = history.bytes_from(self.fed_to).ok_or(Reason::FellBehind)?;
-            if backlog.is_empty() {
+            let allowed = self.may_be_fed().min(backlog.len() as u64) as usize;
+            if allowed == 0 {
                 return Ok(());
             }
-            match rustix::io::write(&self.stdin, backlog) {
+            match self.child.write(&backlog[..allowed]) {
                 Ok(written) => self.fed_to += written as u64,
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(Errno::INTR) => {}
-                Err(_) => return Err(self.ended().unwrap_or(Reason::BrokenStdin)),
+                Err(_) => return Err(self.child.end_soon().unwrap_or(Reason::BrokenStdin)),
             }
         }
     }
@@ -118,36 +126,40 @@ impl Process {
     /// Reads what has come and hands every whole frame of the right format to `deliver`, with its number.
     pub(super) fn take_frames(
         &mut self,
-        bitrate_kbps: u32,
+        expected: Expected,
         buffer: &mut ReadBuffer,
-        mut deliver: impl FnMut(&mut ReplayReport, FrameNumber, &[u8]),
+        mut deliver: impl FnMut(&mut Self, FrameNumber, &[u8]),
     ) -> Result<(), Reason> {
         for _ in 0..READS_MAX {
-            let read = match rustix::io::read(&self.stdout, &mut buffer[..]) {
-                Ok(0) => return Err(self.ended().unwrap_or(Reason::ClosedStdout)),
+            let read = match self.child.read(&mut buffer[..]) {
+                Ok(0) => return Err(self.child.end_soon().unwrap_or(Reason::ClosedStdout)),
                 Ok(read) => read,
                 // Nothing yet, which is not the end.
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(Errno::INTR) => continue,
-                Err(_) => return Err(self.ended().unwrap_or(Reason::ClosedStdout)),
+                Err(_) => return Err(self.child.end_soon().unwrap_or(Reason::ClosedStdout)),
             };
             // All of it is taken, because every frame before it has been.
             let _taken = self.packetizer.push(&buffer[..read]);
-            while let Some(frame) = self.packetizer.next_frame() {
-                self.frame.clear();
-                self.frame.extend_from_slice(frame.bytes);
-                let header = frame.header;
+            let mut frame = std::mem::take(&mut self.frame);
+            let outcome = loop {
+                let Some(next) = self.packetizer.next_frame() else { break Ok(()) };
+                frame.clear();
+                frame.extend_from_slice(next.bytes);
+                let header = next.header;
                 // Bytes between two frames may have been a frame: from there on the numbers would be guesses.
                 if self.packetizer.counters().bytes_skipped > 0 {
-                    return Err(Reason::NotFrames);
+                    break Err(Reason::NotFrames);
                 }
-                if u32::from(header.bitrate_kbps) != bitrate_kbps || header.sample_rate_hz != SAMPLE_RATE_HZ {
-                    return Err(Reason::WrongFormat);
+                if u32::from(header.bitrate_kbps) != expected.bitrate_kbps || header.sample_rate_hz != SAMPLE_RATE_HZ {
+                    break Err(Reason::WrongFormat);
                 }
                 let number = self.plan.start_tick + self.frames;
                 self.frames += 1;
-                deliver(&mut self.replay, number, &self.frame);
-            }
+                deliver(self, number, &frame);
+            };
+            self.frame = frame;
+            outcome?;
             if self.packetizer.counters().bytes_skipped > 0 {
                 return Err(Reason::NotFrames);
             }
@@ -157,59 +169,24 @@ impl Process {
 
     /// Drains stderr; says whether anything came.
     pub(super) fn take_diagnostics(&mut self, now: MonoTime, buffer: &mut ReadBuffer) -> bool {
-        let pid = self.pid();
+        let pid = self.child.pid();
         let mut came = false;
         for _ in 0..READS_MAX {
-            let Some(stderr) = &self.stderr else { break };
-            match rustix::io::read(stderr, &mut buffer[..]) {
-                Ok(0) => self.stderr = None,
+            match self.child.read_diagnostics(&mut buffer[..]) {
                 Ok(read) => {
                     self.diagnostics.push(&buffer[..read], now.0 / 1_000_000_000, pid);
                     came = true;
                 }
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break,
-                Err(_) => self.stderr = None,
+                Err(_) => break,
             }
         }
         came
     }
 
-    /// How it ended, if it has. It is not buried yet, so its number and its group are still its own.
-    pub(super) fn has_ended(&self) -> Option<Reason> {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        let status = rustix::process::waitid(WaitId::PidFd(self.body.pidfd.as_fd()), options).ok().flatten()?;
-        let signalled = status.terminating_signal().map(|signal| Reason::Signalled { signal });
-        signalled.or(status.exit_status().map(|status| Reason::Exited { status }))
-    }
-
-    /// For a process that has closed a pipe: how it ended, if that is why.
-    fn ended(&self) -> Option<Reason> {
-        self.body.wait_dead(DYING_MS);
-        self.has_ended()
-    }
-
-    /// Kills it with whatever it has started, and closes its pipes.
-    pub(super) fn kill(self) -> Body {
-        let _ = rustix::process::kill_process_group(Pid::from_child(&self.body.child), Signal::KILL);
-        self.body
-    }
-}
-
-impl Body {
-    pub(super) fn pidfd(&self) -> &OwnedFd {
-        &self.pidfd
-    }
-
-    /// Whether it is dead and buried.
-    pub(super) fn bury(&mut self) -> bool {
-        // An error means that there is nothing left to wait for.
-        !matches!(self.child.try_wait(), Ok(None))
-    }
-
-    /// Waits for its death, at most so long.
-    pub(super) fn wait_dead(&self, ms: i64) {
-        let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
-        let _ = rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 }));
+    /// Bytes beyond what has been fed that it may be fed now.
+    fn may_be_fed(&self) -> u64 {
+        let limit = self.hunt.as_ref().map_or(u64::MAX, |hunt| hunt.feed_to() * TICK_BYTES as u64);
+        limit.saturating_sub(self.fed_to)
     }
 }

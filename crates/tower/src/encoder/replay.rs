@@ -1,13 +1,18 @@
 //! Where a new process joins the stream (SPEC ENC-9): the one place that decides how much it is fed of what has been.
 
 use super::status::ReplayReport;
-use radio_signal::units::{FrameNumber, Serial};
+use radio_signal::units::{FrameNumber, Serial, TICK_MS};
 
-/// Ticks after which an encoder without bit reservoir has forgotten how it began (docs/measured.md).
-const REPLAY_TICKS: u64 = 200;
+/// Ticks to replay, the longest that can be afforded (docs/measured.md): after 200 every encoder without bit reservoir
+/// has forgotten how it began, whatever it was fed; after 130 all but a few; after 40 with every programme that is not
+/// made to resist; with 10 the join is not heard.
+const REPLAY_TICKS: [u64; 4] = [200, 130, 40, REPLAY_TICKS_MIN];
 
 /// With fewer, the join would be heard.
-const WARM_UP_TICKS_MIN: u64 = 10;
+const REPLAY_TICKS_MIN: u64 = 10;
+
+/// What is worth keeping the time of a frame for: shorter than this, a wait for the right bytes is better.
+const SURE_ENOUGH_TICKS: u64 = 40;
 
 /// How one process joins. Its `j`-th frame has number `start_tick + j`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +22,49 @@ pub(super) struct Plan {
     pub(super) deliver_from: FrameNumber,
 }
 
-/// `next_frame` is the first that listeners still need, `kept` what the history holds.
-pub(super) fn plan(next_frame: FrameNumber, kept: std::ops::Range<Serial>) -> Plan {
-    let start_tick = next_frame.saturating_sub(REPLAY_TICKS).max(kept.start).min(kept.end);
+/// `next_frame` is the first that listeners still need, `kept` what the history holds, `replay_ticks` how much of it to
+/// take.
+pub(super) fn plan(next_frame: FrameNumber, kept: std::ops::Range<Serial>, replay_ticks: u64) -> Plan {
+    let start_tick = next_frame.saturating_sub(replay_ticks).max(kept.start).min(kept.end);
     // From tick 0 on, a new process is what the first one was.
-    let warm_up = if start_tick == 0 { 0 } else { WARM_UP_TICKS_MIN };
+    let warm_up = if start_tick == 0 { 0 } else { replay_ticks.min(REPLAY_TICKS_MIN) };
     Plan { start_tick, deliver_from: next_frame.max(start_tick + warm_up) }
+}
+
+/// How fast the processes of one program replay, from the last ones that did.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// From its start to its first frame.
+    pub(super) first_frame_us: u64,
+    /// For each further frame.
+    pub(super) frame_us: u64,
+}
+
+impl Pace {
+    /// Time to replay so many ticks and deliver the frame after them.
+    fn replay_ms(self, ticks: u64) -> i64 {
+        ((self.first_frame_us + ticks * self.frame_us) / 1000) as i64
+    }
+
+    /// Takes in a replay of so many frames; slower ones count at once, faster ones by and by.
+    pub(super) fn learn(&mut self, first_frame_us: u64, frames: u64, rest_us: u64) {
+        let blend = |old: u64, new: u64| if new > old { new } else { (3 * old + new) / 4 };
+        self.first_frame_us = blend(self.first_frame_us, first_frame_us);
+        if let Some(frame_us) = rest_us.checked_div(frames) {
+            self.frame_us = blend(self.frame_us, frame_us);
+        }
+    }
+}
+
+/// How much is replayed: as much as lets the next frame be on time; where only too little would, it is late, and as
+/// much as `hold_max` allows. `until_due_ms` may have passed already, and is negative then.
+pub(super) fn replay_ticks(pace: Pace, until_due_ms: i64, hold_ticks_max: u64) -> u64 {
+    let longest_within = |ms: i64| REPLAY_TICKS.into_iter().find(|&ticks| pace.replay_ms(ticks) <= ms);
+    let until_silence_ms = until_due_ms + (hold_ticks_max * TICK_MS) as i64;
+    longest_within(until_due_ms)
+        .filter(|&ticks| ticks >= SURE_ENOUGH_TICKS)
+        .or_else(|| longest_within(until_silence_ms))
+        .unwrap_or(REPLAY_TICKS_MIN)
 }
 
 /// Equal frames in a row that prove a join.
@@ -48,7 +90,7 @@ mod tests {
     use super::*;
 
     fn joins(next_frame: u64, kept: std::ops::Range<u64>) -> (u64, u64) {
-        let plan = plan(next_frame, kept);
+        let plan = plan(next_frame, kept, 200);
         (plan.start_tick, plan.deliver_from)
     }
 
@@ -64,6 +106,30 @@ mod tests {
     fn what_can_no_longer_be_replayed_is_not_delivered_raw() {
         assert_eq!(joins(100, 5_000..5_512), (5_000, 5_010));
         assert_eq!(joins(5_003, 5_000..5_512), (5_000, 5_010));
+    }
+
+    #[test]
+    fn what_makes_nothing_of_a_replay_gets_none() {
+        assert_eq!(plan(10_000, 9_490..10_002, 0), Plan { start_tick: 10_000, deliver_from: 10_000 });
+    }
+
+    #[test]
+    fn the_replay_is_as_long_as_the_playout_delay_allows_and_else_as_hold_max_does() {
+        let pace = Pace { first_frame_us: 20_000, frame_us: 250 };
+        let ticks = |until_due_ms| replay_ticks(pace, until_due_ms, 41);
+        assert_eq!([500, 70, 69, 51, 30].map(ticks), [200, 200, 130, 40, 40]);
+        // 29 ms are enough for ten frames, but with 41 ticks in hand all of it is better late than nearly right.
+        assert_eq!([29, 0, -900].map(ticks), [200, 200, 200]);
+        assert_eq!([-920, -950, -960, -2000].map(ticks), [130, 40, 10, 10]);
+    }
+
+    #[test]
+    fn a_slow_machine_is_believed_at_once_and_a_fast_one_by_and_by() {
+        let mut pace = Pace { first_frame_us: 20_000, frame_us: 250 };
+        pace.learn(40_000, 100, 100_000);
+        assert_eq!((pace.first_frame_us, pace.frame_us), (40_000, 1000));
+        pace.learn(20_000, 100, 20_000);
+        assert_eq!((pace.first_frame_us, pace.frame_us), (35_000, 800));
     }
 
     #[test]

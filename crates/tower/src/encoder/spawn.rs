@@ -1,6 +1,6 @@
-//! Starts an encoder child: three pipes, its own process group, and no life beyond the tower's.
+//! Starts an encoder child: three pipes, its own process group, a limit on its memory, and no life beyond the tower's.
 
-use rustix::process::{PidfdFlags, Signal};
+use rustix::process::{PidfdFlags, Resource, Rlimit, Signal};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,13 +20,13 @@ pub(super) struct Spawned {
 }
 
 /// To be called on a thread that lives as long as the child may: the kernel kills the child when that thread ends.
-pub(super) fn spawn(command: &[OsString]) -> io::Result<Spawned> {
+pub(super) fn spawn(command: &[OsString], memory_bytes_max: u64) -> io::Result<Spawned> {
     let Some((executable, arguments)) = command.split_first() else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let mut command = Command::new(executable);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    die_with_this_thread(&mut command);
+    bind_to_this_thread(&mut command, memory_bytes_max);
     let mut child = command.spawn()?;
     match pipes(&mut child) {
         Ok((pidfd, stdin, stdout, stderr)) => Ok(Spawned { child, pidfd, stdin, stdout, stderr }),
@@ -54,14 +54,16 @@ fn pipes(child: &mut Child) -> io::Result<(OwnedFd, OwnedFd, OwnedFd, OwnedFd)> 
 }
 
 #[allow(unsafe_code)]
-fn die_with_this_thread(command: &mut Command) {
+fn bind_to_this_thread(command: &mut Command, memory_bytes_max: u64) {
     let parent = rustix::process::getpid();
+    let limit = Rlimit { current: Some(memory_bytes_max), maximum: Some(memory_bytes_max) };
     let before_exec = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        // The parent may have died before the line above.
+        rustix::process::setrlimit(Resource::Data, limit)?;
+        // The parent may have died before it was told to.
         if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(rustix::io::Errno::SRCH.into()) }
     };
-    // SAFETY: between fork and exec only two system calls are made, on copied plain values; nothing is allocated,
+    // SAFETY: between fork and exec only three system calls are made, on copied plain values; nothing is allocated,
     // locked or dropped, so nothing can be in the state in which another thread left it at the fork.
     unsafe { command.pre_exec(before_exec) };
 }

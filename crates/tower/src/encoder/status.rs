@@ -1,7 +1,7 @@
 //! What is shown of an encoder.
 
-use crate::config::EncoderKind;
-use radio_signal::supervisor::{Counters, State};
+use crate::config::{EncoderKind, Replay};
+use radio_signal::supervisor::{Counters, Role, State};
 use radio_signal::units::{FrameNumber, Serial};
 use serde::{Serialize, Serializer};
 use std::fmt::Display;
@@ -14,21 +14,31 @@ pub struct EncoderStatus {
     /// Where it is.
     #[serde(serialize_with = "shown")]
     pub state: State,
-    /// Which encoder.
+    /// Which encoder is configured.
     pub kind: EncoderKind,
     /// How closely a restarted encoder continues the stream: `exact` means byte for byte.
-    pub guarantee: &'static str,
-    /// The process at work.
+    pub guarantee: Replay,
+    /// Whether the built-in encoder, which stands in for this one, gives the same bytes.
+    pub agreement: Agreement,
+    /// Which encoder delivered the newest frame.
+    pub carried_by: Option<EncoderKind>,
+    /// The process of the configured encoder, the newest if there are several.
     pub pid: Option<u32>,
-    /// Processes started after the first.
+    /// All processes that live.
+    pub processes: Vec<ProcessStatus>,
+    /// Processes of the configured encoder started after the first.
     pub restarts: u64,
-    /// Processes that ended unasked.
+    /// Processes of the built-in encoder started to stand in.
+    pub stand_in_starts: u64,
+    /// Processes that ended unasked or were given up.
     pub deaths: u64,
-    /// Why the last one ended.
+    /// Why the last one of these ended.
     pub last_death: Option<String>,
-    /// Deaths in a row before catching up.
+    /// How often a process was late enough for a replacement beside it.
+    pub suspicions: u64,
+    /// Deaths and suspicions of the configured encoder in a row, before catching up.
     pub consecutive_failures: u32,
-    /// The last time that a process was fed from the history.
+    /// The last time that a process was fed from the history and delivered.
     pub last_replay: Option<ReplayReport>,
     /// Frames that were new.
     pub frames: u64,
@@ -42,12 +52,53 @@ pub struct EncoderStatus {
     pub replays: u64,
     /// Of those, the ones whose last compared frames were equal: not a byte of the stream shows them.
     pub replays_proved: u64,
+    /// Ticks of PCM that killed encoders and are silence now; the newest, at most 16.
+    pub poisoned_ticks: Vec<Serial>,
     /// Ticks that the driver could not take in time; silent in the history.
     pub ticks_lost: u64,
     /// The last line a process wrote to stderr.
     pub last_error: Option<String>,
     /// How long until the next process is started, while there is a wait.
     pub next_retry_ms: Option<u64>,
+}
+
+/// One process, as `/status` shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProcessStatus {
+    /// Its process id.
+    pub pid: u32,
+    /// What it is there for.
+    #[serde(serialize_with = "shown")]
+    pub role: Role,
+    /// Which encoder it is.
+    pub kind: EncoderKind,
+    /// Frames it has delivered.
+    pub frames: u64,
+    /// Of those, the ones that were new.
+    pub new_frames: u64,
+    /// Whether it delivers in time.
+    pub caught_up: bool,
+    /// Whether it is late.
+    pub suspect: bool,
+    /// How it joined.
+    pub replay: ReplayReport,
+}
+
+/// Whether two encoders make the same bytes of the same PCM (SPEC ENC-4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Agreement {
+    /// There is only one.
+    #[default]
+    None,
+    /// They are being compared.
+    Checking,
+    /// Not a frame differed.
+    Exact,
+    /// They differ, or one of them says of itself that it does not repeat itself.
+    Approx,
+    /// They could not be compared; they will be when the configured encoder runs.
+    Unknown,
 }
 
 /// How a replacement joined the stream (SPEC ENC-9).
@@ -65,6 +116,8 @@ pub struct ReplayReport {
     pub equal: u64,
     /// Equal ones in a row, up to the last.
     pub equal_in_a_row: u64,
+    /// From its start to when its next frame was due, when it was started; negative if that had passed.
+    pub until_due_ms: i64,
     /// The last ten compared were equal, or all of a replay from tick 0: the stream goes on as if nothing had happened.
     pub proved: bool,
     /// From its start to its first new frame, once that has come.
@@ -78,18 +131,25 @@ pub(super) struct Shared {
     pub(super) ticks_lost: Arc<AtomicU64>,
 }
 
+/// The figures as they were when the driver came by last.
 #[derive(Clone, Debug)]
 pub(super) struct Board {
     pub(super) state: State,
     pub(super) counters: Counters,
-    pub(super) pid: Option<u32>,
+    pub(super) carried_by: Option<EncoderKind>,
+    pub(super) processes: Vec<ProcessStatus>,
+    pub(super) agreement: Agreement,
     pub(super) last_replay: Option<ReplayReport>,
     pub(super) replays: u64,
     pub(super) replays_proved: u64,
+    pub(super) poisoned_ticks: Vec<Serial>,
     pub(super) last_error: Option<String>,
     /// On the monotonic clock, in ns.
     pub(super) next_start_ns: Option<u64>,
 }
+
+/// Poisoned ticks that are shown.
+const POISONED_TICKS_SHOWN: usize = 16;
 
 impl Shared {
     pub(super) fn board(&self) -> MutexGuard<'_, Board> {
@@ -104,7 +164,16 @@ impl Board {
         if replay.ticks > 0 {
             self.replays += 1;
             self.replays_proved += u64::from(replay.proved);
+            self.last_replay = Some(*replay);
         }
+    }
+
+    /// A tick has become silence.
+    pub(super) fn poisoned(&mut self, tick: Serial) {
+        if self.poisoned_ticks.len() == POISONED_TICKS_SHOWN {
+            self.poisoned_ticks.remove(0);
+        }
+        self.poisoned_ticks.push(tick);
     }
 }
 
@@ -113,10 +182,13 @@ impl Default for Board {
         Self {
             state: State::Stopped,
             counters: Counters::default(),
-            pid: None,
+            carried_by: None,
+            processes: Vec::new(),
+            agreement: Agreement::None,
             last_replay: None,
             replays: 0,
             replays_proved: 0,
+            poisoned_ticks: Vec::new(),
             last_error: None,
             next_start_ns: None,
         }

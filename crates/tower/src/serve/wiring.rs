@@ -3,7 +3,7 @@
 use super::chronicle::Chronicle;
 use crate::broadcast::{Broadcast, BroadcastFigures};
 use crate::config::{Config, Latency, Output, WhenFull};
-use crate::encoder::{EncoderConfig, EncoderManager, SilentFrames};
+use crate::encoder::{EncoderConfig, EncoderManager, EncoderNews, SilentFrames};
 use crate::files::{Player, PlayerHandle};
 use crate::http::auth::Secret;
 use crate::ingest::Inputs;
@@ -212,9 +212,9 @@ fn start_output(
     let silence = SilentFrames::new(output.bitrate_kbps)?;
     let (name, journal, ticks) = (output.mount.clone(), Arc::clone(journal), Arc::clone(figures));
     let feed = manager
-        .start(move |change| {
-            let tick = ticks.tick().unwrap_or(0);
-            journal.note(tick, "encoder", format!("{name}: {change}"));
+        .start(move |news| {
+            let kind = if matches!(news, EncoderNews::Poison { .. }) { "alarm" } else { "encoder" };
+            journal.note(ticks.tick().unwrap_or(0), kind, format!("{name}: {news}"));
         })
         .with_context(|| format!("the encoder of {} could not be started", output.mount))?;
     // Without an encoder there is nothing to wait for.

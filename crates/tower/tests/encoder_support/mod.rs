@@ -5,7 +5,7 @@ use radio_lame::{Encoder, Settings};
 use radio_signal::frame_ring::{FrameBuf, FrameRingBuffer, Get};
 use radio_signal::pcm::PcmFrame;
 use radio_tower::config::{self, EncoderKind};
-use radio_tower::encoder::{EncoderConfig, EncoderManager, PcmFeed, State, StateChange};
+use radio_tower::encoder::{EncoderConfig, EncoderManager, EncoderNews, PcmFeed, State, StateChange};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 /// Far beyond what anything here takes on a busy machine; reaching it is a failure.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Ticks that must be in before a frame can be out, with ffmpeg the slower one; one more confirms the first frame.
-pub const LAG_TICKS: u64 = 5;
+/// Ticks that must be in before a frame can be out, with ffmpeg the slower one; one more confirms each frame, and one the first.
+pub const LAG_TICKS: u64 = 6;
 
 /// Two tones, noise, and steps of 40 dB, so that no two frames are alike and encoders have a past to forget.
 pub fn tick(serial: u64) -> PcmFrame {
@@ -43,21 +43,31 @@ pub fn reference(ticks: u64) -> Vec<Vec<u8>> {
 pub fn config(kind: EncoderKind) -> EncoderConfig {
     let output = config::Output { encoder: kind, ..config::Output::default() };
     let mut config = EncoderConfig::from_config(&config::Encoder::default(), &output);
-    if kind == EncoderKind::Builtin {
-        assert_eq!(config.command[0], "/proc/self/exe");
-        config.command[0] = env!("CARGO_BIN_EXE_tower").into();
+    for program in std::iter::once(&mut config.main).chain(&mut config.stand_in) {
+        if program.kind == EncoderKind::Builtin {
+            assert_eq!(program.command[0], "/proc/self/exe");
+            program.command[0] = env!("CARGO_BIN_EXE_tower").into();
+        }
     }
+    config
+}
+
+/// The same without a stand-in.
+pub fn alone_on_air(kind: EncoderKind) -> EncoderConfig {
+    let mut config = config(kind);
+    config.stand_in = None;
+    config.supervision.stand_in = None;
     config
 }
 
 /// A shell script in the place of an encoder, and waits short enough for a test.
 pub fn fake(script: &str) -> EncoderConfig {
     let mut config = config(EncoderKind::Builtin);
-    config.command = ["sh", "-c", script].map(Into::into).to_vec();
+    config.main.command = ["sh", "-c", script].map(Into::into).to_vec();
     config.supervision.stall_threshold_ms = 200;
     config.supervision.backoff_ms = vec![20, 40];
     config.supervision.restarts_max = 2;
-    config.supervision.recovery_retry_ms = 60_000;
+    config.supervision.main.recovery_retry_ms = 60_000;
     config
 }
 
@@ -77,7 +87,12 @@ impl Rig {
     pub fn start_with(config: EncoderConfig, frames: Option<Arc<FrameRingBuffer>>) -> Self {
         let mut manager = EncoderManager::new(config, frames).unwrap();
         let (sender, changes) = channel();
-        let feed = manager.start(move |change| sender.send(change).unwrap_or(())).unwrap();
+        let tell = move |news| {
+            if let EncoderNews::State(change) = news {
+                sender.send(change).unwrap_or(());
+            }
+        };
+        let feed = manager.start(tell).unwrap();
         Self { manager, feed, changes, fed: 0, taken: 0 }
     }
 

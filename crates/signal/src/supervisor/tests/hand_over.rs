@@ -1,0 +1,146 @@
+//! Several processes at once.
+
+use super::*;
+
+/// Main and stand-in, of which the main one has caught up.
+fn running() -> Shell {
+    let mut shell = Shell::started(with_stand_in());
+    shell.spawned();
+    shell.delivers(CAUGHT_UP_FRAMES);
+    assert_eq!((shell.live.len(), shell.state()), (1, State::Running));
+    shell.kills.clear();
+    shell
+}
+
+#[test]
+fn a_late_process_gets_a_replacement_beside_it_and_is_relieved_when_that_has_caught_up() {
+    let mut shell = Shell::started(alone());
+    shell.delivers(CAUGHT_UP_FRAMES);
+    let suspect = shell.main();
+    shell.owes(suspect, CAUGHT_UP_FRAMES + 1);
+    shell.wait_ms(149);
+    assert_eq!(shell.live.len(), 1);
+    shell.wait_ms(1);
+    assert_eq!((shell.live.len(), shell.state()), (2, State::Restarting));
+    assert!(shell.supervisor.is_suspect(suspect));
+    shell.delivers(CAUGHT_UP_FRAMES);
+    assert_eq!(shell.kills, [(suspect, Reason::Relieved)]);
+    assert_eq!((shell.supervisor.counters().deaths, shell.supervisor.counters().failures_in_a_row), (0, 0));
+}
+
+#[test]
+fn a_suspect_that_recovers_first_relieves_its_replacement() {
+    let mut shell = Shell::started(alone());
+    shell.delivers(CAUGHT_UP_FRAMES);
+    let suspect = shell.main();
+    shell.owes(suspect, CAUGHT_UP_FRAMES + 6);
+    shell.wait_ms(150);
+    let replacement = shell.main();
+    shell.delivers_from(suspect, CAUGHT_UP_FRAMES + 6, true);
+    assert_eq!((shell.kills[0], shell.live.len()), ((replacement, Reason::Relieved), 1));
+    assert_eq!(shell.state(), State::Running);
+}
+
+#[test]
+fn a_suspect_that_never_recovers_is_given_up_at_the_stall_threshold_and_costs_nothing_more() {
+    let mut shell = Shell::started(alone());
+    shell.delivers(CAUGHT_UP_FRAMES);
+    let suspect = shell.main();
+    shell.owes(suspect, CAUGHT_UP_FRAMES + 1);
+    shell.wait_ms(1999);
+    assert_eq!(shell.live.len(), 2);
+    shell.wait_ms(1);
+    assert_eq!(shell.kills, [(suspect, Reason::Stalled)]);
+    assert_eq!((shell.live.len(), shell.spawned_at_ms.len()), (1, 2));
+}
+
+#[test]
+fn one_that_delivers_steadily_but_too_slowly_is_suspect_all_the_same() {
+    let mut shell = Shell::started(alone());
+    shell.delivers(CAUGHT_UP_FRAMES);
+    let slow = shell.main();
+    // A frame every 30 ms where one is owed every 24.
+    let mut owed = CAUGHT_UP_FRAMES;
+    for ms in 0..400 {
+        if ms % 24 == 0 {
+            owed += 1;
+            shell.owes(slow, owed);
+        }
+        if ms % 30 == 29 {
+            shell.delivers_from(slow, 1, true);
+        }
+        shell.wait_ms(1);
+    }
+    assert_eq!(shell.supervisor.counters().suspicions, 1);
+    assert_eq!(shell.live.len(), 2);
+}
+
+#[test]
+fn a_cold_start_has_the_stand_in_beside_it_until_the_configured_encoder_has_caught_up() {
+    let mut shell = Shell::started(with_stand_in());
+    assert_eq!(shell.live.iter().map(|live| live.1).collect::<Vec<_>>(), [Role::StandIn, Role::Main]);
+    let stand_in = shell.newest(Role::StandIn);
+    shell.delivers_from(stand_in, 100, true);
+    assert_eq!((shell.live.len(), shell.state()), (2, State::Starting), "a stand-in relieves nobody");
+    shell.delivers_from(shell.main(), CAUGHT_UP_FRAMES, false);
+    assert_eq!(shell.kills, [(stand_in, Reason::Relieved)]);
+    assert_eq!(shell.state(), State::Running, "frames compared count as much as frames heard");
+}
+
+#[test]
+fn a_death_of_the_configured_encoder_starts_both_and_a_stand_in_that_dies_is_replaced_too() {
+    let mut shell = running();
+    shell.dies();
+    assert_eq!(shell.live.iter().map(|live| live.1).collect::<Vec<_>>(), [Role::StandIn, Role::Main]);
+    shell.ends(shell.newest(Role::StandIn));
+    assert_eq!(shell.live.len(), 2);
+    assert_eq!(shell.supervisor.counters().failures_in_a_row, 0, "only the configured encoder's are counted");
+}
+
+#[test]
+fn a_fourth_process_takes_the_place_of_the_suspect_silent_longest() {
+    let mut shell = running();
+    let first = shell.main();
+    shell.owes(first, CAUGHT_UP_FRAMES + 1);
+    shell.wait_ms(150);
+    assert_eq!(shell.live.len(), 3, "the suspect, its replacement, the stand-in");
+    shell.owes(shell.newest(Role::StandIn), 200);
+    shell.wait_ms(150);
+    assert_eq!(shell.kills, [(first, Reason::Displaced)]);
+    assert_eq!(shell.live.iter().filter(|live| live.1 == Role::StandIn).count(), 2);
+}
+
+#[test]
+fn the_stand_in_carries_the_programme_while_the_configured_encoder_has_failed_and_goes_when_it_is_back() {
+    let mut shell = running();
+    while shell.state() != State::Failed {
+        shell.wait_ms(5000);
+        if shell.live.iter().any(|live| live.1 == Role::Main) {
+            shell.dies();
+        }
+        let stand_in = shell.newest(Role::StandIn);
+        shell.delivers_from(stand_in, 20, true);
+    }
+    assert_eq!(shell.live.len(), 1);
+    shell.wait_ms(600_000);
+    assert_eq!((shell.live.len(), shell.state()), (2, State::Failed));
+    let stand_in = shell.newest(Role::StandIn);
+    shell.delivers_from(shell.main(), CAUGHT_UP_FRAMES, false);
+    assert_eq!((shell.state(), shell.kills.last()), (State::Running, Some(&(stand_in, Reason::Relieved))));
+}
+
+#[test]
+fn a_stand_in_that_keeps_failing_is_tried_every_ten_seconds() {
+    let mut shell = running();
+    shell.tell(Event::Ended { process: shell.main(), reason: Reason::NotFrames });
+    let mut starts = Vec::new();
+    for _ in 0..60 {
+        // The main one starts and delivers nothing at all, owing nothing either.
+        while let Some(&(stand_in, _)) = shell.live.iter().find(|live| live.1 == Role::StandIn) {
+            starts.push(shell.now.since_ms(MonoTime(0)) / 1000);
+            shell.tell(Event::SpawnFailed { process: stand_in });
+        }
+        shell.wait_ms(1000);
+    }
+    assert_eq!(starts, [0, 0, 0, 1, 3, 7, 11, 15, 25, 35, 45, 55]);
+}

@@ -1,0 +1,33 @@
+//! What an encoder's driver has to tell.
+
+use radio_signal::supervisor::Change;
+use radio_signal::units::Serial;
+use std::fmt;
+
+/// Something that happened to an output's encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncoderNews {
+    /// The configured encoder changed its state.
+    State(Change),
+    /// A tick of PCM killed one process after the other; it is silence now.
+    Poison {
+        /// Which.
+        tick: Serial,
+    },
+    /// The configured encoder runs, so it can be compared with its stand-in.
+    CanBeCompared,
+}
+
+impl fmt::Display for EncoderNews {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State(change) => change.fmt(f),
+            Self::Poison { tick } => write!(
+                f,
+                "ALARM: the PCM of tick {tick} kills the encoder and was replaced by silence; keep the recording of that \
+                 moment and report it to the encoder's makers"
+            ),
+            Self::CanBeCompared => f.write_str("the encoder runs and is compared with its stand-in"),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The thread of one output. It waits in one place only, for whatever comes first.
+
+use super::driver::Driver;
+use super::feed::Tick;
+use super::history::PcmHistory;
+use super::ledger::Ledger;
+use super::process::ReadBuffer;
+use super::system::{System, now};
+use radio_signal::mpeg::packetizer::PUSH_BYTES_MAX;
+use radio_signal::units::TICK_NS;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire};
+use std::time::Duration;
+
+/// A tick that has not come for so long does not come: what is in the pipes is collected without it.
+const TICK_OVERDUE_NS: u64 = 2 * TICK_NS;
+
+/// What outlives a stop and the next start (SPEC ENC-12).
+pub(super) struct Memory {
+    pub(super) history: PcmHistory,
+    pub(super) ledger: Ledger,
+}
+
+pub(super) struct DriverThread {
+    pub(super) driver: Driver<System>,
+    pub(super) ticks: rtrb::Consumer<Tick>,
+    pub(super) bell: Arc<OwnedFd>,
+    pub(super) stop: Arc<AtomicBool>,
+    /// Whether frames may wait in the pipe for the next tick while all is well.
+    pub(super) unhurried: bool,
+}
+
+impl DriverThread {
+    pub(super) fn run(mut self) -> Memory {
+        let mut buffer: Box<ReadBuffer> = Box::new([0; PUSH_BYTES_MAX]);
+        self.driver.start();
+        while !self.stop.load(Acquire) {
+            self.wait();
+            let _ = rustix::io::read(&*self.bell, &mut [0; 8]);
+            while let Ok(tick) = self.ticks.pop() {
+                self.driver.take_tick(&tick);
+            }
+            self.driver.turn(&mut buffer);
+            self.driver.launcher.bury();
+        }
+        self.driver.stop();
+        self.driver.launcher.bury_all();
+        Memory { history: self.driver.history, ledger: self.driver.delivery.ledger }
+    }
+
+    fn wait(&self) {
+        let driver = &self.driver;
+        let mut fds = vec![PollFd::new(&*self.bell, PollFlags::IN)];
+        // While all is well the next tick comes in time to collect what is in the pipe.
+        let until_tick = self.unhurried && driver.supervisor.all_is_well();
+        for process in &driver.processes {
+            process.child.poll_fds(!until_tick, process.has_backlog(&driver.history), &mut fds);
+        }
+        driver.launcher.poll_fds(&mut fds);
+        let deadline_ns = driver.deadline().map(|deadline| deadline.since_ns(now()));
+        let tick_ns = until_tick.then_some(TICK_OVERDUE_NS);
+        let left_ns = deadline_ns.into_iter().chain(tick_ns).min();
+        let timeout = left_ns.and_then(|ns| Timespec::try_from(Duration::from_nanos(ns)).ok());
+        match rustix::event::poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            // Out of memory: not to be made worse by asking again at once.
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
