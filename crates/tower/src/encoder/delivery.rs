@@ -70,9 +70,11 @@ impl Delivery {
         }
         self.holder = None;
         let heir = self.unheard.iter().map(|unheard| unheard.0).max();
-        let (heard, others): (Vec<_>, _) = self.unheard.drain(..).partition(|unheard| Some(unheard.0) == heir);
-        self.unheard = others;
-        for (process, n, bytes) in heard {
+        for (process, n, bytes) in std::mem::take(&mut self.unheard) {
+            if Some(process) != heir {
+                self.unheard.push_back((process, n, bytes));
+                continue;
+            }
             if n >= self.ledger.next() {
                 self.enter(process, n, &bytes);
             }
