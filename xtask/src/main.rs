@@ -2,6 +2,7 @@
 
 mod bench;
 mod packages;
+mod simulate;
 mod steps;
 mod test;
 mod tidy;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask test            everything that must pass: format, lints, structure, all tests, loom
 cargo xtask prove           the end-to-end tests at full length, then the benchmarks
+cargo xtask simulate [--seed N] [--schedules N]  encoders that do everything wrong, on virtual time; one seed tells its story
 cargo xtask bench [--json] [--svg] [NAME]...  the figures of docs/measured.md; --svg draws docs/images/bench.svg
 cargo xtask tidy            the structure checks alone";
 
@@ -39,6 +41,7 @@ fn run() -> Result<()> {
         "test" => test::test(),
         "prove" => test::prove(),
         "bench" => bench::run(rest),
+        "simulate" => simulate::run(rest),
         "tidy" => tidy::run(),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

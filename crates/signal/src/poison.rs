@@ -11,12 +11,21 @@
 //! The stretch of a death is what the process had read and not yet answered with frames. A process that keeps PCM back
 //! before it works on it dies a tick or two after the poison: where the tick that killed is zeros already, the one
 //! before it is meant.
+//!
+//! A process may also die of its age, whatever it is fed. So that this is not taken for poison, each process of a row is
+//! started at another tick ([`PoisonHunt::head_start`]): then it dies at another place.
 
 use crate::units::Serial;
 use std::ops::Range;
 
 /// Deaths after the same stretch that make it suspect.
 const DEATHS: u32 = 3;
+
+/// A process keeps back no more than this before it works on it.
+const KEPT_BACK_TICKS: u64 = 2;
+
+/// By so much later does each process of a row start: more than what is read ahead through a pipe (64 KiB, 15 ticks).
+const HEAD_START_TICKS: u64 = 19;
 
 /// Ticks given up to one hunt. An encoder that dies of whatever it is fed is not helped by silence.
 pub const POISON_TICKS_MAX: usize = 8;
@@ -67,14 +76,18 @@ impl PoisonHunt {
         self.shared.clone().filter(|_| hunting)
     }
 
+    /// Ticks by which the next process is to start later than it would.
+    #[must_use]
+    pub fn head_start(&self) -> u64 {
+        u64::from(self.deaths.min(DEATHS)) * HEAD_START_TICKS
+    }
+
     /// A process that was fed tick by tick died by itself, `last` being the tick it had been fed last. The tick that
     /// is to become zeros, if one is to.
     pub fn found(&mut self, last: Serial) -> Option<Serial> {
-        let mut tick = last;
-        while self.found.contains(&tick) {
-            tick = tick.checked_sub(1)?;
-        }
         self.stretch()?;
+        let kept_back = last.saturating_sub(KEPT_BACK_TICKS)..=last;
+        let tick = kept_back.rev().find(|tick| !self.found.contains(tick))?;
         self.found.push(tick);
         Some(tick)
     }
@@ -126,7 +139,17 @@ mod tests {
     fn a_tick_that_is_zeros_already_means_the_one_before() {
         let mut hunt = PoisonHunt::default();
         (0..3).for_each(|_| hunt.died(100..110));
-        assert_eq!([hunt.found(105), hunt.found(105), hunt.found(105)], [Some(105), Some(104), Some(103)]);
+        assert_eq!([(); 4].map(|()| hunt.found(105)), [Some(105), Some(104), Some(103), None]);
+    }
+
+    #[test]
+    fn processes_that_die_of_their_age_are_started_where_that_shows() {
+        let mut hunt = PoisonHunt::default();
+        for _ in 0..100 {
+            let start = 1000 + hunt.head_start();
+            hunt.died(start + 140..start + 155);
+            assert_eq!(hunt.stretch(), None);
+        }
     }
 
     #[test]

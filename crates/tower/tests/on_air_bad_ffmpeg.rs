@@ -27,7 +27,7 @@ fn prove(behaviour: &str) {
         .line(&format!("encoder.ffmpeg = {:?}", fake.display().to_string()))
         .line(&format!("encoder.backoff_ms = {BACKOFF_MS:?}"))
         .line("encoder.stall_threshold_ms = 1000")
-        .line(r#"output = [{ encoder = "ffmpeg" }]"#)
+        .line(r#"output = [{ encoder = "ffmpeg", stand_in = false }]"#)
         .start();
     let listener = tower.listen("/stream");
     let first = listener.first_frame();

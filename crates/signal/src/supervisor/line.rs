@@ -48,11 +48,6 @@ impl Line {
         self.failed = false;
     }
 
-    /// How long a process of this line may owe a frame before it is suspect.
-    pub(super) fn patience_ms(&self, silent_so_far: bool, suspicion_ms: u64) -> u64 {
-        if silent_so_far { self.settings.first_frame_ms } else { suspicion_ms }
-    }
-
     /// What a state machine that watches this line says when restarts are used up.
     pub(super) fn reason(&self, cause: Reason) -> Reason {
         if self.failed { Reason::RestartsUsedUp } else { cause }

@@ -292,8 +292,7 @@ impl Supervisor {
 
     fn suspect_at(&self, process: &Process) -> Option<MonoTime> {
         let line = self.lines().find(|line| line.role == process.role)?;
-        let patience_ms = line.patience_ms(process.is_silent(), self.settings.suspicion_ms);
-        process.waiting_since().filter(|_| !process.suspect).map(|since| since.plus_ms(patience_ms))
+        process.suspect_at(line.settings.first_frame_ms, self.settings.suspicion_ms)
     }
 
     fn given_up_at(&self, process: &Process) -> Option<MonoTime> {

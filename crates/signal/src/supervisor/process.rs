@@ -7,6 +7,9 @@ use crate::units::MonoTime;
 /// A frame counts as in time while so few frames are owed beyond it: 72 ms, the unrest of a busy machine.
 const IN_TIME_FRAMES: u64 = 3;
 
+/// A replay that takes longer than this is slower than the programme.
+const CATCH_UP_MS_MAX: u64 = 10_000;
+
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) id: ProcessId,
@@ -28,6 +31,8 @@ pub(super) struct Process {
     /// Since when it owes a frame without having paid: what is late is absence, so this is kept as a point in time and
     /// not inferred from what arrives.
     waiting_since: Option<MonoTime>,
+    /// Since when it owes frames, whether it delivers others or not.
+    behind_since: Option<MonoTime>,
 }
 
 impl Process {
@@ -43,6 +48,7 @@ impl Process {
             came: 0,
             in_time: 0,
             waiting_since: None,
+            behind_since: None,
         }
     }
 
@@ -50,6 +56,7 @@ impl Process {
         (self.owed, self.live) = (owed, live);
         if self.owed > self.came && self.waiting_since.is_none() {
             self.waiting_since = Some(now);
+            self.behind_since = Some(now);
         }
     }
 
@@ -59,6 +66,7 @@ impl Process {
         self.last_sign = now;
         if self.came >= self.owed {
             self.waiting_since = None;
+            self.behind_since = None;
             self.suspect = false;
         } else if !self.caught_up {
             // It is working through its replay. One that had caught up and no longer gets even is too slow, however
@@ -81,9 +89,16 @@ impl Process {
         std::mem::take(&mut self.caught_up)
     }
 
-    /// Whether it has delivered anything at all.
-    pub(super) fn is_silent(&self) -> bool {
-        self.came == 0
+    /// When it falls under suspicion, if nothing changes.
+    pub(super) fn suspect_at(&self, first_frame_ms: u64, suspicion_ms: u64) -> Option<MonoTime> {
+        if self.suspect {
+            return None;
+        }
+        let patience_ms = if self.came == 0 { first_frame_ms } else { suspicion_ms };
+        let late = self.waiting_since.map(|since| since.plus_ms(patience_ms));
+        // Steadily behind is late too.
+        let behind = self.behind_since.map(|since| since.plus_ms(CATCH_UP_MS_MAX));
+        late.into_iter().chain(behind).min()
     }
 
     /// Since when it owes a frame.

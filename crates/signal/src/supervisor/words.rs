@@ -87,6 +87,8 @@ pub enum Reason {
     BrokenStdin,
     /// Its output is not made of frames.
     NotFrames,
+    /// It delivered more frames than can be made of what it was fed.
+    TooManyFrames,
     /// Its frames are not those that were configured.
     WrongFormat,
     /// It hit its memory limit.
@@ -256,6 +258,7 @@ impl fmt::Display for Reason {
             Self::ClosedStdout => "process closed its output",
             Self::BrokenStdin => "process closed its input",
             Self::NotFrames => "output is not MPEG frames",
+            Self::TooManyFrames => "more frames than there was PCM for",
             Self::WrongFormat => "frames are not of the configured format",
             Self::OutOfMemory => "process hit its memory limit",
             Self::Poisoned => "process died of PCM that is silence now",

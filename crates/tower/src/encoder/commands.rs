@@ -43,6 +43,8 @@ pub struct Program {
     pub command: Vec<OsString>,
     /// Frame `i` is owed when `1152*i` samples and this many more are in.
     pub latency_samples: u64,
+    /// Before so many are in, it cannot have been made.
+    pub latency_samples_min: u64,
     /// What a restarted process makes of the same PCM.
     pub replay: Replay,
 }
@@ -156,9 +158,18 @@ impl EncoderConfig {
 
     /// Frames that this much PCM, fed from a process's start, must produce.
     pub(super) fn frames_owed(&self, role: Role, samples_fed: u64) -> u64 {
+        self.frames_in(samples_fed, self.program(role).latency_samples)
+    }
+
+    /// Frames that can have been made of this much PCM; with more, one was delivered twice.
+    pub(super) fn frames_possible(&self, role: Role, samples_fed: u64) -> u64 {
+        self.frames_in(samples_fed, self.program(role).latency_samples_min)
+    }
+
+    fn frames_in(&self, samples: u64, latency_samples: u64) -> u64 {
         let confirmation = if self.unhurried() { TICK_SAMPLES as u64 } else { 0 };
-        let latency = self.program(role).latency_samples + confirmation;
-        samples_fed.checked_sub(latency).map_or(0, |rest| rest / TICK_SAMPLES as u64 + 1)
+        let rest = samples.checked_sub(latency_samples.saturating_add(confirmation));
+        rest.map_or(0, |rest| rest / TICK_SAMPLES as u64 + 1)
     }
 }
 
@@ -170,6 +181,7 @@ impl Program {
             kind: EncoderKind::Builtin,
             command: ["/proc/self/exe", "encode", "--bitrate", &bitrate].map(OsString::from).to_vec(),
             latency_samples: 1376,
+            latency_samples_min: 1376,
             replay: Replay::Exact,
         }
     }
@@ -186,6 +198,7 @@ impl Program {
             kind: EncoderKind::Ffmpeg,
             command: std::iter::once(executable.into()).chain(arguments.map(OsString::from)).collect(),
             latency_samples: 3216,
+            latency_samples_min: 1376,
             replay: Replay::Exact,
         }
     }
@@ -195,6 +208,7 @@ impl Program {
             kind: EncoderKind::Command,
             command: output.command.iter().map(OsString::from).collect(),
             latency_samples: output.command_delay_ms.saturating_mul(u64::from(SAMPLE_RATE_HZ)) / 1000,
+            latency_samples_min: TICK_SAMPLES as u64,
             replay: output.replay,
         }
     }

@@ -106,10 +106,11 @@ impl<L: Launcher> Driver<L> {
     /// written is there to be read.
     fn serve(&mut self, index: usize, buffer: &mut ReadBuffer) {
         let now = self.launcher.now();
-        let expected = self.expected();
         let Self { processes, history, delivery, supervisor, config, shared, pace, poison, .. } = self;
         let process = &mut processes[index];
         let (id, role) = (process.id, process.role);
+        let frames_max = config.frames_possible(role, process.samples_fed());
+        let expected = Expected { bitrate_kbps: config.bitrate_kbps, frames_max };
         let ended = process.child.end();
         if process.take_diagnostics(now, buffer) {
             shared.board().last_error = process.diagnostics.last_line();
@@ -194,12 +195,13 @@ impl<L: Launcher> Driver<L> {
             Replay::None => 0,
             _ => replay_ticks(self.pace[role_index(role)], until_due_ms, self.config.hold_ticks_max),
         };
-        let plan = plan(next_frame, self.history.oldest()..self.history.end(), replay_ticks);
+        let kept = self.history.oldest()..self.history.end();
+        let plan = plan(next_frame, kept, replay_ticks, self.poison[role_index(role)].head_start());
         let event = match self.launcher.launch(program, self.config.memory_bytes_max) {
             Ok(child) => {
                 let (pid, start_tick) = (child.pid(), plan.start_tick);
                 tracing::info!(pid, %role, start_tick, next_frame, replay_ticks, until_due_ms, "encoder starts");
-                let mut process = Process::new(id, role, child, plan, now, self.expected());
+                let mut process = Process::new(id, role, child, plan, now, self.config.unhurried());
                 process.replay.until_due_ms = until_due_ms;
                 process.hunt = self.poison[role_index(role)].stretch().map(|stretch| Hunt::new(stretch, now));
                 self.processes.push(process);
@@ -236,10 +238,6 @@ impl<L: Launcher> Driver<L> {
     fn until_due_ms(&self, n: Serial, now: MonoTime) -> i64 {
         let due_in_ticks = (n + self.config.playout_delay_ticks) as i64 + 1 - self.history.end() as i64;
         due_in_ticks * TICK_MS as i64 - now.since_ms(self.last_tick) as i64
-    }
-
-    fn expected(&self) -> Expected {
-        Expected { bitrate_kbps: self.config.bitrate_kbps, confirmed: self.config.unhurried() }
     }
 
     pub(super) fn publish(&self) {

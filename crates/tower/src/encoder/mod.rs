@@ -30,6 +30,8 @@ mod news;
 mod process;
 mod replay;
 mod silence;
+#[cfg(test)]
+mod simulation;
 mod spawn;
 mod status;
 mod system;

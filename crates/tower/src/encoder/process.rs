@@ -44,12 +44,12 @@ pub(super) struct Process<C> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expected {
     pub(super) bitrate_kbps: u32,
-    /// Each frame is held back until the next has begun.
-    pub(super) confirmed: bool,
+    /// How many of them the PCM fed so far can have become.
+    pub(super) frames_max: u64,
 }
 
 impl<C: Child> Process<C> {
-    pub(super) fn new(id: ProcessId, role: Role, child: C, plan: Plan, now: MonoTime, expected: Expected) -> Self {
+    pub(super) fn new(id: ProcessId, role: Role, child: C, plan: Plan, now: MonoTime, confirmed: bool) -> Self {
         Self {
             id,
             role,
@@ -63,7 +63,7 @@ impl<C: Child> Process<C> {
             hunt: None,
             fed_to: plan.start_tick * TICK_BYTES as u64,
             frames: 0,
-            packetizer: if expected.confirmed { Packetizer::confirming() } else { Packetizer::new() },
+            packetizer: if confirmed { Packetizer::confirming() } else { Packetizer::new() },
             frame: Vec::with_capacity(radio_signal::frame_ring::FRAME_BYTES_MAX),
         }
     }
@@ -153,6 +153,9 @@ impl<C: Child> Process<C> {
                 }
                 if u32::from(header.bitrate_kbps) != expected.bitrate_kbps || header.sample_rate_hz != SAMPLE_RATE_HZ {
                     break Err(Reason::WrongFormat);
+                }
+                if self.frames >= expected.frames_max {
+                    break Err(Reason::TooManyFrames);
                 }
                 let number = self.plan.start_tick + self.frames;
                 self.frames += 1;

@@ -2,6 +2,7 @@
 
 use super::status::ReplayReport;
 use radio_signal::units::{FrameNumber, Serial, TICK_MS};
+use std::ops::Range;
 
 /// Ticks to replay, the longest that can be afforded (docs/measured.md): after 200 every encoder without bit reservoir
 /// has forgotten how it began, whatever it was fed; after 130 all but a few; after 40 with every programme that is not
@@ -23,9 +24,11 @@ pub(super) struct Plan {
 }
 
 /// `next_frame` is the first that listeners still need, `kept` what the history holds, `replay_ticks` how much of it to
-/// take.
-pub(super) fn plan(next_frame: FrameNumber, kept: std::ops::Range<Serial>, replay_ticks: u64) -> Plan {
-    let start_tick = next_frame.saturating_sub(replay_ticks).max(kept.start).min(kept.end);
+/// take, of which `head_start` ticks may be left out down to what cannot be heard.
+pub(super) fn plan(next_frame: FrameNumber, kept: Range<Serial>, replay_ticks: u64, head_start: u64) -> Plan {
+    let there = replay_ticks.min(next_frame.saturating_sub(kept.start));
+    let start_tick = next_frame.saturating_sub(there.saturating_sub(head_start).max(there.min(REPLAY_TICKS_MIN)));
+    let start_tick = start_tick.clamp(kept.start, kept.end);
     // From tick 0 on, a new process is what the first one was.
     let warm_up = if start_tick == 0 { 0 } else { replay_ticks.min(REPLAY_TICKS_MIN) };
     Plan { start_tick, deliver_from: next_frame.max(start_tick + warm_up) }
@@ -90,7 +93,7 @@ mod tests {
     use super::*;
 
     fn joins(next_frame: u64, kept: std::ops::Range<u64>) -> (u64, u64) {
-        let plan = plan(next_frame, kept, 200);
+        let plan = plan(next_frame, kept, 200, 0);
         (plan.start_tick, plan.deliver_from)
     }
 
@@ -109,8 +112,16 @@ mod tests {
     }
 
     #[test]
+    fn a_head_start_shortens_the_replay_but_never_below_ten_ticks() {
+        let start_tick = |next_frame, head_start| plan(next_frame, 0..next_frame + 2, 200, head_start).start_tick;
+        assert_eq!([0, 19, 57].map(|head_start| start_tick(10_000, head_start)), [9_800, 9_819, 9_857]);
+        assert_eq!([0, 19, 57].map(|head_start| start_tick(50, head_start)), [0, 19, 40]);
+        assert_eq!([0, 19].map(|head_start| start_tick(4, head_start)), [0, 0]);
+    }
+
+    #[test]
     fn what_makes_nothing_of_a_replay_gets_none() {
-        assert_eq!(plan(10_000, 9_490..10_002, 0), Plan { start_tick: 10_000, deliver_from: 10_000 });
+        assert_eq!(plan(10_000, 9_490..10_002, 0, 0), Plan { start_tick: 10_000, deliver_from: 10_000 });
     }
 
     #[test]

@@ -76,6 +76,22 @@ fn one_that_delivers_steadily_but_too_slowly_is_suspect_all_the_same() {
 }
 
 #[test]
+fn a_replacement_that_never_catches_up_gets_one_itself_after_ten_seconds() {
+    let mut shell = Shell::started(alone());
+    let slow = shell.main();
+    for second in 0..10u64 {
+        assert_eq!(shell.live.len(), 1);
+        for tenth in 1..=10 {
+            shell.tell(Event::Owes { process: slow, frames: 50 + 40 * second, live: 50 + 40 * second });
+            shell.delivers_from(slow, 3, tenth % 2 == 0);
+            shell.wait_ms(100);
+        }
+    }
+    assert_eq!((shell.live.len(), shell.supervisor.counters().suspicions), (2, 1));
+    assert!(!shell.supervisor.is_suspect(shell.main()));
+}
+
+#[test]
 fn a_cold_start_has_the_stand_in_beside_it_until_the_configured_encoder_has_caught_up() {
     let mut shell = Shell::started(with_stand_in());
     assert_eq!(shell.live.iter().map(|live| live.1).collect::<Vec<_>>(), [Role::StandIn, Role::Main]);

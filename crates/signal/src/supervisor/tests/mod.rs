@@ -248,19 +248,19 @@ fn a_process_that_owes_a_frame_is_given_up_by_its_own_deadline() {
 fn during_a_replay_each_frame_starts_the_watch_anew_and_a_debt_paid_ends_it() {
     let mut shell = Shell::started(alone());
     let process = shell.main();
-    shell.owes(process, 100);
-    for _ in 0..99 {
+    shell.owes(process, 60);
+    for _ in 0..59 {
         shell.wait_ms(149);
         shell.tell(Event::Frame { process, new: false });
         // It never comes in time, so it does not catch up.
-        shell.tell(Event::Owes { process, frames: 100, live: 200 });
+        shell.tell(Event::Owes { process, frames: 60, live: 160 });
     }
     shell.wait_ms(149);
     shell.delivers(1);
     assert_eq!(shell.supervisor.counters().suspicions, 0);
     assert_eq!(shell.supervisor.deadline(), None);
     shell.wait_ms(100_000);
-    shell.owes(process, 101);
+    shell.owes(process, 61);
     assert_eq!(shell.supervisor.deadline(), Some(shell.now.plus_ms(150)), "counted from the debt, not the last frame");
 }
 

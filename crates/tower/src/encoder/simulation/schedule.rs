@@ -1,0 +1,162 @@
+//! What goes wrong, and when: a function of the seed.
+
+use super::Outcome;
+use super::actor::{Fault, Weather};
+use crate::config::EncoderKind;
+
+/// The faults end so long before the end: all back-offs, the retry of a FAILED encoder, and some.
+const RECOVERY_MS: u64 = 30_000;
+
+/// One thing that happens.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Happening {
+    /// One of the processes that live.
+    Strikes { whom: u64, fault: Fault },
+    /// All of them, at once.
+    StrikesAll { fault: Fault },
+    /// Everything that is started for a while.
+    Weather { kind: EncoderKind, weather: Weather, ms: u64 },
+    /// The next tick kills every encoder that reads it.
+    Poison,
+    /// The driver's thread gets no processor.
+    DriverSleeps { ms: u64 },
+    /// The pump's thread does not.
+    PumpSleeps { ms: u64 },
+}
+
+/// One life of a tower's output.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    seed: u64,
+    pub(super) encoder: EncoderKind,
+    pub(super) agree: bool,
+    pub(super) delay_ms: u64,
+    /// One fault at a time, with time to recover between: not a frame may be late.
+    pub(super) gentle: bool,
+    pub(super) end_ms: u64,
+    /// By time.
+    pub(super) happenings: Vec<(u64, Happening)>,
+}
+
+/// SplitMix64.
+#[derive(Clone, Debug)]
+pub(super) struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.roll() % end
+    }
+
+    fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len() as u64) as usize]
+    }
+
+    /// How late the scheduler wakes the driver: mostly not, sometimes a little.
+    pub(super) fn next_ns(&mut self) -> u64 {
+        let us = if self.below(20) == 0 { self.below(8_000) } else { self.below(200) };
+        us * 1000
+    }
+}
+
+impl Schedule {
+    pub(super) fn random(seed: u64) -> Self {
+        let mut dice = Dice(seed);
+        let encoder = dice.one_of(&[EncoderKind::Builtin, EncoderKind::Ffmpeg]);
+        let gentle = dice.below(3) == 0;
+        let agree = gentle || dice.below(4) > 0;
+        let delay_ms = if gentle { 500 } else { dice.one_of(&[72, 150, 500, 500, 1000]) };
+        let mut happenings = Vec::new();
+        let mut ms = 1500 + dice.below(500);
+        for _ in 0..1 + dice.below(12) {
+            let happening = if gentle { gentle_one(&mut dice) } else { any(&mut dice, encoder) };
+            happenings.push((ms, happening));
+            ms += if gentle {
+                3000 + dice.below(2000)
+            } else {
+                dice.one_of(&[0, 5, 60, 200, 700, 3000]) + dice.below(50)
+            };
+        }
+        let longest_ms = 20_000;
+        Self { seed, encoder, agree, delay_ms, gentle, end_ms: ms + longest_ms + RECOVERY_MS, happenings }
+    }
+
+    /// The scheduler's moods, from the same seed.
+    pub(super) fn scheduler(&self) -> Dice {
+        Dice(self.seed ^ 0xD1CE)
+    }
+
+    /// What this schedule may have done to the stream.
+    pub(super) fn judge(&self, outcome: &Outcome) {
+        let lied = self.happenings.iter().any(|(_, happening)| self.may_deceive(happening));
+        let poisoned = self.happenings.iter().any(|(_, happening)| matches!(happening, Happening::Poison));
+        if !lied && !poisoned && self.agree {
+            assert_eq!(outcome.wrong, [0u64; 0], "not a byte shows it");
+        }
+        if !poisoned {
+            assert_eq!(outcome.poisoned, [0u64; 0], "no PCM is given up that kills nobody");
+        }
+        if self.gentle && !poisoned {
+            assert_eq!((outcome.holds, outcome.silent.len()), (0, 0), "not a frame is late");
+        }
+    }
+
+    /// Whether a process may deliver wrong frames that do not look wrong, for a while: where there is no time to wait
+    /// for the next frame, and where more has been fed than can be told from what has come.
+    fn may_deceive(&self, happening: &Happening) -> bool {
+        match happening {
+            Happening::Strikes { fault: Fault::GarbageInAFrame, .. } => self.delay_ms < 144,
+            Happening::Strikes { fault: Fault::TwiceTheSame, .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// What a single process does wrong by itself.
+fn gentle_one(dice: &mut Dice) -> Happening {
+    let fault = dice.one_of(&[
+        Fault::Kill,
+        Fault::Kill,
+        Fault::Crash,
+        Fault::Stop { ms: 10_000 },
+        Fault::Stop { ms: 400 },
+        Fault::CloseStdin,
+        Fault::CloseStdout,
+        Fault::HalfAFrame,
+        Fault::GarbageBetweenFrames,
+        Fault::WrongBitrate,
+        Fault::Tag,
+        Fault::HitsMemoryLimit,
+    ]);
+    Happening::Strikes { whom: dice.roll(), fault }
+}
+
+fn any(dice: &mut Dice, encoder: EncoderKind) -> Happening {
+    let kind = dice.one_of(&[EncoderKind::Builtin, EncoderKind::Ffmpeg]);
+    let ms = 100 + dice.below(8000);
+    let fault = match dice.below(12) {
+        0 => return Happening::DriverSleeps { ms: 20 + dice.below(600) },
+        1 => return Happening::PumpSleeps { ms: 20 + dice.below(600) },
+        2 => return Happening::Weather { kind, ms, weather: Weather::CannotBeStarted },
+        3 => return Happening::Weather { kind, ms, weather: Weather::ExitsAtOnce },
+        4 => return Happening::Weather { kind, ms, weather: Weather::HangsAtStart },
+        5 => return Happening::Weather { kind, ms, weather: Weather::DiesAfter { frames: 1 + dice.below(250) } },
+        6 => return Happening::Weather { kind, ms, weather: Weather::StartsSlowly { ms: dice.below(1500) } },
+        7 => return Happening::StrikesAll { fault: dice.one_of(&[Fault::Kill, Fault::Stop { ms: 10_000 }]) },
+        8 => return Happening::Poison,
+        9 => dice.one_of(&[Fault::Slow { percent: 110 }, Fault::Slow { percent: 300 }]),
+        // How many frames an external encoder can have made is not known to the frame, so that one delivered twice
+        // would go unnoticed for as long as the process lives.
+        10 if encoder == EncoderKind::Builtin => dice.one_of(&[Fault::TwiceTheSame, Fault::GarbageInAFrame]),
+        10 => Fault::GarbageInAFrame,
+        _ => return gentle_one(dice),
+    };
+    Happening::Strikes { whom: dice.roll(), fault }
+}
