@@ -9,7 +9,8 @@
 //! - [`ingest`]: bytes to frames; each producer's buffer; clock drift.
 //! - [`fallback`], [`router`]: what is on air, and the crossfade between two answers.
 //! - [`pump`]: when each tick is due.
-//! - [`supervisor`]: when an encoder process is started, given up, replaced. [`poison`]: which PCM kills them.
+//! - [`supervisor`]: when an encoder process is started, given up, replaced.
+//! - [`poison`]: which tick of PCM kills them.
 //! - [`mpeg`]: bytes of an encoder to whole frames.
 //! - [`frame_ring`]: numbered frames, written once.
 //! - [`release`]: when a frame goes to the listeners.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use radio_proof::alarm::seconds;
+use radio_proof::alarm::{self, seconds};
 use radio_proof::listener::Recording;
 use radio_proof::process::{self, signal};
 use radio_proof::station::{Manner, Station};
@@ -60,7 +60,7 @@ fn prove(output: &str, blow: Signal, settle: Duration) {
     tower.wait_encoder("RUNNING", Duration::from_secs(15));
     assert!(restarts < self::restarts(&tower), "the restart is counted");
     assert_ne!(tower.encoder_pid(), Some(victim));
-    assert!(!process::alive(victim), "the old encoder is gone");
+    alarm::wait_for("the old encoder to be gone", Duration::from_secs(5), || (!process::alive(victim)).then_some(()));
     let told = tower.events("encoder");
     assert!(!told.is_empty(), "the restart is an event: {}", tower.status()["events"]);
 

@@ -41,7 +41,7 @@ pub fn may_panic_on_air(source: &Source) -> Vec<String> {
     let file = source.path.rsplit('/').next().unwrap_or_default();
     if !ON_AIR.iter().any(|folder| source.path.starts_with(folder))
         || file.ends_with("tests.rs")
-        || source.path.contains("/tests/")
+        || ["/tests/", "/simulation/"].iter().any(|folder| source.path.contains(folder))
     {
         return Vec::new();
     }

@@ -286,7 +286,7 @@ fn run(seed: u64, trace: bool) -> (Schedule, Outcome) {
 /// Seeds to run, as `first` and `count`; `cargo xtask simulate` sets them.
 fn seeds() -> (u64, u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    (number("RADIO_SEED").unwrap_or(0), number("RADIO_SCHEDULES").unwrap_or(3000))
+    (number("RADIO_SEED").unwrap_or(0), number("RADIO_SCHEDULES").unwrap_or(500))
 }
 
 #[test]

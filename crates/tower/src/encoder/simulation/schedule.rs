@@ -5,7 +5,7 @@ use super::actor::{Fault, Weather};
 use crate::config::EncoderKind;
 
 /// The faults end so long before the end: all back-offs, the retry of a FAILED encoder, and some.
-const RECOVERY_MS: u64 = 30_000;
+const RECOVERY_MS: u64 = 26_000;
 
 /// One thing that happens.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +77,10 @@ impl Schedule {
         let mut ms = 1500 + dice.below(500);
         for _ in 0..1 + dice.below(12) {
             let happening = if gentle { gentle_one(&mut dice) } else { any(&mut dice, encoder) };
+            if gentle && encoder == EncoderKind::Ffmpeg {
+                // However long it cannot be replaced, the built-in encoder is there.
+                happenings.extend(missing(&mut dice, ms));
+            }
             happenings.push((ms, happening));
             ms += if gentle {
                 3000 + dice.below(2000)
@@ -84,7 +88,7 @@ impl Schedule {
                 dice.one_of(&[0, 5, 60, 200, 700, 3000]) + dice.below(50)
             };
         }
-        let longest_ms = 20_000;
+        let longest_ms = 12_000;
         Self { seed, encoder, agree, delay_ms, gentle, end_ms: ms + longest_ms + RECOVERY_MS, happenings }
     }
 
@@ -136,6 +140,18 @@ fn gentle_one(dice: &mut Dice) -> Happening {
         Fault::HitsMemoryLimit,
     ]);
     Happening::Strikes { whom: dice.roll(), fault }
+}
+
+/// The external encoder cannot be started for a while, or is of no use.
+fn missing(dice: &mut Dice, ms: u64) -> Option<(u64, Happening)> {
+    let weather = dice.one_of(&[
+        None,
+        Some(Weather::CannotBeStarted),
+        Some(Weather::ExitsAtOnce),
+        Some(Weather::HangsAtStart),
+        Some(Weather::StartsSlowly { ms: 1500 }),
+    ])?;
+    Some((ms, Happening::Weather { kind: EncoderKind::Ffmpeg, weather, ms: 500 + dice.below(8000) }))
 }
 
 fn any(dice: &mut Dice, encoder: EncoderKind) -> Happening {
