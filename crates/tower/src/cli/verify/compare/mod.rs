@@ -99,10 +99,10 @@ impl Comparison {
         if self.received.len() > WAITING_FRAMES_MAX { Err(Overrun) } else { Ok(()) }
     }
 
-    /// Received frames that are not accounted for yet.
+    /// Whether there are received frames to which the reference has not come yet.
     #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.received.len()
+    pub fn waits_for_reference(&self) -> bool {
+        self.reference_end() < self.next + self.received.len() as u64
     }
 
     /// What has been found so far.
@@ -118,6 +118,7 @@ impl Comparison {
             self.account(Anchor { index: 1, number: self.next + 1 });
             self.settle();
         }
+        self.tally.not_compared = self.received.len() as u64;
         self.tally
     }
 

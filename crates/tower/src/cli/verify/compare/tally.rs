@@ -33,6 +33,8 @@ pub struct Tally {
     pub out_of_order: u64,
     /// Frames too many that are none of the reference.
     pub foreign: u64,
+    /// Received frames at the end to which the reference had not come.
+    pub not_compared: u64,
     /// The first number compared, and one past the last.
     pub numbers: Option<(FrameNumber, FrameNumber)>,
     /// Where it went wrong first.
