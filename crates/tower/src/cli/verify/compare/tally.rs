@@ -39,8 +39,9 @@ pub struct Tally {
     pub numbers: Option<(FrameNumber, FrameNumber)>,
     /// Where it went wrong first.
     pub first_difference: Option<FirstDifference>,
+    /// The last frame accounted for was silent.
     #[serde(skip)]
-    in_silence: bool,
+    pub in_silence: bool,
 }
 
 impl Tally {
