@@ -2,6 +2,7 @@
 
 use super::encode::EncodeArgs;
 use super::feed::FeedArgs;
+use super::verify::VerifyArgs;
 use crate::config::{ConfigError, Given, Loaded, Origin, Setting, Sources, load};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -39,6 +40,15 @@ pub enum Command {
     Encode(EncodeArgs),
     /// Show what a running tower is doing
     Status(StatusArgs),
+    /// Check that a live tower's stream is what one uninterrupted encoder makes of what is on air
+    Verify {
+        /// Which tower, where no URL is given.
+        #[command(flatten)]
+        source: SourceArgs,
+        /// What and how.
+        #[command(flatten)]
+        verify: VerifyArgs,
+    },
     /// Show the effective configuration and where each value came from
     Config(ConfigArgs),
     /// Check this machine and the configuration, and say what to do

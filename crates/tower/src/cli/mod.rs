@@ -9,6 +9,7 @@ pub mod encode;
 pub mod feed;
 pub mod serve;
 pub mod status;
+pub mod verify;
 
 use std::io::{IsTerminal, Write};
 
