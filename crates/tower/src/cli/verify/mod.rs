@@ -207,7 +207,7 @@ fn encoder_command(with: With, config: &config::Config, bitrate_kbps: u32) -> an
     let output = config::Output { encoder, bitrate_kbps, ..config::Output::default() };
     let encoder = EncoderConfig::from_config(&config.encoder, &output);
     encoder.check_installed()?;
-    Ok(encoder.command)
+    Ok(encoder.main.command)
 }
 
 /// Encoders replaced so far, by `/status`; a count that cannot be had is left out of the verdict.
