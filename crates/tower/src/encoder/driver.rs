@@ -123,11 +123,12 @@ impl<L: Launcher> Driver<L> {
             if let Heard::Compared { equal: Some(equal) } = heard {
                 process.replay.compare(equal);
             }
-            let new = heard == Heard::New;
-            if new && process.new_frames == 0 {
-                joined(process, now, &mut pace[role_index(role)]);
-                shared.board().joined(&process.replay);
+            // A replay is over with the frame that was owed, whether it is heard or another was faster.
+            if n >= process.plan.deliver_from && process.replay.took_ms.is_none() {
+                has_replayed(process, now, &mut pace[role_index(role)]);
+                shared.board().replayed(&process.replay);
             }
+            let new = heard == Heard::New;
             process.new_frames += u64::from(new);
             supervisor.handle(now, Event::Frame { process: id, new });
         });
@@ -273,8 +274,8 @@ const fn role_index(role: Role) -> usize {
     }
 }
 
-/// The first frame of a process that listeners hear.
-fn joined<C: Child>(process: &mut Process<C>, now: MonoTime, pace: &mut Pace) {
+/// The first frame of a process that was not out already when it was started.
+fn has_replayed<C: Child>(process: &mut Process<C>, now: MonoTime, pace: &mut Pace) {
     let first_frame = process.first_frame.unwrap_or(now);
     process.replay.took_ms = Some(now.since_ms(process.started));
     if process.replay.ticks > 0 && process.hunt.is_none() {

@@ -38,7 +38,7 @@ pub struct EncoderStatus {
     pub suspicions: u64,
     /// Deaths and suspicions of the configured encoder in a row, before catching up.
     pub consecutive_failures: u32,
-    /// The last time that a process was fed from the history and delivered.
+    /// The last time that a process was fed from the history and delivered what was owed.
     pub last_replay: Option<ReplayReport>,
     /// Frames that were new.
     pub frames: u64,
@@ -48,7 +48,7 @@ pub struct EncoderStatus {
     pub duplicates: u64,
     /// Of those, the ones that differed. (What differs while a replacement warms up is its replay's own business.)
     pub mismatches: u64,
-    /// Replacements that have delivered after a replay.
+    /// Replacements that have delivered after a replay, heard or behind another that was faster.
     pub replays: u64,
     /// Of those, the ones whose last compared frames were equal: not a byte of the stream shows them.
     pub replays_proved: u64,
@@ -120,7 +120,7 @@ pub struct ReplayReport {
     pub until_due_ms: i64,
     /// The last ten compared were equal, or all of a replay from tick 0: the stream goes on as if nothing had happened.
     pub proved: bool,
-    /// From its start to its first new frame, once that has come.
+    /// From its start to the frame that was owed, or the first that it could deliver, once that has come.
     pub took_ms: Option<u64>,
 }
 
@@ -158,8 +158,8 @@ impl Shared {
 }
 
 impl Board {
-    /// A replacement has delivered its first new frame.
-    pub(super) fn joined(&mut self, replay: &ReplayReport) {
+    /// A replacement has delivered the frame that was owed when it was started.
+    pub(super) fn replayed(&mut self, replay: &ReplayReport) {
         // The first process of all replays nothing.
         if replay.ticks > 0 {
             self.replays += 1;
