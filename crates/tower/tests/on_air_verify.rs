@@ -61,7 +61,7 @@ fn prove_through_kills(output: &str, with: &str) {
     const KILLS: u64 = 3;
     let (tower, _station) = on_air(output);
     let url = format!("http://admin:{ADMIN_PASSWORD}@{}/stream", tower.address);
-    let running = verify(&words(&format!("{url} --json --seconds 7 --with {with}")));
+    let running = verify(&words(&format!("{url} --json --seconds 6 --with {with}")));
     // Not before it has counted the restarts so far.
     wait_for("the listener", Duration::from_secs(5), || (tower.status()["listeners"]["now"] == 2).then_some(()));
     std::thread::sleep(Duration::from_millis(500));
@@ -75,7 +75,7 @@ fn prove_through_kills(output: &str, with: &str) {
     assert_eq!((code, &json["verdict"]), (0, &"identical".into()), "{json}");
     assert_eq!((&json["encoder_restarts"], &json["with"]), (&KILLS.into(), &with.into()), "{json}");
     let compared = json["compared"].as_u64().unwrap_or(0);
-    assert!(compared >= 7 * 40, "seven seconds and a burst of it: {json}");
+    assert!(compared >= 6 * 40, "six seconds and a burst of it: {json}");
     assert_eq!((&json["identical"], &json["missing"], &json["silent"]), (&compared.into(), &0.into(), &0.into()));
     assert_eq!((&json["epoch_changed"], &json["bitrate_kbps"]), (&false.into(), &128.into()));
 }
