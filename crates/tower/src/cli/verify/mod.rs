@@ -214,7 +214,9 @@ fn encoder_command(with: With, config: &config::Config, bitrate_kbps: u32) -> an
 fn encoder_restarts(target: &Target) -> Option<u64> {
     let body = Answer::get(&target.at("/status")).ok()?.read_to_end(STATUS_BYTES_MAX).ok()?;
     let status: Value = serde_json::from_slice(&body).ok()?;
-    let mount = |output: &&Value| output["mount"] == target.mount();
+    // A mount answers with and without its ending.
+    let bare = |mount: &str| mount.strip_suffix(".mp3").unwrap_or(mount).to_owned();
+    let mount = |output: &&Value| output["mount"].as_str().map(bare) == Some(bare(target.mount()));
     status["outputs"].as_array()?.iter().find(mount)?["encoder"]["restarts"].as_u64()
 }
 
