@@ -59,10 +59,10 @@ fn admit(
     head: Vec<u8>,
     asker: Asker,
 ) -> Result<(), (Refusal, std::net::TcpStream)> {
-    let meta = ListenerMeta { address: Some(asker.address), user_agent: asker.head.user_agent };
+    let meta = ListenerMeta { address: Some(asker.address), user_agent: asker.head.user_agent, metaint: 0 };
     match tower.fanout.admit(asker.socket, mount, start, head, meta) {
         Ok(_) => {
-            tower.listeners_peak.fetch_max(tower.fanout.snapshot().listeners, Relaxed);
+            tower.listeners_peak.fetch_max(tower.fanout.listeners_now(), Relaxed);
             Ok(())
         }
         Err(refused) => Err((FULL, refused.socket.into())),

@@ -141,18 +141,22 @@ fn start_fanout(config: &Config) -> anyhow::Result<(Fanout, Vec<Publisher>)> {
         .iter()
         .map(|output| MountConfig {
             name: output.mount.clone(),
+            listeners_max: 0,
             ring_frames: ticks_in_ms(HISTORY_MS) as usize,
             ring_bytes: ticks_in_ms(HISTORY_MS) as usize * frame_bytes(output),
             period_ticks: period_ticks(output),
+            crowd_stretch: 2,
             skip_back_frames: burst_frames(config, output),
             first_frame: 0,
         })
         .collect();
     mounts.push(MountConfig {
         name: crate::http::routes::MONITOR.into(),
+        listeners_max: 0,
         ring_frames: ticks_in_ms(HISTORY_MS) as usize,
         ring_bytes: ticks_in_ms(HISTORY_MS) as usize * TICK_BYTES,
         period_ticks: MONITOR_PERIOD_TICKS,
+        crowd_stretch: 1,
         skip_back_frames: MONITOR_PERIOD_TICKS,
         first_frame: 0,
     });
