@@ -61,7 +61,8 @@ impl Turn<'_> {
         loop {
             let offer = Offer::at(&record, self.live);
             match offer.then {
-                Place::BlockDue { position } if record.wants_block() => {
+                // Not before the frame is there that follows it: until then its title may change.
+                Place::BlockDue { position } if record.wants_block() && position < self.live => {
                     self.choose(&mut record, position, scratch);
                     continue;
                 }
