@@ -79,8 +79,9 @@ impl Turn<'_> {
                 return Served::Live;
             }
             let Ok((offered, taken)) = self.send(&record, &offer, scratch, &mut send) else {
+                let before = record;
                 match self.mend(&mut record, scratch) {
-                    Ok(()) if record.jump != NO_JUMP => continue,
+                    Ok(()) if record != before => continue,
                     _ => return Served::Faulty(LagFault::Lost),
                 }
             };
@@ -241,7 +242,7 @@ impl Turn<'_> {
         let mut lag = Lag::load(self.lag);
         lag.may_skip(self.tick, self.policy)?;
         let (frame, position) = self.mount.skip_target(lag.jump_frame);
-        if frame == lag.jump_frame {
+        if position <= record.jump {
             self.forget_jump(record);
             return Ok(());
         }

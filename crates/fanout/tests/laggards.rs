@@ -181,3 +181,34 @@ fn the_shutdown_ends_everyone_on_a_frame_boundary_within_its_time() {
     });
     assert!(since.elapsed() < Duration::from_secs(1));
 }
+
+#[test]
+fn a_paused_player_within_the_history_resumes_at_the_byte_where_it_stopped_and_needs_no_tick_for_it() {
+    let config = FanoutConfig { shards: 1, sndbuf_bytes: 4096, ..Default::default() };
+    let mut station = Station::new(config, vec![MountConfig::new("m", 418, 2500)], mp3_length);
+    let (theirs, mut ours) = unix();
+    station.admit(theirs, station.mount().start_at(StartAt::Behind(0)));
+    // 45 s.
+    station.advance(1875);
+    let row = &station.rows()[0];
+    assert!(row.lag_frames > 1700, "only {} frames behind", row.lag_frames);
+    let lag = station.fanout.snapshot().mounts[0].lag;
+    assert_eq!(lag[lag.len() - 1], 1);
+    expect_head_and(&mut ours, 0..1875, mp3_length);
+    assert_eq!(station.fanout.snapshot().totals.skips, 0);
+}
+
+#[test]
+fn a_stuck_reader_pins_a_bounded_amount_of_the_kernels_memory() {
+    let config = FanoutConfig { shards: 1, ..Default::default() };
+    let mut station = Station::new(config, vec![MountConfig::new("m", 418, 2500)], mp3_length);
+    let (theirs, _stuck) = tcp_with_window(Some(2048));
+    station.admit(theirs, station.mount().start_at(StartAt::Behind(0)));
+    for _ in 0..100 {
+        station.publish(21);
+        (0..21).for_each(|_| station.tick());
+    }
+    let row = &station.rows()[0];
+    assert!(row.bytes < 256 * 1024, "the kernel took {} bytes", row.bytes);
+    assert!(row.lag_frames > 1400);
+}

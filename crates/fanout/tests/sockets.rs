@@ -275,3 +275,43 @@ fn a_mount_has_so_many_places_of_its_own() {
     drop(first);
     wait_until("the place is free again", || admit(0).is_ok());
 }
+
+#[test]
+fn a_crowded_shard_serves_at_the_longer_period_until_it_is_no_longer_crowded() {
+    let config = FanoutConfig { shards: 1, crowd_above: 10, crowd_below: 6, ..Default::default() };
+    let mounts = vec![
+        MountConfig { period_ticks: 5, ..MountConfig::new("m", 418, 400) },
+        MountConfig { period_ticks: 1, crowd_stretch: 1, ..MountConfig::new("low", 418, 400) },
+    ];
+    let mut station = Station::new(config, mounts, mp3_length);
+    let admit = |station: &Station, mount: usize| {
+        let (theirs, ours) = unix();
+        let mount = station.fanout.mounts()[mount].clone();
+        let start = mount.start_at(StartAt::Behind(0));
+        station.fanout.admit(theirs, &mount, start, HEAD.to_vec(), ListenerMeta::default()).unwrap();
+        ours
+    };
+    let mut crowd: Vec<_> = (0..10).map(|_| admit(&station, 0)).collect();
+    station.advance(20);
+    let sends_in_10_ticks = |station: &mut Station| {
+        let before = station.fanout.snapshot().totals.sends;
+        station.advance(10);
+        station.fanout.snapshot().totals.sends - before
+    };
+    assert_eq!(sends_in_10_ticks(&mut station), 2 * 10);
+    let mut low = admit(&station, 1);
+    wait_until("there is a crowd", || station.fanout.snapshot().crowded_shards == 1);
+    station.advance(10);
+    assert_eq!(sends_in_10_ticks(&mut station), 10 + 10);
+    assert!(station.rows().iter().all(|row| row.period_ticks == if row.mount == "m" { 10 } else { 1 }));
+    crowd.truncate(5);
+    wait_until("some have left", || station.fanout.snapshot().listeners == 6);
+    assert_eq!(station.fanout.snapshot().crowded_shards, 1, "there is room between the two limits");
+    crowd.truncate(4);
+    wait_until("the crowd is gone", || station.fanout.snapshot().crowded_shards == 0);
+    station.advance(10);
+    assert_eq!(sends_in_10_ticks(&mut station), 2 * 4 + 10);
+    let next = station.mount().frames().end;
+    expect_head_and(&mut low, 30..next, mp3_length);
+    expect_head_and(&mut crowd[0], 0..next - 10, mp3_length);
+}
