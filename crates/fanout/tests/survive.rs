@@ -22,7 +22,9 @@ const LISTENERS: usize = 60;
 
 /// What a parent process would hold.
 #[derive(Default)]
-struct Holder(Mutex<HashMap<u64, (OwnedFd, Vec<u8>, ListenerMeta)>>);
+struct Holder(Mutex<HashMap<u64, Held>>);
+
+type Held = (OwnedFd, Vec<u8>, ListenerMeta);
 
 impl Hooks for Holder {
     fn admitted(&self, id: ListenerId, socket: BorrowedFd<'_>, head: &[u8], meta: &ListenerMeta) {
@@ -38,7 +40,7 @@ impl Hooks for Holder {
 impl Holder {
     fn survivors(&self) -> Vec<Survivor> {
         let held = self.0.lock().unwrap();
-        let survivor = |(&id, (socket, head, meta)): (&u64, &(OwnedFd, Vec<u8>, ListenerMeta))| Survivor {
+        let survivor = |(&id, (socket, head, meta)): (&u64, &Held)| Survivor {
             id: ListenerId(id),
             socket: socket.try_clone().unwrap(),
             head: head.clone(),
@@ -154,11 +156,11 @@ fn every_listener_gets_the_next_byte_from_the_next_fan_out_wherever_the_last_one
             live_on(publisher, &ticker, &mut readers, &mut dice, &mut tick);
             let (theirs, ours) = unix();
             ours.set_nonblocking(true).unwrap();
-            let metaint = if readers.len() % 2 == 0 { METAINT } else { 0 };
+            let metaint = if readers.len().is_multiple_of(2) { METAINT } else { 0 };
             let start = fanout.mounts()[0].start_at(StartAt::Behind(dice.roll(100)));
             let meta = ListenerMeta { metaint, ..ListenerMeta::default() };
             // Some heads do not fit the socket.
-            let head = HEAD.repeat(if readers.len() % 3 == 0 { 500 } else { 1 });
+            let head = HEAD.repeat(if readers.len().is_multiple_of(3) { 500 } else { 1 });
             fanout.admit(theirs, &fanout.mounts()[0], start, head.clone(), meta).unwrap();
             readers.push(Reader { stream: ours, head, metaint: metaint.into(), received: Vec::new() });
             joined.push(start.frame);
