@@ -230,6 +230,11 @@ impl Fanout {
         Err(Refused { reason, socket: back.socket })
     }
 
+    /// Whether a shard serves at the longer period.
+    pub fn is_crowded(&self) -> bool {
+        self.shared.shards.iter().any(|shard| shard.is_crowded.load(Ordering::Relaxed))
+    }
+
     /// Listeners now.
     pub fn listeners_now(&self) -> usize {
         self.shared.listeners.load(Ordering::Relaxed)

@@ -89,7 +89,7 @@ mod tests {
     fn a_few_share_a_tick_and_the_ticks_between_are_free() {
         let mut slots = Slots::new(21, 2);
         assert_eq!(slots.next_due(5, false), None);
-        assert!((0..64).all(|key| slots.insert(key) % 21 == 0));
+        assert!((0..64).all(|key| slots.insert(key).is_multiple_of(21)));
         let next = |slots: &Slots, tick| slots.next_due(tick, false);
         assert_eq!((next(&slots, 0), next(&slots, 1), next(&slots, 21)), (Some(0), Some(21), Some(21)));
         assert_eq!(slots.insert(64), 1);
