@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -13,33 +13,28 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::agents::Agents;
 use crate::config::{self, FanoutConfig, MountConfig};
-use crate::figures::{ListenerId, ListenerPage, MountFigures, PageCursor, ShardFigures, Snapshot, Totals};
+use crate::figures::{ListenerId, ListenerPage, PageCursor, ShardFigures, Snapshot, Totals};
+use crate::guests::{Guest, Guests};
 use crate::lag::Lag;
-use crate::listener::{Admission, Record};
+use crate::layout;
+use crate::memory::Memory;
 use crate::mount::{Mount, Publisher, Start};
-use crate::shard::{Question, Shard};
-use crate::shared::{NO_TICK, NOTHING_DUE, Seat, ShardShared, Shared};
+use crate::record::Record;
+use crate::seats::Seats;
+use crate::shard::{Arrival, Shard};
+use crate::shared::{Hooks, NOTHING_DUE, ShardShared, Shared, Stop};
 
-/// Newcomers, and as many questions, that may wait for one shard.
+/// Newcomers that may wait for one shard.
 const INBOX_MAX: usize = 1024;
-/// Rows of one page of listeners at most.
-const PAGE_MAX: usize = 1000;
-/// Longest wait for a shard's answer; it answers at its next wake-up, between two sends.
-const ANSWER_WAIT: Duration = Duration::from_secs(1);
+/// Bytes of a head at most.
+const HEAD_BYTES_MAX: usize = u16::MAX as usize;
 
 /// The fan-out: rings, shards, listeners. Dropping it ends it at once; see [`Fanout::shutdown`].
 pub struct Fanout {
     shared: Arc<Shared>,
-    doors: Vec<Door>,
+    doors: Vec<SyncSender<Arrival>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     agents: Mutex<Agents>,
-    next_id: AtomicU64,
-}
-
-/// The way to one shard.
-struct Door {
-    newcomers: SyncSender<Box<Admission>>,
-    questions: SyncSender<Question>,
 }
 
 /// Who a listener is, as far as its request told.
@@ -49,6 +44,23 @@ pub struct ListenerMeta {
     pub address: Option<SocketAddr>,
     /// What it calls itself.
     pub user_agent: String,
+    /// Bytes of audio between two title blocks; 0: it did not ask for them.
+    pub metaint: u16,
+}
+
+/// A listener that a fan-out before this one served, and that this one goes on with.
+pub struct Survivor {
+    /// The number it was given.
+    pub id: ListenerId,
+    /// A duplicate of its socket.
+    pub socket: OwnedFd,
+    /// Its head, which may not have gone completely.
+    pub head: Vec<u8>,
+    /// Who it is.
+    pub meta: ListenerMeta,
+    /// Bytes that its socket took, if they are better known than by the record: after a death between a send and its
+    /// count the kernel knows.
+    pub written: Option<u64>,
 }
 
 /// A listener that was not admitted, and its socket, to answer on.
@@ -67,54 +79,89 @@ pub enum RefusedReason {
     /// All seats are taken, or too many are at the door at once.
     #[error("the fan-out is full: try again later, or raise listeners_max")]
     Full,
+    /// All of the mount's seats are taken.
+    #[error("the mount is full: try again later, or raise its listeners_max")]
+    MountFull,
+    /// All seats for its address are taken.
+    #[error("the address has as many listeners as it may: stop one, or raise listeners_per_address_max")]
+    AddressFull,
+    /// Its head is longer than 65,535 bytes.
+    #[error("the head is longer than {HEAD_BYTES_MAX} bytes: shorten it")]
+    HeadTooLong,
     /// The fan-out has ended.
     #[error("the fan-out is shutting down: connect again later")]
     ShuttingDown,
 }
 
 impl Fanout {
-    /// Starts the shards; gives the publisher of each mount in the order of `mounts`.
+    /// Starts without listeners, in memory of its own; gives the publisher of each mount in the order of `mounts`.
     ///
     /// # Errors
     /// A setting that cannot work (the message says what would), or threads or descriptors that cannot be had.
     pub fn start(config: FanoutConfig, mounts: Vec<MountConfig>) -> io::Result<(Self, Vec<Publisher>)> {
         config::check(&config, &mounts)?;
+        let memory = Memory::zeroed(Self::memory_words(&config, &mounts));
+        Self::go_on(config, mounts, &memory, Arc::new(()), Vec::new())
+    }
+
+    /// Words of memory that [`Fanout::go_on`] needs with these settings.
+    pub fn memory_words(config: &FanoutConfig, mounts: &[MountConfig]) -> usize {
+        layout::words(config, mounts)
+    }
+
+    /// Goes on in `memory`, where another fan-out of the same settings may have worked before, with those of its listeners
+    /// whose sockets are given: each gets the byte after the last one it was sent. A zeroed memory is a new beginning.
+    ///
+    /// # Errors
+    /// As [`Fanout::start`], or a memory of other settings.
+    pub fn go_on(
+        config: FanoutConfig,
+        mounts: Vec<MountConfig>,
+        memory: &Memory,
+        hooks: Arc<dyn Hooks>,
+        survivors: Vec<Survivor>,
+    ) -> io::Result<(Self, Vec<Publisher>)> {
+        config::check(&config, &mounts)?;
+        let (parts, mount_parts) = layout::open(memory, &config, &mounts)?;
+        let seats = Seats::new(&config, &mounts);
+        let mounts = mounts.into_iter().zip(mount_parts).enumerate();
         let (mounts, publishers): (Vec<_>, Vec<_>) =
-            mounts.into_iter().enumerate().map(|(index, mount)| Mount::new(index, mount)).unzip();
+            mounts.map(|(index, (mount, parts))| Mount::new(index, mount, parts)).unzip();
         let shard = |_| -> io::Result<ShardShared> {
-            let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
             Ok(ShardShared {
-                wake,
+                wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
                 next_due: AtomicU64::new(NOTHING_DUE),
                 load: AtomicUsize::new(0),
-                figures: ShardFigures::new(mounts.len()),
+                is_crowded: AtomicBool::new(false),
+                figures: ShardFigures::default(),
             })
         };
         let shards = (0..config.shards).map(shard).collect::<io::Result<_>>()?;
         let shared = Arc::new(Shared {
+            guests: Guests::new(config.listeners_max),
             config,
             mounts: mounts.into(),
-            tick: AtomicU64::new(NO_TICK),
+            parts,
+            seats,
+            hooks,
             stop: OnceLock::new(),
-            neighbourhoods: Mutex::default(),
             listeners: AtomicUsize::new(0),
             shards,
         });
-        let mut fanout = Self {
-            shared,
-            doors: Vec::new(),
-            threads: Mutex::default(),
-            agents: Mutex::new(Agents::new()),
-            next_id: AtomicU64::new(1),
-        };
+        let mut agents = Agents::new();
+        let mut arrivals = shared.seat_survivors(survivors, &mut agents);
+        let mut fanout = Self { shared, doors: Vec::new(), threads: Mutex::default(), agents: Mutex::new(agents) };
         for index in 0..fanout.shared.shards.len() {
             // If this fails, dropping `fanout` ends the threads already started.
-            let (newcomers, newcomers_inbox) = sync_channel(INBOX_MAX);
-            let (questions, questions_inbox) = sync_channel(INBOX_MAX);
-            let shard = Shard::new(Arc::clone(&fanout.shared), index, newcomers_inbox, questions_inbox)?;
+            let (door, inbox) = sync_channel(INBOX_MAX);
+            let mut shard = Shard::new(Arc::clone(&fanout.shared), index, inbox)?;
+            for arrival in arrivals.extract_if(.., |arrival| arrival.shard == index) {
+                // Not served at once: all of them would be at the same time.
+                shard.seat(arrival);
+            }
             let thread = Builder::new().name(format!("shard-{index}")).spawn(|| shard.run())?;
             fanout.threads.get_mut().unwrap_or_else(PoisonError::into_inner).push(thread);
-            fanout.doors.push(Door { newcomers, questions });
+            fanout.doors.push(door);
         }
         Ok((fanout, publishers))
     }
@@ -147,104 +194,92 @@ impl Fanout {
         meta: ListenerMeta,
     ) -> Result<ListenerId, Refused> {
         let socket = socket.into();
-        if self.shared.stop.get().is_some() {
+        let shared = &*self.shared;
+        if shared.stop.get().is_some() {
             return Err(Refused { reason: RefusedReason::ShuttingDown, socket });
         }
-        let Some(seat) = Seat::take(&self.shared, meta.address.map(|address| address.ip())) else {
-            return Err(Refused { reason: RefusedReason::Full, socket });
+        let Ok(head_bytes) = u16::try_from(head.len()) else {
+            return Err(Refused { reason: RefusedReason::HeadTooLong, socket });
         };
-        let shard = seat.shard;
-        let sndbuf_bytes = self.shared.config.sndbuf_bytes.max(mount.two_periods_bytes());
-        crate::socket::prepare(socket.as_fd(), sndbuf_bytes, self.shared.config.stall_ms_max);
-        let id = ListenerId(self.next_id.fetch_add(1, Ordering::Relaxed));
-        let record = Record {
-            id,
-            mount: mount.index() as u32,
-            joined_frame: start.frame,
-            frame: start.frame,
-            pending: head,
-            lag: Lag::default(),
-            skipped_frames: 0,
-            bytes: 0,
-            admitted_tick: self.shared.tick_now(),
-            address: meta.address,
-            user_agent: self.agents.lock().unwrap_or_else(PoisonError::into_inner).intern(&meta.user_agent),
-            _seat: seat,
+        let seat = match shared.seats.take(mount.index(), meta.address.map(|address| address.ip())) {
+            Ok(seat) => seat,
+            Err(reason) => return Err(Refused { reason, socket }),
         };
-        let (reason, back) = match self.doors[shard].newcomers.try_send(Box::new(Admission { socket, record })) {
+        let sndbuf_bytes = shared.config.sndbuf_bytes.max(mount.two_periods_bytes());
+        crate::socket::prepare(socket.as_fd(), sndbuf_bytes, shared.config.stall_ms_max);
+        let id = ListenerId(shared.parts.last_id().fetch_add(1, crate::sync::Ordering::AcqRel) + 1);
+        shared.hooks.admitted(id, socket.as_fd(), &head, &meta);
+        let user_agent = self.agents.lock().unwrap_or_else(PoisonError::into_inner).intern(&meta.user_agent);
+        let shard = shared.load_shard();
+        *shared.guests.lock(seat) =
+            Some(Box::new(Guest { address: meta.address, user_agent, head: head.into(), shard }));
+        let mount = mount.index();
+        let record = Record::new(id.0, mount as u16, head_bytes, meta.metaint, start.frame, start.position);
+        Lag::new(shared.tick().unwrap_or(0)).store(shared.parts.lag(seat));
+        record.create(shared.parts.record(seat));
+        let (reason, back) = match self.doors[shard].try_send(Arrival { socket, seat, mount, shard }) {
             Ok(()) => {
-                self.shared.shards[shard].next_due.store(0, Ordering::SeqCst);
-                self.shared.wake(shard);
+                shared.shards[shard].next_due.store(0, Ordering::SeqCst);
+                shared.wake(shard);
                 return Ok(id);
             }
             Err(TrySendError::Full(back)) => (RefusedReason::Full, back),
             Err(TrySendError::Disconnected(back)) => (RefusedReason::ShuttingDown, back),
         };
+        shared.release(seat, mount, shard);
         Err(Refused { reason, socket: back.socket })
+    }
+
+    /// Whether a shard serves at the longer period.
+    pub fn is_crowded(&self) -> bool {
+        self.shared.shards.iter().any(|shard| shard.is_crowded.load(Ordering::Relaxed))
+    }
+
+    /// Listeners now.
+    pub fn listeners_now(&self) -> usize {
+        self.shared.listeners.load(Ordering::Relaxed)
     }
 
     /// Whether one more listener would find a seat now.
     pub fn has_room(&self) -> bool {
-        self.shared.listeners.load(Ordering::Relaxed) < self.shared.config.listeners_max
+        self.shared.seats.free() > 0
     }
 
     /// All figures at this moment.
     pub fn snapshot(&self) -> Snapshot {
         let mut totals = Totals::default();
         self.shared.shards.iter().for_each(|shard| totals += shard.figures.totals());
-        let listeners_of = |mount: &Mount| {
-            let of = |shard: &ShardShared| shard.figures.mounts[mount.index()].load(Ordering::Relaxed);
-            self.shared.shards.iter().map(of).sum()
-        };
-        let figures = |mount: &Mount| MountFigures {
-            name: mount.name().to_owned(),
-            listeners: listeners_of(mount),
-            next_frame: mount.frames().end,
-        };
-        let ticks_given = match self.shared.tick.load(Ordering::SeqCst) {
-            NO_TICK => 0,
-            tick => tick + 1,
-        };
+        let ticks_given = self.shared.tick().map_or(0, |tick| tick + 1);
         // Before its next due tick a shard sleeps, and every tick given so far is served.
         let served_before = |shard: &ShardShared| ticks_given.min(shard.next_due.load(Ordering::SeqCst));
         Snapshot {
-            listeners: self.shared.listeners.load(Ordering::Relaxed),
-            mounts: self.shared.mounts.iter().map(figures).collect(),
+            listeners: self.listeners_now(),
+            mounts: self.shared.mount_figures(),
             served_tick: self.shared.shards.iter().map(served_before).min().and_then(|before| before.checked_sub(1)),
+            crowded_shards: self.shared.shards.iter().filter(|shard| shard.is_crowded.load(Ordering::Relaxed)).count(),
             totals,
         }
     }
 
-    /// At most `limit` (and 1000) listeners from `from` on; start with `PageCursor::default()`. Waits for the shards'
-    /// answers, usually less than a millisecond: not for a thread that must not wait.
+    /// At most `limit` (and 1000) listeners from `from` on; start with `PageCursor::default()`.
     pub fn listeners(&self, from: PageCursor, limit: usize) -> ListenerPage {
-        let limit = limit.min(PAGE_MAX);
-        let mut page = ListenerPage::default();
-        let mut cursor = from;
-        while cursor.shard < self.doors.len() {
-            if page.rows.len() >= limit {
-                page.next = Some(cursor);
-                return page;
-            }
-            let (reply, answer) = sync_channel(1);
-            let ask = Question { key: cursor.key, limit: limit - page.rows.len(), reply };
-            let asked = self.doors[cursor.shard].questions.try_send(ask).is_ok();
-            self.shared.wake(cursor.shard);
-            let answer = if asked { answer.recv_timeout(ANSWER_WAIT).ok() } else { None };
-            let (mut rows, more) = answer.unwrap_or_default();
-            page.rows.append(&mut rows);
-            cursor = match more {
-                Some(key) => PageCursor { shard: cursor.shard, key },
-                None => PageCursor { shard: cursor.shard + 1, key: 0 },
-            };
-        }
-        page
+        self.shared.page(from, limit)
     }
 
     /// Ends the stream to everyone on a frame boundary, closes, and joins the threads; whoever has not taken the rest of
     /// its frame within `patience` is cut. A second call does nothing.
     pub fn shutdown(&self, patience: Duration) {
-        let _ = self.shared.stop.set(Instant::now() + patience);
+        self.stop(Stop::End(Instant::now() + patience));
+    }
+
+    /// Stops between two sends and joins the threads. Listeners whose sockets are held elsewhere notice nothing until
+    /// another fan-out goes on in the same memory; the publishers must be silent before that.
+    pub fn hand_over(self) {
+        self.stop(Stop::HandOver);
+    }
+
+    fn stop(&self, how: Stop) {
+        let _ = self.shared.stop.set(how);
         (0..self.shared.shards.len()).for_each(|shard| self.shared.wake(shard));
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
@@ -274,7 +309,7 @@ pub struct Ticker {
 impl Ticker {
     /// It is now tick `tick`: shards that have something to do by then serve every slot up to it. Ticks do not go back. Neither blocks nor allocates.
     pub fn tick(&self, tick: u64) {
-        self.shared.tick.store(tick, Ordering::SeqCst);
+        self.shared.parts.tick().store(tick + 1, crate::sync::Ordering::SeqCst);
         for (index, shard) in self.shared.shards.iter().enumerate() {
             if shard.next_due.load(Ordering::SeqCst) <= tick {
                 self.shared.wake(index);

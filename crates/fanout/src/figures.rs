@@ -18,9 +18,14 @@ pub struct Snapshot {
     pub mounts: Vec<MountFigures>,
     /// The tick through which every shard has served its slots; `None` before the first.
     pub served_tick: Option<u64>,
+    /// Shards that serve at the longer period.
+    pub crowded_shards: usize,
     /// Since the start.
     pub totals: Totals,
 }
+
+/// Bounds of the lag histogram, in frames: one period, two (or one in a crowd), four, 5 s, 10 s, 30 s, of 24 ms frames.
+pub const LAG_FRAMES: [u64; 6] = [21, 42, 84, 208, 417, 1250];
 
 /// One mount at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +34,8 @@ pub struct MountFigures {
     pub name: String,
     /// Listeners connected to it.
     pub listeners: u64,
+    /// Of those, how many are at most so many frames behind as [`LAG_FRAMES`] says; the last: further behind than any.
+    pub lag: [u64; LAG_FRAMES.len() + 1],
     /// Its newest frame is the one before this.
     pub next_frame: u64,
 }
@@ -44,6 +51,8 @@ pub struct Totals {
     pub dropped_stalled: u64,
     /// Listeners dropped because they would have skipped too often.
     pub dropped_skips: u64,
+    /// Listeners dropped because the rest of their frame was overwritten and could not be put aside.
+    pub dropped_lost: u64,
     /// Listeners that the shutdown ended.
     pub ended: u64,
     /// Skips made.
@@ -54,6 +63,10 @@ pub struct Totals {
     pub bytes: u64,
     /// Calls that sockets took bytes from.
     pub sends: u64,
+    /// Slots that were served later than at their tick.
+    pub overruns: u64,
+    /// By how many ticks at most.
+    pub overrun_ticks_max: u64,
 }
 
 impl AddAssign for Totals {
@@ -62,11 +75,14 @@ impl AddAssign for Totals {
         self.left += other.left;
         self.dropped_stalled += other.dropped_stalled;
         self.dropped_skips += other.dropped_skips;
+        self.dropped_lost += other.dropped_lost;
         self.ended += other.ended;
         self.skips += other.skips;
         self.skipped_frames += other.skipped_frames;
         self.bytes += other.bytes;
         self.sends += other.sends;
+        self.overruns += other.overruns;
+        self.overrun_ticks_max = self.overrun_ticks_max.max(other.overrun_ticks_max);
     }
 }
 
@@ -89,6 +105,12 @@ pub struct ListenerRow {
     pub skipped_frames: u64,
     /// Bytes that its socket took, the response head included.
     pub bytes: u64,
+    /// Frames that are there and that it has not been sent.
+    pub lag_frames: u64,
+    /// Ticks between two sends to it.
+    pub period_ticks: u64,
+    /// Bytes of audio between two title blocks; 0: it did not ask for them.
+    pub metaint: u64,
     /// Seconds since it was admitted.
     pub connected_secs: u64,
 }
@@ -102,45 +124,28 @@ pub struct ListenerPage {
     pub next: Option<PageCursor>,
 }
 
-/// A place in the list of listeners. Whoever stays connected throughout appears on exactly one page.
+/// A place in the list of listeners: 0 is its beginning. Whoever stays connected throughout appears on exactly one page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PageCursor {
-    pub(crate) shard: usize,
-    pub(crate) key: usize,
-}
+pub struct PageCursor(pub usize);
 
 /// Counters of one shard: written by its thread alone, read by anyone.
+#[derive(Default)]
 pub(crate) struct ShardFigures {
     pub admitted: AtomicU64,
     pub left: AtomicU64,
     pub dropped_stalled: AtomicU64,
     pub dropped_skips: AtomicU64,
+    pub dropped_lost: AtomicU64,
     pub ended: AtomicU64,
     pub skips: AtomicU64,
     pub skipped_frames: AtomicU64,
     pub bytes: AtomicU64,
     pub sends: AtomicU64,
-    /// Listeners of each mount.
-    pub mounts: Box<[AtomicU64]>,
+    pub overruns: AtomicU64,
+    pub overrun_ticks_max: AtomicU64,
 }
 
 impl ShardFigures {
-    pub fn new(mounts: usize) -> Self {
-        let zero = || AtomicU64::new(0);
-        Self {
-            admitted: zero(),
-            left: zero(),
-            dropped_stalled: zero(),
-            dropped_skips: zero(),
-            ended: zero(),
-            skips: zero(),
-            skipped_frames: zero(),
-            bytes: zero(),
-            sends: zero(),
-            mounts: (0..mounts).map(|_| zero()).collect(),
-        }
-    }
-
     pub fn totals(&self) -> Totals {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Totals {
@@ -148,16 +153,19 @@ impl ShardFigures {
             left: get(&self.left),
             dropped_stalled: get(&self.dropped_stalled),
             dropped_skips: get(&self.dropped_skips),
+            dropped_lost: get(&self.dropped_lost),
             ended: get(&self.ended),
             skips: get(&self.skips),
             skipped_frames: get(&self.skipped_frames),
             bytes: get(&self.bytes),
             sends: get(&self.sends),
+            overruns: get(&self.overruns),
+            overrun_ticks_max: get(&self.overrun_ticks_max),
         }
     }
 }
 
 /// Adds to a counter that only this thread writes.
 pub(crate) fn add(counter: &AtomicU64, n: u64) {
-    counter.fetch_add(n, Ordering::Relaxed);
+    counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
 }

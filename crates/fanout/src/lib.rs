@@ -13,30 +13,52 @@
 //!
 //! # Layout
 //!
-//! - [`ring`]: the byte ring and its frame index, lock-free and in safe Rust.
+//! Everything that decides which byte a listener gets next lies in memory given to the crate, so that another process can
+//! go on with it:
+//!
+//! - [`Memory`]: the words. `layout`: what lies where.
+//! - [`ring`]: the byte ring and its frame index, lock-free and in safe Rust. `titles`: a ring of titles.
+//! - [`record`]: a listener's 64 bytes, and its place as a pure function of them and of the bytes written.
+//! - `lag`: the policy for listeners that fall behind, a pure state machine (SPEC LIS-4). `asides`: rests of lost frames.
+//!
+//! What this process does with it:
+//!
 //! - `mount`: a ring with a name: [`Mount`] for readers, [`Publisher`] for the writer, and where a listener starts.
-//! - `lag`: the policy for listeners that fall behind, a pure state machine (SPEC LIS-4).
-//! - `listener`: one listener's record and the sending of what it lacks.
+//! - `serve`: sending one listener what it lacks. `scratch`: the copy of the stream that slot-mates share.
 //! - `slots`: which listeners are served at which tick (SPEC LIS-3).
-//! - `shard`: the thread around them. `socket`: options and calls. `figures`: what can be counted.
-//! - `fanout`: the door: [`Fanout::start`], [`Fanout::admit`], [`Fanout::shutdown`].
+//! - `shard`: the thread around them. `socket`: options and calls.
+//! - `fanout`: the door: [`Fanout::start`], [`Fanout::admit`], [`Fanout::shutdown`]; `seats`: how many may come in;
+//!   `guests`: who they are; `survive`: listeners of a fan-out before this one.
+//! - `figures`: what can be counted; `listing`: read from the records, without a word to the shards.
 
 mod agents;
+mod asides;
 mod config;
 mod fanout;
 mod figures;
+mod guests;
 mod lag;
-mod listener;
+mod layout;
+mod listing;
+mod memory;
 mod mount;
+pub mod record;
 pub mod ring;
 mod scratch;
+mod seats;
+mod serve;
 mod shard;
 mod shared;
 mod slots;
 mod socket;
+mod survive;
 mod sync;
+mod titles;
 
+pub use asides::FRAME_BYTES_MAX;
 pub use config::{FanoutConfig, MountConfig};
-pub use fanout::{Fanout, ListenerMeta, Refused, RefusedReason, Ticker};
-pub use figures::{ListenerId, ListenerPage, ListenerRow, MountFigures, PageCursor, Snapshot, Totals};
+pub use fanout::{Fanout, ListenerMeta, Refused, RefusedReason, Survivor, Ticker};
+pub use figures::{LAG_FRAMES, ListenerId, ListenerPage, ListenerRow, MountFigures, PageCursor, Snapshot, Totals};
+pub use memory::Memory;
 pub use mount::{Mount, PublishError, Publisher, Start, StartAt};
+pub use shared::Hooks;

@@ -3,12 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::asides::FRAME_BYTES_MAX;
 use crate::config::MountConfig;
-use crate::ring::{RingReader, RingWriter, ring};
-
-/// Frames at the old end that are not given as a start once the ring has begun to overwrite, as they would be gone
-/// before the first byte is sent.
-const START_GUARD_FRAMES: u64 = 42;
+use crate::layout::MountParts;
+use crate::ring::{RingReader, RingWriter};
+use crate::titles::{BLOB_BYTES_MAX, TitleWriter, Titles};
 
 /// A stream of numbered frames that listeners can be admitted to.
 #[derive(Clone)]
@@ -20,6 +19,7 @@ struct MountShared {
     index: usize,
     config: MountConfig,
     ring: RingReader,
+    titles: Titles,
 }
 
 /// Where a listener would like to start.
@@ -41,9 +41,11 @@ pub struct Start {
 }
 
 impl Mount {
-    pub(crate) fn new(index: usize, config: MountConfig) -> (Self, Publisher) {
-        let (writer, reader) = ring(config.ring_bytes, config.ring_frames, config.first_frame);
-        (Self { shared: Arc::new(MountShared { index, config, ring: reader }) }, Publisher { writer })
+    pub(crate) fn new(index: usize, config: MountConfig, parts: MountParts) -> (Self, Publisher) {
+        let MountParts { frames: (writer, ring), titles: (title_writer, titles) } = parts;
+        let titles = Titles(titles);
+        let publisher = Publisher { writer, titles: TitleWriter::new(title_writer, &titles) };
+        (Self { shared: Arc::new(MountShared { index, config, ring, titles }) }, publisher)
     }
 
     /// The name it was given.
@@ -66,17 +68,44 @@ impl Mount {
         // The ring may overwrite the frame chosen between two loads; each retry sees a later oldest frame.
         loop {
             let frames = self.frames();
-            let overwriting = frames.start > self.shared.config.first_frame;
-            let guard = if overwriting { START_GUARD_FRAMES.min((frames.end - frames.start) / 8) } else { 0 };
+            let oldest = self.oldest_to_start(&frames);
             let wanted = match at {
                 StartAt::Behind(count) => frames.end.saturating_sub(count),
                 StartAt::Frame(number) => number,
             };
-            let frame = wanted.clamp(frames.start + guard, frames.end);
+            let frame = wanted.clamp(oldest, frames.end);
             if let Ok(position) = self.ring().position(frame) {
                 return Start { frame, position };
             }
         }
+    }
+
+    /// Where a listener goes on that has lost its place: the frame and its position, not before `frame`.
+    pub(crate) fn skip_target(&self, frame: u64) -> (u64, u64) {
+        let back = self.shared.config.skip_back_frames;
+        loop {
+            let frames = self.frames();
+            let to = frames.end.saturating_sub(back).max(self.oldest_to_start(&frames)).max(frame).min(frames.end);
+            if let Ok(position) = self.ring().position(to) {
+                return (to, position);
+            }
+        }
+    }
+
+    /// The frames before this position will soon be gone; 0 while there is room for more.
+    pub(crate) fn brink(&self) -> u64 {
+        let frames = self.frames();
+        if frames.start == self.shared.config.first_frame {
+            return 0;
+        }
+        self.ring().position(self.oldest_to_start(&frames)).unwrap_or(0)
+    }
+
+    /// Frames at the old end are no place to start once the ring overwrites: they are gone before they have been sent.
+    fn oldest_to_start(&self, frames: &Range<u64>) -> u64 {
+        let overwriting = frames.start > self.shared.config.first_frame;
+        let brink = if overwriting { self.shared.config.brink_frames() } else { 0 };
+        (frames.start + brink).min(frames.end)
     }
 
     pub(crate) fn index(&self) -> usize {
@@ -87,10 +116,14 @@ impl Mount {
         &self.shared.ring
     }
 
+    pub(crate) fn titles(&self) -> &Titles {
+        &self.shared.titles
+    }
+
     /// Bytes of the newest two send periods; what a healthy socket must be able to hold.
     pub(crate) fn two_periods_bytes(&self) -> usize {
         let frames = self.frames();
-        let from = frames.end.saturating_sub(2 * self.shared.config.period_ticks).max(frames.start);
+        let from = frames.end.saturating_sub(2 * self.shared.config.period_ticks_max()).max(frames.start);
         match (self.ring().position(from), self.ring().position(frames.end)) {
             (Ok(from), Ok(to)) => to.saturating_sub(from) as usize,
             _ => 0,
@@ -101,6 +134,7 @@ impl Mount {
 /// The one writer of a mount. It never blocks, allocates or waits.
 pub struct Publisher {
     writer: RingWriter,
+    titles: TitleWriter,
 }
 
 /// A frame that was not taken.
@@ -114,9 +148,15 @@ pub enum PublishError {
         /// The number that was given.
         given: u64,
     },
-    /// It does not fit the mount's ring.
-    #[error("a frame of {bytes} bytes does not fit the mount's ring: raise ring_bytes")]
+    /// It does not fit the mount's ring, or is longer than any frame may be.
+    #[error("a frame of {bytes} bytes does not fit: raise ring_bytes, or cut it to {FRAME_BYTES_MAX} bytes")]
     TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A block has at most 255 times 16 bytes.
+    #[error("a title of {bytes} bytes is too long: cut it to {BLOB_BYTES_MAX} bytes")]
+    TitleTooLong {
         /// Its length.
         bytes: usize,
     },
@@ -137,6 +177,19 @@ impl Publisher {
         if number != expected {
             return Err(PublishError::OutOfOrder { expected, given: number });
         }
+        if frame.len() > FRAME_BYTES_MAX {
+            return Err(PublishError::TooLong { bytes: frame.len() });
+        }
         self.writer.push(frame).map_err(|_| PublishError::TooLong { bytes: frame.len() })
+    }
+
+    /// From `frame` on, which may be yet to come, listeners who asked for titles find this blob between the frames.
+    /// Numbers do not go back: an earlier one counts as that of the title before.
+    ///
+    /// # Errors
+    /// [`PublishError::TitleTooLong`]: nothing has changed.
+    pub fn set_title(&mut self, frame: u64, blob: &[u8]) -> Result<(), PublishError> {
+        let is_set = self.titles.set(frame, blob);
+        if is_set { Ok(()) } else { Err(PublishError::TitleTooLong { bytes: blob.len() }) }
     }
 }

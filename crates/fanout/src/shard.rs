@@ -1,22 +1,24 @@
 //! A shard: the thread that owns some of the listeners' sockets.
 //!
-//! It sleeps until a tick, a newcomer or a hang-up wakes it, and then serves, in this order: the slots of the ticks that
-//! have passed, those that are behind, newcomers. It waits for nothing else, and nothing waits for it.
+//! It sleeps until a tick, a newcomer, a laggard's socket or a hang-up wakes it, and then serves, in this order: the slots
+//! of the ticks that have passed, laggards whose sockets take bytes again, newcomers. It waits for nothing else, and
+//! nothing waits for it.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use rustix::event::{Timespec, epoll};
 
-use crate::figures::{ListenerRow, add};
+use crate::figures::{ShardFigures, add};
 use crate::lag::{LagFault, LagPolicy};
-use crate::listener::{Admission, Context, Record, Served};
+use crate::record::Record;
 use crate::scratch::Scratch;
-use crate::shared::{NO_TICK, NOTHING_DUE, Shared};
+use crate::serve::{Served, Turn};
+use crate::shared::{NOTHING_DUE, Shared, Stop};
 use crate::slots::{Key, Slots};
 use crate::socket;
 
@@ -30,11 +32,12 @@ const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// Epoll's name for the wake-up; listeners are named by their key.
 const WAKE: u64 = u64::MAX;
 
-/// Asks a shard for rows of at most `limit` listeners from `key` on, and the key to go on with.
-pub(crate) struct Question {
-    pub key: usize,
-    pub limit: usize,
-    pub reply: SyncSender<(Vec<ListenerRow>, Option<usize>)>,
+/// A listener on its way to its shard.
+pub(crate) struct Arrival {
+    pub socket: OwnedFd,
+    pub seat: usize,
+    pub mount: usize,
+    pub shard: usize,
 }
 
 /// Why a listener is no longer there.
@@ -45,39 +48,47 @@ enum Leaving {
     Ended,
 }
 
+/// What only this process knows of a listener; the rest is in its record.
 struct Listener {
     fd: OwnedFd,
-    record: Record,
-    slot: usize,
-    /// Tried at each tick instead of in its slot.
-    behind: bool,
+    seat: u32,
+    mount: u16,
+    slot: u16,
+    state: State,
     /// Its burst has gone.
-    settled: bool,
+    is_settled: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Served in its slot.
+    Live,
+    /// Served when its socket says that it takes bytes.
+    Behind,
+    /// Served at each tick until its first frame is there.
+    Expectant,
 }
 
 pub(crate) struct Shard {
     shared: Arc<Shared>,
     index: usize,
-    newcomers: Receiver<Box<Admission>>,
-    questions: Receiver<Question>,
+    inbox: Receiver<Arrival>,
     epoll: OwnedFd,
     policy: LagPolicy,
     listeners: Vec<Option<Listener>>,
     free: Vec<Key>,
     slots: Vec<Slots>,
-    behind: Vec<Key>,
+    expectant: Vec<Key>,
+    /// Laggards whose sockets take bytes again.
+    writable: Vec<Key>,
     scratch: Scratch,
+    is_crowded: bool,
     /// The first tick not yet served.
     tick_due: Option<u64>,
 }
 
 impl Shard {
-    pub fn new(
-        shared: Arc<Shared>,
-        index: usize,
-        newcomers: Receiver<Box<Admission>>,
-        questions: Receiver<Question>,
-    ) -> std::io::Result<Self> {
+    pub fn new(shared: Arc<Shared>, index: usize, inbox: Receiver<Arrival>) -> std::io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &shared.shards[index].wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
         let config = &shared.config;
@@ -86,32 +97,36 @@ impl Shard {
             skips_max: config.skips_max,
             skips_window_ticks: config.skips_window_ms / config.tick_ms,
         };
-        let slots = shared.mounts.iter().map(|mount| Slots::new(mount.config().period_ticks)).collect();
+        let slots = |mount: &crate::Mount| Slots::new(mount.config().period_ticks, mount.config().crowd_stretch);
         Ok(Self {
             index,
-            newcomers,
-            questions,
+            inbox,
             epoll,
             policy,
             listeners: Vec::new(),
             free: Vec::new(),
-            slots,
-            behind: Vec::new(),
+            slots: shared.mounts.iter().map(slots).collect(),
+            expectant: Vec::new(),
+            writable: Vec::new(),
             scratch: Scratch::default(),
-            tick_due: None,
+            is_crowded: false,
+            tick_due: shared.parts.clocks[index].load(crate::sync::Ordering::Acquire).checked_sub(1),
             shared,
         })
     }
 
     /// Serves until the fan-out is stopped.
     pub fn run(mut self) {
-        let mut more = false;
+        let mut more = self.is_due_already();
         loop {
             self.wait(if more { Some(&AT_ONCE) } else { None });
-            if let Some(&deadline) = self.shared.stop.get() {
-                return self.end(deadline);
+            match self.shared.stop.get() {
+                Some(&Stop::End(deadline)) => return self.end(deadline),
+                Some(Stop::HandOver) => return,
+                None => {}
             }
             self.serve_ticks();
+            self.serve_writable();
             more = self.serve_door();
             more |= self.is_due_already();
         }
@@ -125,125 +140,139 @@ impl Shard {
             return;
         };
         for event in events {
+            let dead = epoll::EventFlags::HUP | epoll::EventFlags::ERR;
             match event.data.u64() {
                 WAKE => {
                     let _ = rustix::io::read(&self.shared.shards[self.index].wake, &mut [0; 8]);
                 }
-                key => self.remove(key as Key, Leaving::HungUp),
+                key if { event.flags }.intersects(dead) => self.remove(key as Key, Leaving::HungUp),
+                key => self.writable.push(key as Key),
             }
         }
     }
 
-    /// Serves the slots of the ticks that have passed, and then whoever is behind.
+    /// Serves the slots of the ticks that have passed, and whoever waits for a first frame.
     fn serve_ticks(&mut self) {
-        let tick = self.shared.tick.load(Ordering::Acquire);
-        if tick == NO_TICK || self.tick_due.is_some_and(|due| tick < due) {
+        let Some(tick) = self.shared.tick() else { return };
+        if self.tick_due.is_some_and(|due| tick < due) {
             return;
         }
         let passed = self.tick_due.unwrap_or(tick)..tick + 1;
-        self.tick_due = Some(tick + 1);
-        let mut behind = std::mem::take(&mut self.behind);
+        self.count_overrun(passed.start, tick);
         for mount in 0..self.slots.len() {
-            let live = self.live(mount);
-            for slot in self.slots[mount].due(passed.clone()) {
+            let live = self.shared.mounts[mount].ring().live();
+            for slot in self.slots[mount].due(passed.clone(), self.is_crowded) {
                 let mut keys = self.slots[mount].take(slot);
-                keys.retain(|&key| self.is_behind(key) || self.serve(key, live));
+                keys.retain(|&key| self.serve(key, live, false));
                 self.slots[mount].put(slot, keys);
             }
         }
-        behind.retain(|&key| {
-            let Some(mount) = self.listener(key).map(|listener| listener.record.mount as usize) else {
-                return false;
-            };
-            let live = self.live(mount);
-            self.serve(key, live) && self.is_behind(key)
-        });
-        self.behind.append(&mut behind);
+        for key in std::mem::take(&mut self.expectant) {
+            if let Some(live) = self.live_of(key)
+                && self.serve(key, live, true)
+                && self.listeners[key as usize].as_ref().is_some_and(|listener| listener.state == State::Expectant)
+            {
+                self.expectant.push(key);
+            }
+        }
+        self.tick_due = Some(tick + 1);
+        self.shared.parts.clocks[self.index].store(tick + 2, crate::sync::Ordering::Release);
+    }
+
+    fn count_overrun(&self, first: u64, tick: u64) {
+        let late = self.next_due(first).map_or(0, |due| tick.saturating_sub(due));
+        if late > 0 {
+            let figures = self.figures();
+            add(&figures.overruns, 1);
+            figures.overrun_ticks_max.fetch_max(late, Ordering::Relaxed);
+        }
+    }
+
+    fn serve_writable(&mut self) {
+        while let Some(key) = self.writable.pop() {
+            if let Some(live) = self.live_of(key) {
+                self.serve(key, live, true);
+            }
+        }
     }
 
     /// Tells the ticker when this shard is to be woken next; says whether that tick has come meanwhile.
     fn is_due_already(&self) -> bool {
-        let next_tick = self.tick_due.unwrap_or(0);
-        let next_due = if self.behind.is_empty() {
-            self.slots.iter().filter_map(|slots| slots.next_due(next_tick)).min().unwrap_or(NOTHING_DUE)
-        } else {
-            next_tick
-        };
+        let next_due = self.next_due(self.tick_due.unwrap_or(0)).unwrap_or(NOTHING_DUE);
         self.shared.shards[self.index].next_due.store(next_due, Ordering::SeqCst);
         // The ticker stores the tick before it looks at `next_due`, and here it is the other way round: one of the two
         // sees the other's, so no tick is slept through.
-        let tick = self.shared.tick.load(Ordering::SeqCst);
-        tick != NO_TICK && next_due <= tick
+        self.shared.tick().is_some_and(|tick| next_due <= tick)
     }
 
-    /// Does what the door asks; says whether there may be more of it.
-    fn serve_door(&mut self) -> bool {
-        // Whoever asks waits for the answer, so there are no more of them than threads at the door.
-        while let Ok(Question { key, limit, reply }) = self.questions.try_recv() {
-            let _ = reply.try_send(self.list(key, limit));
+    /// The first tick from `tick` on at which there is something to do.
+    fn next_due(&self, tick: u64) -> Option<u64> {
+        if self.expectant.is_empty() {
+            self.slots.iter().filter_map(|slots| slots.next_due(tick, self.is_crowded)).min()
+        } else {
+            Some(tick)
         }
+    }
+
+    /// Takes in newcomers; says whether there may be more of them.
+    fn serve_door(&mut self) -> bool {
         for _ in 0..NEWCOMERS_MAX {
-            match self.newcomers.try_recv() {
-                Ok(admission) => self.admit(*admission),
-                Err(_) => return false,
+            let Ok(arrival) = self.inbox.try_recv() else { return false };
+            add(&self.figures().admitted, 1);
+            let mount = arrival.mount;
+            if let Some(key) = self.seat(arrival) {
+                // Head and burst at once.
+                self.serve(key, self.shared.mounts[mount].ring().live(), true);
             }
         }
         true
     }
 
-    /// Takes a listener in and sends it its head and burst.
-    fn admit(&mut self, Admission { socket: fd, record }: Admission) {
-        let mount = record.mount as usize;
-        let figures = &self.shared.shards[self.index].figures;
-        add(&figures.admitted, 1);
-        add(&figures.mounts[mount], 1);
+    /// Gives a listener its slot.
+    pub fn seat(&mut self, Arrival { socket: fd, seat, mount, .. }: Arrival) -> Option<Key> {
         let key = self.free.pop().unwrap_or_else(|| {
             self.listeners.push(None);
             (self.listeners.len() - 1) as Key
         });
         // Hang-ups are always reported. A reader that has only closed its own sending side is not one.
-        let hung_up =
-            epoll::add(&self.epoll, &fd, epoll::EventData::new_u64(u64::from(key)), epoll::EventFlags::empty());
-        let slot = self.slots[mount].insert(key);
-        self.listeners[key as usize] = Some(Listener { fd, record, slot, behind: false, settled: false });
-        match hung_up {
-            Ok(()) => {
-                self.serve(key, self.live(mount));
-            }
-            Err(_) => self.remove(key, Leaving::HungUp),
+        let nothing = epoll::EventFlags::empty();
+        let added = epoll::add(&self.epoll, &fd, epoll::EventData::new_u64(u64::from(key)), nothing);
+        let slot = self.slots[mount].insert(key) as u16;
+        let (seat, mount) = (seat as u32, mount as u16);
+        self.listeners[key as usize] = Some(Listener { fd, seat, mount, slot, state: State::Live, is_settled: false });
+        self.look_at_crowd();
+        if added.is_err() {
+            self.remove(key, Leaving::HungUp);
+            return None;
         }
+        Some(key)
     }
 
-    /// Sends a listener what its socket takes; says whether it is still there.
-    fn serve(&mut self, key: Key, live: u64) -> bool {
+    /// A listener's turn: in its slot, or `out_of_turn`. Says whether it is still there.
+    fn serve(&mut self, key: Key, live: u64, out_of_turn: bool) -> bool {
         let Some(listener) = self.listeners.get_mut(key as usize).and_then(Option::as_mut) else {
             return false;
         };
-        let mount = &self.shared.mounts[listener.record.mount as usize];
-        let figures = &self.shared.shards[self.index].figures;
-        let context = Context { mount, tick: self.shared.tick_now(), live, policy: &self.policy, figures };
+        let turn = turn(&self.shared, self.index, &self.policy, listener, live);
         let fd = listener.fd.as_fd();
-        let send = |first: &[u8], second: &[u8]| socket::send(fd, first, second);
-        match listener.record.serve(&context, &mut self.scratch, send) {
-            // Nothing was there to be sent yet: it shall not wait a whole period for its first frame.
-            Served::Live if listener.record.frame == listener.record.joined_frame => {
-                if !listener.behind {
-                    listener.behind = true;
-                    self.behind.push(key);
-                }
-            }
+        let served = if turn.is_behind && !out_of_turn && !turn.is_stalled() {
+            turn.watch(&mut self.scratch)
+        } else {
+            turn.serve(&mut self.scratch, |slices| socket::send(fd, slices))
+        };
+        let state = match served {
+            Served::Live if listener.is_settled => State::Live,
             Served::Live => {
-                listener.behind = false;
-                if !listener.settled {
-                    listener.settled = true;
-                    socket::settle(fd, mount.two_periods_bytes());
+                let record = Record::load(turn.record);
+                if record.written > record.head_bytes() {
+                    listener.is_settled = true;
+                    socket::settle(fd, turn.mount.two_periods_bytes());
+                    State::Live
+                } else {
+                    State::Expectant
                 }
             }
-            Served::Behind if !listener.behind => {
-                listener.behind = true;
-                self.behind.push(key);
-            }
-            Served::Behind => {}
+            Served::Behind => State::Behind,
             Served::Faulty(fault) => {
                 self.remove(key, Leaving::Faulty(fault));
                 return false;
@@ -252,6 +281,14 @@ impl Shard {
                 self.remove(key, Leaving::HungUp);
                 return false;
             }
+        };
+        let before = std::mem::replace(&mut listener.state, state);
+        if (before == State::Behind) != (state == State::Behind) {
+            let wanted = if state == State::Behind { epoll::EventFlags::OUT } else { epoll::EventFlags::empty() };
+            let _ = epoll::modify(&self.epoll, fd, epoll::EventData::new_u64(u64::from(key)), wanted);
+        }
+        if state == State::Expectant && before != State::Expectant {
+            self.expectant.push(key);
         }
         true
     }
@@ -260,52 +297,35 @@ impl Shard {
         let Some(listener) = self.listeners.get_mut(key as usize).and_then(Option::take) else {
             return;
         };
-        let mount = listener.record.mount as usize;
-        let _ = epoll::delete(&self.epoll, &listener.fd);
-        socket::end(&listener.fd);
-        self.slots[mount].remove(listener.slot, key);
-        if listener.behind {
-            self.behind.retain(|&other| other != key);
+        let Listener { fd, seat, mount, slot, state, .. } = listener;
+        // In this order, so that nothing is left of it even if another process holds a duplicate of the socket.
+        let _ = epoll::delete(&self.epoll, &fd);
+        socket::end(&fd);
+        drop(fd);
+        self.slots[mount as usize].remove(slot as usize, key);
+        if state == State::Expectant {
+            self.expectant.retain(|&other| other != key);
         }
         self.free.push(key);
-        let figures = &self.shared.shards[self.index].figures;
-        figures.mounts[mount].fetch_sub(1, Ordering::Relaxed);
+        self.look_at_crowd();
+        let figures = self.figures();
         let counter = match why {
             Leaving::HungUp => &figures.left,
             Leaving::Faulty(LagFault::Stalled) => &figures.dropped_stalled,
             Leaving::Faulty(LagFault::SkippedTooOften) => &figures.dropped_skips,
+            Leaving::Faulty(LagFault::Lost) => &figures.dropped_lost,
             Leaving::Ended => &figures.ended,
         };
         add(counter, 1);
-    }
-
-    fn list(&self, key: usize, limit: usize) -> (Vec<ListenerRow>, Option<usize>) {
-        let tick = self.shared.tick_now();
-        let mut rows = Vec::with_capacity(limit);
-        for (at, listener) in self.listeners.iter().enumerate().skip(key) {
-            if rows.len() == limit {
-                return (rows, Some(at));
-            }
-            if let Some(Listener { record, .. }) = listener {
-                rows.push(record.row(&self.shared.mounts[record.mount as usize], tick, self.shared.config.tick_ms));
-            }
-        }
-        (rows, None)
+        self.shared.release(seat as usize, mount as usize, self.index);
     }
 
     /// Gives every listener the rest of the frame it is in, and closes.
     fn end(mut self, deadline: Instant) {
-        let shared = Arc::clone(&self.shared);
-        let figures = &shared.shards[self.index].figures;
         loop {
             let late = Instant::now() >= deadline;
             for key in 0..self.listeners.len() as Key {
-                let Some(listener) = self.listeners[key as usize].as_mut() else {
-                    continue;
-                };
-                let fd = listener.fd.as_fd();
-                let done = listener.record.finish(figures, |first, second| socket::send(fd, first, second));
-                if done || late {
+                if self.finish(key) == Some(true) || late {
                     self.remove(key, Leaving::Ended);
                 }
             }
@@ -313,18 +333,51 @@ impl Shard {
                 return;
             }
             self.wait(Some(&END_RETRY));
+            self.writable.clear();
+        }
+    }
+    /// Sends a listener the rest of its frame; says whether nothing more can be done.
+    fn finish(&mut self, key: Key) -> Option<bool> {
+        let listener = self.listeners.get(key as usize)?.as_ref()?;
+        let turn = turn(&self.shared, self.index, &self.policy, listener, 0);
+        Some(turn.finish(&mut self.scratch, |slices| socket::send(listener.fd.as_fd(), slices)))
+    }
+
+    /// The newest position of the mount of a listener that is there.
+    fn live_of(&self, key: Key) -> Option<u64> {
+        let listener = self.listeners.get(key as usize)?.as_ref()?;
+        Some(self.shared.mounts[listener.mount as usize].ring().live())
+    }
+
+    /// Changes to the longer period when there are many listeners, and back when there are few.
+    fn look_at_crowd(&mut self) {
+        let listeners = self.listeners.len() - self.free.len();
+        let config = &self.shared.config;
+        let is_crowded = if self.is_crowded { listeners >= config.crowd_below } else { listeners > config.crowd_above };
+        if is_crowded != self.is_crowded {
+            self.is_crowded = is_crowded;
+            self.shared.shards[self.index].is_crowded.store(is_crowded, Ordering::Relaxed);
         }
     }
 
-    fn live(&self, mount: usize) -> u64 {
-        self.shared.mounts[mount].frames().end
+    fn figures(&self) -> &ShardFigures {
+        &self.shared.shards[self.index].figures
     }
+}
 
-    fn listener(&self, key: Key) -> Option<&Listener> {
-        self.listeners.get(key as usize).and_then(Option::as_ref)
-    }
-
-    fn is_behind(&self, key: Key) -> bool {
-        self.listener(key).is_some_and(|listener| listener.behind)
+fn turn<'a>(shared: &'a Shared, shard: usize, policy: &'a LagPolicy, listener: &Listener, live: u64) -> Turn<'a> {
+    let seat = listener.seat as usize;
+    Turn {
+        record: shared.parts.record(seat),
+        lag: shared.parts.lag(seat),
+        guests: &shared.guests,
+        seat,
+        mount: &shared.mounts[listener.mount as usize],
+        tick: shared.tick().unwrap_or(0),
+        live,
+        is_behind: listener.state == State::Behind,
+        policy,
+        asides: &shared.parts.asides,
+        figures: &shared.shards[shard].figures,
     }
 }

@@ -1,33 +1,58 @@
 //! What the door, the ticker and the shards share.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
-use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::config::FanoutConfig;
-use crate::figures::ShardFigures;
+use crate::fanout::ListenerMeta;
+use crate::figures::{ListenerId, ShardFigures};
+use crate::guests::Guests;
+use crate::layout::Parts;
 use crate::mount::Mount;
-
-/// The value of `Shared::tick` before the first tick.
-pub(crate) const NO_TICK: u64 = u64::MAX;
+use crate::seats::Seats;
 
 /// The value of `ShardShared::next_due` while there is nobody to serve.
 pub(crate) const NOTHING_DUE: u64 = u64::MAX;
 
+/// Told about every listener, so that somebody else may hold its socket too. Called on the threads that admit and serve:
+/// must not block.
+pub trait Hooks: Send + Sync {
+    /// Before the listener's first byte. With the head and a duplicate of the socket a later fan-out can go on with it.
+    fn admitted(&self, id: ListenerId, socket: BorrowedFd<'_>, head: &[u8], meta: &ListenerMeta) {
+        let _ = (id, socket, head, meta);
+    }
+
+    /// After its last byte, when its socket has been shut down and closed.
+    fn released(&self, id: ListenerId) {
+        let _ = id;
+    }
+}
+
+/// Nobody else is interested.
+impl Hooks for () {}
+
+/// How a fan-out ends.
+#[derive(Clone, Copy)]
+pub(crate) enum Stop {
+    /// Listeners get the rest of their frame, until this time at the latest.
+    End(Instant),
+    /// Between two sends; the connections stay open wherever else their sockets are held.
+    HandOver,
+}
+
 pub(crate) struct Shared {
     pub config: FanoutConfig,
     pub mounts: Box<[Mount]>,
-    /// The tick given last.
-    pub tick: AtomicU64,
-    /// Set once: the fan-out ends, at this time at the latest.
-    pub stop: OnceLock<Instant>,
+    pub parts: Parts,
+    pub guests: Guests,
+    pub seats: Seats,
+    pub hooks: Arc<dyn Hooks>,
+    /// Set once.
+    pub stop: OnceLock<Stop>,
     /// Listeners in all, those on their way to a shard included.
     pub listeners: AtomicUsize,
-    /// Seats taken by each neighbourhood, if those are limited; as many entries as listeners at most.
-    pub neighbourhoods: Mutex<HashMap<IpAddr, usize>>,
     pub shards: Box<[ShardShared]>,
 }
 
@@ -39,81 +64,41 @@ pub(crate) struct ShardShared {
     pub next_due: AtomicU64,
     /// Its listeners, those on their way included.
     pub load: AtomicUsize,
+    /// Whether it serves at the longer period.
+    pub is_crowded: AtomicBool,
     pub figures: ShardFigures,
 }
 
 impl Shared {
-    /// The tick given last, 0 before the first.
-    pub fn tick_now(&self) -> u64 {
-        match self.tick.load(Ordering::Acquire) {
-            NO_TICK => 0,
-            tick => tick,
-        }
+    /// The tick given last, if any.
+    pub fn tick(&self) -> Option<u64> {
+        self.parts.tick().load(crate::sync::Ordering::SeqCst).checked_sub(1)
     }
 
-    fn taken(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.neighbourhoods.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The least loaded shard, with one more listener.
+    pub fn load_shard(&self) -> usize {
+        let load = |shard: &usize| self.shards[*shard].load.load(Ordering::Relaxed);
+        let shard = (0..self.shards.len()).min_by_key(load).unwrap_or(0);
+        self.shards[shard].load.fetch_add(1, Ordering::Relaxed);
+        self.listeners.fetch_add(1, Ordering::Relaxed);
+        shard
+    }
+
+    /// Frees all that a listener's seat holds. Its socket is closed by now.
+    pub fn release(&self, seat: usize, mount: usize, shard: usize) {
+        let record = self.parts.record(seat);
+        let id = record[0].load(crate::sync::Ordering::Relaxed);
+        self.hooks.released(ListenerId(id));
+        self.parts.asides.forget(id);
+        record[0].store(0, crate::sync::Ordering::Release);
+        let address = self.guests.lock(seat).take().and_then(|guest| guest.address);
+        self.shards[shard].load.fetch_sub(1, Ordering::Relaxed);
+        self.listeners.fetch_sub(1, Ordering::Relaxed);
+        self.seats.give_back(seat, mount, address.map(|address| address.ip()));
     }
 
     /// Wakes a shard; a wake-up already under way serves for this one too.
     pub fn wake(&self, shard: usize) {
         let _ = rustix::io::write(&self.shards[shard].wake, &1u64.to_ne_bytes());
-    }
-}
-
-/// A listener's seat: counted while it is held, wherever the listener goes.
-pub(crate) struct Seat {
-    shared: Arc<Shared>,
-    pub shard: usize,
-    /// Boxed, because few towers limit it and every listener carries it.
-    neighbourhood: Option<Box<IpAddr>>,
-}
-
-impl Seat {
-    /// A seat in the least loaded shard, if there is one left in all and for this address.
-    pub fn take(shared: &Arc<Shared>, address: Option<IpAddr>) -> Option<Self> {
-        let max = shared.config.listeners_max;
-        let add = |n: usize| (n < max).then_some(n + 1);
-        shared.listeners.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
-        let load = |shard: &usize| shared.shards[*shard].load.load(Ordering::Relaxed);
-        let shard = (0..shared.shards.len()).min_by_key(load).unwrap_or(0);
-        shared.shards[shard].load.fetch_add(1, Ordering::Relaxed);
-        let neighbourhood = address.filter(|_| shared.config.listeners_per_address_max > 0).map(neighbourhood);
-        // From here on dropping the seat gives everything back, the place at its address too.
-        let mut seat = Self { shared: Arc::clone(shared), shard, neighbourhood: None };
-        if let Some(address) = neighbourhood {
-            let mut taken = shared.taken();
-            let count = taken.entry(address).or_insert(0);
-            if *count >= shared.config.listeners_per_address_max {
-                return None;
-            }
-            *count += 1;
-            seat.neighbourhood = Some(Box::new(address));
-        }
-        Some(seat)
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        if let Some(address) = self.neighbourhood.take() {
-            let mut taken = self.shared.taken();
-            if let Some(count) = taken.get_mut(&address) {
-                *count -= 1;
-                if *count == 0 {
-                    taken.remove(&address);
-                }
-            }
-        }
-        self.shared.shards[self.shard].load.fetch_sub(1, Ordering::Relaxed);
-        self.shared.listeners.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// What counts as one address: of IPv6 the /64 that a household is given.
-fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
-        v4 => v4,
     }
 }

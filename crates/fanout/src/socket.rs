@@ -9,6 +9,8 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 use socket2::{SockRef, TcpKeepalive};
 
+use crate::serve::Slices;
+
 /// The kernel gives up on a silent peer only this long after we would have: the reason is then ours to tell.
 const USER_TIMEOUT_MARGIN: Duration = Duration::from_secs(30);
 /// A peer that is silent this long is probed, and then every `KEEPALIVE_INTERVAL`.
@@ -33,13 +35,13 @@ pub(crate) fn settle(fd: BorrowedFd<'_>, two_periods_bytes: usize) {
     let _ = SockRef::from(&fd).set_tcp_notsent_lowat(bytes as u32);
 }
 
-/// Sends what the socket takes at once of `first` and then `second`.
-pub(crate) fn send(fd: BorrowedFd<'_>, first: &[u8], second: &[u8]) -> Result<usize, Errno> {
+/// Sends what the socket takes at once of the slices, one after the other.
+pub(crate) fn send(fd: BorrowedFd<'_>, slices: &Slices<'_>) -> Result<usize, Errno> {
     let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    match (first, second) {
-        ([], bytes) | (bytes, []) => rustix::net::send(fd, bytes, flags),
+    match slices {
+        [[], bytes, [], []] | [bytes, [], [], []] => rustix::net::send(fd, bytes, flags),
         _ => {
-            let slices = [IoSlice::new(first), IoSlice::new(second)];
+            let slices = slices.map(IoSlice::new);
             rustix::net::sendmsg(fd, &slices, &mut SendAncillaryBuffer::default(), flags)
         }
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use common::{
     HEAD, Station, chain, expect, expect_head_and, mp3_length, read_some, tcp, tcp_with_window, unix, wait_until,
 };
-use radio_fanout::{FanoutConfig, MountConfig, StartAt};
+use radio_fanout::{FanoutConfig, ListenerMeta, MountConfig, StartAt};
 
 /// One shard; sockets that hold little; a ring of 60 frames, skips land 20 behind.
 fn small(stall_ms_max: u64) -> Station {
@@ -52,7 +52,8 @@ fn a_stuck_listener_delays_nobody_and_is_dropped_when_its_time_is_up() {
 fn a_slow_reader_gets_every_byte_in_order_however_small_its_window() {
     for over_unix in [true, false] {
         let config = FanoutConfig { shards: 1, sndbuf_bytes: 4096, stall_ms_max: u64::MAX, ..Default::default() };
-        let mut station = Station::new(config, vec![MountConfig::new("m", 418, 1000)], mp3_length);
+        let mut station =
+            Station::new(config, vec![MountConfig { period_ticks: 1, ..MountConfig::new("m", 418, 1000) }], mp3_length);
         station.publish(900);
         let start = station.mount().start_at(StartAt::Frame(0));
         let since = Instant::now();
@@ -159,22 +160,55 @@ fn the_shutdown_ends_everyone_on_a_frame_boundary_within_its_time() {
     station.admit(theirs, start);
     station.tick();
     wait_until("all are admitted", || station.fanout.snapshot().totals.admitted == 21);
-    let readers: Vec<_> = ours
-        .into_iter()
-        .map(|mut our| {
-            std::thread::spawn(move || {
-                let mut bytes = Vec::new();
-                our.read_to_end(&mut bytes).unwrap();
-                chain(bytes.strip_prefix(HEAD).unwrap())
-            })
-        })
-        .collect();
     let since = Instant::now();
-    station.fanout.shutdown(Duration::from_millis(500));
+    let read = |mut our: UnixStream| {
+        let mut bytes = Vec::new();
+        our.read_to_end(&mut bytes).unwrap();
+        chain(bytes.strip_prefix(HEAD).unwrap())
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| station.fanout.shutdown(Duration::from_millis(500)));
+        // Until then nobody reads: whoever is in the middle of a frame stays there.
+        wait_until("the shutdown has begun", || {
+            let meta = ListenerMeta::default();
+            station.fanout.admit(unix().0, &station.mount(), start, HEAD.to_vec(), meta).is_err()
+        });
+        for numbers in ours.into_iter().map(|our| scope.spawn(|| read(our))) {
+            let numbers = numbers.join().unwrap();
+            assert_eq!(numbers, (0..numbers.len() as u64).collect::<Vec<_>>());
+            assert!((5..50).contains(&numbers.len()), "the socket should have held some of the frames");
+        }
+    });
     assert!(since.elapsed() < Duration::from_secs(1));
-    for reader in readers {
-        let numbers = reader.join().unwrap();
-        assert_eq!(numbers, (0..numbers.len() as u64).collect::<Vec<_>>());
-        assert!((5..50).contains(&numbers.len()), "the socket should have held some of the frames");
+}
+
+#[test]
+fn a_paused_player_within_the_history_resumes_at_the_byte_where_it_stopped_and_needs_no_tick_for_it() {
+    let config = FanoutConfig { shards: 1, sndbuf_bytes: 4096, ..Default::default() };
+    let mut station = Station::new(config, vec![MountConfig::new("m", 418, 2500)], mp3_length);
+    let (theirs, mut ours) = unix();
+    station.admit(theirs, station.mount().start_at(StartAt::Behind(0)));
+    // 45 s.
+    station.advance(1875);
+    let row = &station.rows()[0];
+    assert!(row.lag_frames > 1700, "only {} frames behind", row.lag_frames);
+    let lag = station.fanout.snapshot().mounts[0].lag;
+    assert_eq!(lag[lag.len() - 1], 1);
+    expect_head_and(&mut ours, 0..1875, mp3_length);
+    assert_eq!(station.fanout.snapshot().totals.skips, 0);
+}
+
+#[test]
+fn a_stuck_reader_pins_a_bounded_amount_of_the_kernels_memory() {
+    let config = FanoutConfig { shards: 1, ..Default::default() };
+    let mut station = Station::new(config, vec![MountConfig::new("m", 418, 2500)], mp3_length);
+    let (theirs, _stuck) = tcp_with_window(Some(2048));
+    station.admit(theirs, station.mount().start_at(StartAt::Behind(0)));
+    for _ in 0..100 {
+        station.publish(21);
+        (0..21).for_each(|_| station.tick());
     }
+    let row = &station.rows()[0];
+    assert!(row.bytes < 256 * 1024, "the kernel took {} bytes", row.bytes);
+    assert!(row.lag_frames > 1400);
 }

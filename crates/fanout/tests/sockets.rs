@@ -67,7 +67,7 @@ fn a_start_is_clamped_to_what_is_there() {
     assert_eq!(there.end, 1000);
     // The very oldest would be gone before it could be sent.
     let oldest = at(&station, StartAt::Frame(0));
-    assert!(oldest > there.start && oldest < there.start + 50);
+    assert!(oldest > there.start && oldest <= there.start + 50);
 }
 
 #[test]
@@ -187,7 +187,11 @@ fn every_listener_is_on_exactly_one_page() {
     let mut ours = Vec::new();
     for i in 0..50 {
         let (theirs, our) = unix();
-        let meta = ListenerMeta { address: Some(([127, 0, 0, 1], i).into()), user_agent: format!("player/{}", i % 3) };
+        let meta = ListenerMeta {
+            address: Some(([127, 0, 0, 1], i).into()),
+            user_agent: format!("player/{}", i % 3),
+            metaint: 0,
+        };
         let start = station.mount().start_at(StartAt::Behind(10));
         station.fanout.admit(theirs, &station.mount(), start, HEAD.to_vec(), meta).unwrap();
         ours.push(our);
@@ -236,14 +240,14 @@ fn an_address_has_so_many_places_and_gets_each_back_when_a_listener_leaves() {
     station.advance(50);
     let admit = |station: &Station, address: &str| {
         let (theirs, ours) = tcp();
-        let meta = ListenerMeta { address: Some(address.parse().unwrap()), user_agent: String::new() };
+        let meta = ListenerMeta { address: Some(address.parse().unwrap()), user_agent: String::new(), metaint: 0 };
         let start = station.mount().start_at(StartAt::Behind(0));
         station.fanout.admit(theirs, &station.mount(), start, HEAD.to_vec(), meta).map(|_| ours)
     };
     let first = admit(&station, "[2001:db8:1:2::1]:1000").unwrap();
     let _second = admit(&station, "[2001:db8:1:2:ffff::9]:1001").unwrap();
     let refused = admit(&station, "[2001:db8:1:2::3]:1002").expect_err("the /64 is full");
-    assert_eq!(refused.reason, RefusedReason::Full);
+    assert_eq!(refused.reason, RefusedReason::AddressFull);
     let _elsewhere = admit(&station, "[2001:db8:1:3::1]:1003").unwrap();
     let _v4 = admit(&station, "192.0.2.1:1004").unwrap();
     drop(first);
@@ -251,4 +255,63 @@ fn an_address_has_so_many_places_and_gets_each_back_when_a_listener_leaves() {
         station.advance(21);
         admit(&station, "[2001:db8:1:2::4]:1005").is_ok()
     });
+}
+
+#[test]
+fn a_mount_has_so_many_places_of_its_own() {
+    let mounts =
+        vec![MountConfig { listeners_max: 2, ..MountConfig::new("small", 418, 100) }, MountConfig::new("m", 418, 100)];
+    let station = Station::new(FanoutConfig::default(), mounts, mp3_length);
+    let admit = |mount: usize| {
+        let (theirs, ours) = unix();
+        let mount = station.fanout.mounts()[mount].clone();
+        let start = mount.start_at(StartAt::Behind(0));
+        station.fanout.admit(theirs, &mount, start, HEAD.to_vec(), ListenerMeta::default()).map(|_| ours)
+    };
+    let first = admit(0).unwrap();
+    let _second = admit(0).unwrap();
+    assert_eq!(admit(0).unwrap_err().reason, RefusedReason::MountFull);
+    let _elsewhere = admit(1).unwrap();
+    drop(first);
+    wait_until("the place is free again", || admit(0).is_ok());
+}
+
+#[test]
+fn a_crowded_shard_serves_at_the_longer_period_until_it_is_no_longer_crowded() {
+    let config = FanoutConfig { shards: 1, crowd_above: 10, crowd_below: 6, ..Default::default() };
+    let mounts = vec![
+        MountConfig { period_ticks: 5, ..MountConfig::new("m", 418, 400) },
+        MountConfig { period_ticks: 1, crowd_stretch: 1, ..MountConfig::new("low", 418, 400) },
+    ];
+    let mut station = Station::new(config, mounts, mp3_length);
+    let admit = |station: &Station, mount: usize| {
+        let (theirs, ours) = unix();
+        let mount = station.fanout.mounts()[mount].clone();
+        let start = mount.start_at(StartAt::Behind(0));
+        station.fanout.admit(theirs, &mount, start, HEAD.to_vec(), ListenerMeta::default()).unwrap();
+        ours
+    };
+    let mut crowd: Vec<_> = (0..10).map(|_| admit(&station, 0)).collect();
+    station.advance(20);
+    let sends_in_10_ticks = |station: &mut Station| {
+        let before = station.fanout.snapshot().totals.sends;
+        station.advance(10);
+        station.fanout.snapshot().totals.sends - before
+    };
+    assert_eq!(sends_in_10_ticks(&mut station), 2 * 10);
+    let mut low = admit(&station, 1);
+    wait_until("there is a crowd", || station.fanout.snapshot().crowded_shards == 1);
+    station.advance(10);
+    assert_eq!(sends_in_10_ticks(&mut station), 10 + 10);
+    assert!(station.rows().iter().all(|row| row.period_ticks == if row.mount == "m" { 10 } else { 1 }));
+    crowd.truncate(5);
+    wait_until("some have left", || station.fanout.snapshot().listeners == 6);
+    assert_eq!(station.fanout.snapshot().crowded_shards, 1, "there is room between the two limits");
+    crowd.truncate(4);
+    wait_until("the crowd is gone", || station.fanout.snapshot().crowded_shards == 0);
+    station.advance(10);
+    assert_eq!(sends_in_10_ticks(&mut station), 2 * 4 + 10);
+    let next = station.mount().frames().end;
+    expect_head_and(&mut low, 30..next, mp3_length);
+    expect_head_and(&mut crowd[0], 0..next - 10, mp3_length);
 }

@@ -7,6 +7,7 @@ use crate::files::PlayerHandle;
 use crate::http::auth::Secret;
 use crate::ingest::Inputs;
 use crate::life::journal::Journal;
+use crate::life::open_files::OpenFiles;
 use crate::pump::PumpFigures;
 use radio_fanout::{Fanout, Mount};
 use radio_signal::router::{InputId, OnAir};
@@ -79,6 +80,8 @@ pub struct Tower {
     pub on_air: Mutex<OnAirNow>,
     /// Players of files: programme and fallback.
     pub players: Mutex<Vec<PlayerHandle>>,
+    /// The limit of open files.
+    pub open_files: OpenFiles,
     /// What the administrator knows.
     pub secret: Secret,
     /// Log lines that could not be written.

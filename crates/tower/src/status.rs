@@ -1,6 +1,7 @@
 //! How the tower is: `/status`, `/healthz`, `/tower/buffer` (SPEC API-2, API-3).
 
 use crate::state::{OutputState, PLAY, PLAY_ID, STATION, STATION_ID, Tower, on_air_name};
+use radio_fanout::{LAG_FRAMES, MountFigures};
 use radio_signal::router::{InputId, OnAir};
 use radio_signal::units::TICK_MS;
 use serde::Serialize;
@@ -85,7 +86,7 @@ impl Tower {
             },
             "inputs": self.inputs_status(on_air.source),
             "players": lock(&self.players).iter().map(crate::files::PlayerHandle::status).collect::<Vec<_>>(),
-            "outputs": self.outputs.iter().zip(&listeners.mounts).map(|(o, m)| output_status(o, m.listeners)).collect::<Vec<_>>(),
+            "outputs": self.outputs.iter().zip(&listeners.mounts).map(|(o, m)| output_status(o, m)).collect::<Vec<_>>(),
             "listeners": {
                 "now": listeners.listeners,
                 "peak": self.listeners_peak.load(Relaxed),
@@ -94,7 +95,13 @@ impl Tower {
                 "left": listeners.totals.left,
                 "dropped_stalled": listeners.totals.dropped_stalled,
                 "dropped_skips": listeners.totals.dropped_skips,
+                "dropped_lost": listeners.totals.dropped_lost,
                 "skips": listeners.totals.skips,
+                "skipped_frames": listeners.totals.skipped_frames,
+                "overruns": listeners.totals.overruns,
+                "overrun_ticks_max": listeners.totals.overrun_ticks_max,
+                "crowded_shards": listeners.crowded_shards,
+                "open_files_limit": self.open_files.limit(),
                 "bytes": listeners.totals.bytes,
                 "sends": listeners.totals.sends,
             },
@@ -140,7 +147,11 @@ impl Tower {
     }
 }
 
-fn output_status(output: &OutputState, listeners: u64) -> Value {
+fn output_status(output: &OutputState, listeners: &MountFigures) -> Value {
+    let lag: Vec<Value> = (LAG_FRAMES.iter().map(|frames| json!(frames * TICK_MS)).chain([Value::Null]))
+        .zip(listeners.lag)
+        .map(|(at_most_ms, listeners)| json!({ "at_most_ms": at_most_ms, "listeners": listeners }))
+        .collect();
     let manager = lock(&output.manager);
     let frames = manager.frame_buffer();
     json!({
@@ -162,7 +173,9 @@ fn output_status(output: &OutputState, listeners: u64) -> Value {
         "behind_ticks_max": output.figures.behind_ticks_max.load(Relaxed),
         "silent_frames": output.figures.silent_frames.load(Relaxed),
         "playout_delay_ticks": output.delay_ticks,
-        "listeners": listeners,
+        "listeners": listeners.listeners,
+        "listeners_max": output.config.listeners_max,
+        "lag": lag,
     })
 }
 

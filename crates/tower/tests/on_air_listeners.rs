@@ -132,3 +132,67 @@ fn healthz_and_status_say_how_it_is() {
         assert!(status.pointer(pointer).is_some_and(|value| !value.is_null()), "no {pointer} in {status}");
     }
 }
+
+#[test]
+fn who_asked_for_titles_finds_a_block_every_16000_bytes_and_the_same_frames_between_them() {
+    let tower = common::setup().start();
+    let asked = Listener::try_open(tower.address, "/stream?burst=5", "Icy-MetaData: 1\r\n").expect("an answer");
+    let plain = tower.listen("/stream?burst=5");
+    assert_eq!(asked.head.header("icy-metaint"), Some("16000"));
+    assert_eq!(plain.head.header("icy-metaint"), None);
+    asked.wait_bytes(80_000, Duration::from_secs(10));
+    plain.wait_bytes(80_000, Duration::from_secs(10));
+    let (first_asked, first_plain) = (asked.first_frame(), plain.first_frame());
+    let received = asked.stop().bytes;
+    let mut audio = Vec::new();
+    for (i, interval) in received.chunks(16_001).enumerate() {
+        audio.extend(&interval[..interval.len().min(16_000)]);
+        // No source of titles yet: nothing but a length of zero.
+        assert!(interval.get(16_000).is_none_or(|&length| length == 0), "block {i}");
+    }
+    let numbered = |first: u64, bytes: &[u8]| {
+        let frames = bytes.chunks_exact(FRAME_BYTES).map(<[u8]>::to_vec);
+        (first..).zip(frames).collect::<std::collections::HashMap<_, _>>()
+    };
+    let (asked, plain) = (numbered(first_asked, &audio), numbered(first_plain, &plain.stop().bytes));
+    assert!(frames::strict(&audio).len() > 200);
+    let both: Vec<_> = asked.keys().filter(|number| plain.contains_key(number)).collect();
+    assert!(both.len() > 150, "only {} frames in common", both.len());
+    assert!(both.iter().all(|number| asked[*number] == plain[*number]));
+}
+
+#[test]
+fn the_administrator_sees_what_each_listener_was_sent_a_page_at_a_time() {
+    let tower = common::setup()
+        .line("admin.password = \"secret\"")
+        .line(r#"output = [{ mount = "/stream", listeners_max = 3 }, { mount = "/other" }]"#)
+        .start();
+    let listeners: Vec<_> = (0..3).map(|_| tower.listen("/stream")).collect();
+    let refused = Listener::try_open(tower.address, "/stream", "").expect("an answer");
+    assert_eq!((refused.head.status(), refused.head.header("retry-after").is_some()), (503, true));
+    let elsewhere = tower.listen("/other");
+    listeners.iter().chain([&elsewhere]).for_each(|listener| listener.wait_bytes(32_000, Duration::from_secs(5)));
+
+    assert_eq!(get(tower.address, "/admin/listeners", "").expect("an answer").head.status(), 401);
+    let page = |query: &str| -> serde_json::Value {
+        let target = format!("/admin/listeners?limit=3{query}");
+        let answer = get(tower.address, &target, "Authorization: Basic YWRtaW46c2VjcmV0\r\n").expect("an answer");
+        assert_eq!(answer.head.status(), 200);
+        serde_json::from_slice(&answer.body).expect("JSON")
+    };
+    let first = page("");
+    assert_eq!(first["total"], 4);
+    let second = page(&format!("&from={}", first["next"]));
+    assert!(second["next"].is_null(), "{second}");
+    let rows = |page: &serde_json::Value| page["listeners"].as_array().expect("a list").clone();
+    let rows: Vec<_> = [rows(&first), rows(&second)].concat();
+    assert_eq!(rows.len(), 4);
+    for row in rows {
+        let (joined, through) = (row["joined"].as_u64().unwrap(), row["sent_through"].as_u64().unwrap());
+        let bytes = row["bytes"].as_u64().unwrap();
+        assert!(through > joined && row["skipped"] == 0 && row["period_ms"] == 504, "{row}");
+        let audio = (through + 1 - joined) * FRAME_BYTES as u64;
+        assert!(bytes > audio && bytes < audio + 2000, "{row}");
+    }
+    assert_eq!(tower.status()["outputs"][0]["lag"].as_array().map(Vec::len), Some(7));
+}

@@ -40,6 +40,14 @@ pub struct Server {
     pub listeners_max: u32,
     /// Listeners from one address (IPv6: one /64); 0 means no limit.
     pub listeners_per_address_max: u32,
+    /// Threads that send to listeners; 0: one for each core but one, at most 8.
+    pub shards: usize,
+    /// Time between two sends to a listener, in ms; acts in whole ticks. `low` outputs are sent with every frame.
+    pub period_ms: u64,
+    /// With more listeners than this on one shard the period doubles,
+    pub crowd_above: usize,
+    /// and with fewer than this it is the shorter one again.
+    pub crowd_below: usize,
     /// Unix socket on which the command line reaches the API; empty: `tower-PORT.sock` in the runtime directory.
     pub admin_socket: PathBuf,
 }
@@ -176,6 +184,8 @@ pub struct Output {
     pub burst_ms: u64,
     /// How often a listener is sent to.
     pub latency: Latency,
+    /// Listeners of this output; 0 means no limit but that in all.
+    pub listeners_max: u32,
 }
 
 /// Who makes the frames (SPEC ENC-4).
@@ -255,6 +265,10 @@ impl Default for Server {
             port: 8000,
             listeners_max: 10_000,
             listeners_per_address_max: 0,
+            shards: 0,
+            period_ms: 504,
+            crowd_above: 4000,
+            crowd_below: 3500,
             admin_socket: PathBuf::new(),
         }
     }
@@ -320,6 +334,7 @@ impl Default for Output {
             playout_delay_ms: 500,
             burst_ms: 2000,
             latency: Latency::Normal,
+            listeners_max: 0,
         }
     }
 }

@@ -31,6 +31,7 @@ pub struct Invalid {
 pub fn validate(config: &Config) -> Vec<Invalid> {
     let mut check = Check::default();
     check.ranges(config);
+    check.server(config);
     check.station(config);
     check.files_and_log(config);
     if config.output.is_empty() || config.output.len() > OUTPUTS_MAX {
@@ -107,6 +108,16 @@ impl Check {
         };
         if let (false, Some(value)) = (good, value) {
             self.add(&[path], format!("`{path}` cannot be {value}; valid is {valid}"));
+        }
+    }
+
+    fn server(&mut self, config: &Config) {
+        let (above, below) = (config.server.crowd_above, config.server.crowd_below);
+        if below > above {
+            let message = format!(
+                "`server.crowd_below` cannot be {below}: with `server.crowd_above` = {above} it is at most {above}"
+            );
+            self.add(&["server.crowd_below", "server.crowd_above"], message);
         }
     }
 

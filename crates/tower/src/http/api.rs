@@ -9,6 +9,8 @@ use axum::routing::get;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use radio_fanout::{ListenerRow, PageCursor};
+use radio_signal::units::TICK_MS;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
         .route("/healthz", get(healthz))
         .route("/status", get(status))
         .route("/tower/buffer", get(buffer))
+        .route("/admin/listeners", get(listeners))
         .merge(super::page::router())
         .fallback(|| async { error(StatusCode::NOT_FOUND, "nothing here; the tower's page is at /") })
         .with_state(tower)
@@ -68,6 +71,44 @@ async fn buffer(State(tower): State<Arc<Tower>>, Query(query): Query<BufferQuery
         Some(fill) => Json(fill).into_response(),
         None => error(StatusCode::NOT_FOUND, &format!("there is no input {name:?}; /status lists them")),
     }
+}
+
+/// Rows of one answer if the request does not say; the engine gives 1000 at most.
+const LISTENERS_LIMIT: usize = 100;
+
+#[derive(Deserialize)]
+struct ListenersQuery {
+    /// `next` of the page before.
+    #[serde(default)]
+    from: usize,
+    limit: Option<usize>,
+}
+
+/// What each listener was sent (SPEC LIS-7). A page at a time: the rest of the tower waits for none of it.
+async fn listeners(State(tower): State<Arc<Tower>>, Query(query): Query<ListenersQuery>) -> Response {
+    let page = tower.fanout.listeners(PageCursor(query.from), query.limit.unwrap_or(LISTENERS_LIMIT).max(1));
+    let row = |row: &ListenerRow| {
+        json!({
+            "id": row.id.0,
+            "address": row.address.map(|address| address.to_string()),
+            "user_agent": row.user_agent.as_ref(),
+            "mount": row.mount,
+            "joined": row.joined_frame,
+            "sent_through": row.sent_through_frame,
+            "skipped": row.skipped_frames,
+            "bytes": row.bytes,
+            "lag_ms": row.lag_frames * TICK_MS,
+            "period_ms": row.period_ticks * TICK_MS,
+            "titles": row.metaint > 0,
+            "connected_seconds": row.connected_secs,
+        })
+    };
+    Json(json!({
+        "listeners": page.rows.iter().map(row).collect::<Vec<_>>(),
+        "next": page.next.map(|next| next.0),
+        "total": tower.fanout.listeners_now(),
+    }))
+    .into_response()
 }
 
 fn error(status: StatusCode, text: &str) -> Response {

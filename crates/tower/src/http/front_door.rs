@@ -25,6 +25,7 @@ const REFUSAL_TIME_MAX: Duration = Duration::from_secs(2);
 /// Accepts connections until the task is dropped.
 pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut is_failing = false;
     loop {
         // Without a free place nothing is accepted: the rest waits in the kernel's backlog.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
@@ -32,6 +33,7 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
         };
         match listener.accept().await {
             Ok((socket, address)) => {
+                is_failing = false;
                 let (tower, api) = (Arc::clone(&tower), api.clone());
                 tokio::spawn(async move {
                     receive(socket, address, &tower, api).await;
@@ -39,7 +41,10 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                // Without files the rest waits in the kernel's backlog. Said once, until it is better.
+                if !std::mem::replace(&mut is_failing, true) {
+                    tracing::warn!(%error, "connections cannot be accepted; if there are too many open files, raise LimitNOFILE");
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -88,7 +93,7 @@ impl Destination {
                 "GET" => Self::Output(index),
                 "HEAD" => {
                     let frame = output.mount.frames().end;
-                    Self::Answer(stream::output_head(tower, output, head.minor_version, frame))
+                    Self::Answer(stream::output_head(tower, output, head, frame))
                 }
                 "OPTIONS" => Self::Answer(stream::options_answer()),
                 _ => Self::Refuse(METHOD_NOT_ALLOWED),

@@ -79,6 +79,12 @@ pub const HEAD_TOO_LARGE: Refusal =
     Refusal::new(431, "Request Header Fields Too Large", "a request head has at most 8192 bytes and 64 header lines");
 /// 503
 pub const FULL: Refusal = Refusal::new(503, "Service Unavailable", "the tower has as many listeners as it admits");
+/// 503
+pub const MOUNT_FULL: Refusal =
+    Refusal::new(503, "Service Unavailable", "this stream has as many listeners as it admits");
+/// 503
+pub const ADDRESS_FULL: Refusal =
+    Refusal::new(503, "Service Unavailable", "your address has as many listeners as it may");
 
 /// A request head, parsed.
 #[derive(Clone, Debug)]
@@ -91,6 +97,8 @@ pub struct Head {
     pub query: String,
     /// Minor version: 0 or 1.
     pub minor_version: u8,
+    /// `Icy-MetaData: 1`: titles between the frames are wanted.
+    pub wants_titles: bool,
     /// `User-Agent`, or empty.
     pub user_agent: String,
     /// `Authorization`, or empty.
@@ -162,6 +170,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         path: path.to_owned(),
         query: query.to_owned(),
         minor_version: request.version.unwrap_or(1),
+        wants_titles: value("icy-metadata").trim() == "1",
         user_agent: value("user-agent"),
         authorization: value("authorization"),
         bytes: bytes.to_vec(),
@@ -190,6 +199,7 @@ mod tests {
         assert_eq!(head.query_value("burst"), Some("5"));
         assert_eq!(head.query_value("urst"), None);
         assert_eq!(head.user_agent, "Lavf/59");
+        assert!(head.wants_titles);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Answers that never end: a mount's stream and the operator's monitor, each from a frame boundary (SPEC LIS-1, LIS-2,
 //! API-5).
 
-use super::head::{BAD_REQUEST, FULL, Head, Refusal};
+use super::head::{ADDRESS_FULL, BAD_REQUEST, FULL, Head, MOUNT_FULL, Refusal};
 use crate::state::{OutputState, Tower};
-use radio_fanout::{ListenerMeta, Mount, StartAt};
+use radio_fanout::{ListenerMeta, Mount, RefusedReason, StartAt};
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, ticks_in_ms};
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -12,6 +12,8 @@ use std::time::SystemTime;
 
 /// The longest burst a listener may ask for, in seconds.
 const BURST_S_MAX: f64 = 30.0;
+/// Bytes of audio between two titles, as every player knows it.
+pub const METAINT: u16 = 16_000;
 
 /// A socket that has asked for a stream.
 pub struct Asker {
@@ -28,12 +30,13 @@ pub struct Asker {
 /// # Errors
 /// The refusal to send, with the socket to send it on.
 pub fn join_output(tower: &Tower, output: &OutputState, asker: Asker) -> Result<(), (Refusal, std::net::TcpStream)> {
-    let Ok(burst_frames) = burst_frames(output, &asker.head) else {
+    let Ok(burst_frames) = burst_frames(tower, output, &asker.head) else {
         return Err((BAD_REQUEST, asker.socket));
     };
     let start = output.mount.start_at(StartAt::Behind(burst_frames));
-    let head = output_head(tower, output, asker.head.minor_version, start.frame);
-    admit(tower, &output.mount, start, head, asker)
+    let head = output_head(tower, output, &asker.head, start.frame);
+    let metaint = if asker.head.wants_titles { METAINT } else { 0 };
+    admit(tower, &output.mount, start, head, asker, metaint)
 }
 
 /// As [`join_output`], for the router's PCM as WAV, live or `?from=` a serial.
@@ -49,7 +52,7 @@ pub fn join_monitor(tower: &Tower, asker: Asker) -> Result<(), (Refusal, std::ne
     let start = tower.monitor.start_at(start_at);
     let mut head = monitor_head(tower, asker.head.minor_version, start.frame);
     head.extend_from_slice(&endless_wav_header());
-    admit(tower, &tower.monitor, start, head, asker)
+    admit(tower, &tower.monitor, start, head, asker, 0)
 }
 
 fn admit(
@@ -58,37 +61,55 @@ fn admit(
     start: radio_fanout::Start,
     head: Vec<u8>,
     asker: Asker,
+    metaint: u16,
 ) -> Result<(), (Refusal, std::net::TcpStream)> {
-    let meta = ListenerMeta { address: Some(asker.address), user_agent: asker.head.user_agent };
+    let meta = ListenerMeta { address: Some(asker.address), user_agent: asker.head.user_agent, metaint };
     match tower.fanout.admit(asker.socket, mount, start, head, meta) {
         Ok(_) => {
-            tower.listeners_peak.fetch_max(tower.fanout.snapshot().listeners, Relaxed);
+            let listeners = tower.fanout.listeners_now();
+            tower.listeners_peak.fetch_max(listeners, Relaxed);
+            if let Some(warning) = tower.open_files.note(listeners as u64) {
+                tower.journal.note(tower.figures.tick().unwrap_or(0), "files", warning);
+            }
             Ok(())
         }
-        Err(refused) => Err((FULL, refused.socket.into())),
+        Err(refused) => {
+            let refusal = match refused.reason {
+                RefusedReason::MountFull => MOUNT_FULL,
+                RefusedReason::AddressFull => ADDRESS_FULL,
+                RefusedReason::Full | RefusedReason::ShuttingDown | RefusedReason::HeadTooLong => FULL,
+            };
+            Err((refusal, refused.socket.into()))
+        }
     }
 }
 
 /// Frames of burst: what the request or the mount says, but enough to outlast two send periods and a hold.
-fn burst_frames(output: &OutputState, head: &Head) -> Result<u64, std::num::ParseFloatError> {
+fn burst_frames(tower: &Tower, output: &OutputState, head: &Head) -> Result<u64, std::num::ParseFloatError> {
     let asked_ms = match head.query_value("burst") {
         Some(seconds) => (seconds.parse::<f64>()?.clamp(0.0, BURST_S_MAX) * 1000.0) as u64,
         None => output.config.burst_ms,
     };
-    Ok(ticks_in_ms(asked_ms).max(output.burst_frames_min))
+    let mount = output.mount.config();
+    let longer = if tower.fanout.is_crowded() { 2 * mount.period_ticks * (mount.crowd_stretch - 1) } else { 0 };
+    Ok(ticks_in_ms(asked_ms).max(output.burst_frames_min + longer))
 }
 
-/// The head of a mount's answer to a request of HTTP/1.`minor_version`, for a listener whose first frame is `frame`.
+/// The head of a mount's answer to `request`, for a listener whose first frame is `frame`.
 #[must_use]
-pub fn output_head(tower: &Tower, output: &OutputState, minor_version: u8, frame: u64) -> Vec<u8> {
+pub fn output_head(tower: &Tower, output: &OutputState, request: &Head, frame: u64) -> Vec<u8> {
     let config = &output.config;
-    let mut head = common_head(tower, minor_version, "audio/mpeg");
+    let mut head = common_head(tower, request.minor_version, "audio/mpeg");
     let _ =
         write!(head, "icy-name: {}\r\nicy-br: {}\r\nicy-pub: 0\r\n", header_value(&config.name), config.bitrate_kbps);
     for (name, value) in [("icy-genre", &config.genre), ("icy-description", &config.description)] {
         if !value.is_empty() {
             let _ = write!(head, "{name}: {}\r\n", header_value(value));
         }
+    }
+    // Only to those who asked: whoever did not would take the titles for sound.
+    if request.wants_titles {
+        let _ = write!(head, "icy-metaint: {METAINT}\r\n");
     }
     // MP3 at 48 kHz: one frame is one tick, so the frame's number is the serial of its first sample's tick.
     let _ = write!(head, "X-Tower-Frame: {frame}\r\nX-Tower-Serial: {frame}\r\n\r\n");

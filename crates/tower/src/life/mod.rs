@@ -2,4 +2,5 @@
 
 pub mod journal;
 pub mod logging;
+pub mod open_files;
 pub mod systemd;

@@ -7,7 +7,7 @@ use crate::encoder::{EncoderConfig, EncoderManager, EncoderNews, SilentFrames};
 use crate::files::{Player, PlayerHandle};
 use crate::http::auth::Secret;
 use crate::ingest::Inputs;
-use crate::life::{journal::Journal, logging::Logging};
+use crate::life::{journal::Journal, logging::Logging, open_files::OpenFiles};
 use crate::pump::{AudioPump, PumpFigures, PumpHandle};
 use crate::state::{OnAirNow, OutputState, PLAY, PLAY_ID, STATION_ID, Tower};
 use anyhow::Context;
@@ -21,10 +21,11 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Depth of each stream's shared history: a minute, the longest a listener may lag (SPEC LIS-4).
-const HISTORY_MS: u64 = 60_000;
-/// Send period of ordinary mounts: 504 ms (SPEC LIS-3).
-const PERIOD_TICKS: u64 = 21;
+/// Depth of each stream's shared history: a minute, the longest a listener may lag (SPEC LIS-4), and four seconds in which
+/// one that is about to lose its place is noticed.
+const HISTORY_MS: u64 = 64_000;
+/// How many times longer the send period is for a crowd (SPEC LIS-3).
+const CROWD_STRETCH: u64 = 2;
 /// Send period of the monitor: 96 ms, since its reader wants to hear what happens now.
 const MONITOR_PERIOD_TICKS: u64 = 4;
 /// What a player of files decodes ahead, beyond the longest fade: 4.8 s.
@@ -75,7 +76,17 @@ pub fn station_spec(config: &Config) -> SourceSpec {
 pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<OnAirTower> {
     // Tick 0 lies this far in the past, so that the first listener gets a whole burst at once (SPEC PUMP-5).
     let past_ticks = past_ticks(&config);
-    let (fanout, mut publishers) = start_fanout(&config)?;
+    let open_files = OpenFiles::raise_limit();
+    if open_files.room_for_listeners() < u64::from(config.server.listeners_max) {
+        tracing::warn!(
+            "{} open files are room for {} listeners, not for server.listeners_max = {}; raise LimitNOFILE in the systemd \
+             unit, or `ulimit -n`",
+            open_files.limit(),
+            open_files.room_for_listeners(),
+            config.server.listeners_max
+        );
+    }
+    let (fanout, mut publishers) = start_fanout(&config, open_files.room_for_listeners())?;
     let monitor_publisher = publishers.pop().context("the monitor has no ring")?;
     let monitor = fanout.mounts().last().cloned().context("the monitor has no mount")?;
 
@@ -128,6 +139,7 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
         journal,
         on_air,
         players: Mutex::new(players),
+        open_files,
         secret,
         log: Some(log),
     };
@@ -135,33 +147,46 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
 }
 
 /// One ring per output, in their order, and last the monitor's.
-fn start_fanout(config: &Config) -> anyhow::Result<(Fanout, Vec<Publisher>)> {
+fn start_fanout(config: &Config, room_for_listeners: u64) -> anyhow::Result<(Fanout, Vec<Publisher>)> {
     let mut mounts: Vec<MountConfig> = config
         .output
         .iter()
         .map(|output| MountConfig {
             name: output.mount.clone(),
+            listeners_max: output.listeners_max as usize,
             ring_frames: ticks_in_ms(HISTORY_MS) as usize,
             ring_bytes: ticks_in_ms(HISTORY_MS) as usize * frame_bytes(output),
-            period_ticks: period_ticks(output),
+            period_ticks: period_ticks(config, output),
+            crowd_stretch: crowd_stretch(output),
             skip_back_frames: burst_frames(config, output),
             first_frame: 0,
         })
         .collect();
     mounts.push(MountConfig {
         name: crate::http::routes::MONITOR.into(),
+        listeners_max: 0,
         ring_frames: ticks_in_ms(HISTORY_MS) as usize,
         ring_bytes: ticks_in_ms(HISTORY_MS) as usize * TICK_BYTES,
         period_ticks: MONITOR_PERIOD_TICKS,
+        crowd_stretch: 1,
         skip_back_frames: MONITOR_PERIOD_TICKS,
         first_frame: 0,
     });
-    let limits = FanoutConfig {
-        listeners_max: config.server.listeners_max as usize,
-        listeners_per_address_max: config.server.listeners_per_address_max as usize,
-        ..FanoutConfig::default()
-    };
-    Fanout::start(limits, mounts).context("the listeners' threads could not be started")
+    Fanout::start(limits(config, room_for_listeners), mounts).context("the listeners' threads could not be started")
+}
+
+fn limits(config: &Config, room_for_listeners: u64) -> FanoutConfig {
+    let server = &config.server;
+    let defaults = FanoutConfig::default();
+    FanoutConfig {
+        shards: if server.shards == 0 { defaults.shards } else { server.shards },
+        // One whose socket could not be opened would not even be refused.
+        listeners_max: u64::from(server.listeners_max).min(room_for_listeners.max(1)) as usize,
+        listeners_per_address_max: server.listeners_per_address_max as usize,
+        crowd_above: server.crowd_above,
+        crowd_below: server.crowd_below,
+        ..defaults
+    }
 }
 
 fn build_router(config: &Config, past_ticks: u64, players: &mut Vec<PlayerHandle>) -> Router {
@@ -257,19 +282,27 @@ const fn delay_ticks(output: &Output) -> u64 {
     ticks_in_ms(output.playout_delay_ms)
 }
 
-const fn period_ticks(output: &Output) -> u64 {
+const fn period_ticks(config: &Config, output: &Output) -> u64 {
     match output.latency {
-        Latency::Normal => PERIOD_TICKS,
+        Latency::Normal => ticks_in_ms(config.server.period_ms),
+        Latency::Low => 1,
+    }
+}
+
+const fn crowd_stretch(output: &Output) -> u64 {
+    match output.latency {
+        Latency::Normal => CROWD_STRETCH,
         Latency::Low => 1,
     }
 }
 
 /// Two send periods and a hold must fit a burst, or a listener could run dry (SPEC LIS-2); on low-latency mounts two
-/// periods.
+/// periods. In a crowd, whose period is longer, it is more.
 const fn burst_frames_min(config: &Config, output: &Output) -> u64 {
+    let two_periods = 2 * period_ticks(config, output);
     match output.latency {
-        Latency::Normal => 2 * PERIOD_TICKS + ticks_in_ms(config.encoder.hold_max_ms),
-        Latency::Low => 2,
+        Latency::Normal => two_periods + ticks_in_ms(config.encoder.hold_max_ms),
+        Latency::Low => two_periods,
     }
 }
 

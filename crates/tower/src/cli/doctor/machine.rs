@@ -2,13 +2,11 @@
 
 use super::Finding;
 use crate::config::Config;
+use crate::life::open_files::BESIDE_LISTENERS;
 use rustix::process::{Resource, getrlimit};
 
 /// The priority that is tried; any real-time priority is above all normal ones.
 const REAL_TIME_PRIORITY: i32 = 10;
-
-/// Files that the tower needs beside its listeners: sockets, pipes of encoders, music.
-const FILES_BESIDE_LISTENERS: u64 = 200;
 
 const MEMORY_MIB_MIN: u64 = 128;
 const CLOCK_SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
@@ -44,14 +42,14 @@ fn become_real_time() -> std::io::Result<()> {
 
 fn open_files(config: &Config) -> Finding {
     const CHECK: &str = "open files";
-    let needed = u64::from(config.server.listeners_max) + FILES_BESIDE_LISTENERS;
+    let needed = u64::from(config.server.listeners_max) + BESIDE_LISTENERS;
     // The tower raises its own limit to what it may have.
     match getrlimit(Resource::Nofile).maximum {
         Some(limit) if limit < needed => Finding::warning(
             CHECK,
             format!(
                 "at most {limit}, room for {} listeners of server.listeners_max = {}",
-                limit.saturating_sub(FILES_BESIDE_LISTENERS),
+                limit.saturating_sub(BESIDE_LISTENERS),
                 config.server.listeners_max
             ),
             format!(

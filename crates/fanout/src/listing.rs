@@ -1,0 +1,120 @@
+//! Who is there and what each was sent: read from the records, without asking or delaying a shard (SPEC LIS-7).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::figures::{LAG_FRAMES, ListenerId, ListenerPage, ListenerRow, MountFigures, PageCursor};
+use crate::lag::Lag;
+use crate::mount::Mount;
+use crate::record::{NO_JUMP, Record};
+use crate::shared::Shared;
+
+/// Rows of one page of listeners at most.
+const PAGE_MAX: usize = 1000;
+/// Looks at a record whose shard is changing it.
+const LOOKS_MAX: usize = 16;
+
+impl Shared {
+    /// At most `limit` listeners from `from` on.
+    pub fn page(&self, from: PageCursor, limit: usize) -> ListenerPage {
+        let mut page = ListenerPage::default();
+        for seat in from.0..self.config.listeners_max {
+            if page.rows.len() == limit.min(PAGE_MAX) {
+                page.next = Some(PageCursor(seat));
+                break;
+            }
+            page.rows.extend(self.row(seat));
+        }
+        page
+    }
+
+    /// The figures of each mount.
+    pub fn mount_figures(&self) -> Vec<MountFigures> {
+        let new = |mount: &Mount| MountFigures {
+            name: mount.name().to_owned(),
+            listeners: 0,
+            lag: Default::default(),
+            next_frame: mount.frames().end,
+        };
+        let mut figures: Vec<_> = self.mounts.iter().map(new).collect();
+        let bounds: Vec<_> = self.mounts.iter().map(lag_bounds).collect();
+        // The lowest seats are taken first, so the listeners are together, but for those that have left.
+        let mut left = self.listeners.load(Ordering::Relaxed);
+        for seat in 0..self.config.listeners_max {
+            if left == 0 {
+                break;
+            }
+            let record = Record::load(self.parts.record(seat));
+            let Some((figures, bounds)) = figures.get_mut(record.mount()).zip(bounds.get(record.mount())) else {
+                continue;
+            };
+            if record.id != 0 {
+                left -= 1;
+                figures.listeners += 1;
+                figures.lag[bounds.partition_point(|&bound| record.position() < bound)] += 1;
+            }
+        }
+        figures
+    }
+
+    fn row(&self, seat: usize) -> Option<ListenerRow> {
+        let (record, lag) = self.look(seat)?;
+        let mount = self.mounts.get(record.mount())?;
+        let (address, user_agent, shard) = {
+            let guest = self.guests.lock(seat);
+            let guest = guest.as_ref()?;
+            (guest.address, Arc::clone(&guest.user_agent), guest.shard)
+        };
+        let is_crowded = self.shards[shard].is_crowded.load(Ordering::Relaxed);
+        let through = sent_through(mount, &record, &lag);
+        let ticks = self.tick().unwrap_or(0).saturating_sub(lag.admitted_tick);
+        let config = mount.config();
+        Some(ListenerRow {
+            id: ListenerId(record.id),
+            address,
+            user_agent,
+            mount: mount.name().to_owned(),
+            joined_frame: record.joined_frame,
+            sent_through_frame: through.checked_sub(1).filter(|&through| through >= record.joined_frame),
+            skipped_frames: lag.skipped_frames,
+            bytes: record.written,
+            lag_frames: mount.frames().end.saturating_sub(through),
+            period_ticks: if is_crowded { config.period_ticks_max() } else { config.period_ticks },
+            metaint: record.metaint(),
+            connected_secs: ticks * self.config.tick_ms / 1000,
+        })
+    }
+
+    /// A record and its lag as they were together at one moment.
+    fn look(&self, seat: usize) -> Option<(Record, Lag)> {
+        let look = || (Record::load(self.parts.record(seat)), Lag::load(self.parts.lag(seat)));
+        let mut seen = look();
+        for _ in 0..LOOKS_MAX {
+            let again = look();
+            if again == seen {
+                break;
+            }
+            seen = again;
+        }
+        (seen.0.id != 0).then_some(seen)
+    }
+}
+
+/// The frame after the last one that was sent as a whole.
+fn sent_through(mount: &Mount, record: &Record, lag: &Lag) -> u64 {
+    let position = record.position();
+    if record.jump != NO_JUMP && (position <= record.jump || position == lag.target) {
+        let is_whole = position >= record.jump;
+        return lag.jump_frame.saturating_sub(u64::from(!is_whole));
+    }
+    mount.ring().frame_at(position).map_or(record.joined_frame, |(frame, _)| frame)
+}
+
+/// Positions so far behind the newest frame as `LAG_FRAMES` says.
+fn lag_bounds(mount: &Mount) -> [u64; LAG_FRAMES.len()] {
+    let frames = mount.frames();
+    LAG_FRAMES.map(|behind| {
+        let frame = frames.end.saturating_sub(behind).max(frames.start);
+        mount.ring().position(frame).unwrap_or(0)
+    })
+}

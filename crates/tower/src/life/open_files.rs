@@ -1,0 +1,86 @@
+//! How many files the tower may have open, each listener's socket one of them (SPEC LIS-6).
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Files beside the listeners' sockets: streams being asked for, pipes of encoders, files that are played, logs.
+pub const BESIDE_LISTENERS: u64 = 200;
+/// A word is said when this part of the limit is in use,
+const WARN_PERCENT: u64 = 90;
+/// and may be said again once it was less than this.
+const CALM_PERCENT: u64 = 85;
+
+/// The limit, and whether it is nearly reached.
+#[derive(Debug)]
+pub struct OpenFiles {
+    limit: u64,
+    is_nearly_full: AtomicBool,
+}
+
+impl OpenFiles {
+    /// Raises the soft limit to the hard one, which nobody needs permission for.
+    #[must_use]
+    pub fn raise_limit() -> Self {
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+        if let Err(error) = raised {
+            tracing::warn!(%error, "the limit of open files stays at {current:?}; raise it with `ulimit -n`");
+        }
+        Self::with_limit(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
+    }
+
+    fn with_limit(limit: u64) -> Self {
+        Self { limit, is_nearly_full: AtomicBool::new(false) }
+    }
+
+    /// The limit now.
+    #[must_use]
+    pub const fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Listeners for whom there are files.
+    #[must_use]
+    pub const fn room_for_listeners(&self) -> u64 {
+        self.limit.saturating_sub(BESIDE_LISTENERS)
+    }
+
+    /// So many listeners are there: what is to be said about it, if it is time to say something.
+    pub fn note(&self, listeners: u64) -> Option<String> {
+        let in_use = listeners.saturating_add(BESIDE_LISTENERS);
+        let part = |percent: u64| self.limit / 100 * percent;
+        if in_use < part(CALM_PERCENT) {
+            self.is_nearly_full.store(false, Ordering::Relaxed);
+        }
+        if in_use < part(WARN_PERCENT) || self.is_nearly_full.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        Some(format!(
+            "{listeners} listeners: {WARN_PERCENT} % of the {} files that may be open are in use; raise LimitNOFILE in \
+             the systemd unit, or `ulimit -n`",
+            self.limit
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_ninety_percent_it_is_said_once_and_again_after_it_was_better() {
+        let files = OpenFiles::with_limit(10_000);
+        assert_eq!(files.room_for_listeners(), 9800);
+        assert!(files.note(8799).is_none());
+        assert!(files.note(8800).is_some_and(|text| text.contains("90 % of the 10000 files")));
+        assert!(files.note(9000).is_none());
+        assert!(files.note(8400).is_none() && files.note(9000).is_none());
+        assert!(files.note(8000).is_none() && files.note(9000).is_some());
+    }
+
+    #[test]
+    fn the_soft_limit_becomes_the_hard_one() {
+        let files = OpenFiles::raise_limit();
+        assert_eq!(getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX), files.limit());
+    }
+}
