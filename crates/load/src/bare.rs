@@ -78,7 +78,7 @@ pub fn run(bare: &Bare, ready: impl FnOnce(SocketAddr)) -> Result<()> {
             let from = now - slots;
             let head = format!("HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\nX-Tower-Frame: {from}\r\n\r\n");
             let mut answer = [head.as_bytes(), due(from)].concat();
-            if bare.corrupt_one_in > 0 && joined % bare.corrupt_one_in == 0 {
+            if joined.is_multiple_of(bare.corrupt_one_in) {
                 let last = answer.len() - 1;
                 answer[last] ^= 1;
             }

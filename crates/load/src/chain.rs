@@ -2,7 +2,7 @@
 
 use crate::frame::{frame_bytes, header, same_stream};
 use crate::table::{Table, Verdict};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Bytes in which a listener's place in the stream is sought before it counts as lost.
 const BYTES_SOUGHT_MAX: usize = 64 * 1024;
@@ -11,7 +11,7 @@ const BYTES_SOUGHT_MAX: usize = 64 * 1024;
 const FIRST_NUMBER: u64 = 1 << 20;
 
 /// What was found in one listener's bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Bytes that were what the others were sent.
     pub good_bytes: u64,

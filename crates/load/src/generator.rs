@@ -139,10 +139,11 @@ impl Generator {
                 self.plan.paused = 0;
             }
             let due = ((now - started).as_secs_f64() * self.plan.churn_per_s) as usize;
-            for _ in left..due.min(left + CONNECTS_AT_ONCE) {
+            let at_once = due.saturating_sub(left).min(CONNECTS_AT_ONCE);
+            for _ in 0..at_once {
                 self.churn()?;
-                left += 1;
             }
+            left += at_once;
             let wait = if self.plan.churn_per_s > 0.0 { Duration::from_millis(1) } else { WAIT };
             self.turn(wait.min(end - now))?;
         }

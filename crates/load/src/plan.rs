@@ -1,11 +1,11 @@
 //! How many listeners of which kinds, and when they come and go.
 
 use clap::Args;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// How a listener behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Reads all that comes, at once.
@@ -109,6 +109,26 @@ impl Plan {
         }
     }
 
+    /// The plan as arguments of `load listen`.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let counts = KINDS.map(|kind| (format!("{kind:?}").to_lowercase(), self.count(kind).to_string()));
+        let rest = [
+            ("address", self.address.to_string()),
+            ("target", self.target.clone()),
+            ("ramp", self.ramp.to_string()),
+            ("idle-s", self.idle_s.to_string()),
+            ("settle-s", self.settle_s.to_string()),
+            ("hold-s", self.hold_s.to_string()),
+            ("slow-rate", self.slow_rate.to_string()),
+            ("pause-s", self.pause_s.to_string()),
+            ("churn-per-s", self.churn_per_s.to_string()),
+        ];
+        let rest = rest.map(|(name, value)| (name.to_owned(), value));
+        let pid = self.server_pid.map(|pid| ("server-pid".to_owned(), pid.to_string()));
+        counts.into_iter().chain(rest).chain(pid).map(|(name, value)| format!("--{name}={value}")).collect()
+    }
+
     /// How many of a kind.
     #[must_use]
     pub fn count(&self, kind: Kind) -> usize {
@@ -139,6 +159,20 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_survives_the_command_line() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            plan: Plan,
+        }
+        let mut plan = Plan::new(SocketAddr::from(([127, 0, 0, 1], 1)));
+        (plan.normal, plan.churning, plan.window, plan.server_pid) = (1, 2, 3, Some(4));
+        plan.target = "/stream?burst=30".into();
+        let line: Line = clap::Parser::parse_from(std::iter::once("load".to_owned()).chain(plan.arguments()));
+        assert_eq!(format!("{:?}", line.plan), format!("{plan:?}"));
+    }
 
     #[test]
     fn kinds_are_mixed_and_none_is_lost() {

@@ -6,7 +6,7 @@ use crate::listener::{Listener, State, ms};
 use crate::plan::{KINDS, Kind};
 use crate::watch::Look;
 use radio_proof::measure::quantile;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use std::time::Instant;
 pub const STALL_MS: f64 = 5000.0;
 
 /// All of it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// By kind, those there were.
     pub kinds: BTreeMap<Kind, OfKind>,
@@ -25,7 +25,7 @@ pub struct Report {
 }
 
 /// What listeners of one kind met with.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct OfKind {
     /// How many were to be there.
     pub asked: usize,
@@ -57,7 +57,7 @@ pub struct OfKind {
 }
 
 /// What the server cost.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Cost {
     /// Length of the window.
     pub seconds: f64,
@@ -86,7 +86,7 @@ pub struct Cost {
 }
 
 /// The generator's own state: if it is late or busy, gaps and first bytes are its own.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Own {
     /// Per cent of a core in the window.
     pub percent: f64,
