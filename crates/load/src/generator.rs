@@ -128,15 +128,16 @@ impl Generator {
         let end = started + length;
         let resume_at = started + Duration::from_secs_f64(self.plan.pause_s).min(length);
         self.set_paused(true)?;
+        let mut paused = true;
         let mut left = 0;
         loop {
             let now = Instant::now();
             if now >= end {
                 return Ok(());
             }
-            if now >= resume_at && self.plan.paused > 0 {
+            if paused && now >= resume_at {
                 self.set_paused(false)?;
-                self.plan.paused = 0;
+                paused = false;
             }
             let due = ((now - started).as_secs_f64() * self.plan.churn_per_s) as usize;
             let at_once = due.saturating_sub(left).min(CONNECTS_AT_ONCE);
@@ -182,6 +183,7 @@ impl Generator {
 
     /// Waits for events at most this long and handles them; then whatever has its time.
     fn turn(&mut self, wait: Duration) -> Result<()> {
+        let begun = Instant::now();
         let mut events = Vec::with_capacity(EVENTS);
         let timeout = Timespec { tv_sec: 0, tv_nsec: wait.as_nanos() as i64 };
         match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout)) {
@@ -201,7 +203,7 @@ impl Generator {
             self.next_memory_at = woken + MEMORY_EVERY;
             self.tcp_bytes_max = self.tcp_bytes_max.max(crate::watch::tcp_bytes());
         }
-        self.loop_ms_max = self.loop_ms_max.max(ms(Instant::now(), woken));
+        self.loop_ms_max = self.loop_ms_max.max(ms(Instant::now(), begun + wait));
         Ok(())
     }
 

@@ -17,8 +17,11 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Receive buffer of a [`Kind::Window`] listener: half of it is the window.
 const WINDOW_RCVBUF: usize = 2048;
 
-/// Receive buffer of a listener that never reads, so that what the kernel keeps for it is the server's side.
-const STUCK_RCVBUF: usize = 4096;
+/// Receive buffer of a listener that reads less than it is sent: small, so that what waits, waits at the server.
+const BEHIND_RCVBUF: usize = 8192;
+
+/// Segments as on a network: on the loopback's of 64 kB a slow reader would open its window once a minute.
+const BEHIND_MSS: u32 = 1460;
 
 /// What a listener is doing.
 pub enum State {
@@ -105,7 +108,10 @@ impl Listener {
         socket.set_reuse_address(true)?;
         match self.kind {
             Kind::Window => socket.set_recv_buffer_size(WINDOW_RCVBUF)?,
-            Kind::Stuck => socket.set_recv_buffer_size(STUCK_RCVBUF)?,
+            Kind::Slow | Kind::Stuck | Kind::Paused => {
+                socket.set_recv_buffer_size(BEHIND_RCVBUF)?;
+                socket.set_tcp_mss(BEHIND_MSS)?;
+            }
             _ => {}
         }
         let [_, high, middle, low] = (index as u32 + 2).to_be_bytes();

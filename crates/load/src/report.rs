@@ -90,7 +90,7 @@ pub struct Cost {
 pub struct Own {
     /// Per cent of a core in the window.
     pub percent: f64,
-    /// Longest time between two looks at the sockets.
+    /// Longest time that it was late to look at its sockets.
     pub loop_ms_max: f64,
 }
 
@@ -106,7 +106,7 @@ pub struct Seen {
     pub end: Look,
     /// Most TCP memory in the window.
     pub tcp_bytes_max: u64,
-    /// Longest time between two looks at the sockets.
+    /// Longest time that it was late to look at its sockets.
     pub loop_ms_max: f64,
 }
 

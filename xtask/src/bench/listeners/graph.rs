@@ -70,7 +70,12 @@ fn draw(points: &[(&str, f64, f64)]) -> String {
             places.join(" ")
         );
         for (listeners, percent) in &line {
-            let _ = writeln!(out, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"4\" fill=\"{colour}\"/>", x(*listeners), y(*percent));
+            let _ = writeln!(
+                out,
+                "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"4\" fill=\"{colour}\"/>",
+                x(*listeners),
+                y(*percent)
+            );
         }
         let _ = writeln!(
             out,
@@ -86,7 +91,8 @@ fn draw(points: &[(&str, f64, f64)]) -> String {
 fn ticks(most: f64) -> Vec<f64> {
     let rough = most / 5.0;
     let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|step| *step >= rough).unwrap_or(rough);
+    let step =
+        [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|step| *step >= rough).unwrap_or(rough);
     (0..=(most / step) as usize).map(|count| count as f64 * step).collect()
 }
 

@@ -19,6 +19,9 @@ use std::process::Command;
 /// Where `--svg` draws.
 const GRAPH: &str = "docs/images/listeners.svg";
 
+/// Length of the look at the idle server.
+const IDLE_S: f64 = 5.0;
+
 /// What all scenarios use, and what has been measured so far.
 pub struct Bench {
     tower: PathBuf,
@@ -119,6 +122,7 @@ impl Bench {
         eprintln!("measuring: {scenario}, {name}");
         let mut plan = Plan::new(server.address);
         plan.server_pid = Some(server.pid);
+        plan.idle_s = IDLE_S;
         change(&mut plan);
         let core = LOAD_CORE.to_string();
         let output = Command::new(&self.load)
@@ -138,8 +142,8 @@ impl Bench {
 
 impl Run {
     /// What listeners of a kind met with.
-    pub fn kind(&self, kind: Kind) -> &OfKind {
-        &self.report.kinds[&kind]
+    pub fn kind(&self, kind: Kind) -> OfKind {
+        self.report.kinds.get(&kind).cloned().unwrap_or_default()
     }
 
     /// A figure of this run, with what disturbed it.

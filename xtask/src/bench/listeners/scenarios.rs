@@ -58,7 +58,6 @@ fn side_by_side(bench: &mut Bench, scenario: &str, listeners: usize, icecast: bo
     let plan = |plan: &mut Plan| {
         plan.normal = listeners;
         plan.ramp = RAMP;
-        plan.idle_s = 5.0;
     };
     let name = format!("{scenario} {listeners}");
     let ours = bench.tower(&name, &[], plan)?;
@@ -84,7 +83,6 @@ fn low(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     let plan = |plan: &mut Plan| {
         plan.normal = listeners;
         plan.ramp = RAMP;
-        plan.idle_s = 5.0;
     };
     let name = format!("low {listeners}");
     let ours = bench.tower(&name, &[r#"output = [{ mount = "/stream", latency = "low" }]"#], plan)?;
@@ -120,7 +118,9 @@ fn mixed(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
         (plan.normal, plan.stuck) = (listeners - stuck - slow - paused, stuck);
         (plan.slow, plan.paused) = (slow, paused);
         plan.ramp = RAMP;
-        plan.hold_s = 80.0;
+        // So slow that its place in the history of a minute is overwritten.
+        plan.slow_rate = 1000;
+        plan.hold_s = 100.0;
     })?;
     let paused = ours.kind(Kind::Paused);
     let gone = paused.ended.values().sum::<usize>() + paused.skipped_again;
@@ -213,7 +213,10 @@ fn ratio(name: &str, ours: &Run, other: &Run, bound: f64) -> Figure {
 
 fn gap(run: &Run, kind: Kind, period_ms: u64) -> Figure {
     let [median, p99, longest] = run.kind(kind).gap_ms;
-    let note = format!("median {median:.0}, p99 {p99:.0}; the generator's own standstill {:.0}", run.report.generator.loop_ms_max);
+    let note = format!(
+        "median {median:.0}, p99 {p99:.0}; the generator was late by {:.0} at most",
+        run.report.generator.loop_ms_max
+    );
     run.figure("longest gap", longest, "ms").bound(period_ms as f64 + GAP_MARGIN_MS).note(note)
 }
 

@@ -75,14 +75,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
         let address = line.trim().parse().with_context(|| format!("the bare loop says {line:?}"))?;
-        Ok(Self {
-            address,
-            pid: child.id(),
-            tower: None,
-            _station: None,
-            _children: vec![Ended(child)],
-            _folder: None,
-        })
+        Ok(Self { address, pid: child.id(), tower: None, _station: None, _children: vec![Ended(child)], _folder: None })
     }
 
     /// Debian's Icecast, with the synthetic stream from a source client.
