@@ -14,6 +14,7 @@ const USAGE: &str = "\
 cargo xtask test            everything that must pass: format, lints, structure, all tests, loom
 cargo xtask prove           the end-to-end tests at full length, then the benchmarks
 cargo xtask bench [--json] [--svg] [NAME]...  the figures of docs/measured.md; --svg draws docs/images/bench.svg
+cargo xtask bench listeners [--full] [--patient] [--json] [--svg] [SCENARIO [N]]...  what listeners cost, beside Icecast
 cargo xtask tidy            the structure checks alone";
 
 fn main() -> ExitCode {

@@ -69,7 +69,8 @@ pub fn softirq_threads() -> Vec<u32> {
 }
 
 /// First line of `/proc/stat`: all but idle and waiting, in hundredths of a second.
-fn machine_busy() -> Duration {
+#[must_use]
+pub fn machine_busy() -> Duration {
     let text = fs::read_to_string("/proc/stat").unwrap_or_default();
     let line = text.lines().next().unwrap_or_default();
     let numbers: Vec<u64> = line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();

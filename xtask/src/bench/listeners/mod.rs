@@ -8,6 +8,7 @@ use super::{Figure, build, json, print};
 use anyhow::{Context, Result, bail, ensure};
 use radio_load::plan::{Kind, Plan};
 use radio_load::report::{OfKind, Report};
+use radio_load::watch::machine_busy;
 use radio_proof::process::machine_load;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use scenarios::SCENARIOS;
@@ -15,6 +16,7 @@ use serde_json::{Value, json as value};
 use servers::{LOAD_CORE, Server};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// Where `--svg` draws.
 const GRAPH: &str = "docs/images/listeners.svg";
@@ -22,12 +24,23 @@ const GRAPH: &str = "docs/images/listeners.svg";
 /// Length of the look at the idle server.
 const IDLE_S: f64 = 5.0;
 
+/// Name of our server in tables and in the graph.
+const TOWER: &str = "tower";
+
+/// Longest wait for a quiet machine, and what is quiet: what others may take of all cores together.
+const PATIENCE: Duration = Duration::from_secs(300);
+const QUIET_PERCENT: f64 = 40.0;
+
 /// What all scenarios use, and what has been measured so far.
 pub struct Bench {
     tower: PathBuf,
     load: PathBuf,
     /// Full length: `max` for ten minutes.
     pub full: bool,
+    /// Wait for a quiet machine before each run.
+    patient: bool,
+    /// What must never be, in a run of the tower.
+    broken: Vec<String>,
     runs: Vec<Run>,
 }
 
@@ -44,7 +57,10 @@ pub struct Run {
     pub status: Value,
 }
 
-/// `cargo xtask bench listeners [SCENARIO [N]]... [--full] [--json] [--svg]`.
+/// `cargo xtask bench listeners [SCENARIO [N]]... [--full] [--patient] [--json] [--svg]`.
+///
+/// # Errors
+/// When a listener of the tower was sent anything but what the others were.
 pub fn run(scenarios: &[&str], options: &[String]) -> Result<()> {
     let wanted = wanted(scenarios)?;
     let has = |option: &str| options.iter().any(|given| given == option);
@@ -56,7 +72,8 @@ pub fn run(scenarios: &[&str], options: &[String]) -> Result<()> {
     own.set(LOAD_CORE);
     sched_setaffinity(None, &own).context("cannot leave the server's core")?;
 
-    let mut bench = Bench { tower, load, full: has("--full"), runs: Vec::new() };
+    let (full, patient) = (has("--full"), has("--patient"));
+    let mut bench = Bench { tower, load, full, patient, broken: Vec::new(), runs: Vec::new() };
     let load_before = machine_load();
     let mut figures = Vec::new();
     for (name, number) in wanted {
@@ -74,6 +91,7 @@ pub fn run(scenarios: &[&str], options: &[String]) -> Result<()> {
         table(&bench.runs);
         print(&figures, load_before);
     }
+    ensure!(bench.broken.is_empty(), "not every listener was sent the same:\n{}", bench.broken.join("\n"));
     Ok(())
 }
 
@@ -99,7 +117,7 @@ fn wanted<'a>(arguments: &[&'a str]) -> Result<Vec<(&'a str, Option<usize>)>> {
 impl Bench {
     fn tower(&mut self, scenario: &str, lines: &[&str], plan: impl FnOnce(&mut Plan)) -> Result<Run> {
         let server = Server::tower(&self.tower, lines);
-        self.measure(scenario, "tower", &server, plan)
+        self.measure(scenario, TOWER, &server, plan)
     }
 
     fn bare(&mut self, scenario: &str, period_ms: u64, plan: impl FnOnce(&mut Plan)) -> Result<Run> {
@@ -119,6 +137,9 @@ impl Bench {
         server: &Server,
         change: impl FnOnce(&mut Plan),
     ) -> Result<Run> {
+        if self.patient {
+            wait_until_quiet();
+        }
         eprintln!("measuring: {scenario}, {name}");
         let mut plan = Plan::new(server.address);
         plan.server_pid = Some(server.pid);
@@ -132,7 +153,11 @@ impl Bench {
             .output()
             .context("cannot run the generator")?;
         ensure!(output.status.success(), "{scenario}, {name}: the generator gave up");
-        let report = serde_json::from_slice(&output.stdout).context("the generator's report")?;
+        let report: Report = serde_json::from_slice(&output.stdout).context("the generator's report")?;
+        let wrong = report.kinds.iter().filter(|(_, found)| found.tally.sync_losses + found.titles_wrong > 0);
+        if name == TOWER {
+            self.broken.extend(wrong.map(|(kind, found)| format!("{scenario}, {kind:?}: {found:?}")));
+        }
         let status = server.listeners_status().unwrap_or(Value::Null);
         let run = Run { scenario: scenario.to_owned(), server: name, report, status };
         self.runs.push(run.clone());
@@ -155,6 +180,20 @@ impl Run {
     fn json(&self) -> Value {
         value!({ "scenario": self.scenario, "server": self.server, "report": self.report, "status": self.status })
     }
+}
+
+/// Until others have left the machine alone for five seconds, or the patience is at its end.
+fn wait_until_quiet() {
+    const LOOK: Duration = Duration::from_secs(5);
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        let before = machine_busy();
+        std::thread::sleep(LOOK);
+        if (machine_busy() - before).as_secs_f64() / LOOK.as_secs_f64() * 100.0 < QUIET_PERCENT {
+            return;
+        }
+    }
+    eprintln!("the machine is not quiet; measuring all the same");
 }
 
 /// The runs side by side.

@@ -29,7 +29,7 @@ pub const SCENARIOS: [(&str, Scenario); 9] = [
 ];
 
 /// Numbers of listeners of the graph.
-const CURVE: [usize; 5] = [500, 1000, 2000, 5000, 10_000];
+const CURVE: [usize; 4] = [1000, 2000, 5000, 10_000];
 
 /// The send period that is allowed for so many listeners (SPEC LIS-3).
 fn period_ms(listeners: usize) -> u64 {
@@ -230,6 +230,9 @@ fn sound(run: &Run) -> Vec<Figure> {
     let sum = |what: fn(&OfKind) -> u64| kinds().map(what).sum::<u64>() as f64;
     let healthy = run.report.kinds.iter().filter(|(kind, _)| !matches!(kind, Kind::Slow | Kind::Stuck | Kind::Paused));
     let lost: usize = healthy.map(|(_, of_kind)| of_kind.asked - of_kind.live).sum();
+    let reasons: Vec<String> =
+        kinds().flat_map(|of_kind| &of_kind.ended).map(|(reason, count)| format!("{reason}: {count}")).collect();
+    let reasons = reasons.join(", ");
     let checked = format!(
         "{:.0} MB compared, {:.0} not",
         sum(|kind| kind.tally.good_bytes) / 1e6,
@@ -237,6 +240,6 @@ fn sound(run: &Run) -> Vec<Figure> {
     );
     vec![
         run.figure("sync losses", sum(|kind| kind.tally.sync_losses), "").bound(0.0).note(checked),
-        run.figure("healthy listeners that are not there at the end", lost as f64, "").bound(0.0),
+        run.figure("healthy listeners that are not there at the end", lost as f64, "").bound(0.0).note(reasons),
     ]
 }
