@@ -54,5 +54,6 @@ pub fn prove() -> Result<()> {
         &full_length,
     );
     steps.run("figures", |_| bench::run(&[]));
+    steps.run("figures of listeners", |_| bench::run(&["listeners".into(), "--full".into()]));
     steps.finish()
 }

@@ -4,6 +4,7 @@ mod cost;
 mod graph;
 mod latency;
 mod lateness;
+pub mod listeners;
 mod start;
 
 use anyhow::{Result, bail, ensure};
@@ -61,11 +62,14 @@ const GRAPH: &str = "docs/images/bench.svg";
 pub fn run(arguments: &[String]) -> Result<()> {
     let wanted: Vec<&str> =
         arguments.iter().map(String::as_str).filter(|argument| !argument.starts_with("--")).collect();
+    if let Some((&"listeners", scenarios)) = wanted.split_first() {
+        return listeners::run(scenarios, arguments);
+    }
     if let Some(unknown) = wanted.iter().find(|name| BENCHMARKS.iter().all(|(known, _)| known != *name)) {
         let names: Vec<&str> = BENCHMARKS.iter().map(|(name, _)| *name).collect();
-        bail!("there is no benchmark {unknown}; there are: {}", names.join(", "));
+        bail!("there is no benchmark {unknown}; there are: {}, listeners", names.join(", "));
     }
-    let tower = build()?;
+    let tower = build("radio-tower", "tower")?;
     let load_before = machine_load();
     let mut figures = Vec::new();
     for (name, benchmark) in BENCHMARKS.iter().filter(|(name, _)| wanted.is_empty() || wanted.contains(name)) {
@@ -83,13 +87,13 @@ pub fn run(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The release build of the tower.
-fn build() -> Result<PathBuf> {
+/// A program of the release build.
+fn build(package: &str, program: &str) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo).args(["build", "--quiet", "--release", "-p", "radio-tower"]).status()?;
-    ensure!(status.success(), "the tower does not build");
+    let status = Command::new(cargo).args(["build", "--quiet", "--release", "-p", package]).status()?;
+    ensure!(status.success(), "{package} does not build");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    Ok(std::fs::canonicalize(target.join("release/tower"))?)
+    Ok(std::fs::canonicalize(target.join("release").join(program))?)
 }
 
 fn print(figures: &[Figure], load_before: f64) {

@@ -1,0 +1,26 @@
+//! Thousands of listeners in one thread, each byte of each of them checked.
+//!
+//! Nothing here uses the code of the tower. What one listener was sent is compared with what all others were sent,
+//! frame by frame: [`table`] keeps each frame as the first listener saw it, [`chain`] holds every other one against it.
+//!
+//! # Layout
+//!
+//! - [`frame`]: headers, and a synthetic stream whose frames carry their number.
+//! - [`table`], [`chain`], [`icy`]: what a listener was sent, and whether it is what the others were sent.
+//! - [`plan`]: how many listeners of which kinds, when they come and go.
+//! - [`listener`], [`generator`]: one listener; all of them around one epoll.
+//! - [`watch`]: what the server's process costs meanwhile.
+//! - [`report`]: the figures.
+//! - [`bare`], [`source`]: a server that only sends, and a source client for Icecast.
+
+pub mod bare;
+pub mod chain;
+pub mod frame;
+pub mod generator;
+pub mod icy;
+pub mod listener;
+pub mod plan;
+pub mod report;
+pub mod source;
+pub mod table;
+pub mod watch;

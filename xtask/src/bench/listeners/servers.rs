@@ -1,0 +1,137 @@
+//! The three servers that are compared, each on the first core, fed with a stream in which no two frames are alike.
+
+use anyhow::{Context, Result, bail};
+use radio_proof::material;
+use radio_proof::station::{Manner, Station};
+use radio_proof::tower::{Setup, Tower};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The server's core; the generator and whatever feeds are on the other one.
+pub const SERVER_CORE: usize = 0;
+/// The generator's core.
+pub const LOAD_CORE: usize = 1;
+
+/// Ticks of noise that the station repeats.
+const NOISE_TICKS: usize = 2500;
+
+/// A server under load; ended when dropped.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its process.
+    pub pid: u32,
+    tower: Option<Tower>,
+    _station: Option<Station>,
+    _children: Vec<Ended>,
+    _folder: Option<TempDir>,
+}
+
+/// A child that ends with its owner.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _already_gone = self.0.kill();
+        let _status = self.0.wait();
+    }
+}
+
+impl Server {
+    /// The tower with these lines of configuration, noise on air.
+    pub fn tower(executable: &Path, lines: &[&str]) -> Self {
+        let setup = Setup::new(executable).line("server.listeners_max = 20000");
+        let setup = lines.iter().fold(setup, |setup, line| setup.line(line));
+        let text = format!("#!/bin/sh\nexec taskset -c {SERVER_CORE} {} \"$@\"\n", executable.display());
+        let script = setup.script("tower-on-one-core", &text);
+        let tower = setup.executable(script).start();
+        tower.wait_encoder("RUNNING", Duration::from_secs(20));
+        let noise = Arc::new(material::noise(4, NOISE_TICKS));
+        let station = Station::start(&tower.pcm_socket(), noise, Manner { looped: true, ..Manner::default() });
+        tower.wait_source("station", Duration::from_secs(10));
+        // By then a burst holds no frame of the tone before, which repeats itself.
+        std::thread::sleep(Duration::from_secs(4));
+        Self {
+            address: tower.address,
+            pid: tower.pid(),
+            tower: Some(tower),
+            _station: Some(station),
+            _children: Vec::new(),
+            _folder: None,
+        }
+    }
+
+    /// The bare send loop.
+    pub fn bare(load: &Path, period_ms: u64) -> Result<Self> {
+        let core = SERVER_CORE.to_string();
+        let arguments = ["--core", &core, "bare", "--period-ms", &period_ms.to_string()];
+        let mut child = Command::new(load).args(arguments).stdout(Stdio::piped()).spawn().context("the bare loop")?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
+        let address = line.trim().parse().with_context(|| format!("the bare loop says {line:?}"))?;
+        Ok(Self { address, pid: child.id(), tower: None, _station: None, _children: vec![Ended(child)], _folder: None })
+    }
+
+    /// Debian's Icecast, with the synthetic stream from a source client.
+    pub fn icecast(load: &Path) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let config = folder.path().join("icecast.xml");
+        std::fs::write(&config, icecast_config(folder.path(), address.port()))?;
+        // It refuses to run as root; a user that may write its log, then.
+        let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.starts_with(b"0"));
+        let mut command = Command::new("taskset");
+        command.args(["-c", &SERVER_CORE.to_string()]);
+        if root {
+            let status = Command::new("chown").args(["-R", "nobody"]).arg(folder.path()).status()?;
+            anyhow::ensure!(status.success(), "cannot give the configuration to the user nobody");
+            command.args(["setpriv", "--reuid=nobody", "--clear-groups"]);
+        }
+        command.arg("icecast2").arg("-c").arg(&config).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = Ended(command.spawn().context("cannot run icecast2: apt-get install icecast2")?);
+        let pid = child.0.id();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(address).is_err() {
+            if Instant::now() > deadline {
+                bail!("icecast2 does not listen on {address}");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let (core, to) = (LOAD_CORE.to_string(), address.to_string());
+        let source = Command::new(load).args(["--core", &core, "source", "--to", &to]).spawn()?;
+        let children = vec![Ended(source), child];
+        std::thread::sleep(Duration::from_secs(2));
+        Ok(Self { address, pid, tower: None, _station: None, _children: children, _folder: Some(folder) })
+    }
+
+    /// What the tower says of its listeners.
+    pub fn listeners_status(&self) -> Option<Value> {
+        self.tower.as_ref().map(|tower| tower.status()["listeners"].clone())
+    }
+}
+
+/// Two seconds of burst, as the tower gives; room for all; otherwise as Debian delivers it.
+fn icecast_config(folder: &Path, port: u16) -> String {
+    let folder = folder.display();
+    format!(
+        "<icecast>\
+         <location>test</location><admin>test@localhost</admin><hostname>localhost</hostname>\
+         <limits><clients>25000</clients><sources>2</sources><queue-size>524288</queue-size>\
+         <client-timeout>30</client-timeout><header-timeout>15</header-timeout><source-timeout>10</source-timeout>\
+         <burst-on-connect>1</burst-on-connect><burst-size>32000</burst-size></limits>\
+         <authentication><source-password>hackme</source-password><relay-password>hackme</relay-password>\
+         <admin-user>admin</admin-user><admin-password>hackme</admin-password></authentication>\
+         <listen-socket><port>{port}</port><bind-address>127.0.0.1</bind-address></listen-socket>\
+         <fileserve>0</fileserve>\
+         <paths><basedir>/usr/share/icecast2</basedir><logdir>{folder}</logdir>\
+         <webroot>/usr/share/icecast2/web</webroot><adminroot>/usr/share/icecast2/admin</adminroot></paths>\
+         <logging><accesslog>access.log</accesslog><errorlog>error.log</errorlog><loglevel>2</loglevel></logging>\
+         <security><chroot>0</chroot></security></icecast>"
+    )
+}
