@@ -9,15 +9,18 @@
 //! - [`alarm`]: every wait has a deadline.
 //! - [`process`], [`tower`]: a tower in its own temporary directory, its children, its figures.
 //! - [`http`], [`listener`], [`monitor`]: the three ways to hear something from it.
-//! - [`station`], [`material`]: what it is fed, and how.
+//! - [`station`], [`material`]: what it is fed, and how. [`chance`]: when something happens to it.
 //! - [`frames`], [`numbered`]: the received bytes as a strict chain of frames, against a reference.
+//! - [`witness`], [`judge`], [`report`]: one who follows a tower from frame 0, the verdict, and what is written down.
 //! - [`clock`]: whether numbered things arrived at exactly one per 24 ms.
 //! - [`mp3`], [`offline`], [`measure`]: decode, encode, compare.
 
 pub mod alarm;
+pub mod chance;
 pub mod clock;
 pub mod frames;
 pub mod http;
+pub mod judge;
 pub mod listener;
 pub mod material;
 pub mod measure;
@@ -26,14 +29,19 @@ pub mod mp3;
 pub mod numbered;
 pub mod offline;
 pub mod process;
+pub mod report;
 pub mod station;
 pub mod tower;
+pub mod witness;
 
 /// Samples per channel in one tick and in one MP3 frame.
 pub const TICK_SAMPLES: usize = 1152;
 
 /// Bytes of one tick of 16-bit stereo PCM.
 pub const TICK_BYTES: usize = TICK_SAMPLES * 4;
+
+/// Bytes of one frame of 128 kbit/s.
+pub const FRAME_BYTES: usize = 384;
 
 /// Length of one tick in nanoseconds.
 pub const TICK_NS: i64 = 24_000_000;

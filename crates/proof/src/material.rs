@@ -1,6 +1,7 @@
 //! What is fed: real music, real speech, tones, and noise in which every tick is unlike every other.
 
 use crate::{TICK_BYTES, mp3};
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -53,6 +54,52 @@ pub fn speech() -> Vec<u8> {
     })
 }
 
+/// Ticks of each piece of [`programme`]: nearly five seconds.
+pub const PIECE_TICKS: usize = 200;
+
+/// Pieces of [`programme`] by name, in order.
+pub const PIECES: [&str; 4] = ["music", "level steps", "silence", "speech"];
+
+/// Music, level steps, silence and speech, nearly five seconds of each, in this order, beginning with the piece `first`.
+#[track_caller]
+#[must_use]
+pub fn programme(first: usize) -> Vec<u8> {
+    let piece = |index: usize| {
+        let pcm = match index % PIECES.len() {
+            0 => music(0, 40, 20),
+            1 => level_steps(PIECE_TICKS),
+            2 => vec![0; PIECE_TICKS * TICK_BYTES],
+            _ => speech(),
+        };
+        pcm[..PIECE_TICKS * TICK_BYTES].to_vec()
+    };
+    (first..first + PIECES.len()).flat_map(piece).collect()
+}
+
+/// Noise whose level jumps by 50 dB every 25 ticks, between -12 and -62 dBFS: what an encoder forgets last.
+#[must_use]
+pub fn level_steps(ticks: usize) -> Vec<u8> {
+    const STEP_TICKS: usize = 25;
+    let mut pcm = noise(50, ticks);
+    for quiet in pcm.chunks_mut(STEP_TICKS * TICK_BYTES).skip(1).step_by(2) {
+        for sample in quiet.chunks_exact_mut(2) {
+            let value = f64::from(i16::from_le_bytes([sample[0], sample[1]])) * 10f64.powf(-50.0 / 20.0);
+            sample.copy_from_slice(&(value.round() as i16).to_le_bytes());
+        }
+    }
+    pcm
+}
+
+/// The first tick from `from` on that is like no other of `pcm`.
+#[track_caller]
+#[must_use]
+pub fn unique_tick(pcm: &[u8], from: usize) -> usize {
+    let mut seen = HashMap::new();
+    pcm.chunks_exact(TICK_BYTES).for_each(|tick| *seen.entry(tick).or_insert(0u32) += 1);
+    let unique = |tick: &usize| seen[&pcm[tick * TICK_BYTES..(tick + 1) * TICK_BYTES]] == 1;
+    (from..pcm.len() / TICK_BYTES).find(unique).expect("no tick is like no other")
+}
+
 /// Whole ticks of pseudo-random stereo PCM at about -12 dBFS; the same seed gives the same bytes, no two ticks alike.
 #[must_use]
 pub fn noise(seed: u64, ticks: usize) -> Vec<u8> {
@@ -103,6 +150,20 @@ pub fn installed(program: &str) -> bool {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn level_steps_are_50_db() {
+        let left = crate::measure::left_s16(&level_steps(50));
+        let (loud, quiet) = left.split_at(25 * crate::TICK_SAMPLES);
+        let step_db = crate::measure::rms_dbfs(loud) - crate::measure::rms_dbfs(quiet);
+        assert!((step_db - 50.0).abs() < 0.1, "{step_db}");
+    }
+
+    #[test]
+    fn a_unique_tick_is_not_one_of_the_silence() {
+        let pcm = [vec![0; 30 * TICK_BYTES], noise(3, 2)].concat();
+        assert_eq!(unique_tick(&pcm, 20), 30);
+    }
 
     #[test]
     fn no_two_ticks_of_noise_are_alike() {

@@ -1,0 +1,228 @@
+//! An encoder that goes wrong once: it passes PCM to a real encoder and frames back, and does one thing amiss.
+//!
+//! ```text
+//! saboteur [--count FOLDER] [--processes FROM..TO] FAULT [FRAME] -- PROGRAM [ARGUMENT]...
+//! ```
+//!
+//! `FAULT` happens at the frame `FRAME` of this process (0), in those processes only whose number is in `FROM..TO` (all);
+//! they are numbered by files in `FOLDER`. Frames are taken to be of 384 bytes: 128 kbit/s at 48 kHz. For tests only.
+
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::process::{Child, ChildStdin, Command, Stdio, abort, exit};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const FRAME_BYTES: usize = 384;
+
+/// What a poisoned encoder cannot bear: these four stereo samples in a row.
+const POISON: [i16; 8] = [0x1234, -0x1235, 0x2345, -0x2346, 0x3456, -0x3457, 0x4567, -0x4568];
+
+/// A process has a number of its own.
+const PROCESSES_MAX: u32 = 10_000;
+
+struct Order {
+    fault: String,
+    at_frame: u64,
+    program: Vec<String>,
+}
+
+fn main() {
+    let order = match order(std::env::args().skip(1)) {
+        Ok(order) => order,
+        Err(error) => {
+            eprintln!("saboteur: {error}");
+            exit(2);
+        }
+    };
+    match order.fault.as_str() {
+        "exit" => exit(1),
+        "hang" => live_on(),
+        _ => {}
+    }
+    if let Err(error) = sabotage(&order) {
+        eprintln!("saboteur: {error}");
+        exit(1);
+    }
+}
+
+/// Reads the command line. A process that is not meant has the fault `none`.
+fn order(arguments: impl Iterator<Item = String>) -> Result<Order, String> {
+    let (mut words, mut arguments) = (Vec::new(), arguments);
+    let (mut folder, mut meant) = (None, 0..PROCESSES_MAX);
+    while let Some(word) = arguments.next().filter(|word| word != "--") {
+        match word.as_str() {
+            "--count" => folder = arguments.next(),
+            "--processes" => {
+                let range = arguments.next().unwrap_or_default();
+                let (from, to) = range.split_once("..").ok_or("--processes FROM..TO")?;
+                let number = |text: &str, or: u32| if text.is_empty() { Ok(or) } else { text.parse() };
+                let wrong = |error| format!("--processes {range}: {error}");
+                meant = number(from, 0).map_err(wrong)?..number(to, PROCESSES_MAX).map_err(wrong)?;
+            }
+            _ => words.push(word),
+        }
+    }
+    let number = folder.map_or(Ok(0), |folder| take_number(&folder))?;
+    let fault = words.first().ok_or("which fault?")?;
+    let fault = if meant.contains(&number) { fault.clone() } else { "none".into() };
+    let at_frame = words.get(1).map_or(Ok(0), |frame| frame.parse()).map_err(|error| format!("FRAME: {error}"))?;
+    Ok(Order { fault, at_frame, program: arguments.collect() })
+}
+
+/// The first number that no process before this one has taken.
+fn take_number(folder: &str) -> Result<u32, String> {
+    let taken = |number: &u32| File::create_new(format!("{folder}/{number}")).is_ok();
+    (0..PROCESSES_MAX).find(taken).ok_or_else(|| format!("no number is free in {folder}"))
+}
+
+fn sabotage(order: &Order) -> io::Result<()> {
+    let (program, arguments) = order.program.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut encoder = Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let stdin = encoder.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    let close_stdin = Arc::new(AtomicBool::new(false));
+    let poisoned = order.fault == "poison";
+    std::thread::spawn({
+        let close_stdin = Arc::clone(&close_stdin);
+        move || pass_pcm(stdin, poisoned, &close_stdin)
+    });
+    pass_frames(&mut encoder, order, &close_stdin)
+}
+
+/// Own stdin to the encoder's. At the end the encoder's is closed as well, unless the fault is just that.
+fn pass_pcm(mut encoder: ChildStdin, poisoned: bool, close_stdin: &AtomicBool) {
+    let poison: Vec<u8> = POISON.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let mut piece = vec![0; 16 * 1024];
+    let mut last = Vec::new();
+    loop {
+        let count = match rustix::io::read(rustix::stdio::stdin(), &mut piece[..]) {
+            Ok(0) => return,
+            Ok(count) => count,
+            Err(Errno::INTR) => continue,
+            Err(_) => return,
+        };
+        if close_stdin.load(Ordering::Acquire) {
+            let _left_open = onto_nothing(|nothing| rustix::stdio::dup2_stdin(nothing));
+            live_on();
+        }
+        if poisoned {
+            last.extend_from_slice(&piece[..count]);
+            if last.windows(poison.len()).any(|window| window == poison) {
+                abort();
+            }
+            last.drain(..last.len().saturating_sub(poison.len()));
+        }
+        if encoder.write_all(&piece[..count]).is_err() {
+            return;
+        }
+    }
+}
+
+/// The encoder's frames to own stdout, with the fault among them.
+fn pass_frames(encoder: &mut Child, order: &Order, close_stdin: &AtomicBool) -> io::Result<()> {
+    let mut stdout = encoder.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    let mut frame = vec![0; FRAME_BYTES];
+    let mut since = Instant::now();
+    for number in 0.. {
+        if stdout.read_exact(&mut frame).is_err() {
+            return Ok(());
+        }
+        if number < order.at_frame {
+            write(&frame)?;
+            continue;
+        }
+        let now = number == order.at_frame;
+        if now {
+            since = Instant::now();
+        }
+        match order.fault.as_str() {
+            "close-stdout" => {
+                onto_nothing(|nothing| rustix::stdio::dup2_stdout(nothing))?;
+                live_on();
+            }
+            "close-stdin" => {
+                close_stdin.store(true, Ordering::Release);
+                write(&frame)?;
+            }
+            "die" => exit(1),
+            "half-frame" => {
+                write(&frame[..FRAME_BYTES / 2])?;
+                exit(1);
+            }
+            "garbage-between" if now => write(&[&[0x55; 200], &frame[..]].concat())?,
+            "garbage-inside" if now => write(&[&frame[..200], &[0x55; 77], &frame[200..]].concat())?,
+            "wrong-bitrate" => write(&with_header(&frame, 2, 0xf0, 0x70, 288))?,
+            "wrong-rate" => write(&with_header(&frame, 2, 0x0c, 0x00, 417))?,
+            "id3v2" if now => write(&[&b"ID3\x04\0\0\0\0\0\x64"[..], &[0; 100], &frame].concat())?,
+            "xing" if now => write(&[&xing(&frame)[..], &frame].concat())?,
+            "eat-memory" => eat_memory(),
+            "slow" => {
+                let due = since + Duration::from_secs_f64((number - order.at_frame) as f64 * 0.024 / 0.9);
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                write(&frame)?;
+            }
+            "repeat" if now => write(&[&frame[..], &frame].concat())?,
+            "drop" if now => {}
+            "flip" if now => {
+                frame[200] ^= 0x10;
+                write(&frame)?;
+            }
+            _ => write(&frame)?,
+        }
+    }
+    Ok(())
+}
+
+/// `frame` of another format: bits of one header byte replaced, and another length.
+fn with_header(frame: &[u8], byte: usize, mask: u8, value: u8, length: usize) -> Vec<u8> {
+    let mut other = frame.to_vec();
+    other[byte] = other[byte] & !mask | value;
+    other.resize(length, 0);
+    other
+}
+
+/// What encoders put before the first frame of a file: a frame that holds no audio but the word `Info`.
+fn xing(frame: &[u8]) -> Vec<u8> {
+    let mut info = vec![0; FRAME_BYTES];
+    info[..4].copy_from_slice(&frame[..4]);
+    info[36..40].copy_from_slice(b"Info");
+    info
+}
+
+/// All of it, and at once: a pipe, so nothing may wait in a buffer of ours.
+fn write(mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(rustix::stdio::stdout(), bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Puts `/dev/null` in the place of a pipe, which closes our end of it.
+fn onto_nothing(put: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> rustix::io::Result<()>) -> io::Result<()> {
+    let nothing = File::options().read(true).write(true).open("/dev/null")?;
+    Ok(put(nothing.as_fd())?)
+}
+
+/// 16 MiB every 10 ms, and used: until a limit ends it, or 4 GiB are reached.
+fn eat_memory() -> ! {
+    let mut eaten = Vec::new();
+    for _ in 0..256 {
+        eaten.push(vec![0x55u8; 16 << 20]);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    eprintln!("saboteur: {} pieces of memory, and no limit", eaten.len());
+    live_on()
+}
+
+fn live_on() -> ! {
+    loop {
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+}

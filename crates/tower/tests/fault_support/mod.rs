@@ -1,0 +1,180 @@
+//! What the fault tests share: encoders that go wrong, a tower that is followed from frame 0, and the blows.
+#![allow(dead_code)]
+
+use radio_proof::alarm::wait_for;
+use radio_proof::material;
+use radio_proof::process::{self, signal};
+use radio_proof::report::Report;
+use radio_proof::tower::{Setup, Tower};
+use radio_proof::witness::{Evidence, Witness};
+use rustix::process::Signal;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub const BUILTIN: &str = "builtin";
+pub const FFMPEG: &str = "ffmpeg";
+
+/// Longest wait for anything that a tower does by itself, on a loaded machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Towers whose timing is measured are alone.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static QUIET: Mutex<()> = Mutex::new(());
+    QUIET.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A tower with this encoder.
+pub fn setup(encoder: &str) -> Setup {
+    Setup::new(env!("CARGO_BIN_EXE_tower")).line(&format!("output = [{{ encoder = {encoder:?} }}]"))
+}
+
+/// The program of `examples/saboteur.rs`, where cargo has put it.
+pub fn saboteur() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let path = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST").join("examples/saboteur");
+    assert!(path.exists(), "no {}: cargo build --release -p radio-tower --example saboteur", path.display());
+    path
+}
+
+/// A tower whose encoder goes wrong as `order` says (`[--processes FROM..TO] FAULT [FRAME]`): ffmpeg beside its stand-in,
+/// or the tower's own encoder with none, so that nothing but replay can help.
+pub fn sabotaged(encoder: &str, order: &str) -> Setup {
+    let setup = setup(encoder);
+    let count = setup.path("count");
+    std::fs::create_dir(&count).expect("a temporary directory");
+    let saboteur = format!("{} --count {} {order} --", saboteur().display(), count.display());
+    if encoder == FFMPEG {
+        let script = setup.script("ffmpeg", &format!("#!/bin/sh\nexec {saboteur} ffmpeg \"$@\"\n"));
+        return setup.line(&format!("encoder.ffmpeg = {script:?}"));
+    }
+    let command = format!("{saboteur} {} encode --bitrate 128", env!("CARGO_BIN_EXE_tower"));
+    alone_command(setup, &command.split(' ').collect::<Vec<_>>())
+}
+
+/// A tower whose only encoder is a command that claims to be exact.
+pub fn alone_command(setup: Setup, command: &[&str]) -> Setup {
+    let output =
+        format!("output = [{{ encoder = \"command\", command = {command:?}, replay = \"exact\", stand_in = false }}]");
+    setup.line(&output)
+}
+
+/// A tower on air, followed from frame 0 while something is done to it.
+pub struct Scene {
+    // In this order: the record is shown before the tower's log.
+    pub report: Report,
+    pub witness: Witness,
+    pub tower: Tower,
+}
+
+impl Scene {
+    /// Starts the tower and feeds it the four materials, beginning with the piece `first`.
+    #[track_caller]
+    pub fn open(name: &str, setup: Setup, first: usize) -> Self {
+        Self::open_with(name, setup, material::programme(first))
+    }
+
+    #[track_caller]
+    pub fn open_with(name: &str, setup: Setup, programme: Vec<u8>) -> Self {
+        let tower = setup.start();
+        let witness = Witness::follow(&tower, programme);
+        Self { report: Report::new(name), witness, tower }
+    }
+
+    pub fn note(&mut self, line: &str) {
+        let tick = self.witness.tick();
+        self.report.note(format_args!("tick {tick}: {line}"));
+    }
+
+    /// The process that is delivering, and the frames that encoders have delivered so far.
+    #[track_caller]
+    pub fn delivering(&self) -> (u32, u64) {
+        wait_for("an encoder that delivers", PATIENCE, || self.delivering_now())
+    }
+
+    pub fn delivering_now(&self) -> Option<(u32, u64)> {
+        let status = self.tower.status();
+        let encoder = &status["outputs"][0]["encoder"];
+        let pid = u32::try_from(encoder["pid"].as_u64()?).ok()?;
+        let has_delivered = match encoder["processes"].as_array() {
+            Some(processes) => processes.iter().any(|one| one["pid"] == pid && one["new_frames"].as_u64() > Some(0)),
+            None => encoder["state"].as_str()?.eq_ignore_ascii_case("running"),
+        };
+        has_delivered.then_some((pid, encoder["frames"].as_u64()?))
+    }
+
+    /// Strikes a process that is delivering; gives its pid.
+    #[track_caller]
+    pub fn strike(&mut self, blow: Signal) -> u32 {
+        let (pid, frames) = self.delivering();
+        assert!(signal(pid, blow), "process {pid} was there a moment ago");
+        self.note(&format!("{blow:?} to {pid}, which was delivering frame {frames}"));
+        pid
+    }
+
+    /// Strikes the first `count` new children as soon as they are there, none of which is one of `known`.
+    #[track_caller]
+    pub fn strike_newcomers(&mut self, known: &[u32], count: usize, blow: Signal) -> Vec<u32> {
+        let (mut known, mut struck) = (known.to_vec(), Vec::new());
+        while struck.len() < count {
+            let newcomer = wait_for("a new encoder process", PATIENCE, || {
+                process::children(self.tower.pid()).into_iter().find(|pid| !known.contains(pid))
+            });
+            assert!(signal(newcomer, blow), "process {newcomer} was there a moment ago");
+            self.note(&format!("{blow:?} to {newcomer}, which was new"));
+            known.push(newcomer);
+            struck.push(newcomer);
+        }
+        struck
+    }
+
+    /// Waits until a process is delivering that is none of `old`, and its encoder is running.
+    #[track_caller]
+    pub fn wait_recovered(&mut self, old: &[u32]) {
+        wait_for("another encoder that delivers", PATIENCE, || {
+            let (pid, _) = self.delivering_now()?;
+            (!old.contains(&pid) && self.tower.encoder_state() == "RUNNING").then_some(())
+        });
+        self.note("another encoder delivers");
+    }
+
+    /// Stops following; what has been seen is in the report.
+    #[track_caller]
+    pub fn close(mut self) -> Proof {
+        let evidence = self.witness.finish(&self.tower);
+        self.report.note(evidence.summary());
+        for (tick, text) in self.tower.events("encoder") {
+            self.report.note(format_args!("event at tick {tick}: {text}"));
+        }
+        Proof { report: self.report, evidence, tower: self.tower }
+    }
+}
+
+/// What there is after a scene.
+pub struct Proof {
+    pub report: Report,
+    pub evidence: Evidence,
+    pub tower: Tower,
+}
+
+impl Proof {
+    /// The listener's bytes are those of an uninterrupted encoder, the monitor is what was fed, and nobody was cut,
+    /// starved or flooded.
+    #[track_caller]
+    pub fn assert_nothing_shows(&mut self) {
+        let verdict = self.evidence.verdict();
+        self.report.note(format_args!(
+            "{} of {} frames identical; {} missing, {} repeated, {} altered",
+            verdict.identical(),
+            verdict.compared,
+            verdict.missing,
+            verdict.repeated,
+            verdict.altered
+        ));
+        verdict.assert_identical(self.evidence.frames_owed());
+        self.evidence.assert_both_heard_the_same();
+        self.evidence.assert_fed();
+        self.evidence.assert_within_bounds();
+        assert_eq!(self.evidence.output("silent_frames"), 0, "{}", self.evidence.summary());
+    }
+}
