@@ -50,11 +50,12 @@ impl Verdict {
         let mut place = self.first as usize;
         for (index, &frame) in received.iter().enumerate() {
             if reference.get(place).is_some_and(|&expected| expected != frame) {
-                // Two frames running, as frames of silence are alike.
+                // Two unlike frames running: frames of silence are like those of any other silence.
                 let two = &received[index..(index + 2).min(received.len())];
-                let goes_on_at = |at: &usize| reference.get(*at..*at + two.len()).is_some_and(|found| found == two);
-                let ahead = (1..NEIGHBOURHOOD).map(|distance| place + distance).find(goes_on_at);
-                let back = (1..NEIGHBOURHOOD).filter_map(|distance| place.checked_sub(distance)).find(goes_on_at);
+                let goes_on_at = |at: &usize| reference.get(*at..*at + 2).is_some_and(|found| found == two);
+                let search = if two.first() == two.last() { 0 } else { NEIGHBOURHOOD };
+                let ahead = (1..search).map(|distance| place + distance).find(goes_on_at);
+                let back = (1..search).filter_map(|distance| place.checked_sub(distance)).find(goes_on_at);
                 match (ahead, back) {
                     (Some(ahead), back) if back.is_none_or(|back| ahead - place <= place - back) => {
                         self.missing += ahead - place;

@@ -7,7 +7,7 @@ pub struct Mismatch {
     pub number: u64,
     /// Bytes in which it differs from the reference frame.
     pub differing_bytes: usize,
-    /// Numbers near by whose reference frame it equals: what a shift, a gap or a repetition looks like.
+    /// A few numbers near by whose reference frame it equals: what a shift, a gap or a repetition looks like.
     pub equals_instead: Vec<u64>,
 }
 
@@ -30,10 +30,18 @@ pub fn mismatches(first: u64, received: &[&[u8]], reference: &[&[u8]]) -> Vec<Mi
         found.push(Mismatch {
             number,
             differing_bytes: frame.iter().zip(expected).filter(|(a, b)| a != b).count(),
-            equals_instead: near.filter(|&other| reference[other as usize] == frame).collect(),
+            equals_instead: nearest(number, near.filter(|&other| reference[other as usize] == frame)),
         });
     }
     found
+}
+
+/// The few of `numbers` that are nearest to `number`: frames of silence equal a great many others.
+fn nearest(number: u64, numbers: impl Iterator<Item = u64>) -> Vec<u64> {
+    let mut numbers: Vec<u64> = numbers.collect();
+    numbers.sort_by_key(|other| other.abs_diff(number));
+    numbers.truncate(4);
+    numbers
 }
 
 /// Panics unless every received frame is the reference frame of its number and at least `at_least` were compared.

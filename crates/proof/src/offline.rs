@@ -7,11 +7,24 @@ use std::path::Path;
 #[track_caller]
 #[must_use]
 pub fn ffmpeg_encode(pcm: &[u8], bitrate_kbps: u32) -> Vec<u8> {
-    let bitrate = format!("{bitrate_kbps}k");
-    let input = "-v error -f s16le -ar 48000 -ac 2 -probesize 32 -i pipe:0 -c:a libmp3lame -reservoir 0";
-    let output = "-write_xing 0 -id3v2_version 0 -f mp3 -b:a";
-    let arguments: Vec<&str> = input.split(' ').chain(output.split(' ')).chain([bitrate.as_str(), "pipe:1"]).collect();
-    filter("ffmpeg", &arguments, pcm).0
+    ffmpeg_encode_with(pcm, bitrate_kbps, "-reservoir 0")
+}
+
+/// The same with other `options` for the encoder.
+#[track_caller]
+#[must_use]
+pub fn ffmpeg_encode_with(pcm: &[u8], bitrate_kbps: u32, options: &str) -> Vec<u8> {
+    let line = ffmpeg_arguments(bitrate_kbps, options);
+    filter("ffmpeg", &line.split_whitespace().collect::<Vec<_>>(), pcm).0
+}
+
+/// The command line of that, which also encodes a live stream as it comes.
+#[must_use]
+pub fn ffmpeg_arguments(bitrate_kbps: u32, options: &str) -> String {
+    format!(
+        "-v error -nostdin -f s16le -ar 48000 -ac 2 -probesize 32 -i pipe:0 -c:a libmp3lame -b:a {bitrate_kbps}k \
+         {options} -write_xing 0 -id3v2_version 0 -flush_packets 1 -f mp3 pipe:1"
+    )
 }
 
 /// MP3 frames of `pcm` by the tower's own `tower encode`.

@@ -58,14 +58,14 @@ fn an_ffmpeg_that_comes_back_beside_its_replacement_repeats_nothing() {
     comes_back(FFMPEG, 2);
 }
 
-/// The encoder stands still, and so does the first process that is to replace it.
+/// The encoder stands still, and so do the first processes that are to replace it.
 #[track_caller]
-fn replacement_stands_still(encoder: &str, first: usize) {
-    let mut scene = Scene::open(&format!("both-still-{encoder}"), setup(encoder), first);
+fn replacements_stand_still(encoder: &str, replacements: usize, first: usize) {
+    let mut scene = Scene::open(&format!("{replacements}-more-still-{encoder}"), setup(encoder), first);
     scene.witness.wait_ticks(100);
     let known = process::children(scene.tower.pid());
     let stopped = scene.strike(Signal::STOP);
-    let mut gone = scene.strike_newcomers(&known, 1, Signal::STOP);
+    let mut gone = scene.strike_newcomers(&known, replacements, Signal::STOP);
     gone.push(stopped);
     scene.wait_recovered(&gone);
     scene.witness.wait_ticks(150);
@@ -75,10 +75,15 @@ fn replacement_stands_still(encoder: &str, first: usize) {
 
 #[test]
 fn a_builtin_encoder_whose_replacement_stands_still_too_is_not_heard() {
-    replacement_stands_still(BUILTIN, 0);
+    replacements_stand_still(BUILTIN, 1, 0);
 }
 
 #[test]
 fn an_ffmpeg_whose_replacement_stands_still_too_is_not_heard() {
-    replacement_stands_still(FFMPEG, 1);
+    replacements_stand_still(FFMPEG, 1, 1);
+}
+
+#[test]
+fn an_ffmpeg_whose_replacement_and_stand_in_stand_still_too_is_not_heard() {
+    replacements_stand_still(FFMPEG, 2, 3);
 }

@@ -2,12 +2,14 @@
 #![allow(dead_code)]
 
 use radio_proof::alarm::wait_for;
-use radio_proof::material;
+use radio_proof::judge::Verdict;
 use radio_proof::process::{self, signal};
 use radio_proof::report::Report;
 use radio_proof::tower::{Setup, Tower};
 use radio_proof::witness::{Evidence, Witness};
+use radio_proof::{frames, material, measure, mp3};
 use rustix::process::Signal;
+use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -103,12 +105,37 @@ impl Scene {
         has_delivered.then_some((pid, encoder["frames"].as_u64()?))
     }
 
+    /// A figure of the first output's encoder, whatever it is.
+    #[track_caller]
+    pub fn encoder(&self, figure: &str) -> Value {
+        self.tower.status()["outputs"][0]["encoder"][figure].clone()
+    }
+
+    /// Waits until the encoder `name` has delivered the newest frame.
+    #[track_caller]
+    pub fn wait_carried_by(&mut self, name: &str) {
+        wait_for(&format!("{name} to carry the programme"), PATIENCE, || {
+            (self.encoder("carried_by") == name).then_some(())
+        });
+        self.note(&format!("{name} carries the programme"));
+    }
+
+    /// Waits until `count` processes have ended unasked.
+    #[track_caller]
+    pub fn wait_deaths(&mut self, count: u64) {
+        wait_for(&format!("{count} deaths"), PATIENCE, || {
+            self.encoder("deaths").as_u64().filter(|&deaths| deaths >= count)
+        });
+        let last = self.encoder("last_death");
+        self.note(&format!("{count} deaths, the last one: {last}"));
+    }
+
     /// Strikes a process that is delivering; gives its pid.
     #[track_caller]
     pub fn strike(&mut self, blow: Signal) -> u32 {
         let (pid, frames) = self.delivering();
         assert!(signal(pid, blow), "process {pid} was there a moment ago");
-        self.note(&format!("{blow:?} to {pid}, which was delivering frame {frames}"));
+        self.note(&format!("{} to {pid}, which was delivering frame {frames}", name(blow)));
         pid
     }
 
@@ -121,7 +148,7 @@ impl Scene {
                 process::children(self.tower.pid()).into_iter().find(|pid| !known.contains(pid))
             });
             assert!(signal(newcomer, blow), "process {newcomer} was there a moment ago");
-            self.note(&format!("{blow:?} to {newcomer}, which was new"));
+            self.note(&format!("{} to {newcomer}, which was new", name(blow)));
             known.push(newcomer);
             struck.push(newcomer);
         }
@@ -150,6 +177,14 @@ impl Scene {
     }
 }
 
+fn name(blow: Signal) -> &'static str {
+    match blow {
+        Signal::KILL => "SIGKILL",
+        Signal::STOP => "SIGSTOP",
+        _ => "a signal",
+    }
+}
+
 /// What there is after a scene.
 pub struct Proof {
     pub report: Report,
@@ -162,7 +197,17 @@ impl Proof {
     /// starved or flooded.
     #[track_caller]
     pub fn assert_nothing_shows(&mut self) {
-        let verdict = self.evidence.verdict();
+        self.judged_against(&self.evidence.pcm.bytes.clone()).assert_identical(self.evidence.frames_owed());
+        self.evidence.assert_both_heard_the_same();
+        self.evidence.assert_fed();
+        self.evidence.assert_within_bounds();
+        assert_eq!(self.evidence.output("silent_frames"), 0, "{}", self.evidence.summary());
+    }
+
+    /// The verdict, by one uninterrupted run of ffmpeg over `pcm`; noted.
+    #[track_caller]
+    pub fn judged_against(&mut self, pcm: &[u8]) -> Verdict {
+        let verdict = self.evidence.judged_against(pcm);
         self.report.note(format_args!(
             "{} of {} frames identical; {} missing, {} repeated, {} altered",
             verdict.identical(),
@@ -171,10 +216,30 @@ impl Proof {
             verdict.repeated,
             verdict.altered
         ));
-        verdict.assert_identical(self.evidence.frames_owed());
+        verdict
+    }
+
+    /// Every frame that is not the uninterrupted encoder's is one of the silent frames that the tower has counted; gives
+    /// those that differ, as first and last number of each stretch.
+    #[track_caller]
+    pub fn assert_only_counted_silence_shows(&mut self, pcm: &[u8]) -> Vec<(u64, u64)> {
+        let verdict = self.judged_against(pcm);
+        assert_eq!(verdict.broken, None);
+        assert!(verdict.compared >= self.evidence.frames_owed(), "{} frames", verdict.compared);
+        let frames = frames::strict(&self.evidence.all.bytes);
+        let silent = verdict.different.iter().map(|one| frames[one.number as usize]).collect::<Vec<_>>();
+        assert!(silent.windows(2).all(|two| two[0] == two[1]), "not only silence differs: {:?}", verdict.stretches(0));
+        // Where silence is on air, a silent frame is no difference.
+        let counted = self.evidence.output("silent_frames");
+        assert!(silent.len() as u64 <= counted, "{} frames differ, {counted} were counted as silent", silent.len());
+        if let Some(frame) = silent.first() {
+            let heard = mp3::decode_left(&vec![*frame; 20].concat());
+            let level_dbfs = measure::rms_dbfs(&heard);
+            assert!(level_dbfs < -90.0, "the frames that differ are not silent: {level_dbfs} dBFS");
+        }
         self.evidence.assert_both_heard_the_same();
         self.evidence.assert_fed();
         self.evidence.assert_within_bounds();
-        assert_eq!(self.evidence.output("silent_frames"), 0, "{}", self.evidence.summary());
+        verdict.stretches(0)
     }
 }
