@@ -25,7 +25,7 @@ fn poisoned_programme() -> Vec<u8> {
 fn one_tick_that_kills_every_encoder_becomes_silence_and_nothing_else_does() {
     let setup = sabotaged(BUILTIN, "poison");
     let mut scene = Scene::open_with("poison-builtin", setup, poisoned_programme());
-    wait_for("the poison to be found", PATIENCE, || (scene.encoder("poisoned_ticks") == 1).then_some(()));
+    wait_for("the poison to be found", PATIENCE, || scene.encoder("poisoned_ticks").get(0).map(drop));
     scene.note("the poison is found");
     let (pid, _) = scene.delivering();
     let deaths = scene.encoder("deaths");
@@ -34,12 +34,13 @@ fn one_tick_that_kills_every_encoder_becomes_silence_and_nothing_else_does() {
     assert_eq!(scene.delivering().0, pid, "by one process");
 
     let mut proof = scene.close();
-    assert_eq!(proof.evidence.encoder("poisoned_ticks"), 1);
     let told = proof.tower.stderr().to_lowercase().contains("poison") || !proof.tower.events("poison").is_empty();
     assert!(told, "an alarm says so: {}", proof.evidence.status["events"]);
     let pcm = &proof.evidence.pcm;
     let serial = pcm.serial_of_fed(&proof.evidence.programme, POISON_TICK) as usize + POISON_TICK;
     proof.report.note(format_args!("the poison was tick {serial}"));
+    let found = &proof.evidence.status["outputs"][0]["encoder"]["poisoned_ticks"];
+    assert_eq!(*found, serde_json::json!([serial]), "the poison, and nothing else");
     let mut healed = pcm.bytes.clone();
     healed[serial * TICK_BYTES..(serial + 1) * TICK_BYTES].fill(0);
     // The stream is that of an uninterrupted encoder that was fed zeros in the poison's place.
