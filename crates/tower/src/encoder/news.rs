@@ -24,7 +24,7 @@ impl fmt::Display for EncoderNews {
             Self::State(change) => change.fmt(f),
             Self::Poison { tick } => write!(
                 f,
-                "ALARM: the PCM of tick {tick} kills the encoder and was replaced by silence; keep the recording of that \
+                "ALARM: the PCM of tick {tick} is poison: it kills the encoder and was replaced by silence; keep the recording of that \
                  moment and report it to the encoder's makers"
             ),
             Self::CanBeCompared => f.write_str("the encoder runs and is compared with its stand-in"),
