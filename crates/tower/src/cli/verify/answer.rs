@@ -150,7 +150,7 @@ mod tests {
     /// Asks a server that answers `answer` whatever it is asked.
     fn ask(answer: &'static [u8], path: &str) -> anyhow::Result<Answer> {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}{path}", server.local_addr().unwrap());
+        let url = format!("http://{}", server.local_addr().unwrap());
         let served = std::thread::spawn(move || {
             let (mut socket, _) = server.accept().unwrap();
             let mut request = [0; 4096];
@@ -158,7 +158,7 @@ mod tests {
             assert!(request[..count].ends_with(b"\r\n\r\n"));
             socket.write_all(answer).unwrap();
         });
-        let outcome = Answer::get(&Target::parse(&url).unwrap());
+        let outcome = Answer::get(&Target::parse(&url).unwrap().at(path));
         served.join().unwrap();
         outcome
     }

@@ -1,5 +1,6 @@
 //! Which tower, which of its mounts, and with whose password: `http://admin:token@host:port/mount`.
 
+use crate::http::routes;
 use anyhow::{Context, bail};
 use axum::http::Uri;
 use base64::Engine;
@@ -48,12 +49,16 @@ impl Target {
             Some((user, password)) => (Some(unescape(user)), Some(unescape(password))),
             None => (None, None),
         };
-        let path = match uri.path_and_query().map_or("/", |path| path.as_str()) {
-            "/" => DEFAULT_MOUNT.to_owned(),
-            path => path.to_owned(),
+        let (query, token) = split_token(uri.query().unwrap_or_default());
+        // The monitor's address, as the tower prints it, names the tower and its token.
+        let mount = match uri.path() {
+            "/" | routes::MONITOR => DEFAULT_MOUNT,
+            path => path,
         };
+        let path = if query.is_empty() { mount.to_owned() } else { format!("{mount}?{query}") };
         let not_empty = |text: &String| !text.is_empty();
         let (user, password) = (user.filter(not_empty), password.filter(not_empty));
+        let password = password.or(token.filter(not_empty));
         Ok(Self { host, port: authority.port_u16().unwrap_or(80), path, user, password })
     }
 
@@ -100,6 +105,12 @@ impl fmt::Debug for Target {
     }
 }
 
+/// A query without its `token=`, and that token: it is a password, which belongs neither on the screen nor to a mount.
+fn split_token(query: &str) -> (String, Option<String>) {
+    let (tokens, others): (Vec<_>, Vec<_>) = query.split('&').partition(|part| part.starts_with("token="));
+    (others.join("&"), tokens.first().and_then(|part| part.strip_prefix("token=")).map(unescape))
+}
+
 /// `%41` is `A`; what is no such escape stays.
 fn unescape(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
@@ -134,6 +145,14 @@ mod tests {
         assert_eq!((target.authorization(), &target.user), (None, &None));
         assert_eq!(Target::parse("http://[::1]/").unwrap().to_string(), "http://[::1]:80/stream");
         assert_eq!(Target::parse("http://[::1]/").unwrap().host, "::1");
+    }
+
+    #[test]
+    fn a_token_is_a_password_and_the_monitors_address_will_do() {
+        let target = Target::parse("http://127.0.0.1:8000/admin/monitor?token=hush").unwrap();
+        assert_eq!((target.path.as_str(), target.password.as_deref()), ("/stream", Some("hush")));
+        let target = Target::parse("http://127.0.0.1:8000/hq?burst=3&token=hush&x=1").unwrap();
+        assert_eq!((target.path.as_str(), target.password.as_deref()), ("/hq?burst=3&x=1", Some("hush")));
     }
 
     #[test]

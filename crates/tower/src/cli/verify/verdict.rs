@@ -92,7 +92,7 @@ impl Report {
         }
         let silent = match t.silent {
             0 => String::new(),
-            silent => format!(" ({silent} of them silent, in {} stretches)", t.silent_stretches),
+            silent => format!(" ({silent} of them silent; stretches: {})", t.silent_stretches),
         };
         line("differences", format!("{} missing, {} repeated, {} out of order", t.missing, t.repeated, t.out_of_order));
         line("", format!("{} altered{silent}, {} foreign", t.altered, t.foreign));

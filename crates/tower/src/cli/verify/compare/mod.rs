@@ -26,6 +26,7 @@ pub use tally::{FirstDifference, Tally};
 
 use radio_signal::units::FrameNumber;
 use std::collections::VecDeque;
+use tally::is_silent;
 
 /// Frames that wait at most for the other side: more than the minute that the tower keeps.
 pub const WAITING_FRAMES_MAX: usize = 4096;
@@ -210,12 +211,16 @@ impl Comparison {
         let due = self.tally.passed(self.next)..anchor.number;
         let mut reached = None;
         let (mut found, mut unknown) = (0, 0);
-        for frame in self.received.drain(..anchor.index) {
+        for (index, frame) in self.received.drain(..anchor.index).enumerate() {
             let place_in = |mut numbers: std::ops::Range<FrameNumber>| {
                 let first = self.reference_first;
                 numbers.find(|&n| n >= first && self.reference.get((n - first) as usize) == Some(&frame))
             };
-            if let Some(number) = place_in(due.clone()) {
+            // A silent frame is like all others: its place is its own or none.
+            let silent = is_silent(&frame);
+            let own = self.next + index as u64;
+            let here = if silent { own.max(due.start)..(own + 1).min(due.end) } else { due.clone() };
+            if let Some(number) = place_in(here) {
                 found += 1;
                 if reached.is_none_or(|reached| number > reached) {
                     reached = Some(number);
@@ -223,11 +228,11 @@ impl Comparison {
                 } else {
                     self.tally.out_of_order();
                 }
-            } else if place_in(self.reference_first..due.start).is_some() {
+            } else if !silent && place_in(self.reference_first..due.start).is_some() {
                 self.tally.repeated();
             } else {
                 unknown += 1;
-                self.tally.unknown(&frame);
+                self.tally.unknown(silent);
             }
         }
         let due_frames = due.end.saturating_sub(due.start);

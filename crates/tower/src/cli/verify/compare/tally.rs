@@ -96,8 +96,7 @@ impl Tally {
     }
 
     /// A frame that is none of the reference; [`absent`](Self::absent) decides what it counts as.
-    pub(super) fn unknown(&mut self, frame: &[u8]) {
-        let silent = is_silent(frame);
+    pub(super) fn unknown(&mut self, silent: bool) {
         self.silent += u64::from(silent);
         self.silent_stretches += u64::from(silent && !self.in_silence);
         self.in_silence = silent;
@@ -120,7 +119,7 @@ impl Tally {
 
 /// Whether no granule of a Layer III frame holds any main data (`part2_3_length` is 0 for each, ISO/IEC 11172-3
 /// 2.4.1.7): it decodes to silence, whoever made it.
-fn is_silent(frame: &[u8]) -> bool {
+pub(super) fn is_silent(frame: &[u8]) -> bool {
     let header = frame.first_chunk().and_then(|&head| FrameHeader::parse(head));
     let Some(side_info) = header.and_then(|h| frame.get(h.side_info_start()..)?.get(..h.side_info_bytes())) else {
         return false;

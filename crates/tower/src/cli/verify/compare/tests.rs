@@ -98,6 +98,24 @@ fn silence_in_the_place_of_programme_is_one_stretch() {
 }
 
 #[test]
+fn silence_is_not_taken_for_silence_elsewhere() {
+    let silence = crate::encoder::SilentFrames::new(128).unwrap();
+    let programme = |n: u64| match n {
+        0..50 | 130..135 | 250.. => silence.frame(0).to_vec(),
+        n => frame(n),
+    };
+    let mut comparison = Comparison::new(40, 0, 0);
+    (0..300).for_each(|n| comparison.push_reference(&programme(n)).unwrap());
+    for n in 40..280 {
+        let held = (100..141).contains(&n);
+        comparison.push_received(&if held { silence.frame(0).to_vec() } else { programme(n) }).unwrap();
+    }
+    let tally = comparison.finish();
+    assert_eq!((tally.identical, tally.altered, tally.silent, tally.silent_stretches), (204, 36, 36, 2));
+    assert_eq!((tally.missing, tally.repeated, tally.out_of_order, tally.foreign), (0, 0, 0, 0));
+}
+
+#[test]
 fn a_wrong_number_at_the_start_is_found() {
     let tally = compare(&frames(101..300));
     assert_eq!((tally.identical, tally.missing, tally.first_difference.unwrap().frame), (199, 1, 100));
