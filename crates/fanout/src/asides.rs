@@ -76,7 +76,7 @@ impl Asides {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::memory::Memory;

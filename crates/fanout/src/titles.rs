@@ -90,7 +90,7 @@ impl Titles {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::ring::ring;
