@@ -16,7 +16,8 @@ cargo xtask test            everything that must pass: format, lints, structure,
 cargo xtask prove           the end-to-end tests at full length, then the benchmarks
 cargo xtask simulate [--seed N] [--schedules N]  encoders that do everything wrong, on virtual time; one seed tells its story
 cargo xtask bench [--json] [--svg] [NAME]...  the figures of docs/measured.md; --svg draws docs/images/bench.svg
-cargo xtask bench listeners [--full] [--patient] [--json] [--svg] [SCENARIO [N]]...  what listeners cost, beside Icecast
+cargo xtask bench listeners [--full] [--patient] [--tower=PROGRAM] [--json] [--svg] [SCENARIO [N]]...
+                            what listeners cost, beside Icecast and a bare send loop
 cargo xtask tidy            the structure checks alone";
 
 fn main() -> ExitCode {

@@ -57,14 +57,17 @@ pub struct Run {
     pub status: Value,
 }
 
-/// `cargo xtask bench listeners [SCENARIO [N]]... [--full] [--patient] [--json] [--svg]`.
+/// `cargo xtask bench listeners [SCENARIO [N]]... [--full] [--patient] [--tower=PROGRAM] [--json] [--svg]`.
 ///
 /// # Errors
 /// When a listener of the tower was sent anything but what the others were.
 pub fn run(scenarios: &[&str], options: &[String]) -> Result<()> {
     let wanted = wanted(scenarios)?;
     let has = |option: &str| options.iter().any(|given| given == option);
-    let (tower, load) = (build("radio-tower", "tower")?, build("radio-load", "load")?);
+    // Another build, to compare with an earlier one.
+    let given = options.iter().find_map(|option| option.strip_prefix("--tower="));
+    let tower = given.map_or_else(|| build("radio-tower", "tower"), |path| Ok(std::fs::canonicalize(path)?))?;
+    let load = build("radio-load", "load")?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     ensure!(cores > LOAD_CORE, "server and listeners need a core each, and there is only one");
     // This process feeds the tower; that is not to disturb the server's core.
@@ -160,6 +163,7 @@ impl Bench {
         }
         let status = server.listeners_status().unwrap_or(Value::Null);
         let run = Run { scenario: scenario.to_owned(), server: name, report, status };
+        eprintln!("{}", run.row());
         self.runs.push(run.clone());
         Ok(run)
     }
@@ -175,6 +179,30 @@ impl Run {
     fn figure(&self, what: &str, value: f64, unit: &'static str) -> Figure {
         let others = format!("others took {:.0} % of a core", self.report.cost.others_percent);
         Figure::new(format!("{}: {what}", self.scenario), value, unit).note(others)
+    }
+
+    /// Its row in the table.
+    fn row(&self) -> String {
+        let Report { kinds, cost, generator } = &self.report;
+        let Some((kind, first)) = kinds.iter().next() else { return String::new() };
+        let asked: usize = kinds.values().map(|kind| kind.asked).sum();
+        let live: usize = kinds.values().map(|kind| kind.live).sum();
+        let [p50, p99, most] = first.first_byte_ms;
+        format!(
+            "| {} | {} | {live} of {asked} | {:.1} ({:.1}) | {:.2} | {:.2} | {:.0} ({kind:?}) | {p50:.1} / {p99:.1} / {most:.0} \
+             | {:.0} B | {:.1} kB | {:.0} | {:.0} |",
+            self.scenario,
+            self.server,
+            cost.us_per_listener_second,
+            cost.us_per_listener_second_above_idle,
+            cost.ksoftirqd_us_per_listener_second,
+            first.reads_per_s,
+            first.gap_ms[2],
+            cost.rss_growth_per_listener,
+            cost.tcp_growth_bytes_max / 1024.0 / asked.max(1) as f64,
+            generator.percent,
+            cost.others_percent,
+        )
     }
 
     fn json(&self) -> Value {
@@ -200,29 +228,9 @@ fn wait_until_quiet() {
 fn table(runs: &[Run]) {
     println!(
         "| load | server | live | us per listener and second (above idle) | of it ksoftirqd | sends/s each | longest gap ms \
-         | first byte p50 / p99 / max ms | RSS each | TCP memory each | generator % | others % |"
+         | first byte p50 / p99 / max ms | RSS each | TCP memory each | generator % | others % |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
-    for run in runs {
-        let Report { kinds, cost, generator } = &run.report;
-        let Some((kind, first)) = kinds.iter().next() else { continue };
-        let asked: usize = kinds.values().map(|kind| kind.asked).sum();
-        let [p50, p99, most] = first.first_byte_ms;
-        println!(
-            "| {} | {} | {} of {asked} | {:.1} ({:.1}) | {:.2} | {:.2} | {:.0} ({kind:?}) | {p50:.1} / {p99:.1} / {most:.0} | {:.0} B | {:.1} kB | {:.0} | {:.0} |",
-            run.scenario,
-            run.server,
-            kinds.values().map(|kind| kind.live).sum::<usize>(),
-            cost.us_per_listener_second,
-            cost.us_per_listener_second_above_idle,
-            cost.ksoftirqd_us_per_listener_second,
-            first.reads_per_s,
-            first.gap_ms[2],
-            cost.rss_growth_per_listener,
-            cost.tcp_growth_bytes_max / 1024.0 / asked.max(1) as f64,
-            generator.percent,
-            cost.others_percent,
-        );
-    }
+    runs.iter().map(Run::row).for_each(|row| println!("{row}"));
     println!();
 }

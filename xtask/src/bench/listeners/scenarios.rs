@@ -162,6 +162,9 @@ fn icy(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     let kind = ours.kind(Kind::Icy);
     let wrong = match kind.with_titles {
         0 => ours.figure("titles", f64::NAN, "").note("not measured: the server sends none (no icy-metaint)"),
+        _ if kind.titles == 0 => {
+            ours.figure("titles", f64::NAN, "").note("not measured: no title is set; blocks are empty")
+        }
         _ => {
             let note = format!("{} titles at {} listeners", kind.titles, kind.with_titles);
             ours.figure("titles wrong or out of order", kind.titles_wrong as f64, "").bound(0.0).note(note)
