@@ -111,18 +111,7 @@ impl Scene {
     /// The process that is delivering, and the frames that encoders have delivered so far.
     #[track_caller]
     pub fn delivering(&self) -> (u32, u64) {
-        wait_for("an encoder that delivers", PATIENCE, || self.delivering_now())
-    }
-
-    pub fn delivering_now(&self) -> Option<(u32, u64)> {
-        let status = self.tower.status();
-        let encoder = &status["outputs"][0]["encoder"];
-        let pid = u32::try_from(encoder["pid"].as_u64()?).ok()?;
-        let has_delivered = match encoder["processes"].as_array() {
-            Some(processes) => processes.iter().any(|one| one["pid"] == pid && one["new_frames"].as_u64() > Some(0)),
-            None => encoder["state"].as_str()?.eq_ignore_ascii_case("running"),
-        };
-        has_delivered.then_some((pid, encoder["frames"].as_u64()?))
+        wait_for("an encoder that delivers", PATIENCE, || self.tower.delivering())
     }
 
     /// A figure of the first output's encoder, whatever it is.
@@ -197,7 +186,7 @@ impl Scene {
     #[track_caller]
     pub fn wait_recovered(&mut self, old: &[u32]) {
         wait_for("another encoder that delivers", PATIENCE, || {
-            let (pid, _) = self.delivering_now()?;
+            let (pid, _) = self.tower.delivering()?;
             (!old.contains(&pid) && self.tower.encoder_state() == "RUNNING").then_some(())
         });
         self.note("another encoder delivers");
