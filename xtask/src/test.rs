@@ -48,6 +48,8 @@ pub fn prove() -> Result<()> {
     let mut steps = Steps::default();
     steps.run("programs to listen with", |_| packages::ensure());
     let full_length = [("RADIO_PROVE", "1"), TEST_THREADS];
+    // `--test` leaves examples out, and the fault tests need theirs.
+    steps.cargo("an encoder that goes wrong", "build --release -p radio-tower --example saboteur", &[]);
     steps.cargo(
         "end to end, at full length",
         "test --release --no-fail-fast -p radio-tower --test on_air_*",

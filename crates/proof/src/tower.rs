@@ -220,6 +220,19 @@ impl Tower {
         self.status()["outputs"][0]["encoder"]["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
     }
 
+    /// The process of the first output's encoder, if it has delivered new frames; and all frames delivered so far.
+    #[track_caller]
+    #[must_use]
+    pub fn delivering(&self) -> Option<(u32, u64)> {
+        let status = self.status();
+        let encoder = &status["outputs"][0]["encoder"];
+        let pid = encoder["pid"].as_u64()?;
+        let mut processes = encoder["processes"].as_array()?.iter();
+        let has_delivered = processes.any(|one| one["pid"] == pid && one["new_frames"].as_u64() > Some(0));
+        let pid = u32::try_from(pid).ok().filter(|_| has_delivered)?;
+        Some((pid, encoder["frames"].as_u64()?))
+    }
+
     /// Waits until the first output's encoder is in `state`.
     #[track_caller]
     pub fn wait_encoder(&self, state: &str, limit: Duration) {

@@ -1,11 +1,11 @@
-//! An encoder that goes wrong once: it passes PCM to a real encoder and frames back, and does one thing amiss.
+//! An encoder that goes wrong: it passes PCM to a real encoder and frames back, and does one thing amiss.
 //!
 //! ```text
-//! saboteur [--count FOLDER] [--processes FROM..TO] FAULT [FRAME] -- PROGRAM [ARGUMENT]...
+//! saboteur [--charges FOLDER] FAULT [FRAME] -- PROGRAM [ARGUMENT]...
 //! ```
 //!
-//! `FAULT` happens at the frame `FRAME` of this process (0), in those processes only whose number is in `FROM..TO` (all);
-//! they are numbered by files in `FOLDER`. Frames are taken to be of 384 bytes: 128 kbit/s at 48 kHz. For tests only.
+//! `FAULT` happens at the frame `FRAME` of each process (0), or only if there is a file in `FOLDER` left, which is then
+//! removed. Frames are taken to be of 384 bytes: 128 kbit/s at 48 kHz. For tests only.
 
 use rustix::io::Errno;
 use std::fs::File;
@@ -21,12 +21,10 @@ const FRAME_BYTES: usize = 384;
 /// What a poisoned encoder cannot bear: these four stereo samples in a row.
 const POISON: [i16; 8] = [0x1234, -0x1235, 0x2345, -0x2346, 0x3456, -0x3457, 0x4567, -0x4568];
 
-/// A process has a number of its own.
-const PROCESSES_MAX: u32 = 10_000;
-
 struct Order {
     fault: String,
     at_frame: u64,
+    charges: Option<String>,
     program: Vec<String>,
 }
 
@@ -38,45 +36,30 @@ fn main() {
             exit(2);
         }
     };
-    match order.fault.as_str() {
-        "exit" => exit(1),
-        "hang" => live_on(),
-        _ => {}
-    }
     if let Err(error) = sabotage(&order) {
         eprintln!("saboteur: {error}");
         exit(1);
     }
 }
 
-/// Reads the command line. A process that is not meant has the fault `none`.
-fn order(arguments: impl Iterator<Item = String>) -> Result<Order, String> {
-    let (mut words, mut arguments) = (Vec::new(), arguments);
-    let (mut folder, mut meant) = (None, 0..PROCESSES_MAX);
+fn order(mut arguments: impl Iterator<Item = String>) -> Result<Order, String> {
+    let (mut words, mut charges) = (Vec::new(), None);
     while let Some(word) = arguments.next().filter(|word| word != "--") {
         match word.as_str() {
-            "--count" => folder = arguments.next(),
-            "--processes" => {
-                let range = arguments.next().unwrap_or_default();
-                let (from, to) = range.split_once("..").ok_or("--processes FROM..TO")?;
-                let number = |text: &str, or: u32| if text.is_empty() { Ok(or) } else { text.parse() };
-                let wrong = |error| format!("--processes {range}: {error}");
-                meant = number(from, 0).map_err(wrong)?..number(to, PROCESSES_MAX).map_err(wrong)?;
-            }
+            "--charges" => charges = arguments.next(),
             _ => words.push(word),
         }
     }
-    let number = folder.map_or(Ok(0), |folder| take_number(&folder))?;
-    let fault = words.first().ok_or("which fault?")?;
-    let fault = if meant.contains(&number) { fault.clone() } else { "none".into() };
+    let fault = words.first().ok_or("which fault?")?.clone();
     let at_frame = words.get(1).map_or(Ok(0), |frame| frame.parse()).map_err(|error| format!("FRAME: {error}"))?;
-    Ok(Order { fault, at_frame, program: arguments.collect() })
+    Ok(Order { fault, at_frame, charges, program: arguments.collect() })
 }
 
-/// The first number that no process before this one has taken.
-fn take_number(folder: &str) -> Result<u32, String> {
-    let taken = |number: &u32| File::create_new(format!("{folder}/{number}")).is_ok();
-    (0..PROCESSES_MAX).find(taken).ok_or_else(|| format!("no number is free in {folder}"))
+/// Whether the fault is to happen: there is no limit, or this process is the one to remove a file.
+fn fires(order: &Order) -> bool {
+    let Some(folder) = &order.charges else { return true };
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.map(|file| file.path()).any(|path| std::fs::remove_file(path).is_ok())
 }
 
 fn sabotage(order: &Order) -> io::Result<()> {
@@ -125,7 +108,7 @@ fn pass_pcm(mut encoder: ChildStdin, poisoned: bool, close_stdin: &AtomicBool) {
 fn pass_frames(encoder: &mut Child, order: &Order, close_stdin: &AtomicBool) -> io::Result<()> {
     let mut stdout = encoder.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let mut frame = vec![0; FRAME_BYTES];
-    let mut since = Instant::now();
+    let (mut since, mut fault) = (Instant::now(), order.fault.as_str());
     for number in 0.. {
         if stdout.read_exact(&mut frame).is_err() {
             return Ok(());
@@ -137,8 +120,9 @@ fn pass_frames(encoder: &mut Child, order: &Order, close_stdin: &AtomicBool) -> 
         let now = number == order.at_frame;
         if now {
             since = Instant::now();
+            fault = if fires(order) { fault } else { "none" };
         }
-        match order.fault.as_str() {
+        match fault {
             "close-stdout" => {
                 onto_nothing(|nothing| rustix::stdio::dup2_stdout(nothing))?;
                 live_on();
@@ -210,12 +194,11 @@ fn onto_nothing(put: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> rustix::io::Res
     Ok(put(nothing.as_fd())?)
 }
 
-/// 16 MiB every 10 ms, and used: until a limit ends it, or 4 GiB are reached.
+/// 16 MiB and 16 MiB, until a limit ends it, or 4 GiB are reached.
 fn eat_memory() -> ! {
     let mut eaten = Vec::new();
     for _ in 0..256 {
-        eaten.push(vec![0x55u8; 16 << 20]);
-        std::thread::sleep(Duration::from_millis(10));
+        eaten.push(vec![0u8; 16 << 20]);
     }
     eprintln!("saboteur: {} pieces of memory, and no limit", eaten.len());
     live_on()

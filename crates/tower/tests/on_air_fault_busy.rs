@@ -56,9 +56,9 @@ fn killed_while_all_cores_are_busy(encoder: &str) {
     drop(busy);
 
     let pcm = proof.evidence.pcm.bytes.clone();
-    let holes = proof.assert_only_counted_silence_shows(&pcm);
+    let hole = proof.assert_only_counted_silence_shows(&pcm);
     let held = proof.evidence.longest_hold();
-    proof.report.note(format_args!("{} kills; longest hold {held:?}; silence: {holes:?}", killed.len()));
+    proof.report.note(format_args!("{} kills; longest hold {held:?}; silence: {hole:?}", killed.len()));
     // Silence only where a frame was later than the longest hold.
     let silent = proof.evidence.output("silent_frames");
     assert!(silent == 0 || held >= Duration::from_millis(1000), "silence, though {held:?} was the longest hold");

@@ -3,7 +3,7 @@
 mod fault_support;
 
 use fault_support::{BUILTIN, FFMPEG, Scene, setup};
-use radio_proof::process::{self, signal};
+use radio_proof::process::signal;
 use rustix::process::Signal;
 
 /// The encoder is killed, and each of the first two that are to replace it as soon as it exists.
@@ -12,7 +12,7 @@ fn killed_during_replay(encoder: &str, first: usize) {
     let mut scene = Scene::open(&format!("during-replay-{encoder}"), setup(encoder), first);
     scene.witness.wait_ticks(220);
     for replacements in [1, 2] {
-        let known = process::children(scene.tower.pid());
+        let known = scene.processes();
         let mut gone = vec![scene.strike(Signal::KILL)];
         gone.extend(scene.strike_newcomers(&known, replacements, Signal::KILL));
         scene.wait_recovered(&gone);
@@ -38,10 +38,10 @@ fn an_ffmpeg_killed_during_replay_is_not_heard() {
 fn both_killed_at_once(encoder: &str, first: usize) {
     let mut scene = Scene::open(&format!("both-killed-{encoder}"), setup(encoder), first);
     scene.witness.wait_ticks(220);
-    let known = process::children(scene.tower.pid());
+    let known = scene.processes();
     let stopped = scene.strike(Signal::STOP);
     let newcomer = scene.strike_newcomers(&known, 1, Signal::STOP);
-    let all = process::children(scene.tower.pid());
+    let all = scene.processes();
     let killed = all.iter().filter(|&&pid| signal(pid, Signal::KILL)).count();
     scene.note(&format!("{killed} processes killed at once: {all:?}"));
     assert!(all.contains(&newcomer[0]));

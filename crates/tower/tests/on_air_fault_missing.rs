@@ -2,7 +2,7 @@
 
 mod fault_support;
 
-use fault_support::{BUILTIN, FFMPEG, Scene, sabotaged, setup};
+use fault_support::{BUILTIN, FFMPEG, SOUND_FRAMES, Scene, sabotaged, setup};
 use radio_proof::tower::Setup;
 use rustix::process::Signal;
 use std::fs;
@@ -77,12 +77,10 @@ fn while_ffmpeg_is_missing_the_builtin_encoder_carries_the_programme() {
 
 #[test]
 fn ffmpegs_that_eat_memory_die_of_their_limit_and_the_programme_goes_on() {
-    let setup = patient(sabotaged(FFMPEG, "--processes 0..4 eat-memory 230")).line("encoder.memory_mib_max = 400");
+    let setup =
+        patient(sabotaged(FFMPEG, Some(3), &format!("eat-memory {SOUND_FRAMES}"))).line("encoder.memory_mib_max = 400");
     let mut scene = Scene::open("memory", setup, 3);
-    scene.wait_deaths(1);
-    let (survivor, _) = scene.delivering();
-    scene.note(&format!("{survivor} delivers next"));
-    scene.wait_deaths(4);
+    scene.wait_deaths(3);
     scene.wait_carried_by(FFMPEG);
     scene.witness.wait_ticks(60);
     let mut proof = scene.close();
@@ -93,7 +91,7 @@ fn ffmpegs_that_eat_memory_die_of_their_limit_and_the_programme_goes_on() {
 
 #[test]
 fn a_builtin_encoder_that_eats_memory_dies_of_its_limit_and_is_not_heard() {
-    let setup = sabotaged(BUILTIN, "--processes 0..1 eat-memory 230").line("encoder.memory_mib_max = 256");
+    let setup = sabotaged(BUILTIN, Some(1), &format!("eat-memory {SOUND_FRAMES}")).line("encoder.memory_mib_max = 256");
     let mut scene = Scene::open("memory-builtin", setup, 0);
     let (eater, _) = scene.delivering();
     scene.wait_deaths(1);

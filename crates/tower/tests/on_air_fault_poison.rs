@@ -9,6 +9,9 @@ use radio_proof::{TICK_BYTES, material};
 /// What `examples/saboteur.rs` cannot bear.
 const POISON: [i16; 8] = [0x1234, -0x1235, 0x2345, -0x2346, 0x3456, -0x3457, 0x4567, -0x4568];
 
+/// Frames of music in which a short replay may not yet be forgotten (docs/measured.md: 31).
+const SETTLING_FRAMES_MAX: u64 = 31;
+
 /// Where in the programme it is: in the middle of a tick.
 const POISON_TICK: usize = 150;
 
@@ -23,7 +26,7 @@ fn poisoned_programme() -> Vec<u8> {
 
 #[test]
 fn one_tick_that_kills_every_encoder_becomes_silence_and_nothing_else_does() {
-    let setup = sabotaged(BUILTIN, "poison");
+    let setup = sabotaged(BUILTIN, None, "poison");
     let mut scene = Scene::open_with("poison-builtin", setup, poisoned_programme());
     wait_for("the poison to be found", PATIENCE, || scene.encoder("poisoned_ticks").get(0).map(drop));
     scene.note("the poison is found");
@@ -34,8 +37,8 @@ fn one_tick_that_kills_every_encoder_becomes_silence_and_nothing_else_does() {
     assert_eq!(scene.delivering().0, pid, "by one process");
 
     let mut proof = scene.close();
-    let told = proof.tower.stderr().to_lowercase().contains("poison") || !proof.tower.events("poison").is_empty();
-    assert!(told, "an alarm says so: {}", proof.evidence.status["events"]);
+    let alarms = proof.tower.events("alarm");
+    assert_eq!(alarms.len(), 1, "one alarm says so: {}", proof.evidence.status["events"]);
     let pcm = &proof.evidence.pcm;
     let serial = pcm.serial_of_fed(&proof.evidence.programme, POISON_TICK) as usize + POISON_TICK;
     proof.report.note(format_args!("the poison was tick {serial}"));
@@ -43,15 +46,24 @@ fn one_tick_that_kills_every_encoder_becomes_silence_and_nothing_else_does() {
     assert_eq!(*found, serde_json::json!([serial]), "the poison, and nothing else");
     let mut healed = pcm.bytes.clone();
     healed[serial * TICK_BYTES..(serial + 1) * TICK_BYTES].fill(0);
-    // The stream is that of an uninterrupted encoder that was fed zeros in the poison's place.
-    let holes = proof.assert_only_counted_silence_shows(&healed);
-    let silent: u64 = holes.iter().map(|(first, last)| last - first + 1).sum();
-    assert!(silent <= 10, "{silent} frames of silence while the poison was looked for: {holes:?}");
+    // The stream is that of an uninterrupted encoder that was fed zeros in the poison's place, but for a few frames of a
+    // short replay there: no time is left for a long one.
+    let verdict = proof.judged_against(&healed);
+    assert!(verdict.broken.is_none() && verdict.compared >= proof.evidence.frames_owed());
+    let around = serial as u64 - 4..=serial as u64 + SETTLING_FRAMES_MAX;
+    let elsewhere = verdict.different.iter().find(|one| !around.contains(&one.number));
+    assert_eq!(elsewhere, None, "of the frames that differ, this one is not at the poison's place");
+    assert_eq!((verdict.missing, verdict.repeated), (0, 0));
+    let silent = proof.evidence.output("silent_frames");
+    assert!(silent <= 10, "{silent} frames of silence while the poison was looked for");
+    proof.evidence.assert_both_heard_the_same();
+    proof.evidence.assert_fed();
+    proof.evidence.assert_within_bounds();
 }
 
 #[test]
 fn poison_that_the_stand_in_can_bear_leaves_no_hole() {
-    let setup = sabotaged(FFMPEG, "poison");
+    let setup = sabotaged(FFMPEG, None, "poison");
     let mut scene = Scene::open_with("poison-ffmpeg", setup, poisoned_programme());
     scene.wait_deaths(3);
     scene.wait_carried_by(FFMPEG);

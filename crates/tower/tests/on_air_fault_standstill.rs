@@ -63,7 +63,7 @@ fn an_ffmpeg_that_comes_back_beside_its_replacement_repeats_nothing() {
 fn replacements_stand_still(encoder: &str, replacements: usize, first: usize) {
     let mut scene = Scene::open(&format!("{replacements}-more-still-{encoder}"), setup(encoder), first);
     scene.witness.wait_ticks(100);
-    let known = process::children(scene.tower.pid());
+    let known = scene.processes();
     let stopped = scene.strike(Signal::STOP);
     let mut gone = scene.strike_newcomers(&known, replacements, Signal::STOP);
     gone.push(stopped);

@@ -27,7 +27,7 @@ fn assert_red_from(proof: &mut Proof, from: usize, to: usize) {
 
 #[test]
 fn a_sound_stream_is_green_and_each_fault_in_it_turns_it_red() {
-    let mut proof = on_air("sound", setup(BUILTIN), 120);
+    let mut proof = on_air("sound", setup(BUILTIN), 150);
     proof.assert_nothing_shows();
     let spoil = |proof: &mut Proof, spoil: &dyn Fn(&mut Vec<u8>)| {
         let sound = proof.evidence.all.bytes.clone();
@@ -52,19 +52,19 @@ fn a_sound_stream_is_green_and_each_fault_in_it_turns_it_red() {
 
 #[test]
 fn an_encoder_that_flips_a_bit_turns_it_red() {
-    let setup = sabotaged(FFMPEG, &format!("flip {SOUND_FRAMES}"));
+    let setup = sabotaged(FFMPEG, None, &format!("flip {SOUND_FRAMES}"));
     assert_red_from(&mut on_air("flip", setup, 120), SOUND_FRAMES, SOUND_FRAMES);
 }
 
 #[test]
 fn an_encoder_that_discards_a_frame_turns_it_red() {
-    let setup = sabotaged(FFMPEG, &format!("drop {SOUND_FRAMES}"));
+    let setup = sabotaged(FFMPEG, None, &format!("drop {SOUND_FRAMES}"));
     assert_red_from(&mut on_air("drop", setup, 120), SOUND_FRAMES, SOUND_FRAMES + 1);
 }
 
 #[test]
 fn an_encoder_that_repeats_a_frame_turns_it_red() {
-    let setup = sabotaged(FFMPEG, &format!("repeat {SOUND_FRAMES}"));
+    let setup = sabotaged(FFMPEG, None, &format!("repeat {SOUND_FRAMES}"));
     assert_red_from(&mut on_air("repeat", setup, 120), SOUND_FRAMES + 1, SOUND_FRAMES + 2);
 }
 

@@ -1,6 +1,7 @@
 //! The figures of `docs/measured.md`, each with its bound and with how it was measured.
 
 mod cost;
+mod deaths;
 mod graph;
 mod latency;
 mod lateness;
@@ -52,8 +53,13 @@ impl Figure {
 type Benchmark = fn(&Path) -> Vec<Figure>;
 
 /// All benchmarks by name, in the order in which they run.
-const BENCHMARKS: [(&str, Benchmark); 4] =
-    [("start", start::run), ("latency", latency::run), ("lateness", lateness::run), ("cost", cost::run)];
+const BENCHMARKS: [(&str, Benchmark); 5] = [
+    ("start", start::run),
+    ("latency", latency::run),
+    ("lateness", lateness::run),
+    ("cost", cost::run),
+    ("deaths", deaths::run),
+];
 
 /// Where `--svg` draws.
 const GRAPH: &str = "docs/images/bench.svg";
