@@ -5,6 +5,7 @@ mod fault_support;
 use fault_support::{BUILTIN, FFMPEG, Scene, alone, setup};
 use radio_proof::alarm::{full_length, seconds};
 use radio_proof::chance::Chance;
+use radio_proof::{FRAME_BYTES, clock};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ fn killed_at_random_instants(encoder: &str) {
     scene.wait_recovered(&killed);
     let mut proof = scene.close();
     proof.assert_nothing_shows();
+    let arrivals = proof.evidence.ordinary.frame_arrivals(proof.evidence.ordinary_first, FRAME_BYTES);
+    clock::assert_exact_rate("frames", &arrivals, seconds(22, 180));
     assert_eq!(proof.evidence.output("holds"), 0, "frames were held: {}", proof.evidence.summary());
     assert_eq!(proof.evidence.encoder("deaths"), killed.len() as u64, "{}", proof.evidence.summary());
     killed.sort_unstable();
