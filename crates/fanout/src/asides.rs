@@ -5,14 +5,13 @@ use crate::memory::Span;
 use crate::sync::{AtomicU64, Ordering};
 
 /// Listeners for whom a rest can be kept at once; one more loses its place, and is dropped, if it is overwritten.
-const ASIDES_MAX: usize = 256;
-/// Words of one aside: its owner, the position after its last byte, its length, and the bytes.
-const ASIDE_WORDS: usize = 1024;
-const HEADER: usize = 3;
+const ASIDES_MAX: usize = 1024;
+/// Words of bytes of one aside.
+const BYTES_WORDS: usize = 1024;
 /// Bytes of a frame at most: a rest must fit an aside.
-pub const FRAME_BYTES_MAX: usize = (ASIDE_WORDS - HEADER) * size_of::<u64>();
-/// Words of all of them.
-pub(crate) const WORDS: usize = ASIDES_MAX * ASIDE_WORDS;
+pub const FRAME_BYTES_MAX: usize = BYTES_WORDS * size_of::<u64>();
+/// Words of all of them: owners, the positions where they end, their lengths, and the bytes.
+pub(crate) const WORDS: usize = ASIDES_MAX * (3 + BYTES_WORDS);
 
 #[derive(Clone)]
 pub(crate) struct Asides(pub Span);
@@ -23,18 +22,17 @@ impl Asides {
         if rest.len() > FRAME_BYTES_MAX {
             return false;
         }
-        let claim =
-            |aside: &&[AtomicU64]| aside[0].compare_exchange(0, id, Ordering::AcqRel, Ordering::Relaxed).is_ok();
-        let Some(aside) = self.0.chunks_exact(ASIDE_WORDS).find(claim) else {
+        let claim = |owner: &AtomicU64| owner.compare_exchange(0, id, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        let Some(aside) = self.owners().iter().position(claim) else {
             return false;
         };
-        for (word, bytes) in aside[HEADER..].iter().zip(rest.chunks(size_of::<u64>())) {
+        for (word, bytes) in self.bytes(aside).iter().zip(rest.chunks(size_of::<u64>())) {
             let mut value = [0; size_of::<u64>()];
             value[..bytes.len()].copy_from_slice(bytes);
             word.store(u64::from_le_bytes(value), Ordering::Relaxed);
         }
-        aside[1].store(end, Ordering::Relaxed);
-        aside[2].store(rest.len() as u64, Ordering::Release);
+        self.end(aside).store(end, Ordering::Relaxed);
+        self.length(aside).store(rest.len() as u64, Ordering::Release);
         true
     }
 
@@ -42,12 +40,12 @@ impl Asides {
     pub fn get(&self, id: u64, position: u64, out: &mut Vec<u8>) -> bool {
         out.clear();
         let Some(aside) = self.of(id) else { return false };
-        let left = aside[1].load(Ordering::Relaxed).wrapping_sub(position);
-        let length = aside[2].load(Ordering::Acquire).min(FRAME_BYTES_MAX as u64);
+        let left = self.end(aside).load(Ordering::Relaxed).wrapping_sub(position);
+        let length = self.length(aside).load(Ordering::Acquire).min(FRAME_BYTES_MAX as u64);
         if left == 0 || left > length {
             return false;
         }
-        let words = aside[HEADER..].iter().take(length.div_ceil(8) as usize);
+        let words = self.bytes(aside).iter().take(length.div_ceil(8) as usize);
         out.extend(words.flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()));
         out.truncate(length as usize);
         out.drain(..(length - left) as usize);
@@ -57,22 +55,39 @@ impl Asides {
     /// Gives up what is kept for `id`, if anything is.
     pub fn forget(&self, id: u64) {
         if let Some(aside) = self.of(id) {
-            aside[2].store(0, Ordering::Relaxed);
-            aside[0].store(0, Ordering::Release);
+            self.length(aside).store(0, Ordering::Relaxed);
+            self.owners()[aside].store(0, Ordering::Release);
         }
     }
 
     /// Gives up what is kept for listeners that are no longer there.
     pub fn retain(&self, is_there: impl Fn(u64) -> bool) {
-        for aside in self.0.chunks_exact(ASIDE_WORDS) {
-            if !is_there(aside[0].load(Ordering::Acquire)) {
-                aside[0].store(0, Ordering::Release);
+        for owner in self.owners() {
+            let id = owner.load(Ordering::Acquire);
+            if id != 0 && !is_there(id) {
+                owner.store(0, Ordering::Release);
             }
         }
     }
 
-    fn of(&self, id: u64) -> Option<&[AtomicU64]> {
-        self.0.chunks_exact(ASIDE_WORDS).find(|aside| aside[0].load(Ordering::Acquire) == id)
+    fn of(&self, id: u64) -> Option<usize> {
+        self.owners().iter().position(|owner| owner.load(Ordering::Acquire) == id)
+    }
+
+    fn owners(&self) -> &[AtomicU64] {
+        &self.0[..ASIDES_MAX]
+    }
+
+    fn end(&self, aside: usize) -> &AtomicU64 {
+        &self.0[ASIDES_MAX + aside]
+    }
+
+    fn length(&self, aside: usize) -> &AtomicU64 {
+        &self.0[2 * ASIDES_MAX + aside]
+    }
+
+    fn bytes(&self, aside: usize) -> &[AtomicU64] {
+        &self.0[3 * ASIDES_MAX + aside * BYTES_WORDS..][..BYTES_WORDS]
     }
 }
 

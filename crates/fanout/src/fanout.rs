@@ -17,11 +17,12 @@ use crate::figures::{ListenerId, ListenerPage, PageCursor, ShardFigures, Snapsho
 use crate::guests::{Guest, Guests};
 use crate::lag::Lag;
 use crate::layout;
+use crate::listener::Arrival;
 use crate::memory::Memory;
 use crate::mount::{Mount, Publisher, Start};
 use crate::record::Record;
 use crate::seats::Seats;
-use crate::shard::{Arrival, Shard};
+use crate::shard::Shard;
 use crate::shared::{Hooks, NOTHING_DUE, ShardShared, Shared, Stop};
 
 /// Newcomers that may wait for one shard.
@@ -233,6 +234,11 @@ impl Fanout {
     /// Whether a shard serves at the longer period.
     pub fn is_crowded(&self) -> bool {
         self.shared.shards.iter().any(|shard| shard.is_crowded.load(Ordering::Relaxed))
+    }
+
+    /// Listeners in all at most.
+    pub fn listeners_max(&self) -> usize {
+        self.shared.config.listeners_max
     }
 
     /// Listeners now.

@@ -26,7 +26,7 @@
 //! - `mount`: a ring with a name: [`Mount`] for readers, [`Publisher`] for the writer, and where a listener starts.
 //! - `serve`: sending one listener what it lacks. `scratch`: the copy of the stream that slot-mates share.
 //! - `slots`: which listeners are served at which tick (SPEC LIS-3).
-//! - `shard`: the thread around them. `socket`: options and calls.
+//! - `shard`: the thread around them; `listener`: what it knows of each. `socket`: options and calls.
 //! - `fanout`: the door: [`Fanout::start`], [`Fanout::admit`], [`Fanout::shutdown`]; `seats`: how many may come in;
 //!   `guests`: who they are; `survive`: listeners of a fan-out before this one.
 //! - `figures`: what can be counted; `listing`: read from the records, without a word to the shards.
@@ -39,6 +39,7 @@ mod figures;
 mod guests;
 mod lag;
 mod layout;
+mod listener;
 mod listing;
 mod memory;
 mod mount;

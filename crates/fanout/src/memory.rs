@@ -5,7 +5,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, zeros};
 
 /// Bytes of a page of memory; smaller than the truth does no harm.
 const PAGE: usize = 4096;
@@ -16,17 +16,14 @@ pub struct Memory(Words);
 
 #[derive(Clone)]
 enum Words {
-    Heap(Arc<[AtomicU64]>),
+    Heap(Arc<Box<[AtomicU64]>>),
     Mapped(&'static [AtomicU64]),
 }
 
 impl Memory {
     /// Memory of this process alone, all zero: what a fan-out begins with.
     pub fn zeroed(words: usize) -> Self {
-        let heap: Arc<[AtomicU64]> = (0..words).map(|_| AtomicU64::new(0)).collect();
-        // Fresh zeros are not yet memory. Touch each page now, or a writer would have to wait for them one by one.
-        heap.iter().step_by(PAGE / size_of::<u64>()).for_each(|word| word.store(0, Ordering::Relaxed));
-        Self(Words::Heap(heap))
+        Self(Words::Heap(Arc::new(zeros(words))))
     }
 
     /// Memory that lives as long as the process, such as a mapping of a file that another process holds as well.
@@ -58,6 +55,15 @@ pub(crate) struct Span {
     memory: Memory,
     at: usize,
     len: usize,
+}
+
+impl Span {
+    /// Touches each page now, or a writer would have to wait for them one by one.
+    pub fn prefault(&self) {
+        self.iter().step_by(PAGE / size_of::<u64>()).for_each(|word| {
+            word.fetch_or(0, Ordering::Relaxed);
+        });
+    }
 }
 
 impl Deref for Span {

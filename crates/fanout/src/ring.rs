@@ -140,6 +140,7 @@ pub(crate) fn format(span: &Span, first: u64) {
 
 /// The two ends of the ring in `span`, which goes on with what is there. There must be no other writer.
 pub(crate) fn open(span: Span, size: RingSize) -> (RingWriter, RingReader) {
+    span.prefault();
     let ring = Ring { span, size };
     let word = |word: usize| ring.header(word).load(Ordering::Acquire);
     let (oldest, next) = (word(OLDEST), word(NEXT));

@@ -15,9 +15,10 @@ use rustix::event::{Timespec, epoll};
 
 use crate::figures::{ShardFigures, add};
 use crate::lag::{LagFault, LagPolicy};
+use crate::listener::{Arrival, Leaving, Listener, State};
 use crate::record::Record;
 use crate::scratch::Scratch;
-use crate::serve::{Served, Turn};
+use crate::serve::Served;
 use crate::shared::{NOTHING_DUE, Shared, Stop};
 use crate::slots::{Key, Slots};
 use crate::socket;
@@ -31,43 +32,6 @@ const END_RETRY: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
 const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// Epoll's name for the wake-up; listeners are named by their key.
 const WAKE: u64 = u64::MAX;
-
-/// A listener on its way to its shard.
-pub(crate) struct Arrival {
-    pub socket: OwnedFd,
-    pub seat: usize,
-    pub mount: usize,
-    pub shard: usize,
-}
-
-/// Why a listener is no longer there.
-#[derive(Clone, Copy)]
-enum Leaving {
-    HungUp,
-    Faulty(LagFault),
-    Ended,
-}
-
-/// What only this process knows of a listener; the rest is in its record.
-struct Listener {
-    fd: OwnedFd,
-    seat: u32,
-    mount: u16,
-    slot: u16,
-    state: State,
-    /// Its burst has gone.
-    is_settled: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Served in its slot.
-    Live,
-    /// Served when its socket says that it takes bytes.
-    Behind,
-    /// Served at each tick until its first frame is there.
-    Expectant,
-}
 
 pub(crate) struct Shard {
     shared: Arc<Shared>,
@@ -253,7 +217,7 @@ impl Shard {
         let Some(listener) = self.listeners.get_mut(key as usize).and_then(Option::as_mut) else {
             return false;
         };
-        let turn = turn(&self.shared, self.index, &self.policy, listener, live);
+        let turn = listener.turn(&self.shared, self.index, &self.policy, live);
         let fd = listener.fd.as_fd();
         let served = if turn.is_behind && !out_of_turn && !turn.is_stalled() {
             turn.watch(&mut self.scratch)
@@ -339,7 +303,7 @@ impl Shard {
     /// Sends a listener the rest of its frame; says whether nothing more can be done.
     fn finish(&mut self, key: Key) -> Option<bool> {
         let listener = self.listeners.get(key as usize)?.as_ref()?;
-        let turn = turn(&self.shared, self.index, &self.policy, listener, 0);
+        let turn = listener.turn(&self.shared, self.index, &self.policy, 0);
         Some(turn.finish(&mut self.scratch, |slices| socket::send(listener.fd.as_fd(), slices)))
     }
 
@@ -362,22 +326,5 @@ impl Shard {
 
     fn figures(&self) -> &ShardFigures {
         &self.shared.shards[self.index].figures
-    }
-}
-
-fn turn<'a>(shared: &'a Shared, shard: usize, policy: &'a LagPolicy, listener: &Listener, live: u64) -> Turn<'a> {
-    let seat = listener.seat as usize;
-    Turn {
-        record: shared.parts.record(seat),
-        lag: shared.parts.lag(seat),
-        guests: &shared.guests,
-        seat,
-        mount: &shared.mounts[listener.mount as usize],
-        tick: shared.tick().unwrap_or(0),
-        live,
-        is_behind: listener.state == State::Behind,
-        policy,
-        asides: &shared.parts.asides,
-        figures: &shared.shards[shard].figures,
     }
 }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::agents::Agents;
 use crate::fanout::Survivor;
 use crate::guests::Guest;
+use crate::listener::Arrival;
 use crate::record::Record;
-use crate::shard::Arrival;
 use crate::shared::Shared;
 use crate::sync::Ordering;
 

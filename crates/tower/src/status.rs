@@ -90,7 +90,7 @@ impl Tower {
             "listeners": {
                 "now": listeners.listeners,
                 "peak": self.listeners_peak.load(Relaxed),
-                "limit": self.config.server.listeners_max,
+                "limit": self.fanout.listeners_max(),
                 "admitted": listeners.totals.admitted,
                 "left": listeners.totals.left,
                 "dropped_stalled": listeners.totals.dropped_stalled,
