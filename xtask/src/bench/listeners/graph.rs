@@ -9,6 +9,7 @@ const LEFT: f64 = 64.0;
 const RIGHT: f64 = 110.0;
 const TOP: f64 = 56.0;
 const BOTTOM: f64 = 46.0;
+const NAME_HEIGHT: f64 = 18.0;
 
 /// Names, colours and order of the lines.
 const LINES: [(&str, &str); 3] = [("Icecast", "#c8321e"), ("tower", "#1c7a4a"), ("bare loop", "#6b665f")];
@@ -58,6 +59,8 @@ fn draw(points: &[(&str, f64, f64)]) -> String {
             HEIGHT - BOTTOM + 22.0
         );
     }
+    // Names stand at the ends of their lines, but not on one another.
+    let mut names: Vec<(&str, &str, f64, f64)> = Vec::new();
     for (server, colour) in LINES {
         let mut line: Vec<(f64, f64)> =
             points.iter().filter(|point| point.0 == server).map(|point| (point.1, point.2)).collect();
@@ -77,12 +80,14 @@ fn draw(points: &[(&str, f64, f64)]) -> String {
                 y(*percent)
             );
         }
-        let _ = writeln!(
-            out,
-            "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\" font-weight=\"700\">{server}</text>",
-            x(last_x) + 10.0,
-            y(last_y) + 5.0
-        );
+        names.push((server, colour, x(last_x) + 10.0, y(last_y) + 5.0));
+    }
+    names.sort_by(|one, other| one.3.total_cmp(&other.3));
+    let mut above = f64::MIN;
+    for (server, colour, x, wanted_y) in names {
+        above = wanted_y.max(above + NAME_HEIGHT);
+        let _ =
+            writeln!(out, "<text x=\"{x:.1}\" y=\"{above:.1}\" fill=\"{colour}\" font-weight=\"700\">{server}</text>");
     }
     out + "</svg>\n"
 }
@@ -105,6 +110,20 @@ mod tests {
         let svg = draw(&[("tower", 1000.0, 3.0), ("tower", 500.0, 1.5), ("Icecast", 1000.0, 10.0)]);
         assert_eq!(svg.matches("<polyline").count(), 2);
         assert!(svg.contains(">tower</text>") && svg.contains(">Icecast</text>"));
+    }
+
+    #[test]
+    fn names_do_not_stand_on_one_another() {
+        let svg = draw(&[("tower", 1000.0, 10.0), ("bare loop", 1000.0, 10.1), ("Icecast", 1000.0, 10.2)]);
+        let place = |line: &str| line.split("y=\"").nth(1)?.split('"').next()?.parse::<f64>().ok();
+        let mut places: Vec<f64> = svg
+            .lines()
+            .filter(|line| line.contains("700\">") && !line.contains("Per cent"))
+            .filter_map(place)
+            .collect();
+        places.sort_by(f64::total_cmp);
+        assert_eq!(places.len(), 3);
+        assert!(places.windows(2).all(|two| two[1] - two[0] >= NAME_HEIGHT), "{places:?}");
     }
 
     #[test]

@@ -28,7 +28,7 @@ const IDLE_S: f64 = 5.0;
 const TOWER: &str = "tower";
 
 /// Longest wait for a quiet machine, and what is quiet: what others may take of all cores together.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(60);
 const QUIET_PERCENT: f64 = 40.0;
 
 /// What all scenarios use, and what has been measured so far.
