@@ -12,6 +12,7 @@
 //! - [`station`], [`material`]: what it is fed, and how. [`chance`]: when something happens to it.
 //! - [`frames`], [`numbered`]: the received bytes as a strict chain of frames, against a reference.
 //! - [`witness`], [`judge`], [`report`]: one who follows a tower from frame 0, the verdict, and what is written down.
+//! - [`machine`]: how busy it was meanwhile.
 //! - [`clock`]: whether numbered things arrived at exactly one per 24 ms.
 //! - [`mp3`], [`offline`], [`measure`]: decode, encode, compare.
 
@@ -22,6 +23,7 @@ pub mod frames;
 pub mod http;
 pub mod judge;
 pub mod listener;
+pub mod machine;
 pub mod material;
 pub mod measure;
 pub mod monitor;

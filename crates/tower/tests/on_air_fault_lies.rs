@@ -52,36 +52,112 @@ fn dies_in_replay(encoder: &str, first: usize) {
     scene.close().assert_nothing_shows();
 }
 
-macro_rules! faults {
-    ($($name:ident: $test:ident($encoder:expr $(, $argument:expr)*);)*) => {
-        $(#[test]
-        fn $name() {
-            $test($encoder $(, $argument)*);
-        })*
-    };
+#[test]
+fn a_builtin_encoder_that_closes_its_output_is_not_heard() {
+    goes_wrong(BUILTIN, "close-stdout", 0);
 }
 
-faults! {
-    a_builtin_encoder_that_closes_its_output_is_not_heard: goes_wrong(BUILTIN, "close-stdout", 0);
-    an_ffmpeg_that_closes_its_output_is_not_heard: goes_wrong(FFMPEG, "close-stdout", 1);
-    a_builtin_encoder_that_closes_its_input_is_not_heard: goes_wrong(BUILTIN, "close-stdin", 2);
-    an_ffmpeg_that_closes_its_input_is_not_heard: goes_wrong(FFMPEG, "close-stdin", 3);
-    a_builtin_encoder_that_dies_within_a_frame_is_not_heard: goes_wrong(BUILTIN, "half-frame", 1);
-    an_ffmpeg_that_dies_within_a_frame_is_not_heard: goes_wrong(FFMPEG, "half-frame", 0);
-    a_builtin_encoder_that_sends_garbage_between_frames_is_not_heard: goes_wrong(BUILTIN, "garbage-between", 3);
-    an_ffmpeg_that_sends_garbage_between_frames_is_not_heard: goes_wrong(FFMPEG, "garbage-between", 2);
-    a_builtin_encoder_that_sends_garbage_within_a_frame_is_not_heard: goes_wrong(BUILTIN, "garbage-inside", 0);
-    an_ffmpeg_that_sends_garbage_within_a_frame_is_not_heard: goes_wrong(FFMPEG, "garbage-inside", 1);
-    a_builtin_encoder_that_changes_its_bitrate_is_not_heard: goes_wrong(BUILTIN, "wrong-bitrate", 1);
-    an_ffmpeg_that_changes_its_bitrate_is_not_heard: goes_wrong(FFMPEG, "wrong-bitrate", 3);
-    a_builtin_encoder_that_changes_its_sample_rate_is_not_heard: goes_wrong(BUILTIN, "wrong-rate", 2);
-    an_ffmpeg_that_changes_its_sample_rate_is_not_heard: goes_wrong(FFMPEG, "wrong-rate", 0);
-    a_builtin_encoder_that_falls_behind_is_not_heard: goes_wrong(BUILTIN, "slow", 3);
-    an_ffmpeg_that_falls_behind_is_not_heard: goes_wrong(FFMPEG, "slow", 1);
-    a_tag_in_the_stream_of_a_builtin_encoder_is_not_heard: says_more_than_asked(BUILTIN, "id3v2", SOUND_FRAMES, 0);
-    a_tag_in_the_stream_of_an_ffmpeg_is_not_heard: says_more_than_asked(FFMPEG, "id3v2", SOUND_FRAMES, 3);
-    an_info_frame_before_those_of_a_builtin_encoder_is_not_heard: says_more_than_asked(BUILTIN, "xing", 0, 1);
-    an_info_frame_before_those_of_an_ffmpeg_is_not_heard: says_more_than_asked(FFMPEG, "xing", 0, 2);
-    builtin_encoders_that_die_in_their_replay_are_not_heard: dies_in_replay(BUILTIN, 3);
-    ffmpegs_that_die_in_their_replay_are_not_heard: dies_in_replay(FFMPEG, 0);
+#[test]
+fn an_ffmpeg_that_closes_its_output_is_not_heard() {
+    goes_wrong(FFMPEG, "close-stdout", 1);
+}
+
+#[test]
+fn a_builtin_encoder_that_closes_its_input_is_not_heard() {
+    goes_wrong(BUILTIN, "close-stdin", 2);
+}
+
+#[test]
+fn an_ffmpeg_that_closes_its_input_is_not_heard() {
+    goes_wrong(FFMPEG, "close-stdin", 3);
+}
+
+#[test]
+fn a_builtin_encoder_that_dies_within_a_frame_is_not_heard() {
+    goes_wrong(BUILTIN, "half-frame", 1);
+}
+
+#[test]
+fn an_ffmpeg_that_dies_within_a_frame_is_not_heard() {
+    goes_wrong(FFMPEG, "half-frame", 0);
+}
+
+#[test]
+fn a_builtin_encoder_that_sends_garbage_between_frames_is_not_heard() {
+    goes_wrong(BUILTIN, "garbage-between", 3);
+}
+
+#[test]
+fn an_ffmpeg_that_sends_garbage_between_frames_is_not_heard() {
+    goes_wrong(FFMPEG, "garbage-between", 2);
+}
+
+#[test]
+fn a_builtin_encoder_that_sends_garbage_within_a_frame_is_not_heard() {
+    goes_wrong(BUILTIN, "garbage-inside", 0);
+}
+
+#[test]
+fn an_ffmpeg_that_sends_garbage_within_a_frame_is_not_heard() {
+    goes_wrong(FFMPEG, "garbage-inside", 1);
+}
+
+#[test]
+fn a_builtin_encoder_that_changes_its_bitrate_is_not_heard() {
+    goes_wrong(BUILTIN, "wrong-bitrate", 1);
+}
+
+#[test]
+fn an_ffmpeg_that_changes_its_bitrate_is_not_heard() {
+    goes_wrong(FFMPEG, "wrong-bitrate", 3);
+}
+
+#[test]
+fn a_builtin_encoder_that_changes_its_sample_rate_is_not_heard() {
+    goes_wrong(BUILTIN, "wrong-rate", 2);
+}
+
+#[test]
+fn an_ffmpeg_that_changes_its_sample_rate_is_not_heard() {
+    goes_wrong(FFMPEG, "wrong-rate", 0);
+}
+
+#[test]
+fn a_builtin_encoder_that_falls_behind_is_not_heard() {
+    goes_wrong(BUILTIN, "slow", 3);
+}
+
+#[test]
+fn an_ffmpeg_that_falls_behind_is_not_heard() {
+    goes_wrong(FFMPEG, "slow", 1);
+}
+
+#[test]
+fn a_tag_in_the_stream_of_a_builtin_encoder_is_not_heard() {
+    says_more_than_asked(BUILTIN, "id3v2", SOUND_FRAMES, 0);
+}
+
+#[test]
+fn a_tag_in_the_stream_of_an_ffmpeg_is_not_heard() {
+    says_more_than_asked(FFMPEG, "id3v2", SOUND_FRAMES, 3);
+}
+
+#[test]
+fn an_info_frame_before_those_of_a_builtin_encoder_is_not_heard() {
+    says_more_than_asked(BUILTIN, "xing", 0, 1);
+}
+
+#[test]
+fn an_info_frame_before_those_of_an_ffmpeg_is_not_heard() {
+    says_more_than_asked(FFMPEG, "xing", 0, 2);
+}
+
+#[test]
+fn builtin_encoders_that_die_in_their_replay_are_not_heard() {
+    dies_in_replay(BUILTIN, 3);
+}
+
+#[test]
+fn ffmpegs_that_die_in_their_replay_are_not_heard() {
+    dies_in_replay(FFMPEG, 0);
 }
