@@ -6,13 +6,14 @@ use std::path::Path;
 use std::process::Command;
 
 /// What must be there, and the package that brings it.
-const NEEDED: [(&str, &str); 8] = [
+const NEEDED: [(&str, &str); 9] = [
     ("ffmpeg", "ffmpeg"),
     ("mpg123", "mpg123"),
     ("curl", "curl"),
     ("espeak-ng", "espeak-ng"),
     ("chromium", "chromium"),
     ("icecast2", "icecast2"),
+    ("promtool", "prometheus"),
     ("taskset", "util-linux"),
     ("/usr/share/games/asc/music/frontiers.mp3", "asc-music"),
 ];

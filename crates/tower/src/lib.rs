@@ -4,7 +4,7 @@
 //!
 //! [`ingest`] and [`files`] fill buffers; [`pump`] owns the clock and asks the router what is on air; [`encoder`] turns
 //! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators.
-//! [`serve`] joins them; [`state`] is what the doors share. [`config`], [`cli`] and [`life`] are about the program itself.
+//! [`serve`] joins them; [`state`] is what the doors share, [`metrics`] its figures for Prometheus. [`config`], [`cli`] and [`life`] are about the program itself.
 
 pub mod broadcast;
 pub mod cli;
@@ -14,6 +14,7 @@ pub mod files;
 pub mod http;
 pub mod ingest;
 pub mod life;
+pub mod metrics;
 pub mod pump;
 pub mod serve;
 pub mod state;

@@ -89,6 +89,13 @@ pub struct Tower {
 }
 
 impl Tower {
+    /// The inputs that the configuration has.
+    #[must_use]
+    pub fn input_ids(&self) -> Vec<InputId> {
+        let play = (!self.config.play.paths.is_empty()).then_some(PLAY_ID);
+        std::iter::once(STATION_ID).chain(play).collect()
+    }
+
     /// The output of a mount's path, with or without `.mp3`.
     #[must_use]
     pub fn output_at(&self, path: &str) -> Option<usize> {

@@ -26,7 +26,9 @@ pub struct EncoderStatus {
     pub pid: Option<u32>,
     /// All processes that live.
     pub processes: Vec<ProcessStatus>,
-    /// Processes of the configured encoder started after the first.
+    /// Processes of the configured encoder started, or tried to.
+    pub starts: u64,
+    /// Those after the first.
     pub restarts: u64,
     /// Processes of the built-in encoder started to stand in.
     pub stand_in_starts: u64,
@@ -54,6 +56,8 @@ pub struct EncoderStatus {
     pub replays_proved: u64,
     /// Ticks of PCM that killed encoders and are silence now; the newest, at most 16.
     pub poisoned_ticks: Vec<Serial>,
+    /// How many there ever were.
+    pub poisoned_count: u64,
     /// Ticks that the driver could not take in time; silent in the history.
     pub ticks_lost: u64,
     /// The last line a process wrote to stderr.
@@ -143,6 +147,7 @@ pub(super) struct Board {
     pub(super) replays: u64,
     pub(super) replays_proved: u64,
     pub(super) poisoned_ticks: Vec<Serial>,
+    pub(super) poisoned_count: u64,
     pub(super) last_error: Option<String>,
     /// On the monotonic clock, in ns.
     pub(super) next_start_ns: Option<u64>,
@@ -174,6 +179,7 @@ impl Board {
             self.poisoned_ticks.remove(0);
         }
         self.poisoned_ticks.push(tick);
+        self.poisoned_count += 1;
     }
 }
 
@@ -189,6 +195,7 @@ impl Default for Board {
             replays: 0,
             replays_proved: 0,
             poisoned_ticks: Vec::new(),
+            poisoned_count: 0,
             last_error: None,
             next_start_ns: None,
         }

@@ -4,6 +4,7 @@ use crate::state::Tower;
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
@@ -21,6 +22,7 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
     axum::Router::new()
         .route("/healthz", get(healthz))
         .route("/status", get(status))
+        .route("/metrics", get(metrics))
         .route("/tower/buffer", get(buffer))
         .route("/admin/listeners", get(listeners))
         .merge(super::page::router())
@@ -58,6 +60,10 @@ async fn healthz(State(tower): State<Arc<Tower>>) -> Response {
 
 async fn status(State(tower): State<Arc<Tower>>) -> Response {
     Json(tower.status()).into_response()
+}
+
+async fn metrics(State(tower): State<Arc<Tower>>) -> Response {
+    ([(CONTENT_TYPE, crate::metrics::text::CONTENT_TYPE)], crate::metrics::render(&tower)).into_response()
 }
 
 #[derive(Deserialize)]

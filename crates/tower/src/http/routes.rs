@@ -30,6 +30,7 @@ pub const ROUTES: &[Route] = &[
     Route { path: "/style.css", class: Class::Public, about: "the player's style" },
     Route { path: "/healthz", class: Class::Public, about: "200 when all is well, else 503 with the reasons" },
     Route { path: "/status", class: Class::Public, about: "everything about the tower, as JSON" },
+    Route { path: "/metrics", class: Class::Public, about: "every figure, for Prometheus" },
     Route { path: "/tower/buffer", class: Class::Station, about: "fill of a PCM producer's buffer" },
     Route { path: "/admin/listeners", class: Class::Admin, about: "what each listener was sent; ?from=&limit=" },
     Route { path: MONITOR, class: Class::Admin, about: "the router's PCM as WAV" },

@@ -28,6 +28,22 @@ pub struct ProducerEntry {
     pub connected: bool,
 }
 
+/// Ticks of an input that were never heard; only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LostTicks {
+    /// Dropped because a buffer was full.
+    pub overflow: u64,
+    /// Thrown away off air because they were old.
+    pub stale: u64,
+}
+
+impl LostTicks {
+    fn add(&mut self, gauge: &BufferGauge) {
+        self.overflow += gauge.overflow_count();
+        self.stale += gauge.stale_count();
+    }
+}
+
 /// The producers of all inputs.
 pub struct Inputs {
     inner: Mutex<Inner>,
@@ -37,6 +53,24 @@ struct Inner {
     next_producer: u64,
     to_pump: rtrb::Producer<Newcomer>,
     entries: Vec<ProducerEntry>,
+    /// What producers that are forgotten had lost, one entry for each input.
+    forgotten: Vec<(InputId, LostTicks)>,
+}
+
+impl Inner {
+    fn forget(&mut self, is_forgotten: impl Fn(&ProducerEntry) -> bool) {
+        for entry in self.entries.extract_if(.., |entry| is_forgotten(entry)) {
+            let input = entry.id.input;
+            match self.forgotten.iter_mut().find(|(id, _)| *id == input) {
+                Some((_, lost)) => lost.add(&entry.gauge),
+                None => {
+                    let mut lost = LostTicks::default();
+                    lost.add(&entry.gauge);
+                    self.forgotten.push((input, lost));
+                }
+            }
+        }
+    }
 }
 
 impl Inputs {
@@ -44,7 +78,10 @@ impl Inputs {
     #[must_use]
     pub fn new() -> (Self, rtrb::Consumer<Newcomer>) {
         let (to_pump, from_inputs) = rtrb::RingBuffer::new(NEWCOMERS_MAX);
-        (Self { inner: Mutex::new(Inner { next_producer: 0, to_pump, entries: Vec::new() }) }, from_inputs)
+        (
+            Self { inner: Mutex::new(Inner { next_producer: 0, to_pump, entries: Vec::new(), forgotten: Vec::new() }) },
+            from_inputs,
+        )
     }
 
     /// Makes a buffer of `capacity_ticks` for a new producer and hands its other end to the pump. `None` when
@@ -65,7 +102,7 @@ impl Inputs {
         let (writer, reader) = input_buffer(capacity_ticks);
         inner.to_pump.push(Newcomer { id, spec, reader }).ok()?;
         inner.next_producer += 1;
-        inner.entries.retain(|e| e.connected || e.id.input != spec.input);
+        inner.forget(|e| !e.connected && e.id.input == spec.input);
         inner.entries.push(ProducerEntry { id, gauge: writer.gauge(), connected: true });
         Some((id, writer))
     }
@@ -75,7 +112,7 @@ impl Inputs {
         let mut inner = self.lock();
         let newest = inner.entries.iter().rev().find(|e| e.id.input == id.input).map(|e| e.id);
         if newest != Some(id) {
-            inner.entries.retain(|e| e.id != id);
+            inner.forget(|e| e.id == id);
         }
         if let Some(entry) = inner.entries.iter_mut().find(|e| e.id == id) {
             entry.connected = false;
@@ -88,7 +125,39 @@ impl Inputs {
         self.lock().entries.iter().filter(|e| e.id.input == input).cloned().collect()
     }
 
+    /// What all producers of one input have lost, as far as they could be followed: until they were forgotten.
+    #[must_use]
+    pub fn lost(&self, input: InputId) -> LostTicks {
+        let inner = self.lock();
+        let mut lost = inner.forgotten.iter().find(|(id, _)| *id == input).map_or_else(LostTicks::default, |(_, l)| *l);
+        inner.entries.iter().filter(|e| e.id.input == input).for_each(|e| lost.add(&e.gauge));
+        lost
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use radio_signal::pcm::PcmFrame;
+    use radio_signal::router::WhenFull;
+
+    #[test]
+    fn what_producers_lost_is_still_counted_when_they_are_forgotten() {
+        let (inputs, mut newcomers) = Inputs::new();
+        let input = InputId(0);
+        let spec = SourceSpec { input, priority: 1, preroll_ticks: 1, when_full: WhenFull::Drop, grace_ticks: None };
+        for already_lost in [0, 2, 4] {
+            assert_eq!(inputs.lost(input).overflow, already_lost);
+            let (id, mut writer) = inputs.admit(spec, 1, 8).expect("there is a place");
+            (0..3).for_each(|_| drop(writer.offer(&PcmFrame::SILENCE)));
+            assert_eq!(inputs.lost(input).overflow, already_lost + 2);
+            inputs.left(id);
+            assert!(newcomers.pop().is_ok());
+        }
+        assert_eq!(inputs.lost(InputId(1)), LostTicks::default());
     }
 }

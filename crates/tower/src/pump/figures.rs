@@ -21,7 +21,22 @@ pub struct PumpFigures {
     pub realtime: AtomicU64,
     lateness: [AtomicU64; BUCKETS],
     lateness_us_max: AtomicU64,
+    lateness_us_sum: AtomicU64,
 }
+
+/// How late all ticks were.
+#[derive(Clone, Debug)]
+pub struct Lateness {
+    /// Bounds in seconds, from 16 us to half a second, and how many ticks were at most that late.
+    pub at_most: Vec<(f64, u64)>,
+    /// All ticks.
+    pub count: u64,
+    /// Their lateness together, in seconds.
+    pub sum_s: f64,
+}
+
+/// The lowest and the highest bound that are shown, as powers of two of a microsecond.
+const SHOWN_BOUNDS: std::ops::RangeInclusive<usize> = 4..=19;
 
 impl Default for PumpFigures {
     fn default() -> Self {
@@ -33,6 +48,7 @@ impl Default for PumpFigures {
             realtime: AtomicU64::new(0),
             lateness: [const { AtomicU64::new(0) }; BUCKETS],
             lateness_us_max: AtomicU64::new(0),
+            lateness_us_sum: AtomicU64::new(0),
         }
     }
 }
@@ -55,6 +71,18 @@ impl PumpFigures {
         let late_us = late_ns / 1000;
         self.lateness[bucket(late_us)].fetch_add(1, Relaxed);
         self.lateness_us_max.fetch_max(late_us, Relaxed);
+        self.lateness_us_sum.fetch_add(late_us, Relaxed);
+    }
+
+    /// How late all ticks were. Every fourth bucket ends at a power of two of a microsecond, so no count is a guess.
+    #[must_use]
+    pub fn lateness(&self) -> Lateness {
+        let counts: Vec<u64> = self.lateness.iter().map(|count| count.load(Relaxed)).collect();
+        let at_most = SHOWN_BOUNDS
+            .map(|power| (upper_bound_us(4 * power) / 1e6, counts.iter().take(4 * power + 1).sum()))
+            .collect();
+        let sum_s = self.lateness_us_sum.load(Relaxed) as f64 / 1e6;
+        Lateness { at_most, count: counts.iter().sum(), sum_s }
     }
 
     /// Upper bound, in ms, of the lateness that a share `quantile` (0 to 1) of all ticks did not exceed.
@@ -101,6 +129,18 @@ mod tests {
         let (median, tail) = (figures.lateness_ms(0.5), figures.lateness_ms(0.999));
         assert!((0.1..0.12).contains(&median), "{median}");
         assert!((tail - 7.0).abs() < 1e-9, "never above the maximum: {tail}");
+    }
+
+    #[test]
+    fn each_bound_counts_the_ticks_that_were_at_most_that_late() {
+        let figures = PumpFigures::default();
+        [0, 16_000, 17_000, 1_024_000, 3_000_000_000].into_iter().for_each(|late_ns| figures.count_lateness(late_ns));
+        let lateness = figures.lateness();
+        let below =
+            |bound_s: f64| lateness.at_most.iter().find(|(bound, _)| *bound == bound_s).map(|(_, count)| *count);
+        assert_eq!((below(0.000_016), below(0.000_032), below(0.001_024)), (Some(2), Some(3), Some(4)));
+        assert_eq!((lateness.at_most.last().map(|(_, count)| *count), lateness.count), (Some(4), 5));
+        assert!((lateness.sum_s - 3.001_057).abs() < 1e-9, "{}", lateness.sum_s);
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod figures;
 mod realtime;
 mod thread;
 
-pub use figures::PumpFigures;
+pub use figures::{Lateness, PumpFigures};
 pub use thread::{AudioPump, PumpHandle};
 
 use crate::broadcast::BroadcastEvent;

@@ -1,0 +1,147 @@
+//! `/metrics`: every figure of the tower for Prometheus (SPEC API-2).
+//!
+//! Reads what the stages keep anyway, atomics and snapshots; the audio path writes nothing more because of it and
+//! waits for nobody. Label values are bounded by the configuration and by enumerations: never a listener, a producer or
+//! a process.
+
+mod outputs;
+pub mod text;
+
+use crate::state::{Tower, input_name, on_air_name};
+use radio_fanout::LAG_FRAMES;
+use radio_signal::router::{OnAir, SilenceReason};
+use radio_signal::units::TICK_MS;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{SystemTime, UNIX_EPOCH};
+use text::{Exposition, Kind};
+
+/// The whole answer.
+#[must_use]
+pub fn render(tower: &Tower) -> String {
+    let mut all = Exposition::default();
+    process(tower, &mut all);
+    clock(tower, &mut all);
+    on_air(tower, &mut all);
+    inputs(tower, &mut all);
+    outputs::tell(tower, &mut all);
+    listeners(tower, &mut all);
+    all.into_text()
+}
+
+fn process(tower: &Tower, all: &mut Exposition) {
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    all.family(Kind::Gauge, "tower_build_info", "1, with the version of the program.").sample(&version, 1);
+    let uptime_s = tower.started.elapsed().as_secs_f64();
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+    all.gauge("process_start_time_seconds", "When the process began to serve, since 1970.", now_s - uptime_s);
+    all.gauge("process_max_fds", "Files that may be open.", tower.open_files.limit());
+    all.gauge("tower_uptime_seconds", "Time since the process began to serve.", uptime_s);
+    let lines_lost = tower.log.as_ref().map_or(0, crate::life::logging::Logging::lines_lost) as u64;
+    all.counter("tower_log_lines_lost_total", "Lines of the log that could not be written in time.", lines_lost);
+    let events_lost = tower.figures.events_lost.load(Relaxed);
+    all.counter("tower_events_lost_total", "Events that the journal was too slow for.", events_lost);
+}
+
+fn clock(tower: &Tower, all: &mut Exposition) {
+    let figures = &tower.figures;
+    let ticks = figures.ticks.load(Relaxed);
+    all.counter("tower_ticks_total", "Ticks of 24 ms done, those before the start included.", ticks);
+    let age_s = figures.last_tick_age_ms() as f64 / 1000.0;
+    all.gauge("tower_tick_age_seconds", "Time since the last tick.", age_s);
+    let lateness = figures.lateness();
+    all.family(Kind::Histogram, "tower_tick_lateness_seconds", "How far ticks were behind their deadlines.").histogram(
+        &lateness.at_most,
+        lateness.count,
+        lateness.sum_s,
+    );
+    let latest_s = figures.lateness_ms_max() / 1000.0;
+    all.gauge("tower_tick_lateness_max_seconds", "The latest any tick ever was.", latest_s);
+    let reanchors = figures.reanchors.load(Relaxed);
+    all.counter("tower_clock_reanchors_total", "Times the machine stood still too long to make up.", reanchors);
+    let realtime = figures.realtime.load(Relaxed);
+    all.gauge("tower_clock_realtime", "1 when the clock runs at real-time priority.", realtime);
+}
+
+fn on_air(tower: &Tower, all: &mut Exposition) {
+    let now = tower.on_air.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let name = on_air_name(now.source);
+    let mut family = all.family(Kind::Gauge, "tower_on_air_source", "1 for what is on air, 0 for what else could be.");
+    let mut names: Vec<&str> = tower.input_ids().into_iter().map(input_name).collect();
+    names.extend([OnAir::FallbackFile, OnAir::Tone, OnAir::Silence(SilenceReason::Start)].map(on_air_name));
+    for one in names {
+        family.sample(&[("source", one)], u8::from(one == name));
+    }
+    let ticks = tower.figures.ticks.load(Relaxed).saturating_sub(now.since_tick);
+    all.gauge("tower_on_air_source_seconds", "How long it has been on air.", seconds(ticks));
+}
+
+fn inputs(tower: &Tower, all: &mut Exposition) {
+    let mut connected = Vec::new();
+    let mut fills = Vec::new();
+    let mut lost = Vec::new();
+    for id in tower.input_ids() {
+        let name = input_name(id);
+        connected.push((name, tower.inputs.of(id).iter().filter(|entry| entry.connected).count()));
+        lost.push((name, tower.inputs.lost(id)));
+        fills.extend(tower.buffer(name).map(|fill| (name, fill)));
+    }
+    let mut gauge = |name, help, values: Vec<(&str, f64)>| {
+        let mut family = all.family(Kind::Gauge, name, help);
+        values.into_iter().for_each(|(input, value)| family.sample(&[("input", input)], value));
+    };
+    let connected = connected.into_iter().map(|(input, count)| (input, count as f64)).collect();
+    gauge("tower_input_producers", "Producers that are connected.", connected);
+    let capacity = fills.iter().map(|(input, fill)| (*input, seconds(fill.capacity as u64))).collect();
+    let held = fills.iter().map(|(input, fill)| (*input, seconds(fill.count as u64))).collect();
+    gauge("tower_input_buffer_seconds", "Sound in the buffer of the newest producer.", held);
+    gauge("tower_input_buffer_capacity_seconds", "Sound that this buffer holds at most.", capacity);
+    let mut family =
+        all.family(Kind::Counter, "tower_input_overflow_ticks_total", "Ticks dropped because a buffer was full.");
+    lost.iter().for_each(|(input, lost)| family.sample(&[("input", input)], lost.overflow));
+    let mut family =
+        all.family(Kind::Counter, "tower_input_stale_ticks_total", "Ticks thrown away off air because they were old.");
+    lost.iter().for_each(|(input, lost)| family.sample(&[("input", input)], lost.stale));
+}
+
+fn listeners(tower: &Tower, all: &mut Exposition) {
+    let now = tower.fanout.snapshot();
+    let totals = &now.totals;
+    let mut family = all.family(Kind::Gauge, "tower_listeners", "Listeners connected.");
+    now.mounts.iter().for_each(|mount| family.sample(&[("mount", &mount.name)], mount.listeners));
+    let limit = u64::from(tower.config.server.listeners_max).min(tower.open_files.room_for_listeners());
+    all.gauge("tower_listeners_limit", "Listeners that all mounts together admit.", limit);
+    let peak = tower.listeners_peak.load(Relaxed);
+    all.gauge("tower_listeners_peak", "The most listeners there ever were.", peak);
+    let mut family =
+        all.family(Kind::Gauge, "tower_listeners_within_lag", "Listeners that are at most so many seconds behind.");
+    for mount in &now.mounts {
+        let mut sum = 0;
+        for (frames, listeners) in LAG_FRAMES.iter().zip(mount.lag) {
+            sum += listeners;
+            family.sample(&[("mount", &mount.name), ("seconds", &seconds(*frames).to_string())], sum);
+        }
+    }
+    all.counter("tower_listeners_admitted_total", "Listeners that were let in.", totals.admitted);
+    let mut family = all.family(Kind::Counter, "tower_listeners_left_total", "Listeners that left, by reason.");
+    for (reason, count) in [
+        ("hung_up", totals.left),
+        ("dropped_stalled", totals.dropped_stalled),
+        ("dropped_skips", totals.dropped_skips),
+        ("dropped_lost", totals.dropped_lost),
+        ("ended", totals.ended),
+    ] {
+        family.sample(&[("reason", reason)], count);
+    }
+    all.counter("tower_listener_skips_total", "Times a slow listener was moved ahead.", totals.skips);
+    let skipped = totals.skipped_frames;
+    all.counter("tower_listener_skipped_frames_total", "Frames that these listeners missed.", skipped);
+    all.counter("tower_sent_bytes_total", "Bytes that listeners took, heads included.", totals.bytes);
+    all.counter("tower_sends_total", "Calls by which they took them.", totals.sends);
+    all.counter("tower_shard_overruns_total", "Slots served later than at their tick.", totals.overruns);
+    all.gauge("tower_shards_crowded", "Shards that send at the longer period.", now.crowded_shards);
+}
+
+fn seconds(ticks: u64) -> f64 {
+    (ticks * TICK_MS) as f64 / 1000.0
+}
