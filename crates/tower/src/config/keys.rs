@@ -85,6 +85,7 @@ pub const KEYS: &[Key] = &[
     key("encoder.max_restarts", Valid::Range(0, 1000, "a number of restarts")),
     key("encoder.recovery_retry_minutes", Valid::Range(1, 10_080, "a time in minutes")),
     key("encoder.hold_max_ms", Valid::Range(0, 10_000, "a time in ms")),
+    key("encoder.replay_ticks_max", Valid::Range(10, 400, "a number of ticks")),
     key("encoder.memory_mib_max", Valid::Range(32, 1_048_576, "a size in MiB")),
     key("encoder.ffmpeg", Valid::Text("the name or path of an executable")),
     key("output.*.mount", Valid::Text("a path such as \"/stream\", of letters, digits, and any of . _ ~ - /")),

@@ -148,6 +148,8 @@ pub struct Encoder {
     pub recovery_retry_minutes: u64,
     /// How long broadcast waits for a frame that is due before silence takes its place, in ms.
     pub hold_max_ms: u64,
+    /// Ticks of history that a replacement is fed at most; fewer where the time is short.
+    pub replay_ticks_max: u64,
     /// Memory that one encoder process may allocate, in MiB.
     pub memory_mib_max: u64,
     /// The ffmpeg executable.
@@ -312,6 +314,7 @@ impl Default for Encoder {
             max_restarts: 5,
             recovery_retry_minutes: 10,
             hold_max_ms: 1000,
+            replay_ticks_max: 200,
             memory_mib_max: 512,
             ffmpeg: PathBuf::from("ffmpeg"),
         }

@@ -28,6 +28,8 @@ pub struct EncoderConfig {
     pub playout_delay_ticks: u64,
     /// After which silence takes its place, this much later.
     pub hold_ticks_max: u64,
+    /// Ticks of history that a replacement is fed at most.
+    pub replay_ticks_max: u64,
     /// Bytes that one process may allocate.
     pub memory_bytes_max: u64,
     /// When processes are given up and replaced.
@@ -103,6 +105,7 @@ impl EncoderConfig {
             buffer_frames: encoder.buffer_frames,
             playout_delay_ticks: ticks_in_ms(output.playout_delay_ms),
             hold_ticks_max: ticks_in_ms(encoder.hold_max_ms),
+            replay_ticks_max: encoder.replay_ticks_max,
             memory_bytes_max: encoder.memory_mib_max.saturating_mul(1024 * 1024),
             supervision: supervisor::Settings {
                 main: if is_own { own_line.clone() } else { other_line },

@@ -194,7 +194,12 @@ impl<L: Launcher> Driver<L> {
         let until_due_ms = self.until_due_ms(next_frame, now);
         let replay_ticks = match program.replay {
             Replay::None => 0,
-            _ => replay_ticks(self.pace[role_index(role)], until_due_ms, self.config.hold_ticks_max),
+            _ => replay_ticks(
+                self.pace[role_index(role)],
+                until_due_ms,
+                self.config.hold_ticks_max,
+                self.config.replay_ticks_max,
+            ),
         };
         let kept = self.history.oldest()..self.history.end();
         let plan = plan(next_frame, kept, replay_ticks, self.poison[role_index(role)].head_start());

@@ -75,4 +75,23 @@ mod tests {
         ledger.enter(1024, b"d");
         assert_eq!(ledger.enter(0, b"a"), Entry::Delivered { equal: None });
     }
+
+    /// Not a test: a figure of docs/measured.md.
+    #[test]
+    #[ignore = "a figure: cargo test --release -p radio-tower --lib what_a_tick_costs -- --ignored --nocapture"]
+    fn what_a_tick_costs_in_history_and_hashes() {
+        use crate::encoder::history::PcmHistory;
+        use radio_signal::{pcm::PcmFrame, units::TICK_BYTES};
+        const TICKS: u64 = 200_000;
+        let (mut history, mut ledger) = (PcmHistory::new(), Ledger::new());
+        let (tick, frame) = (PcmFrame::SILENCE, [0x55; 384]);
+        let start = std::time::Instant::now();
+        for n in 0..TICKS {
+            history.push(n, std::hint::black_box(&tick));
+            std::hint::black_box(ledger.enter(n, std::hint::black_box(&frame)));
+        }
+        let tick_ns = start.elapsed().as_nanos() as f64 / TICKS as f64;
+        let bytes = crate::encoder::HISTORY_TICKS * TICK_BYTES + size_of_val(&*ledger.hashes);
+        println!("{tick_ns:.0} ns a tick, {:.4} % of a core; {bytes} bytes an output", tick_ns / 24e6 * 100.0);
+    }
 }

@@ -4,7 +4,7 @@ use super::status::ReplayReport;
 use radio_signal::units::{FrameNumber, Serial, TICK_MS};
 use std::ops::Range;
 
-/// Ticks to replay, the longest that can be afforded (docs/measured.md): after 200 every encoder without bit reservoir
+/// Ticks to replay below the configured maximum, the longest that can be afforded (docs/measured.md): after 200 every encoder without bit reservoir
 /// has forgotten how it began, whatever it was fed; after 130 all but a few; after 40 with every programme that is not
 /// made to resist; with 10 the join is not heard.
 const REPLAY_TICKS: [u64; 4] = [200, 130, 40, REPLAY_TICKS_MIN];
@@ -61,8 +61,9 @@ impl Pace {
 
 /// How much is replayed: as much as lets the next frame be on time; where only too little would, it is late, and as
 /// much as `hold_max` allows. `until_due_ms` may have passed already, and is negative then.
-pub(super) fn replay_ticks(pace: Pace, until_due_ms: i64, hold_ticks_max: u64) -> u64 {
-    let longest_within = |ms: i64| REPLAY_TICKS.into_iter().find(|&ticks| pace.replay_ms(ticks) <= ms);
+pub(super) fn replay_ticks(pace: Pace, until_due_ms: i64, hold_ticks_max: u64, ticks_max: u64) -> u64 {
+    let lengths = std::iter::once(ticks_max).chain(REPLAY_TICKS.into_iter().filter(|&ticks| ticks < ticks_max));
+    let longest_within = |ms: i64| lengths.clone().find(|&ticks| pace.replay_ms(ticks) <= ms);
     let until_silence_ms = until_due_ms + (hold_ticks_max * TICK_MS) as i64;
     longest_within(until_due_ms)
         .filter(|&ticks| ticks >= SURE_ENOUGH_TICKS)
@@ -127,11 +128,12 @@ mod tests {
     #[test]
     fn the_replay_is_as_long_as_the_playout_delay_allows_and_else_as_hold_max_does() {
         let pace = Pace { first_frame_us: 20_000, frame_us: 250 };
-        let ticks = |until_due_ms| replay_ticks(pace, until_due_ms, 41);
+        let ticks = |until_due_ms| replay_ticks(pace, until_due_ms, 41, 200);
         assert_eq!([500, 70, 69, 51, 30].map(ticks), [200, 200, 130, 40, 40]);
         // 29 ms are enough for ten frames, but with 41 ticks in hand all of it is better late than nearly right.
         assert_eq!([29, 0, -900].map(ticks), [200, 200, 200]);
         assert_eq!([-920, -950, -960, -2000].map(ticks), [130, 40, 10, 10]);
+        assert_eq!([500, 30, -920].map(|until_due_ms| replay_ticks(pace, until_due_ms, 41, 100)), [100, 40, 100]);
     }
 
     #[test]

@@ -289,6 +289,15 @@ fn seeds() -> (u64, u64) {
     (number("RADIO_SEED").unwrap_or(0), number("RADIO_SCHEDULES").unwrap_or(500))
 }
 
+/// Each of these found something: death by age taken for poison, a replay cut too short, a slow process that nobody
+/// replaced, a stand-in that was not wanted when it was needed.
+#[test]
+fn schedules_that_failed_once_do_not_fail_again() {
+    for seed in [9, 33, 98, 229, 237, 1025] {
+        run(seed, false);
+    }
+}
+
 #[test]
 fn whatever_happens_to_encoders_the_stream_goes_on_and_recovers() {
     let (first, count) = seeds();
