@@ -26,7 +26,7 @@ use crate::shard::Shard;
 use crate::shared::{Hooks, NOTHING_DUE, ShardShared, Shared, Stop};
 
 /// Newcomers that may wait for one shard.
-const INBOX_MAX: usize = 1024;
+const INBOX_MAX: usize = 4096;
 /// Bytes of a head at most.
 const HEAD_BYTES_MAX: usize = u16::MAX as usize;
 

@@ -27,6 +27,12 @@ const DAY_MS: f64 = 86_400_000.0;
 /// Kills with one playout delay, while the shortest that holds nothing up is searched.
 const KILLS_OF_A_TRY: usize = 25;
 
+const BUILTIN: &str = r#"encoder = "builtin""#;
+const FFMPEG: &str = r#"encoder = "ffmpeg""#;
+
+/// The default length of a replay.
+const REPLAY_TICKS: u64 = 200;
+
 /// The default playout delay, and the shortest that is allowed.
 const DELAY_TICKS: u64 = 21;
 const DELAY_TICKS_MIN: u64 = 3;
@@ -45,19 +51,21 @@ struct Run {
     compared: usize,
 }
 
-/// The built-in encoder, and ffmpeg with its stand-in and without.
+/// The built-in encoder, and ffmpeg with its stand-in and without; with the default replay and a shorter one.
 pub fn run(tower: &Path) -> Vec<Figure> {
     let kills = std::env::var("RADIO_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
     let encoders = [
-        ("builtin", r#"encoder = "builtin""#, Some(160.0)),
-        ("ffmpeg", r#"encoder = "ffmpeg""#, Some(160.0)),
-        ("ffmpeg without stand-in", r#"encoder = "ffmpeg", stand_in = false"#, None),
+        ("builtin", BUILTIN, REPLAY_TICKS, Some(160.0)),
+        ("ffmpeg", FFMPEG, REPLAY_TICKS, Some(160.0)),
+        ("builtin, 130 ticks", BUILTIN, 130, Some(120.0)),
+        ("ffmpeg, 130 ticks", FFMPEG, 130, Some(120.0)),
+        ("ffmpeg without stand-in", r#"encoder = "ffmpeg", stand_in = false"#, REPLAY_TICKS, None),
     ];
     let mut figures = Vec::new();
-    for (name, encoder, bound) in encoders {
-        let run = measure(tower, encoder, DELAY_TICKS, kills);
+    for (name, encoder, replay_ticks, bound) in encoders {
+        let run = measure(tower, encoder, replay_ticks, DELAY_TICKS, kills);
         figures.extend(delays(name, &run, bound));
-        if bound.is_some() {
+        if bound.is_some() && replay_ticks == REPLAY_TICKS {
             figures.push(shortest_delay(tower, name, encoder));
         }
     }
@@ -97,7 +105,7 @@ fn shortest_delay(tower: &Path, name: &str, encoder: &str) -> Figure {
     let (mut too_short, mut enough) = (DELAY_TICKS_MIN - 1, DELAY_TICKS);
     while enough - too_short > 1 {
         let ticks = too_short.midpoint(enough);
-        if measure(tower, encoder, ticks, KILLS_OF_A_TRY).holds == 0 {
+        if measure(tower, encoder, REPLAY_TICKS, ticks, KILLS_OF_A_TRY).holds == 0 {
             enough = ticks;
         } else {
             too_short = ticks;
@@ -107,9 +115,10 @@ fn shortest_delay(tower: &Path, name: &str, encoder: &str) -> Figure {
         .note(format!("{KILLS_OF_A_TRY} kills with each delay tried; {too_short} ticks were too few"))
 }
 
-fn measure(tower: &Path, encoder: &str, delay_ticks: u64, kills: usize) -> Run {
+fn measure(tower: &Path, encoder: &str, replay_ticks: u64, delay_ticks: u64, kills: usize) -> Run {
     let output = format!("output = [{{ {encoder}, playout_delay_ms = {} }}]", delay_ticks * 24);
-    let tower = Setup::new(tower).line(&output).start();
+    let replay = format!("encoder.replay_ticks_max = {replay_ticks}");
+    let tower = Setup::new(tower).line(&output).line(&replay).start();
     let monitor = tower.monitor(Some(0));
     let listener = tower.listen("/stream?burst=30");
     let music = Manner { looped: true, ..Manner::default() };
