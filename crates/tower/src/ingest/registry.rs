@@ -153,7 +153,7 @@ mod tests {
         for already_lost in [0, 2, 4] {
             assert_eq!(inputs.lost(input).overflow, already_lost);
             let (id, mut writer) = inputs.admit(spec, 1, 8).expect("there is a place");
-            (0..3).for_each(|_| drop(writer.offer(&PcmFrame::SILENCE)));
+            (0..3).for_each(|_| _ = writer.offer(&PcmFrame::SILENCE));
             assert_eq!(inputs.lost(input).overflow, already_lost + 2);
             inputs.left(id);
             assert!(newcomers.pop().is_ok());
