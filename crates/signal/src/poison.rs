@@ -79,7 +79,8 @@ impl PoisonHunt {
     /// Ticks by which the next process is to start later than it would.
     #[must_use]
     pub fn head_start(&self) -> u64 {
-        u64::from(self.deaths.min(DEATHS)) * HEAD_START_TICKS
+        // From the third death on it is not their age: they were started at three different ticks.
+        if self.deaths < DEATHS { u64::from(self.deaths) * HEAD_START_TICKS } else { 0 }
     }
 
     /// A process that was fed tick by tick died by itself, `last` being the tick it had been fed last. The tick that
@@ -139,6 +140,7 @@ mod tests {
     fn a_tick_that_is_zeros_already_means_the_one_before() {
         let mut hunt = PoisonHunt::default();
         (0..3).for_each(|_| hunt.died(100..110));
+        assert_eq!(hunt.head_start(), 0, "the search itself needs no other place to start");
         assert_eq!([(); 4].map(|()| hunt.found(105)), [Some(105), Some(104), Some(103), None]);
     }
 

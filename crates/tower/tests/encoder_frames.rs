@@ -63,7 +63,8 @@ fn buffer_and_history_are_kept_when_the_manager_stops_and_starts_again() {
     let frames = Arc::clone(rig.manager.frame_buffer());
     let count = frames.count();
     rig.manager.stop();
-    assert_eq!((rig.manager.status().state, frames.count()), (State::Stopped, count));
+    assert_eq!(rig.manager.status().state, State::Stopped);
+    assert!(frames.count() >= count, "what was there stays, and what was on its way has come");
     rig.feed = rig.manager.start(|_| ()).unwrap();
     assert!(Arc::ptr_eq(&frames, rig.manager.frame_buffer()));
     rig.run_to(300, &reference);

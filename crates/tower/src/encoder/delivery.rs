@@ -19,7 +19,7 @@ pub(super) struct Delivery {
     pub(super) ledger: Ledger,
     frames: Arc<FrameRingBuffer>,
     /// Whether all encoders of this output give the same bytes.
-    pub(super) exact: bool,
+    exact: bool,
     holder: Option<ProcessId>,
     unheard: VecDeque<(ProcessId, FrameNumber, Vec<u8>)>,
 }
@@ -31,13 +31,26 @@ pub(super) enum Heard {
     New,
     /// Its number had been delivered; whether the bytes are the same, if that is still known.
     Compared { equal: Option<bool> },
-    /// Its number was passed, it is kept until the holder is gone, or the buffer has no place for it.
+    /// Its number was passed long ago, it is kept until the holder is gone, or the buffer has no place for it.
     No,
 }
 
 impl Delivery {
     pub(super) fn new(ledger: Ledger, frames: Arc<FrameRingBuffer>) -> Self {
         Self { ledger, frames, exact: false, holder: None, unheard: VecDeque::new() }
+    }
+
+    /// Whether all encoders of this output give the same bytes is known now. If they do, nobody holds the output any
+    /// more, and what was kept for its heir is as good as what the holder will bring.
+    pub(super) fn set_exact(&mut self, exact: bool) {
+        self.exact = exact;
+        if exact && !self.unheard.is_empty() {
+            let mut unheard = std::mem::take(&mut self.unheard);
+            unheard.make_contiguous().sort_by_key(|unheard| unheard.1);
+            for (process, n, bytes) in unheard {
+                self.enter(process, n, &bytes);
+            }
+        }
     }
 
     /// First number that nobody has delivered and somebody may still hear.
@@ -83,7 +96,8 @@ impl Delivery {
 
     fn enter(&mut self, process: ProcessId, n: FrameNumber, bytes: &[u8]) -> Heard {
         match self.ledger.enter(n, bytes) {
-            Entry::New => match self.frames.push(n, bytes) {
+            // Also one that was passed over and not delivered: its slot may still be empty.
+            Entry::New | Entry::Delivered { equal: None } => match self.frames.push(n, bytes) {
                 Push::Filled | Push::FilledDroppingOldest { .. } => {
                     self.holder = Some(process);
                     Heard::New
@@ -138,6 +152,28 @@ mod tests {
         assert_eq!(delivery.offer(OLD, 2, b"o"), Heard::No);
         assert_eq!(delivery.offer(YOUNG, 2, b"y"), Heard::New);
         assert_eq!(heard(&delivery), "oyy");
+    }
+
+    #[test]
+    fn when_it_turns_out_that_they_are_exact_nothing_that_was_kept_back_is_missing() {
+        let mut delivery = delivery(false);
+        delivery.offer(YOUNG, 0, b"y");
+        for n in 0..3 {
+            delivery.offer(OLD, n, b"o");
+        }
+        delivery.set_exact(true);
+        assert_eq!(delivery.offer(OLD, 3, b"o"), Heard::New);
+        assert_eq!(delivery.offer(YOUNG, 1, b"y"), Heard::Compared { equal: Some(false) });
+        assert_eq!(heard(&delivery), "yooo");
+    }
+
+    #[test]
+    fn a_number_that_was_passed_over_can_still_be_filled() {
+        let mut delivery = delivery(true);
+        delivery.offer(OLD, 0, b"o");
+        delivery.offer(OLD, 2, b"o");
+        assert_eq!(delivery.offer(YOUNG, 1, b"y"), Heard::New);
+        assert_eq!(heard(&delivery), "oyo");
     }
 
     #[test]

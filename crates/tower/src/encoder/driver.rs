@@ -99,7 +99,7 @@ impl<L: Launcher> Driver<L> {
     /// The encoders' bytes are the same if each repeats itself and both agree.
     fn heed_agreement(&mut self) {
         let agree = matches!(self.shared.board().agreement, Agreement::None | Agreement::Exact);
-        self.delivery.exact = agree && self.config.main.replay == Replay::Exact;
+        self.delivery.set_exact(agree && self.config.main.replay == Replay::Exact);
     }
 
     /// Moves what can be moved to and from one process. Whether it has ended is asked first: then all that it has

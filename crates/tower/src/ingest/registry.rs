@@ -152,8 +152,8 @@ mod tests {
         let spec = SourceSpec { input, priority: 1, preroll_ticks: 1, when_full: WhenFull::Drop, grace_ticks: None };
         for already_lost in [0, 2, 4] {
             assert_eq!(inputs.lost(input).overflow, already_lost);
-            let (id, mut writer) = inputs.admit(spec, 1, 8).expect("there is a place");
-            (0..3).for_each(|_| _ = writer.offer(&PcmFrame::SILENCE));
+            let (id, mut writer) = inputs.admit(spec, 2, 8).expect("there is a place");
+            (0..4).for_each(|_| _ = writer.offer(&PcmFrame::SILENCE));
             assert_eq!(inputs.lost(input).overflow, already_lost + 2);
             inputs.left(id);
             assert!(newcomers.pop().is_ok());
