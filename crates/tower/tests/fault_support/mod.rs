@@ -33,7 +33,10 @@ pub fn alone() -> MutexGuard<'static, ()> {
 
 /// A tower with this encoder.
 pub fn setup(encoder: &str) -> Setup {
-    Setup::new(env!("CARGO_BIN_EXE_tower")).line(&format!("output = [{{ encoder = {encoder:?} }}]"))
+    // The station runs ahead: of what waits for the first tick on air, nothing may be dropped as stale.
+    Setup::new(env!("CARGO_BIN_EXE_tower"))
+        .line("station.when_full = \"wait\"")
+        .line(&format!("output = [{{ encoder = {encoder:?} }}]"))
 }
 
 /// The program of `examples/saboteur.rs`, where cargo has put it.
