@@ -2,7 +2,7 @@
 
 use crate::state::Tower;
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -17,6 +17,9 @@ use serde_json::json;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+/// Bytes of a request's body at most.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
 /// The handlers of every route but the streams.
 pub fn router(tower: Arc<Tower>) -> axum::Router {
     axum::Router::new()
@@ -27,6 +30,7 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
         .route("/admin/listeners", get(listeners))
         .merge(super::page::router())
         .fallback(|| async { error(StatusCode::NOT_FOUND, "nothing here; the tower's page is at /") })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(tower)
 }
 

@@ -108,8 +108,8 @@ impl Destination {
         match (route.path, head.method.as_str()) {
             (_, "OPTIONS") => Self::Answer(stream::options_answer()),
             (routes::MONITOR, "GET") => Self::Monitor,
-            (_, "GET" | "HEAD") => Self::Api,
-            _ => Self::Answer(METHOD_NOT_ALLOWED.to_json()),
+            (_, method) if route.methods.contains(&method) => Self::Api,
+            _ => Self::Answer(head::method_not_allowed(route.methods)),
         }
     }
 }

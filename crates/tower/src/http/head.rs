@@ -41,13 +41,17 @@ impl Refusal {
     }
 
     fn answer(self, content_type: &str, line: &str) -> Vec<u8> {
-        let Self { status, reason, .. } = self;
-        let extra = match status {
+        let extra = match self.status {
             405 => "Allow: GET, HEAD, OPTIONS\r\n",
             503 => "Retry-After: 10\r\n",
             401 => "WWW-Authenticate: Basic realm=\"Radio Tower\"\r\n",
             _ => "",
         };
+        self.answer_with(extra, content_type, line)
+    }
+
+    fn answer_with(self, extra: &str, content_type: &str, line: &str) -> Vec<u8> {
+        let Self { status, reason, .. } = self;
         format!(
             "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
              Access-Control-Allow-Origin: *\r\n{extra}Connection: close\r\n\r\n{line}\n",
@@ -70,6 +74,13 @@ pub const NOT_FOUND: Refusal = Refusal::new(404, "Not Found", "nothing here; the
 /// 405
 pub const METHOD_NOT_ALLOWED: Refusal =
     Refusal::new(405, "Method Not Allowed", "only GET, HEAD and OPTIONS are understood here");
+/// 405, for a route of the API that understands these methods.
+#[must_use]
+pub fn method_not_allowed(methods: &[&str]) -> Vec<u8> {
+    let methods = [methods, &["OPTIONS"]].concat().join(", ");
+    let line = serde_json::json!({ "error": format!("only {methods} are understood here") }).to_string();
+    METHOD_NOT_ALLOWED.answer_with(&format!("Allow: {methods}\r\n"), "application/json", &line)
+}
 /// 408
 pub const TIMEOUT: Refusal = Refusal::new(408, "Request Timeout", "the request head was not complete in 5 s");
 /// 414

@@ -17,23 +17,31 @@ pub enum Class {
 pub struct Route {
     /// Path, exact.
     pub path: &'static str,
+    /// What may be asked of it; HEAD goes with GET, and OPTIONS is always answered.
+    pub methods: &'static [&'static str],
     /// Who may use it.
     pub class: Class,
     /// What it gives, in a few words.
     pub about: &'static str,
 }
 
-/// The table. All routes answer GET and HEAD.
+const GET: &[&str] = &["GET", "HEAD"];
+
+const fn route(path: &'static str, methods: &'static [&'static str], class: Class, about: &'static str) -> Route {
+    Route { path, methods, class, about }
+}
+
+/// The table.
 pub const ROUTES: &[Route] = &[
-    Route { path: "/", class: Class::Public, about: "the player" },
-    Route { path: "/player.js", class: Class::Public, about: "the player's script" },
-    Route { path: "/style.css", class: Class::Public, about: "the player's style" },
-    Route { path: "/healthz", class: Class::Public, about: "200 when all is well, else 503 with the reasons" },
-    Route { path: "/status", class: Class::Public, about: "everything about the tower, as JSON" },
-    Route { path: "/metrics", class: Class::Public, about: "every figure, for Prometheus" },
-    Route { path: "/tower/buffer", class: Class::Station, about: "fill of a PCM producer's buffer" },
-    Route { path: "/admin/listeners", class: Class::Admin, about: "what each listener was sent; ?from=&limit=" },
-    Route { path: MONITOR, class: Class::Admin, about: "the router's PCM as WAV" },
+    route("/", GET, Class::Public, "the player"),
+    route("/player.js", GET, Class::Public, "the player's script"),
+    route("/style.css", GET, Class::Public, "the player's style"),
+    route("/healthz", GET, Class::Public, "200 when all is well, else 503 with the reasons"),
+    route("/status", GET, Class::Public, "everything about the tower, as JSON"),
+    route("/metrics", GET, Class::Public, "every figure, for Prometheus"),
+    route("/tower/buffer", GET, Class::Station, "fill of a PCM producer's buffer"),
+    route("/admin/listeners", GET, Class::Admin, "what each listener was sent; ?from=&limit="),
+    route(MONITOR, GET, Class::Admin, "the router's PCM as WAV"),
 ];
 
 /// Path of the monitor, which the front door serves like a mount.
