@@ -61,5 +61,5 @@ pub use config::{FanoutConfig, MountConfig};
 pub use fanout::{Fanout, ListenerMeta, Refused, RefusedReason, Survivor, Ticker};
 pub use figures::{LAG_FRAMES, ListenerId, ListenerPage, ListenerRow, MountFigures, PageCursor, Snapshot, Totals};
 pub use memory::Memory;
-pub use mount::{Mount, PublishError, Publisher, Start, StartAt};
+pub use mount::{Mount, PublishError, Publisher, Start, StartAt, TitlePublisher};
 pub use shared::Hooks;

@@ -44,7 +44,8 @@ impl Mount {
     pub(crate) fn new(index: usize, config: MountConfig, parts: MountParts) -> (Self, Publisher) {
         let MountParts { frames: (writer, ring), titles: (title_writer, titles) } = parts;
         let titles = Titles(titles);
-        let publisher = Publisher { writer, titles: TitleWriter::new(title_writer, &titles) };
+        let title_publisher = TitlePublisher(TitleWriter::new(title_writer, &titles));
+        let publisher = Publisher { writer, titles: Some(title_publisher) };
         (Self { shared: Arc::new(MountShared { index, config, ring, titles }) }, publisher)
     }
 
@@ -134,8 +135,11 @@ impl Mount {
 /// The one writer of a mount. It never blocks, allocates or waits.
 pub struct Publisher {
     writer: RingWriter,
-    titles: TitleWriter,
+    titles: Option<TitlePublisher>,
 }
+
+/// The one writer of a mount's titles, which need not be who writes its frames: a title may be set before its frame comes.
+pub struct TitlePublisher(TitleWriter);
 
 /// A frame that was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -183,13 +187,20 @@ impl Publisher {
         self.writer.push(frame).map_err(|_| PublishError::TooLong { bytes: frame.len() })
     }
 
+    /// Who writes the titles of this mount; the second time there is none.
+    pub fn take_titles(&mut self) -> Option<TitlePublisher> {
+        self.titles.take()
+    }
+}
+
+impl TitlePublisher {
     /// From `frame` on, which may be yet to come, listeners who asked for titles find this blob between the frames.
-    /// Numbers do not go back: an earlier one counts as that of the title before.
+    /// Numbers do not go back: an earlier one counts as that of the title before. Neither blocks nor allocates.
     ///
     /// # Errors
     /// [`PublishError::TitleTooLong`]: nothing has changed.
-    pub fn set_title(&mut self, frame: u64, blob: &[u8]) -> Result<(), PublishError> {
-        let is_set = self.titles.set(frame, blob);
+    pub fn set(&mut self, frame: u64, blob: &[u8]) -> Result<(), PublishError> {
+        let is_set = self.0.set(frame, blob);
         if is_set { Ok(()) } else { Err(PublishError::TitleTooLong { bytes: blob.len() }) }
     }
 }

@@ -8,7 +8,7 @@ use crate::config::{FanoutConfig, MountConfig};
 use crate::guests::Guest;
 use crate::layout;
 use crate::memory::Memory;
-use crate::mount::Publisher;
+use crate::mount::{Publisher, TitlePublisher};
 use crate::record::RECORD_WORDS;
 use crate::sync::Ordering;
 
@@ -27,6 +27,7 @@ struct Bench {
     parts: layout::Parts,
     mount: Mount,
     publisher: Publisher,
+    titles: TitlePublisher,
     guests: Guests,
     figures: ShardFigures,
     scratch: Scratch,
@@ -43,13 +44,14 @@ impl Bench {
         let memory = Memory::zeroed(layout::words(&config, &mounts));
         let (parts, mut mount_parts) = layout::open(&memory, &config, &mounts).unwrap();
         let [mount_config] = mounts;
-        let (mount, publisher) = Mount::new(0, mount_config, mount_parts.remove(0));
+        let (mount, mut publisher) = Mount::new(0, mount_config, mount_parts.remove(0));
+        let titles = publisher.take_titles().unwrap();
         let guests = Guests::new(1);
         *guests.lock(0) = Some(Box::new(Guest { address: None, user_agent: "".into(), head: HEAD.into(), shard: 0 }));
         Record::new(1, 0, HEAD.len() as u16, metaint, joined, 0).create(parts.record(0));
         Lag::new(0).store(parts.lag(0));
         let (figures, scratch) = (ShardFigures::default(), Scratch::default());
-        Self { parts, mount, publisher, guests, figures, scratch, tick: 0, is_behind: false }
+        Self { parts, mount, publisher, titles, guests, figures, scratch, tick: 0, is_behind: false }
     }
 
     fn publish(&mut self, frames: u64) {
@@ -139,7 +141,7 @@ proptest! {
             bench.tick += 1;
             if is_titled {
                 let number = bench.publisher.next_frame();
-                bench.publisher.set_title(number, format!("{number}").as_bytes()).unwrap();
+                bench.titles.set(number, format!("{number}").as_bytes()).unwrap();
                 titles.push(number);
             }
             bench.publish(frames);

@@ -183,6 +183,9 @@ impl Shard {
         for _ in 0..NEWCOMERS_MAX {
             let Ok(arrival) = self.inbox.try_recv() else { return false };
             add(&self.figures().admitted, 1);
+            // Awake: until this turn is over, no tick passes as one that had nothing due.
+            let next_tick = self.shared.tick().map_or(0, |tick| tick + 1);
+            self.shared.shards[self.index].next_due.store(next_tick, Ordering::SeqCst);
             let mount = arrival.mount;
             if let Some(key) = self.seat(arrival) {
                 // Head and burst at once.

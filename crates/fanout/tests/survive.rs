@@ -14,7 +14,7 @@ use std::time::Duration;
 use common::{HEAD, chain, mp3_length, unix, wait_until};
 use radio_fanout::{
     Fanout, FanoutConfig, Hooks, ListenerId, ListenerMeta, Memory, MountConfig, PageCursor, Publisher, StartAt,
-    Survivor,
+    Survivor, TitlePublisher,
 };
 
 const METAINT: u16 = 700;
@@ -108,7 +108,7 @@ impl Reader {
 
 /// Publishes and reads for a while, at whatever pace; the shards are somewhere in the middle when it returns.
 fn live_on(
-    publisher: &mut Publisher,
+    (publisher, title_publisher): (&mut Publisher, &mut TitlePublisher),
     ticker: &radio_fanout::Ticker,
     readers: &mut [Reader],
     dice: &mut Dice,
@@ -118,7 +118,7 @@ fn live_on(
         *tick += 1;
         let number = publisher.next_frame();
         if dice.roll(10) == 0 {
-            publisher.set_title(number, format!("title {number}").as_bytes()).unwrap();
+            title_publisher.set(number, format!("title {number}").as_bytes()).unwrap();
         }
         publisher.publish(number, &common::frame(number, mp3_length(number))).unwrap();
         ticker.tick(*tick);
@@ -151,9 +151,10 @@ fn every_listener_gets_the_next_byte_from_the_next_fan_out_wherever_the_last_one
             in_heads += u64::from(row.bytes < head);
             in_frames += u64::from(row.metaint == 0 && row.bytes > head + whole);
         }
-        let (publisher, ticker) = (&mut publishers[0], fanout.ticker());
+        let (mut titles, publisher, ticker) =
+            (publishers[0].take_titles().unwrap(), &mut publishers[0], fanout.ticker());
         while readers.len() < LISTENERS.min(3 * (life + 1)) {
-            live_on(publisher, &ticker, &mut readers, &mut dice, &mut tick);
+            live_on((publisher, &mut titles), &ticker, &mut readers, &mut dice, &mut tick);
             let (theirs, ours) = unix();
             ours.set_nonblocking(true).unwrap();
             let metaint = if readers.len().is_multiple_of(2) { METAINT } else { 0 };
@@ -165,7 +166,7 @@ fn every_listener_gets_the_next_byte_from_the_next_fan_out_wherever_the_last_one
             readers.push(Reader { stream: ours, head, metaint: metaint.into(), received: Vec::new() });
             joined.push(start.frame);
         }
-        live_on(publisher, &ticker, &mut readers, &mut dice, &mut tick);
+        live_on((publisher, &mut titles), &ticker, &mut readers, &mut dice, &mut tick);
         fanout.hand_over();
     }
     assert!(in_heads > 5 && in_frames > 100, "only {in_heads} stopped in their heads, {in_frames} in a frame");

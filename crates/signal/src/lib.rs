@@ -8,6 +8,7 @@
 //! - [`units`], [`pcm`]: the tick, the serial, one frame of PCM.
 //! - [`ingest`]: bytes to frames; each producer's buffer; clock drift.
 //! - [`fallback`], [`router`]: what is on air, and the crossfade between two answers.
+//! - [`titles`]: which title is heard at which tick.
 //! - [`pump`]: when each tick is due.
 //! - [`supervisor`]: when an encoder process is started, given up, replaced.
 //! - [`poison`]: which tick of PCM kills them.
@@ -26,4 +27,5 @@ pub mod pump;
 pub mod release;
 pub mod router;
 pub mod supervisor;
+pub mod titles;
 pub mod units;

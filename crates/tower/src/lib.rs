@@ -4,7 +4,9 @@
 //!
 //! [`ingest`] and [`files`] fill buffers; [`pump`] owns the clock and asks the router what is on air; [`encoder`] turns
 //! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators.
-//! [`serve`] joins them; [`state`] is what the doors share, [`metrics`] its figures for Prometheus. [`config`], [`cli`] and [`life`] are about the program itself.
+//! [`serve`] joins them; [`titles`] says what is
+//! playing. [`state`] is what the doors share, [`metrics`] its figures for Prometheus. [`config`], [`cli`] and [`life`]
+//! are about the program itself.
 
 pub mod broadcast;
 pub mod cli;
@@ -19,3 +21,4 @@ pub mod pump;
 pub mod serve;
 pub mod state;
 mod status;
+pub mod titles;

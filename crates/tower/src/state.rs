@@ -9,11 +9,14 @@ use crate::ingest::Inputs;
 use crate::life::journal::Journal;
 use crate::life::open_files::OpenFiles;
 use crate::pump::PumpFigures;
+use crate::titles::{Title, Titles};
 use radio_fanout::{Fanout, Mount};
+use radio_signal::ingest::BufferGauge;
 use radio_signal::router::{InputId, OnAir};
+use radio_signal::units::{Serial, TICK_MS};
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
-use std::time::{Instant, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 use uuid::Uuid;
 
 /// Name and number of the input behind the PCM socket.
@@ -78,6 +81,10 @@ pub struct Tower {
     pub journal: Arc<Journal>,
     /// What is on air.
     pub on_air: Mutex<OnAirNow>,
+    /// What is playing.
+    pub titles: Arc<Titles>,
+    /// The fallback file's buffer, if there is one.
+    pub fallback_gauge: Option<BufferGauge>,
     /// Players of files: programme and fallback.
     pub players: Mutex<Vec<PlayerHandle>>,
     /// The limit of open files.
@@ -94,6 +101,38 @@ impl Tower {
     pub fn input_ids(&self) -> Vec<InputId> {
         let play = (!self.config.play.paths.is_empty()).then_some(PLAY_ID);
         std::iter::once(STATION_ID).chain(play).collect()
+    }
+
+    /// The wall-clock time of a tick.
+    #[must_use]
+    pub fn time_of(&self, serial: Serial) -> SystemTime {
+        self.epoch_started + Duration::from_millis(serial * TICK_MS)
+    }
+
+    /// What is on air now.
+    #[must_use]
+    pub fn on_air_source(&self) -> OnAir {
+        self.on_air.lock().unwrap_or_else(PoisonError::into_inner).source
+    }
+
+    /// The buffer that `source` is played from.
+    #[must_use]
+    pub fn gauge_of(&self, source: OnAir) -> Option<BufferGauge> {
+        match source {
+            OnAir::Source(id) => self.inputs.of(id.input).into_iter().find(|entry| entry.id == id).map(|e| e.gauge),
+            OnAir::FallbackFile => self.fallback_gauge.clone(),
+            OnAir::Tone | OnAir::Silence(_) => None,
+        }
+    }
+
+    /// A title that somebody has just sent belongs to what arrives now at the source on air. Returns how long it takes
+    /// until that is heard, in ms.
+    pub fn title_arrives(&self, title: Title) -> u64 {
+        let source = self.on_air_source();
+        let gauge = self.gauge_of(source);
+        self.titles.announce(source, gauge.as_ref().map(|gauge| (gauge, gauge.offered())), title);
+        let delay_ticks = self.outputs.iter().map(|output| output.delay_ticks).max().unwrap_or(0);
+        (gauge.map_or(0, |gauge| gauge.count() as u64) + delay_ticks) * TICK_MS
     }
 
     /// The output of a mount's path, with or without `.mp3`.

@@ -84,6 +84,7 @@ impl Tower {
                 "reason": on_air.reason,
                 "since_tick": on_air.since_tick,
             },
+            "now_playing": self.titles.now().map(|heard| crate::http::now_playing::to_json(self, &heard)),
             "inputs": self.inputs_status(on_air.source),
             "players": lock(&self.players).iter().map(crate::files::PlayerHandle::status).collect::<Vec<_>>(),
             "outputs": self.outputs.iter().zip(&listeners.mounts).map(|(o, m)| output_status(o, m)).collect::<Vec<_>>(),

@@ -3,7 +3,7 @@
 use crate::pcm::PcmFrame;
 use crate::units::{CHANNELS, TICK_SAMPLES};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Makes a buffer of `capacity_ticks` (at least 2: one to play and one to look ahead).
 #[must_use]
@@ -13,7 +13,8 @@ pub fn input_buffer(capacity_ticks: usize) -> (BufferWriter, BufferReader) {
     let gauge = BufferGauge {
         shared: Arc::new(Shared {
             capacity,
-            count: AtomicUsize::new(0),
+            offered: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
             overflow: AtomicU64::new(0),
             stale: AtomicU64::new(0),
         }),
@@ -33,10 +34,8 @@ impl BufferWriter {
     /// false.
     pub fn offer(&mut self, frame: &PcmFrame) -> bool {
         let taken = self.producer.push(*frame).is_ok();
-        if !taken {
-            self.gauge.shared.overflow.fetch_add(1, Relaxed);
-        }
-        self.gauge.shared.count.store(self.gauge.shared.capacity - self.producer.slots(), Relaxed);
+        let counter = if taken { &self.gauge.shared.offered } else { &self.gauge.shared.overflow };
+        counter.fetch_add(1, Relaxed);
         taken
     }
 
@@ -82,7 +81,7 @@ impl BufferReader {
     /// Moves the oldest frame to `out`; false, and `out` untouched, if there is none.
     pub fn pop(&mut self, out: &mut PcmFrame) -> bool {
         let popped = self.consumer.pop().map(|frame| *out = frame).is_ok();
-        self.count();
+        self.gauge.shared.taken.fetch_add(u64::from(popped), Relaxed);
         popped
     }
 
@@ -106,7 +105,7 @@ impl BufferReader {
                 chunk.commit_all();
             }
             self.gauge.shared.stale.fetch_add(stale as u64, Relaxed);
-            self.count();
+            self.gauge.shared.taken.fetch_add(stale as u64, Relaxed);
         }
         stale
     }
@@ -115,10 +114,6 @@ impl BufferReader {
     #[must_use]
     pub fn gauge(&self) -> BufferGauge {
         self.gauge.clone()
-    }
-
-    fn count(&self) {
-        self.gauge.shared.count.store(self.consumer.slots(), Relaxed);
     }
 }
 
@@ -131,7 +126,8 @@ pub struct BufferGauge {
 #[derive(Debug)]
 struct Shared {
     capacity: usize,
-    count: AtomicUsize,
+    offered: AtomicU64,
+    taken: AtomicU64,
     overflow: AtomicU64,
     stale: AtomicU64,
 }
@@ -143,10 +139,24 @@ impl BufferGauge {
         self.shared.capacity
     }
 
-    /// Ticks it held when it was last written or read.
+    /// Ticks it holds.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.shared.count.load(Relaxed)
+        // In this order, or one that is written and read in between would seem to be there still.
+        let offered = self.shared.offered.load(Relaxed);
+        offered.saturating_sub(self.taken()) as usize
+    }
+
+    /// Ticks ever put in: the position of the next one.
+    #[must_use]
+    pub fn offered(&self) -> u64 {
+        self.shared.offered.load(Relaxed)
+    }
+
+    /// Ticks ever taken out, played or stale: the position of the next one to be played.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.shared.taken.load(Relaxed)
     }
 
     /// Ticks dropped because it was full.

@@ -101,6 +101,7 @@ pub const KEYS: &[Key] = &[
     key("output.*.playout_delay_ms", Valid::Range(0, 60_000, "a time in ms")),
     key("output.*.burst_ms", Valid::Range(0, 30_000, "a time in ms")),
     key("output.*.latency", Valid::Words(&["normal", "low"])),
+    key("output.*.title_charset", Valid::Words(&["utf-8", "latin1"])),
     key("output.*.listeners_max", Valid::Range(0, 1_000_000, "a number of listeners")),
     key("admin.password", Valid::Text("one line of text, at most 1024 bytes")),
     key("log.level", Valid::Text("a filter such as \"info\" or \"info,radio_tower::encoder=debug\"")),

@@ -1,5 +1,6 @@
 //! What can be configured: one struct per table of `tower.toml`, with its default values.
 
+use crate::titles::Charset;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -186,6 +187,8 @@ pub struct Output {
     pub burst_ms: u64,
     /// How often a listener is sent to.
     pub latency: Latency,
+    /// Charset of its ICY titles.
+    pub title_charset: Charset,
     /// Listeners of this output; 0 means no limit but that in all.
     pub listeners_max: u32,
 }
@@ -337,6 +340,7 @@ impl Default for Output {
             playout_delay_ms: 500,
             burst_ms: 2000,
             latency: Latency::Normal,
+            title_charset: Charset::Utf8,
             listeners_max: 0,
         }
     }

@@ -29,11 +29,15 @@ const WARNED_MAX: usize = 1000;
 /// What is being decoded; it is heard as much later as the buffer is full.
 pub type NowPlaying = TrackInfo;
 
+/// Is told of each file that begins, and of its position in the buffer.
+type Started = Box<dyn FnMut(u64, &TrackInfo) + Send>;
+
 /// Plays files and folders into a buffer, for ever.
 pub struct Player {
     name: String,
     programme: Programme,
     writer: BufferWriter,
+    started: Started,
     shared: Arc<Shared>,
     /// Decoded and not yet a whole frame, or waiting for room.
     samples: Vec<i16>,
@@ -57,15 +61,23 @@ pub struct PlayerHandle {
 }
 
 impl Player {
-    /// Starts a thread that decodes `paths` ahead into `writer`; `name` says in logs whose files they are.
+    /// Starts a thread that decodes `paths` ahead into `writer`; `name` says in logs whose files they are. `started` is
+    /// told of each file with the position in the buffer from which on it is heard.
     ///
     /// If the system has no thread left, that is an error in the log and an input that has ended.
-    pub fn start(name: &str, paths: &[PathBuf], shuffle: bool, writer: BufferWriter) -> PlayerHandle {
+    pub fn start(
+        name: &str,
+        paths: &[PathBuf],
+        shuffle: bool,
+        writer: BufferWriter,
+        started: impl FnMut(u64, &TrackInfo) + Send + 'static,
+    ) -> PlayerHandle {
         let shared = Arc::new(Shared::default());
         let player = Self {
             name: name.into(),
             programme: Programme::new(Playlist::new(paths.to_vec(), shuffle)),
             writer,
+            started: Box::new(started),
             shared: Arc::clone(&shared),
             samples: Vec::with_capacity(4 * TICK_VALUES),
             warned: HashSet::new(),
@@ -93,6 +105,8 @@ impl Player {
                 Step::Audio => self.offer_frames(),
                 Step::Started(info) => {
                     tracing::info!(player = %self.name, file = %info.path.display(), title = %info.label(), "playing");
+                    let waiting = (self.samples.len() / TICK_VALUES) as u64;
+                    (self.started)(self.writer.gauge().offered() + waiting, &info);
                     self.shared.now_playing.store(Some(Arc::new(info)));
                 }
                 Step::Failed(error) => self.warn_once(&error),

@@ -28,6 +28,7 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
         .route("/metrics", get(metrics))
         .route("/tower/buffer", get(buffer))
         .route("/admin/listeners", get(listeners))
+        .merge(super::now_playing::router())
         .merge(super::page::router())
         .fallback(|| async { error(StatusCode::NOT_FOUND, "nothing here; the tower's page is at /") })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -1,6 +1,7 @@
 //! Who is the administrator: the configured password, or a token made at start (SPEC API-1).
 
 use super::head::Head;
+use super::query::Query;
 use base64::Engine;
 use subtle::ConstantTimeEq;
 
@@ -28,17 +29,23 @@ impl Secret {
         self.generated.then_some(self.secret.as_str())
     }
 
-    /// Whether a request carries the secret: `Authorization: Basic` (user `admin`), `Bearer`, or `?token=`.
+    /// Whether a request carries the secret: `Authorization: Basic` (user `admin`), `Bearer`, `?token=` or `?pass=`.
     #[must_use]
     pub fn admits(&self, head: &Head) -> bool {
         let authorization = head.authorization.trim();
         let given = match authorization.split_once(' ') {
             Some((scheme, value)) if scheme.eq_ignore_ascii_case("basic") => basic_password(value.trim()),
             Some((scheme, value)) if scheme.eq_ignore_ascii_case("bearer") => Some(value.trim().to_owned()),
-            _ => head.query_value("token").map(str::to_owned),
+            _ => query_secret(head),
         };
         given.is_some_and(|given| bool::from(given.as_bytes().ct_eq(self.secret.as_bytes())))
     }
+}
+
+/// Shoutcast's software gives the password as `?pass=`.
+fn query_secret(head: &Head) -> Option<String> {
+    let query = Query::parse(head.query.as_bytes());
+    query.text("token").or(query.text("pass")).map(str::to_owned)
 }
 
 /// The password of `admin` in a Basic credential.
@@ -57,11 +64,12 @@ mod tests {
     }
 
     #[test]
-    fn the_password_is_asked_for_in_three_places() {
+    fn the_password_is_asked_for_in_four_places() {
         let secret = Secret::from_password("hush");
         assert!(secret.admits(&head("GET /x HTTP/1.1\r\nAuthorization: Basic YWRtaW46aHVzaA==\r\n\r\n")));
         assert!(secret.admits(&head("GET /x HTTP/1.1\r\nAuthorization: Bearer hush\r\n\r\n")));
         assert!(secret.admits(&head("GET /x?token=hush HTTP/1.1\r\n\r\n")));
+        assert!(secret.admits(&head("GET /admin.cgi?mode=updinfo&pass=h%75sh HTTP/1.1\r\n\r\n")));
     }
 
     #[test]

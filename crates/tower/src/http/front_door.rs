@@ -3,7 +3,7 @@
 
 use super::head::{self, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
 use super::rewind::Rewind;
-use super::routes::{self, Class};
+use super::routes::{self, Class, Found};
 use super::stream::{self, Asker};
 use crate::state::Tower;
 use std::net::SocketAddr;
@@ -99,17 +99,15 @@ impl Destination {
                 _ => Self::Refuse(METHOD_NOT_ALLOWED),
             };
         }
-        let Some(route) = routes::find(&head.path) else {
-            return Self::Refuse(NOT_FOUND);
-        };
-        if route.class == Class::Admin && !tower.secret.admits(head) {
-            return Self::Answer(UNAUTHORIZED.to_json());
-        }
-        match (route.path, head.method.as_str()) {
-            (_, "OPTIONS") => Self::Answer(stream::options_answer()),
-            (routes::MONITOR, "GET") => Self::Monitor,
-            (_, method) if route.methods.contains(&method) => Self::Api,
-            _ => Self::Answer(head::method_not_allowed(route.methods)),
+        match routes::find(&head.path, &head.method) {
+            Found::Nothing => Self::Refuse(NOT_FOUND),
+            Found::OtherMethods(_) if head.method == "OPTIONS" => Self::Answer(stream::options_answer()),
+            Found::OtherMethods(methods) => Self::Answer(head::method_not_allowed(&methods)),
+            Found::Route(route) if route.class == Class::Admin && !tower.secret.admits(head) => {
+                Self::Answer(UNAUTHORIZED.to_json())
+            }
+            Found::Route(_) if head.path == routes::MONITOR && head.method == "GET" => Self::Monitor,
+            Found::Route(_) => Self::Api,
         }
     }
 }

@@ -119,7 +119,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// The value of a query parameter. Percent-encoding is not undone: the tower's own parameters need none.
+    /// The value of a query parameter, as it was sent: what the streams are asked for needs no percent-encoding.
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<&str> {
         self.query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name).map(|(_, v)| v))

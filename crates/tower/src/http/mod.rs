@@ -2,13 +2,15 @@
 //!
 //! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`routes`] help it decide.
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
-//! - [`api`], [`page`]: everything else.
+//! - [`api`], [`now_playing`], [`page`]: everything else.
 
 pub mod api;
 pub mod auth;
 pub mod front_door;
 pub mod head;
+pub mod now_playing;
 pub mod page;
+pub mod query;
 mod rewind;
 pub mod routes;
 pub mod stream;

@@ -13,7 +13,7 @@ pub enum Class {
 }
 
 /// One route.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Route {
     /// Path, exact.
     pub path: &'static str,
@@ -41,14 +41,57 @@ pub const ROUTES: &[Route] = &[
     route("/metrics", GET, Class::Public, "every figure, for Prometheus"),
     route("/tower/buffer", GET, Class::Station, "fill of a PCM producer's buffer"),
     route("/admin/listeners", GET, Class::Admin, "what each listener was sent; ?from=&limit="),
+    route("/api/now-playing", GET, Class::Public, "what is playing"),
+    route("/api/now-playing", &["PUT"], Class::Admin, "sets what is playing: {\"artist\", \"title\", \"url\"}"),
+    route("/api/history", GET, Class::Public, "the last 100 titles, newest first"),
+    route(
+        "/admin/metadata",
+        &["GET", "POST"],
+        Class::Admin,
+        "sets what is playing, as DJ software does: ?mode=updinfo&song=",
+    ),
+    route("/admin.cgi", &["GET", "POST"], Class::Admin, "the same in Shoutcast's way: ?pass=&mode=updinfo&song="),
     route(MONITOR, GET, Class::Admin, "the router's PCM as WAV"),
 ];
 
 /// Path of the monitor, which the front door serves like a mount.
 pub const MONITOR: &str = "/admin/monitor";
 
-/// The route of `path`, if there is one.
+/// What the table says of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// The route that is asked for.
+    Route(&'static Route),
+    /// The path is there, for these methods.
+    OtherMethods(Vec<&'static str>),
+    /// There is no such path.
+    Nothing,
+}
+
+/// Looks up a request.
 #[must_use]
-pub fn find(path: &str) -> Option<&'static Route> {
-    ROUTES.iter().find(|route| route.path == path)
+pub fn find(path: &str, method: &str) -> Found {
+    let routes: Vec<_> = ROUTES.iter().filter(|route| route.path == path).collect();
+    match routes.iter().find(|route| route.methods.contains(&method)) {
+        Some(route) => Found::Route(route),
+        None if routes.is_empty() => Found::Nothing,
+        None => Found::OtherMethods(routes.iter().flat_map(|route| route.methods).copied().collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_do_what_is_a_matter_of_path_and_method() {
+        let class = |path, method| match find(path, method) {
+            Found::Route(route) => Some(route.class),
+            _ => None,
+        };
+        assert_eq!(class("/api/now-playing", "GET"), Some(Class::Public));
+        assert_eq!(class("/api/now-playing", "PUT"), Some(Class::Admin));
+        assert_eq!(find("/api/now-playing", "PATCH"), Found::OtherMethods(vec!["GET", "HEAD", "PUT"]));
+        assert_eq!(find("/api/now-playing/", "GET"), Found::Nothing);
+    }
 }

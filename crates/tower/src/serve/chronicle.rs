@@ -3,6 +3,7 @@
 use crate::broadcast::BroadcastEvent;
 use crate::pump::PumpEvent;
 use crate::state::{OnAirNow, Tower, on_air_name};
+use crate::titles::Heard;
 use radio_signal::ingest::BufferReader;
 use radio_signal::units::TICK_MS;
 use std::sync::{Arc, PoisonError};
@@ -28,8 +29,21 @@ impl Chronicle {
             while let Ok(event) = self.events.pop() {
                 note(&tower, event);
             }
+            if let Some(tick) = tower.figures.tick() {
+                note_titles(&tower, &tower.titles.advance(tick));
+            }
             while self.leavers.pop().is_ok() {}
         }
+    }
+}
+
+fn note_titles(tower: &Tower, heard: &[Heard]) {
+    for Heard { serial, source, title } in heard {
+        let text = match title {
+            Some(title) => format!("now playing: {}", title.label()),
+            None => format!("now playing: {}, which has no title", on_air_name(*source)),
+        };
+        tower.journal.note(*serial, "title", text);
     }
 }
 
@@ -41,6 +55,7 @@ fn note(tower: &Tower, event: PumpEvent) {
             tower.journal.note(event.tick, "on_air", text);
             let now = OnAirNow { source: event.to, reason: event.reason.to_string(), since_tick: event.tick };
             *tower.on_air.lock().unwrap_or_else(PoisonError::into_inner) = now;
+            note_titles(tower, &tower.titles.on_air(event.to, event.tick));
         }
         PumpEvent::Broadcast { output, tick, event } => {
             let mount = tower.outputs.get(output).map_or("?", |output| output.config.mount.as_str());

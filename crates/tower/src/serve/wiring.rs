@@ -4,16 +4,17 @@ use super::chronicle::Chronicle;
 use crate::broadcast::{Broadcast, BroadcastFigures};
 use crate::config::{Config, Latency, Output, WhenFull};
 use crate::encoder::{EncoderConfig, EncoderManager, EncoderNews, SilentFrames};
-use crate::files::{Player, PlayerHandle};
+use crate::files::{Player, PlayerHandle, TrackInfo};
 use crate::http::auth::Secret;
 use crate::ingest::Inputs;
 use crate::life::{journal::Journal, logging::Logging, open_files::OpenFiles};
 use crate::pump::{AudioPump, PumpFigures, PumpHandle};
 use crate::state::{OnAirNow, OutputState, PLAY, PLAY_ID, STATION_ID, Tower};
+use crate::titles::{Charset, Title, Titles};
 use anyhow::Context;
-use radio_fanout::{Fanout, FanoutConfig, Mount, MountConfig, Publisher};
+use radio_fanout::{Fanout, FanoutConfig, Mount, MountConfig, Publisher, TitlePublisher};
 use radio_signal::fallback::{FallbackConfig, FallbackProvider};
-use radio_signal::ingest::input_buffer;
+use radio_signal::ingest::{BufferGauge, BufferReader, input_buffer};
 use radio_signal::release::Release;
 use radio_signal::router::{OnAir, Router, RouterConfig, SilenceReason, SourceSpec};
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_BYTES, TICK_MS, ticks_in_ms};
@@ -93,8 +94,10 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
     let (inputs, newcomers) = Inputs::new();
     let inputs = Arc::new(inputs);
     let mut players = Vec::new();
-    let router = build_router(&config, past_ticks, &mut players);
-    players.extend(start_play(&config, &inputs)?);
+    let on_air_at_start = OnAir::Silence(SilenceReason::Start);
+    let titles = Arc::new(Titles::new(title_mounts(&config, &mut publishers), on_air_at_start));
+    let (router, fallback_gauge) = build_router(&config, past_ticks, &mut players, &titles);
+    players.extend(start_play(&config, &inputs, &titles)?);
 
     let figures = Arc::new(PumpFigures::default());
     let journal = Arc::new(Journal::default());
@@ -123,8 +126,8 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
     let pump = pump.start(past_ticks, hold_or_delay_ms).context("the clock could not be started")?;
 
     let secret = Secret::from_password(&config.admin.password);
-    let silence = OnAir::Silence(SilenceReason::Start);
-    let on_air = Mutex::new(OnAirNow { source: silence, reason: "the tower has just started".into(), since_tick: 0 });
+    let on_air =
+        Mutex::new(OnAirNow { source: on_air_at_start, reason: "the tower has just started".into(), since_tick: 0 });
     let tower = Tower {
         epoch: uuid::Uuid::new_v4(),
         epoch_started,
@@ -138,6 +141,8 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
         inputs,
         journal,
         on_air,
+        titles,
+        fallback_gauge,
         players: Mutex::new(players),
         open_files,
         secret,
@@ -189,22 +194,41 @@ fn limits(config: &Config, room_for_listeners: u64) -> FanoutConfig {
     }
 }
 
-fn build_router(config: &Config, past_ticks: u64, players: &mut Vec<PlayerHandle>) -> Router {
+/// Who writes the titles of each output, and how.
+fn title_mounts(config: &Config, publishers: &mut [Publisher]) -> Vec<(TitlePublisher, Charset)> {
+    let of = |(publisher, output): (&mut Publisher, &Output)| Some((publisher.take_titles()?, output.title_charset));
+    publishers.iter_mut().zip(&config.output).filter_map(of).collect()
+}
+
+/// Tells `titles` of each file that a player begins, and where in the buffer it begins.
+fn announce_files(titles: &Arc<Titles>, source: OnAir, gauge: BufferGauge) -> impl FnMut(u64, &TrackInfo) + use<> {
+    let titles = Arc::clone(titles);
+    move |position, info| titles.announce(source, Some((&gauge, position)), Title::of_file(info))
+}
+
+fn build_router(
+    config: &Config,
+    past_ticks: u64,
+    players: &mut Vec<PlayerHandle>,
+    titles: &Arc<Titles>,
+) -> (Router, Option<BufferGauge>) {
     let file = (!config.fallback.paths.is_empty()).then(|| {
         let (writer, reader) = input_buffer(player_buffer_ticks(config));
-        players.push(Player::start("fallback", &config.fallback.paths, config.fallback.shuffle, writer));
+        let started = announce_files(titles, OnAir::FallbackFile, reader.gauge());
+        players.push(Player::start("fallback", &config.fallback.paths, config.fallback.shuffle, writer, started));
         reader
     });
+    let gauge = file.as_ref().map(BufferReader::gauge);
     let tone = FallbackConfig { tone_dbfs: config.fallback.tone.then_some(config.fallback.tone_dbfs) };
     let transitions = RouterConfig {
         grace_ticks: ticks_in_ms(config.router.grace_ms),
         fade_samples: (config.router.fade_ms * u64::from(SAMPLE_RATE_HZ) / 1000) as usize,
         first_live_tick: past_ticks,
     };
-    Router::new(transitions, FallbackProvider::new(tone, file))
+    (Router::new(transitions, FallbackProvider::new(tone, file)), gauge)
 }
 
-fn start_play(config: &Config, inputs: &Inputs) -> anyhow::Result<Option<PlayerHandle>> {
+fn start_play(config: &Config, inputs: &Inputs, titles: &Arc<Titles>) -> anyhow::Result<Option<PlayerHandle>> {
     if config.play.paths.is_empty() {
         return Ok(None);
     }
@@ -215,9 +239,10 @@ fn start_play(config: &Config, inputs: &Inputs) -> anyhow::Result<Option<PlayerH
         when_full: when_full(WhenFull::Wait),
         grace_ticks: None,
     };
-    let (_, writer) =
+    let (id, writer) =
         inputs.admit(spec, player_buffer_ticks(config), 1).context("the player has no place in the router")?;
-    Ok(Some(Player::start(PLAY, &config.play.paths, config.play.shuffle, writer)))
+    let started = announce_files(titles, OnAir::Source(id), writer.gauge());
+    Ok(Some(Player::start(PLAY, &config.play.paths, config.play.shuffle, writer, started)))
 }
 
 fn start_output(

@@ -1,0 +1,151 @@
+//! What is playing, to be read and to be set: the tower's own routes, and those that DJ software and automation know from
+//! Icecast and Shoutcast.
+
+use super::query::Query;
+use crate::state::{Tower, on_air_name};
+use crate::titles::title::decode;
+use crate::titles::{Heard, Title};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+/// The routes of this file.
+pub fn router() -> axum::Router<Arc<Tower>> {
+    axum::Router::new()
+        .route("/api/now-playing", get(now_playing).put(set))
+        .route("/api/history", get(history))
+        .route("/admin/metadata", get(icecast).post(icecast))
+        .route("/admin.cgi", get(shoutcast).post(shoutcast))
+}
+
+/// As the API shows it.
+#[must_use]
+pub fn to_json(tower: &Tower, heard: &Heard) -> Value {
+    let title = heard.title.as_deref();
+    let started = tower.time_of(heard.serial).duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
+    json!({
+        "label": title.map(Title::label),
+        "artist": title.map(|title| &title.artist),
+        "title": title.map(|title| &title.title),
+        "url": title.map(|title| &title.url).filter(|url| !url.is_empty()),
+        "source": on_air_name(heard.source),
+        "serial": heard.serial,
+        "started_at": started,
+    })
+}
+
+async fn now_playing(State(tower): State<Arc<Tower>>) -> Response {
+    Json(tower.titles.now().map(|heard| to_json(&tower, &heard))).into_response()
+}
+
+async fn history(State(tower): State<Arc<Tower>>) -> Response {
+    let songs: Vec<Value> = tower.titles.history().iter().map(|heard| to_json(&tower, heard)).collect();
+    Json(json!({ "songs": songs })).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewTitle {
+    #[serde(default)]
+    artist: String,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    url: String,
+}
+
+async fn set(State(tower): State<Arc<Tower>>, body: Bytes) -> Response {
+    let new: NewTitle = match serde_json::from_slice(&body) {
+        Ok(new) => new,
+        Err(error) => return bad_request(&format!("{error}; send {{\"artist\": ..., \"title\": ...}}")),
+    };
+    let title = Title::new(&new.artist, &new.title, &new.url);
+    if title.is_empty() {
+        return bad_request("there is neither an artist nor a title; send {\"artist\": ..., \"title\": ...}");
+    }
+    let in_ms = tower.title_arrives(title);
+    (StatusCode::ACCEPTED, Json(json!({ "heard_in_ms": in_ms }))).into_response()
+}
+
+fn bad_request(text: &str) -> Response {
+    (StatusCode::BAD_REQUEST, Json(json!({ "error": text }))).into_response()
+}
+
+/// The parameters of the request line, and behind them those of a form.
+fn parameters(query: Option<&str>, body: &[u8]) -> Query {
+    Query::parse(query.unwrap_or_default().as_bytes()).or(Query::parse(body))
+}
+
+/// `song`, or `artist` and `title`, in whatever charset the sender has.
+fn title_of(query: &Query) -> Option<Title> {
+    let charset = query.text("charset");
+    let field = |name| query.bytes(name).map(|bytes| decode(bytes, charset));
+    let (artist, title) = match field("song") {
+        Some(song) => (String::new(), song),
+        None => (field("artist").unwrap_or_default(), field("title").unwrap_or_default()),
+    };
+    let is_given = ["song", "artist", "title"].iter().any(|name| query.bytes(name).is_some());
+    is_given.then(|| Title::new(&artist, &title, &field("url").unwrap_or_default()))
+}
+
+async fn icecast(State(tower): State<Arc<Tower>>, RawQuery(query): RawQuery, body: Bytes) -> Response {
+    let query = parameters(query.as_deref(), &body);
+    if query.text("mode").is_some_and(|mode| mode != "updinfo") {
+        return iceresponse(StatusCode::BAD_REQUEST, "the only mode is updinfo");
+    }
+    match title_of(&query) {
+        Some(title) => {
+            tower.title_arrives(title);
+            iceresponse(StatusCode::OK, "Metadata update successful")
+        }
+        None => iceresponse(StatusCode::BAD_REQUEST, "send song, or artist and title"),
+    }
+}
+
+/// Icecast's answer to a command; `<return>` is what scripts look at.
+pub fn iceresponse(status: StatusCode, message: &'static str) -> Response {
+    let body = format!(
+        "<?xml version=\"1.0\"?>\n<iceresponse><message>{message}</message><return>{}</return></iceresponse>\n",
+        u8::from(status.is_success())
+    );
+    (status, [(CONTENT_TYPE, "text/xml; charset=utf-8")], body).into_response()
+}
+
+async fn shoutcast(State(tower): State<Arc<Tower>>, RawQuery(query): RawQuery, body: Bytes) -> Response {
+    let query = parameters(query.as_deref(), &body);
+    match title_of(&query) {
+        Some(title) if query.text("mode") == Some("updinfo") => {
+            tower.title_arrives(title);
+            "OK2\r\n".into_response()
+        }
+        _ => (StatusCode::BAD_REQUEST, "send mode=updinfo and song\r\n").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn title(query: &str) -> Option<Title> {
+        title_of(&Query::parse(query.as_bytes()))
+    }
+
+    #[test]
+    fn every_spelling_of_a_title_is_understood() {
+        assert_eq!(title("song=A+-+B"), Some(Title::new("", "A - B", "")));
+        assert_eq!(title("artist=A&title=B&url=http%3A%2F%2Fx"), Some(Title::new("A", "B", "http://x")));
+        assert_eq!(title("title=B%F6"), Some(Title::new("", "Bö", "")));
+        assert_eq!(title("song=%D0%9F"), Some(Title::new("", "П", "")));
+        assert_eq!(title("song=%CF&charset=windows-1251"), Some(Title::new("", "П", "")));
+        assert_eq!(title("song="), Some(Title::default()), "an empty title takes the last one away");
+        assert_eq!(title("mode=updinfo"), None);
+    }
+}

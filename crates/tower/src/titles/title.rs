@@ -1,0 +1,110 @@
+//! A title, cleaned and cut to its limits wherever it comes from.
+
+use crate::files::TrackInfo;
+use serde::{Deserialize, Serialize};
+
+/// Characters of an artist, a title or an address at most; what is longer is cut.
+pub const FIELD_CHARS_MAX: usize = 500;
+
+/// What is playing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Title {
+    /// Who; may be empty.
+    pub artist: String,
+    /// What; may be empty.
+    pub title: String,
+    /// An address that goes with it; may be empty.
+    pub url: String,
+}
+
+/// How a mount's titles are encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Charset {
+    /// What players of today expect.
+    #[default]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// For old hardware; what it lacks becomes `?`.
+    Latin1,
+}
+
+impl Title {
+    /// A title without control characters, each field cut to [`FIELD_CHARS_MAX`].
+    #[must_use]
+    pub fn new(artist: &str, title: &str, url: &str) -> Self {
+        Self { artist: clean(artist), title: clean(title), url: clean(url) }
+    }
+
+    /// What a file says about itself, or its name.
+    #[must_use]
+    pub fn of_file(info: &TrackInfo) -> Self {
+        match &info.title {
+            Some(title) => Self::new(info.artist.as_deref().unwrap_or_default(), title, ""),
+            None => Self::new("", &info.path.file_stem().unwrap_or_default().to_string_lossy(), ""),
+        }
+    }
+
+    /// For people and players: "Artist - Title", or whichever there is.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match (self.artist.as_str(), self.title.as_str()) {
+            ("", title) => title.to_owned(),
+            (artist, "") => artist.to_owned(),
+            (artist, title) => format!("{artist} - {title}"),
+        }
+    }
+
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.artist.is_empty() && self.title.is_empty()
+    }
+}
+
+fn clean(text: &str) -> String {
+    let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    visible.trim().chars().take(FIELD_CHARS_MAX).collect()
+}
+
+/// Text of unknown charset, as old software sends it: as `label` says, if that is a charset; else UTF-8 if it can be
+/// that, and otherwise Latin-1 in its extent of Windows.
+#[must_use]
+pub fn decode(bytes: &[u8], label: Option<&str>) -> String {
+    let named = label.and_then(|label| encoding_rs::Encoding::for_label(label.trim().as_bytes()));
+    let encoding = match named {
+        Some(encoding) => encoding,
+        None if std::str::from_utf8(bytes).is_ok() => encoding_rs::UTF_8,
+        None => encoding_rs::WINDOWS_1252,
+    };
+    encoding.decode(bytes).0.into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_made_of_what_there_is() {
+        assert_eq!(Title::new("A", "B", "").label(), "A - B");
+        assert_eq!(Title::new("", "B", "").label(), "B");
+        assert_eq!(Title::new("A", " ", "").label(), "A");
+        assert!(Title::new("", "\n", "http://x").is_empty());
+    }
+
+    #[test]
+    fn what_a_terminal_or_a_parser_would_obey_is_taken_out_and_length_is_limited() {
+        let title = Title::new("a\r\nb", &"ü".repeat(2000), "\x1b[31m");
+        assert_eq!(title.artist, "a  b");
+        assert_eq!(title.title.chars().count(), FIELD_CHARS_MAX);
+        assert_eq!(title.url, "[31m");
+    }
+
+    #[test]
+    fn bytes_are_utf_8_if_they_can_be_and_latin_1_otherwise_unless_the_sender_says() {
+        assert_eq!(decode("Grönemeyer".as_bytes(), None), "Grönemeyer");
+        assert_eq!(decode(b"Gr\xf6nemeyer", None), "Grönemeyer");
+        assert_eq!(decode(b"\xcf\xf0\xe8", Some("windows-1251")), "При");
+        assert_eq!(decode("ö".as_bytes(), Some("no such charset")), "ö");
+    }
+}
