@@ -102,7 +102,20 @@ pub fn read_head(stream: &mut TcpStream) -> io::Result<(Head, Vec<u8>)> {
 
 /// One GET, with the whole answer read to its end.
 pub fn get(address: SocketAddr, target: &str, extra: &str) -> io::Result<Answer> {
-    let mut stream = send_get(address, target, extra, Duration::from_secs(10))?;
+    read_answer(send_get(address, target, extra, Duration::from_secs(10))?)
+}
+
+/// One request of any method with a body, and the whole answer.
+pub fn send(address: SocketAddr, method: &str, target: &str, extra: &str, body: &[u8]) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let length = body.len();
+    let head = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n{extra}\r\n");
+    stream.write_all(&[head.as_bytes(), body].concat())?;
+    read_answer(stream)
+}
+
+fn read_answer(mut stream: TcpStream) -> io::Result<Answer> {
     let (head, mut body) = read_head(&mut stream)?;
     if let Some(length) = head.header("content-length").and_then(|value| value.parse::<usize>().ok()) {
         let have = body.len();

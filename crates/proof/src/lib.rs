@@ -8,7 +8,7 @@
 //!
 //! - [`alarm`]: every wait has a deadline.
 //! - [`process`], [`tower`]: a tower in its own temporary directory, its children, its figures.
-//! - [`http`], [`listener`], [`monitor`]: the three ways to hear something from it.
+//! - [`http`], [`listener`], [`monitor`]: the three ways to hear something from it. [`icy`]: titles between the audio.
 //! - [`station`], [`material`]: what it is fed, and how. [`chance`]: when something happens to it.
 //! - [`frames`], [`numbered`]: the received bytes as a strict chain of frames, against a reference.
 //! - [`witness`], [`judge`], [`report`]: one who follows a tower from frame 0, the verdict, and what is written down.
@@ -21,6 +21,7 @@ pub mod chance;
 pub mod clock;
 pub mod frames;
 pub mod http;
+pub mod icy;
 pub mod judge;
 pub mod listener;
 pub mod machine;

@@ -1,7 +1,7 @@
 //! A real tower in a directory of its own.
 
 use crate::alarm::wait_for;
-use crate::http::{Answer, basic_auth, get};
+use crate::http::{Answer, basic_auth, get, send};
 use crate::listener::Listener;
 use crate::monitor::Monitor;
 use crate::process;
@@ -197,6 +197,14 @@ impl Tower {
     pub fn get_as_admin(&self, target: &str) -> Answer {
         let authorization = basic_auth("admin", ADMIN_PASSWORD);
         get(self.address, target, &authorization).unwrap_or_else(|error| panic!("GET {target}: {error}"))
+    }
+
+    /// Any request with a body, as admin.
+    #[track_caller]
+    pub fn send_as_admin(&self, method: &str, target: &str, body: &str) -> Answer {
+        let authorization = basic_auth("admin", ADMIN_PASSWORD);
+        send(self.address, method, target, &authorization, body.as_bytes())
+            .unwrap_or_else(|error| panic!("{method} {target}: {error}"))
     }
 
     /// `/status`.

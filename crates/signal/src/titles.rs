@@ -64,8 +64,10 @@ impl<T: Clone + PartialEq> TitleTimeline<T> {
 
     /// From `tick` on, `to` is heard.
     pub fn on_air(&mut self, to: OnAir, tick: Serial, changed: &mut impl FnMut(TitleChange<T>)) {
-        self.on_air = to;
+        let left = std::mem::replace(&mut self.on_air, to);
         self.on_air_since = tick;
+        // A title of what plays from no buffer was meant for that time only.
+        self.sources.retain(|source| source.id == to || source.id != left || source.gauge.is_some());
         // In a pause the last title stays: what follows brings its own.
         if !matches!(to, OnAir::Silence(_)) {
             let title = self.sources.iter().find(|source| source.id == to).and_then(|source| source.title.clone());
@@ -196,10 +198,18 @@ mod tests {
         play(&mut reader, 3);
         assert_eq!(advance(&mut timeline, 7), [], "off air");
         assert_eq!(on_air(&mut timeline, GRACE, 8), []);
-        assert_eq!(on_air(&mut timeline, source(1), 9), []);
         assert_eq!(on_air(&mut timeline, source(2), 10), [(10, Some("playlist"))]);
         assert_eq!(on_air(&mut timeline, OnAir::Tone, 11), [(11, None)]);
         assert_eq!(on_air(&mut timeline, source(2), 12), [(12, Some("playlist"))]);
+    }
+
+    #[test]
+    fn the_title_of_a_pause_ends_with_it() {
+        let mut timeline = TitleTimeline::new(OnAir::Tone);
+        timeline.announce(OnAir::Tone, None, "back at six");
+        assert_eq!(advance(&mut timeline, 1), [(1, Some("back at six"))]);
+        assert_eq!(on_air(&mut timeline, source(1), 2), [(2, None)]);
+        assert_eq!(on_air(&mut timeline, OnAir::Tone, 3), []);
     }
 
     #[test]

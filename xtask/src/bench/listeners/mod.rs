@@ -123,6 +123,12 @@ impl Bench {
         self.measure(scenario, TOWER, &server, plan)
     }
 
+    /// The same with titles, kills and switches all the while.
+    fn troubled_tower(&mut self, scenario: &str, plan: impl FnOnce(&mut Plan)) -> Result<Run> {
+        let server = Server::tower(&self.tower, &[]).with_trouble();
+        self.measure(scenario, TOWER, &server, plan)
+    }
+
     fn bare(&mut self, scenario: &str, period_ms: u64, plan: impl FnOnce(&mut Plan)) -> Result<Run> {
         let server = Server::bare(&self.load, period_ms)?;
         self.measure(scenario, "bare loop", &server, plan)

@@ -1,15 +1,18 @@
 //! The three servers that are compared, each on the first core, fed with a stream in which no two frames are alike.
 
 use anyhow::{Context, Result, bail};
-use radio_proof::material;
 use radio_proof::station::{Manner, Station};
 use radio_proof::tower::{Setup, Tower};
+use radio_proof::{material, process};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -18,6 +21,8 @@ pub const SERVER_CORE: usize = 0;
 /// The generator's core.
 pub const LOAD_CORE: usize = 1;
 
+/// How long trouble may go on after it should have stopped.
+const TROUBLE_PATIENCE: Duration = Duration::from_millis(50);
 /// Ticks of noise that the station repeats.
 const NOISE_TICKS: usize = 2500;
 
@@ -27,10 +32,76 @@ pub struct Server {
     pub address: SocketAddr,
     /// Its process.
     pub pid: u32,
-    tower: Option<Tower>,
+    tower: Option<Arc<Tower>>,
+    _trouble: Option<Trouble>,
     _station: Option<Station>,
     _children: Vec<Ended>,
     _folder: Option<TempDir>,
+}
+
+/// Titles, kills and switches, until dropped.
+struct Trouble {
+    stop: Arc<AtomicBool>,
+    makers: Vec<JoinHandle<()>>,
+}
+
+impl Trouble {
+    fn begin(tower: Arc<Tower>, mut station: Option<Station>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let every = |period_ms: u64, mut act: Box<dyn FnMut(u64) + Send>| {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || {
+                let begun = Instant::now();
+                for n in 1.. {
+                    let due = begun + Duration::from_millis(period_ms * n);
+                    while Instant::now() < due {
+                        if stop.load(Relaxed) {
+                            return;
+                        }
+                        std::thread::sleep(due.saturating_duration_since(Instant::now()).min(TROUBLE_PATIENCE));
+                    }
+                    act(n);
+                }
+            })
+        };
+        let (titles, kills) = (Arc::clone(&tower), Arc::clone(&tower));
+        let noise = Arc::new(material::noise(5, NOISE_TICKS));
+        let makers = vec![
+            every(
+                100,
+                Box::new(move |n| {
+                    titles.send_as_admin("PUT", "/api/now-playing", &format!(r#"{{"title": "Song {n}"}}"#));
+                }),
+            ),
+            every(
+                2000,
+                Box::new(move |_| {
+                    if let Some(pid) = kills.encoder_pid() {
+                        process::signal(pid, Signal::KILL);
+                    }
+                }),
+            ),
+            every(
+                3000,
+                Box::new(move |n| {
+                    let manner = Manner { looped: true, ..Manner::default() };
+                    drop(station.take());
+                    station =
+                        n.is_multiple_of(2).then(|| Station::start(&tower.pcm_socket(), Arc::clone(&noise), manner));
+                }),
+            ),
+        ];
+        Self { stop, makers }
+    }
+}
+
+impl Drop for Trouble {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        for maker in self.makers.drain(..) {
+            let _its_own_panic_has_been_printed = maker.join();
+        }
+    }
 }
 
 /// A child that ends with its owner.
@@ -60,11 +131,19 @@ impl Server {
         Self {
             address: tower.address,
             pid: tower.pid(),
-            tower: Some(tower),
+            tower: Some(Arc::new(tower)),
+            _trouble: None,
             _station: Some(station),
             _children: Vec::new(),
             _folder: None,
         }
+    }
+
+    /// From now on a title each 100 ms, an encoder killed each 2 s, and the station gone each other 3 s.
+    pub fn with_trouble(mut self) -> Self {
+        let station = self._station.take();
+        self._trouble = self.tower.as_ref().map(|tower| Trouble::begin(Arc::clone(tower), station));
+        self
     }
 
     /// The bare send loop.
@@ -75,7 +154,15 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
         let address = line.trim().parse().with_context(|| format!("the bare loop says {line:?}"))?;
-        Ok(Self { address, pid: child.id(), tower: None, _station: None, _children: vec![Ended(child)], _folder: None })
+        Ok(Self {
+            address,
+            pid: child.id(),
+            tower: None,
+            _trouble: None,
+            _station: None,
+            _children: vec![Ended(child)],
+            _folder: None,
+        })
     }
 
     /// Debian's Icecast, with the synthetic stream from a source client.
@@ -107,7 +194,15 @@ impl Server {
         let source = Command::new(load).args(["--core", &core, "source", "--to", &to]).spawn()?;
         let children = vec![Ended(source), child];
         std::thread::sleep(Duration::from_secs(2));
-        Ok(Self { address, pid, tower: None, _station: None, _children: children, _folder: Some(folder) })
+        Ok(Self {
+            address,
+            pid,
+            tower: None,
+            _trouble: None,
+            _station: None,
+            _children: children,
+            _folder: Some(folder),
+        })
     }
 
     /// What the tower says of its listeners.
