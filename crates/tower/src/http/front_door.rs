@@ -13,8 +13,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-/// Connections that have not become a listener: heads being read and API requests being answered.
-const CONNECTIONS_MAX: usize = 4096;
 /// An API request must be answered, and the answer taken, within this time.
 const API_TIME_MAX: Duration = Duration::from_secs(30);
 /// What a refused client may still send.
@@ -24,7 +22,7 @@ const REFUSAL_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Accepts connections until the task is dropped.
 pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(tower.open_files.room_at_the_door(tower.fanout.listeners_max() as u64)));
     let mut is_failing = false;
     loop {
         // Without a free place nothing is accepted: the rest waits in the kernel's backlog.

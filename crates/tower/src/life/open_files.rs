@@ -5,6 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Files beside the listeners' sockets: streams being asked for, pipes of encoders, files that are played, logs.
 pub const BESIDE_LISTENERS: u64 = 200;
+/// Of those, what the tower's own doings need: nobody at the door may take the pipes of the next encoder.
+const OWN: u64 = 120;
+/// Connections that have not become a listener, however many files there are: heads being read and API requests being
+/// answered.
+const AT_THE_DOOR_MAX: u64 = 4096;
 /// A word is said when this part of the limit is in use,
 const WARN_PERCENT: u64 = 90;
 /// and may be said again once it was less than this.
@@ -45,6 +50,13 @@ impl OpenFiles {
         self.limit.saturating_sub(BESIDE_LISTENERS)
     }
 
+    /// Connections without a place of their own for whom there are files beside `listeners_max`.
+    #[must_use]
+    pub fn room_at_the_door(&self, listeners_max: u64) -> usize {
+        let beside = self.limit.saturating_sub(listeners_max.saturating_add(OWN));
+        beside.clamp(BESIDE_LISTENERS - OWN, AT_THE_DOOR_MAX) as usize
+    }
+
     /// So many listeners are there: what is to be said about it, if it is time to say something.
     pub fn note(&self, listeners: u64) -> Option<String> {
         let in_use = listeners.saturating_add(BESIDE_LISTENERS);
@@ -76,6 +88,14 @@ mod tests {
         assert!(files.note(9000).is_none());
         assert!(files.note(8400).is_none() && files.note(9000).is_none());
         assert!(files.note(8000).is_none() && files.note(9000).is_some());
+    }
+
+    #[test]
+    fn those_at_the_door_leave_files_for_listeners_and_encoders() {
+        let files = OpenFiles::with_limit(10_000);
+        assert_eq!(files.room_at_the_door(1000), 4096);
+        assert_eq!(files.room_at_the_door(9000), 880);
+        assert_eq!(files.room_at_the_door(files.room_for_listeners()), 80);
     }
 
     #[test]
