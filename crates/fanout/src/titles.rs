@@ -1,5 +1,5 @@
 //! The title timeline of a mount: blobs that listeners who asked find between the frames, each from the frame on to
-//! which it belongs (SPEC META, ICY metadata).
+//! which it belongs (SPEC LIS-3).
 //!
 //! It is a ring like that of the frames: a title's number is its version, its bytes are its frame and its block. What
 //! the blob means is none of this crate's business; it only gives it the form that players parse: a length byte L and

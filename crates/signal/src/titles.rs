@@ -1,4 +1,4 @@
-//! Which title is heard at which tick (SPEC MPEG-3).
+//! Which title is heard at which tick (SPEC LIS-3).
 //!
 //! A title is announced while its sound still waits in a buffer. It is therefore pinned to a position in that buffer, and
 //! becomes its source's title when that position is played; it is heard from then on if the source is on air. A source

@@ -1,4 +1,4 @@
-//! Titles: between the frames they belong to, in every spelling, and never at the cost of a byte (SPEC MPEG-3, LIS-1).
+//! Titles: between the frames they belong to, in every spelling, and never at the cost of a byte (SPEC LIS-3).
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Now playing: titles from everyone who knows one, heard with the sound they belong to (SPEC MPEG-3).
+//! Now playing: titles from everyone who knows one, heard with the sound they belong to (SPEC LIS-3).
 //!
 //! - [`title`]: what a title is, and its limits.
 //! - [`icy`]: the form in which players get it.
