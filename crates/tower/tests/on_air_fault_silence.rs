@@ -3,11 +3,12 @@
 mod fault_support;
 
 use fault_support::{BUILTIN, FFMPEG, Scene, setup};
-use radio_proof::alarm::seconds;
+use radio_proof::alarm::{seconds, wait_until};
 use radio_proof::process::signal;
 use radio_proof::{FRAME_BYTES, clock};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use std::fs;
+use std::time::Duration;
 
 /// Forbids a process to open anything more; gives what it was allowed before.
 ///
@@ -47,7 +48,13 @@ fn nothing_can_be_started(encoder: &str, first: usize) {
     scene.witness.wait_ticks(seconds(5, 60).as_millis() as u64 / 24);
     limit(scene.tower.pid(), allowed);
     scene.note("processes can be started again");
-    scene.wait_recovered(&[pid]);
+    // After a whole minute ffmpeg has been given up for ten, and its stand-in is who comes back.
+    wait_until("the programme to be back", Duration::from_secs(20), || {
+        let status = scene.tower.status();
+        let processes = status["outputs"][0]["encoder"]["processes"].as_array().cloned().unwrap_or_default();
+        processes.iter().any(|one| one["pid"] != pid && one["new_frames"].as_u64() > Some(0))
+    });
+    scene.note("another encoder delivers");
     scene.witness.wait_ticks(100);
 
     let mut proof = scene.close();
