@@ -7,12 +7,12 @@ use crate::config::{Input, WhenFull};
 use radio_signal::ingest::{BufferGauge, BufferWriter, DriftResampler};
 use radio_signal::pcm::PcmFrame;
 use radio_signal::units::{TICK_MS, TICK_VALUES};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An answer must have been taken within this time.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
@@ -70,11 +70,23 @@ fn serve(
 
     let mut body = body.lock().unwrap_or_else(PoisonError::into_inner);
     let body_end = body.end();
-    if admission.wants_final_answer && is_wanted {
-        let _ = body.socket().write_all(&handshake::final_answer(!matches!(end, StreamEnd::Unreadable(_))));
+    if is_wanted {
+        let answer = handshake::final_answer(!matches!(end, StreamEnd::Unreadable(_)));
+        let _may_have_hung_up = bid_farewell(body.socket(), if admission.wants_final_answer { &answer } else { b"" });
     }
-    let _ = body.socket().shutdown(Shutdown::Write);
     Ok(told(&end, body_end, is_wanted, input))
+}
+
+/// Answers, and reads what is still being sent for a moment: closing on unread bytes resets the connection, and the
+/// answer with it.
+fn bid_farewell(socket: &mut TcpStream, answer: &[u8]) -> std::io::Result<()> {
+    socket.write_all(answer)?;
+    socket.shutdown(Shutdown::Write)?;
+    socket.set_read_timeout(Some(ANSWER_TIME_MAX))?;
+    let until = Instant::now() + ANSWER_TIME_MAX;
+    let mut unread = [0; 4096];
+    while Instant::now() < until && socket.read(&mut unread)? > 0 {}
+    Ok(())
 }
 
 fn told(end: &StreamEnd, body: Option<BodyEnd>, is_wanted: bool, input: &Input) -> String {
