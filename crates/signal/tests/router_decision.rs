@@ -266,3 +266,12 @@ fn off_air_a_source_that_comes_in_lumps_keeps_a_lump_beside_its_preroll() {
     let played = desk.ticks_until(|on_air| on_air == OnAir::Source(second));
     assert!((28..=30).contains(&played), "{played} ticks");
 }
+
+#[test]
+fn a_burst_is_on_air_at_once_and_nothing_of_it_is_cut() {
+    let mut desk = Desk::new(CONFIG, Some(-20.0), None);
+    let (id, mut writer) = desk.producer(lumpy());
+    feed(&mut writer, (0..95).map(numbered));
+    assert_eq!(desk.tick().0, OnAir::Source(id));
+    assert_eq!((writer.gauge().count(), writer.gauge().stale_count()), (94, 0));
+}

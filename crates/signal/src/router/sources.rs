@@ -51,7 +51,7 @@ pub struct SourceSpec {
 /// not for a fill alone, and off air it keeps a lump more than the pre-roll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jitter {
-    /// Ticks that its first frame must have waited before it is present.
+    /// Ticks that its first frame must have waited before it is present, unless a lump beside its pre-roll is there.
     pub settle_ticks: u64,
     /// Ticks it keeps off air beside its pre-roll: the longest lump.
     pub lump_ticks: usize,
@@ -116,7 +116,9 @@ impl Sources {
     pub(super) fn is_ready(&self, slot: usize, look_ahead_ticks: usize) -> bool {
         self.get(slot).is_some_and(|source| {
             let fill = source.reader.fill();
-            let settled = source.held_ticks >= source.spec.jitter.settle_ticks;
+            let Jitter { settle_ticks, lump_ticks } = source.spec.jitter;
+            // A burst is a cushion by itself, and would be cut off air.
+            let settled = source.held_ticks >= settle_ticks || fill >= source.spec.preroll_ticks + lump_ticks;
             (settled && fill >= source.spec.preroll_ticks.max(look_ahead_ticks + 1))
                 || (fill > 0 && source.reader.ended())
         })
