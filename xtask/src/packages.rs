@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::Command;
 
 /// What must be there, and the package that brings it.
-const NEEDED: [(&str, &str); 9] = [
+const NEEDED: [(&str, &str); 10] = [
     ("ffmpeg", "ffmpeg"),
     ("mpg123", "mpg123"),
     ("curl", "curl"),
     ("espeak-ng", "espeak-ng"),
+    ("ezstream", "ezstream"),
     ("chromium", "chromium"),
     ("icecast2", "icecast2"),
     ("promtool", "prometheus"),

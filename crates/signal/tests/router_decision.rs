@@ -3,7 +3,7 @@
 mod support;
 
 use radio_signal::pcm::PcmFrame;
-use radio_signal::router::{OnAir, Reason, RouterConfig, SilenceReason, SourceSpec};
+use radio_signal::router::{Jitter, OnAir, Reason, RouterConfig, SilenceReason, SourceSpec};
 use support::*;
 
 const GRACE: OnAir = OnAir::Silence(SilenceReason::Grace);
@@ -215,4 +215,63 @@ fn the_fallback_file_gives_way_to_the_tone_at_the_very_tick_and_comes_back() {
     assert_eq!(desk.tick().0, OnAir::FallbackFile);
     let reasons: Vec<_> = desk.events().iter().map(|e| e.reason).collect();
     assert_eq!(reasons[1..], [Reason::FileDry, Reason::FileReady]);
+}
+
+/// A source whose audio comes in lumps of a second, as Ogg pages do.
+fn lumpy() -> SourceSpec {
+    SourceSpec { jitter: Jitter { settle_ticks: 10, lump_ticks: 60 }, ..station() }
+}
+
+#[test]
+fn a_source_that_comes_in_lumps_waits_for_a_time_and_does_not_run_dry_between_them() {
+    let mut desk = Desk::new(CONFIG, Some(-20.0), None);
+    let (id, mut writer) = desk.producer(lumpy());
+    let mut heard = 0;
+    for tick in 0..420 {
+        // Each lump is up to eight ticks late.
+        if tick >= 5 && (tick - 5) % 42 == (tick / 42 * 3) % 9 {
+            feed(&mut writer, (0..42).map(numbered));
+        }
+        let on_air = desk.tick().0;
+        assert_eq!(on_air == OnAir::Source(id), tick >= 15, "tick {tick}: {on_air:?}");
+        heard += usize::from(on_air == OnAir::Source(id));
+    }
+    assert_eq!(heard, 405);
+}
+
+#[test]
+fn without_the_wait_the_same_source_runs_dry() {
+    let mut desk = Desk::new(CONFIG, Some(-20.0), None);
+    let (id, mut writer) = desk.producer(station());
+    let mut breaks = 0;
+    for tick in 0..420 {
+        if tick >= 5 && (tick - 5) % 42 == (tick / 42 * 3) % 9 {
+            feed(&mut writer, (0..42).map(numbered));
+        }
+        breaks += usize::from(desk.tick().0 != OnAir::Source(id) && tick > 5);
+    }
+    assert!(breaks > 0);
+}
+
+#[test]
+fn off_air_a_source_that_comes_in_lumps_keeps_a_lump_beside_its_preroll() {
+    let mut desk = Desk::new(CONFIG, Some(-20.0), None);
+    let (first, mut live) = desk.producer(station());
+    feed(&mut live, (0..30).map(numbered));
+    let (second, mut waiting) = desk.producer(lumpy());
+    feed(&mut waiting, (0..90).map(numbered));
+    assert_eq!(desk.tick().0, OnAir::Source(first));
+    assert_eq!(waiting.gauge().count(), 70);
+    drop(live);
+    let played = desk.ticks_until(|on_air| on_air == OnAir::Source(second));
+    assert!((28..=30).contains(&played), "{played} ticks");
+}
+
+#[test]
+fn a_burst_is_on_air_at_once_and_nothing_of_it_is_cut() {
+    let mut desk = Desk::new(CONFIG, Some(-20.0), None);
+    let (id, mut writer) = desk.producer(lumpy());
+    feed(&mut writer, (0..95).map(numbered));
+    assert_eq!(desk.tick().0, OnAir::Source(id));
+    assert_eq!((writer.gauge().count(), writer.gauge().stale_count()), (94, 0));
 }

@@ -2,7 +2,7 @@
 //!
 //! # Layout, in the order of the signal path
 //!
-//! [`ingest`] and [`files`] fill buffers; [`pump`] owns the clock and asks the router what is on air; [`encoder`] turns
+//! [`ingest`], [`source`] and [`files`] fill buffers; [`pump`] owns the clock and asks the router what is on air; [`encoder`] turns
 //! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators.
 //! [`serve`] joins them; [`titles`] says what is
 //! playing. [`state`] is what the doors share, [`metrics`] its figures for Prometheus. [`config`], [`cli`] and [`life`]
@@ -19,6 +19,7 @@ pub mod life;
 pub mod metrics;
 pub mod pump;
 pub mod serve;
+pub mod source;
 pub mod state;
 mod status;
 pub mod titles;

@@ -6,27 +6,20 @@ use crate::encoder::EncoderManager;
 use crate::files::PlayerHandle;
 use crate::http::auth::Secret;
 use crate::ingest::Inputs;
+use crate::ingest::names::InputNames;
 use crate::life::journal::Journal;
 use crate::life::open_files::OpenFiles;
 use crate::pump::PumpFigures;
+use crate::source::SourceDoors;
 use crate::titles::{Title, Titles};
 use radio_fanout::{Fanout, Mount};
 use radio_signal::ingest::BufferGauge;
-use radio_signal::router::{InputId, OnAir};
+use radio_signal::router::OnAir;
 use radio_signal::units::{Serial, TICK_MS};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use uuid::Uuid;
-
-/// Name and number of the input behind the PCM socket.
-pub const STATION: &str = "station";
-/// Number of the input behind the PCM socket.
-pub const STATION_ID: InputId = InputId(0);
-/// Name of the input that plays files.
-pub const PLAY: &str = "play";
-/// Number of the input that plays files.
-pub const PLAY_ID: InputId = InputId(1);
 
 /// What is on air, as far as the journal has heard.
 #[derive(Clone, Debug)]
@@ -77,6 +70,10 @@ pub struct Tower {
     pub listeners_peak: AtomicUsize,
     /// The producers.
     pub inputs: Arc<Inputs>,
+    /// What the inputs are called.
+    pub input_names: InputNames,
+    /// The doors for DJ software.
+    pub source_doors: SourceDoors,
     /// What happened.
     pub journal: Arc<Journal>,
     /// What is on air.
@@ -96,11 +93,15 @@ pub struct Tower {
 }
 
 impl Tower {
-    /// The inputs that the configuration has.
+    /// A name for people and scripts.
     #[must_use]
-    pub fn input_ids(&self) -> Vec<InputId> {
-        let play = (!self.config.play.paths.is_empty()).then_some(PLAY_ID);
-        std::iter::once(STATION_ID).chain(play).collect()
+    pub fn on_air_name(&self, on_air: OnAir) -> &str {
+        match on_air {
+            OnAir::Source(id) => self.input_names.of(id.input),
+            OnAir::FallbackFile => "fallback file",
+            OnAir::Tone => "tone",
+            OnAir::Silence(_) => "silence",
+        }
     }
 
     /// The wall-clock time of a tick.
@@ -128,7 +129,11 @@ impl Tower {
     /// A title that somebody has just sent belongs to what arrives now at the source on air. Returns how long it takes
     /// until that is heard, in ms.
     pub fn title_arrives(&self, title: Title) -> u64 {
-        let source = self.on_air_source();
+        self.title_arrives_at(self.on_air_source(), title)
+    }
+
+    /// As [`title_arrives`](Self::title_arrives), for a source that may not be on air yet.
+    pub fn title_arrives_at(&self, source: OnAir, title: Title) -> u64 {
         let gauge = self.gauge_of(source);
         self.titles.announce(source, gauge.as_ref().map(|gauge| (gauge, gauge.offered())), title);
         let delay_ticks = self.outputs.iter().map(|output| output.delay_ticks).max().unwrap_or(0);
@@ -144,21 +149,4 @@ impl Tower {
             mount == path || mount.strip_suffix(".mp3").unwrap_or(mount) == bare
         })
     }
-}
-
-/// A name for people and scripts.
-#[must_use]
-pub fn on_air_name(on_air: OnAir) -> &'static str {
-    match on_air {
-        OnAir::Source(id) => input_name(id.input),
-        OnAir::FallbackFile => "fallback file",
-        OnAir::Tone => "tone",
-        OnAir::Silence(_) => "silence",
-    }
-}
-
-/// The name of an input.
-#[must_use]
-pub fn input_name(id: InputId) -> &'static str {
-    if id == STATION_ID { STATION } else { PLAY }
 }

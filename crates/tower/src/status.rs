@@ -1,6 +1,6 @@
 //! How the tower is: `/status`, `/healthz`, `/tower/buffer` (SPEC API-2, API-3).
 
-use crate::state::{OutputState, PLAY, PLAY_ID, STATION, STATION_ID, Tower, on_air_name};
+use crate::state::{OutputState, Tower};
 use radio_fanout::{LAG_FRAMES, MountFigures};
 use radio_signal::router::{InputId, OnAir};
 use radio_signal::units::TICK_MS;
@@ -32,11 +32,7 @@ impl Tower {
     /// Fill of the buffer of the newest producer of the input `name`; `None` if there is no such input.
     #[must_use]
     pub fn buffer(&self, name: &str) -> Option<BufferFill> {
-        let id = match name {
-            STATION => STATION_ID,
-            PLAY if !self.config.play.paths.is_empty() => PLAY_ID,
-            _ => return None,
-        };
+        let id = self.input_names.id(name)?;
         let newest = self.inputs.of(id).pop();
         let (capacity, count, overflow_count) = newest.map_or((self.config.station.capacity_ticks, 0, 0), |entry| {
             let count = if entry.connected { entry.gauge.count() } else { 0 };
@@ -80,7 +76,7 @@ impl Tower {
             "tick": self.figures.tick(),
             "uptime_seconds": self.started.elapsed().as_secs_f64(),
             "on_air": {
-                "source": on_air_name(on_air.source),
+                "source": self.on_air_name(on_air.source),
                 "reason": on_air.reason,
                 "since_tick": on_air.since_tick,
             },
@@ -121,11 +117,7 @@ impl Tower {
     }
 
     fn inputs_status(&self, on_air: OnAir) -> Vec<Value> {
-        let mut inputs = vec![(STATION, STATION_ID)];
-        if !self.config.play.paths.is_empty() {
-            inputs.push((PLAY, PLAY_ID));
-        }
-        let one = |(name, id): (&str, InputId)| {
+        let one = |(id, name): (InputId, &str)| {
             let producers: Vec<Value> = self
                 .inputs
                 .of(id)
@@ -142,9 +134,9 @@ impl Tower {
                     })
                 })
                 .collect();
-            json!({ "name": name, "producers": producers })
+            json!({ "name": name, "source": self.source_doors.status(id), "producers": producers })
         };
-        inputs.into_iter().map(one).collect()
+        self.input_names.iter().map(one).collect()
     }
 }
 

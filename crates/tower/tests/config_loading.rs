@@ -251,3 +251,16 @@ fn set_takes_plain_words_and_toml_and_adds_the_next_output() {
     assert!(the_problem("", &[], &[("output.2.mount", "/x")]).contains("counted from 0"));
     assert!(the_problem("", &[], &[("output.99999999999.mount", "/x")]).contains("at most 16"));
 }
+
+#[test]
+fn an_input_has_a_name_a_mount_and_a_password_of_its_own() {
+    let good = "[[input]]\nname = \"dj\"\npassword = \"p\"\n[[input]]\nname = \"studio\"\nmount = \"/stream\"\npassword = \"q\"";
+    assert_eq!(loaded(good, &[], &[("input.1.priority", "50")]).unwrap().config.input[1].priority, 50);
+    let problem = |lines: &str| the_problem(&format!("{good}\n[[input]]\n{lines}"), &[], &[]);
+    assert!(problem("mount = \"/x\"").contains("`input.2.password` must be given"), "whoever knows it can go on air");
+    assert!(problem("name = \"station\"\nmount = \"/x\"\npassword = \"r\"").contains("the tower uses that itself"));
+    assert!(problem("name = \"dj\"\nmount = \"/x\"\npassword = \"r\"").contains("input 0 has that name"));
+    assert!(problem("mount = \"/stream\"\npassword = \"r\"").contains("is taken by input 1"));
+    assert!(problem("mount = \"/x\"\npassword = \"r\"\nuser = \"a:b\"").contains("colon"));
+    assert!(problem("mount = \"/x\"\npassword = \"r\"\npreroll_ticks = 250").contains("at most 249 here"));
+}

@@ -9,10 +9,16 @@ use rubato::{Adjustable, FixedAsync, Resampler, Slip};
 /// The most samples per channel that one tick can become: one tick and the largest correction, with room to spare.
 const OUTPUT_SAMPLES_MAX: usize = TICK_SAMPLES + 64;
 
+/// Frames over which the fill to hold is measured: 10 s.
+const MEASURED_FRAMES: u64 = 417;
+
 /// Follows a producer's clock by inserting or dropping single samples under a crossfade of 128 samples. In between,
 /// samples pass as they are.
 pub struct DriftResampler {
-    controller: DriftController,
+    /// `None` while the fill to hold is being measured.
+    controller: Option<DriftController>,
+    measured_fill: u64,
+    measured_frames: u64,
     // `None` only if the library refused to be built; the producer is then played as it comes.
     slip: Option<Slip<f32>>,
     input: Vec<f32>,
@@ -27,8 +33,17 @@ impl DriftResampler {
     /// Holds `target_ticks` in the producer's buffer.
     #[must_use]
     pub fn new(target_ticks: usize) -> Self {
+        Self { controller: Some(DriftController::new((target_ticks * TICK_SAMPLES) as f64)), ..Self::measuring() }
+    }
+
+    /// Holds the fill that it finds: the mean over the first ten seconds, in which nothing is corrected. For a producer
+    /// whose audio comes in lumps, or in a burst.
+    #[must_use]
+    pub fn measuring() -> Self {
         Self {
-            controller: DriftController::new((target_ticks * TICK_SAMPLES) as f64),
+            controller: None,
+            measured_fill: 0,
+            measured_frames: 0,
             slip: Slip::new(TICK_SAMPLES, CHANNELS, FixedAsync::Input).ok(),
             input: vec![0.0; TICK_VALUES],
             output: vec![0.0; OUTPUT_SAMPLES_MAX * CHANNELS],
@@ -45,10 +60,19 @@ impl DriftResampler {
         self.correction_ppm
     }
 
+    /// The buffer ran dry, or was cut off air: the fill to hold is measured anew.
+    pub fn measure_again(&mut self) {
+        (self.controller, self.measured_fill, self.measured_frames) = (None, 0, 0);
+        self.correction_ppm = 0.0;
+    }
+
     /// Takes one frame of the producer, whose buffer holds `fill_ticks`, and gives what it becomes to `sink`.
     pub fn push(&mut self, frame: &PcmFrame, fill_ticks: usize, mut sink: impl FnMut(&PcmFrame)) {
         let fill_samples = fill_ticks * TICK_SAMPLES + self.pending_values / CHANNELS;
-        self.correction_ppm = self.controller.tick(fill_samples as f64);
+        match &mut self.controller {
+            Some(controller) => self.correction_ppm = controller.tick(fill_samples as f64),
+            None => self.measure(fill_samples),
+        }
         for (value, sample) in self.input.iter_mut().zip(&frame.0) {
             *value = f32::from(*sample);
         }
@@ -68,6 +92,14 @@ impl DriftResampler {
         if self.pending_values > 0 {
             self.pending.0[self.pending_values..].fill(0);
             sink(&self.pending);
+        }
+    }
+
+    fn measure(&mut self, fill_samples: usize) {
+        self.measured_fill += fill_samples as u64;
+        self.measured_frames += 1;
+        if self.measured_frames >= MEASURED_FRAMES {
+            self.controller = Some(DriftController::new(self.measured_fill as f64 / self.measured_frames as f64));
         }
     }
 
@@ -142,6 +174,30 @@ mod tests {
             // The first ten frames were there before the producer; its own beginning is a step and not at issue.
             let worst = second_difference_max(&taken[11 * TICK_SAMPLES..]);
             assert!(worst < steady * 1.2 + 4.0, "{drift_ppm} ppm: {worst} against {steady}");
+        }
+    }
+
+    #[test]
+    fn a_producer_in_lumps_is_held_at_the_fill_it_had() {
+        for drift_ppm in [200.0, -200.0] {
+            let mut resampler = DriftResampler::measuring();
+            // A second at a time, into a buffer that holds 20 ticks when a lump comes.
+            let (mut fill, mut due, mut least, mut greatest) = (62usize, 0.0f64, usize::MAX, 0);
+            for tick in 0..150_000u64 {
+                due += 1.0 + drift_ppm * 1e-6;
+                if tick % 42 == 41 {
+                    for _ in 0..due as usize {
+                        let before = fill;
+                        resampler.push(&PcmFrame::SILENCE, before, |_| fill += 1);
+                    }
+                    due = due.fract();
+                }
+                fill = fill.saturating_sub(1);
+                if tick > 50_000 && tick % 42 == 40 {
+                    (least, greatest) = (least.min(fill), greatest.max(fill));
+                }
+            }
+            assert!(least > 10 && greatest < 30, "{drift_ppm} ppm: {least} to {greatest} ticks before a lump");
         }
     }
 

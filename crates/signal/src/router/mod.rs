@@ -12,7 +12,7 @@ mod event;
 mod sources;
 
 pub use event::{OnAir, Reason, RouterEvent, SilenceReason};
-pub use sources::{InputId, SOURCES_MAX, SourceId, SourceSpec, WhenFull};
+pub use sources::{InputId, Jitter, SOURCES_MAX, SourceId, SourceSpec, WhenFull};
 
 use crate::fallback::FallbackProvider;
 use crate::ingest::BufferReader;
@@ -93,6 +93,7 @@ impl Router {
         } else {
             *out = PcmFrame::SILENCE;
         }
+        self.sources.note_held();
         let (on_air, fading) = (&self.on_air, &self.fading);
         self.sources.trim(self.look_ahead_ticks(), |slot| {
             on_air.plays_slot(slot) || fading.iter().flatten().any(|deck| deck.plays_slot(slot))

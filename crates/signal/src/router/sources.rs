@@ -41,6 +41,25 @@ pub struct SourceSpec {
     pub when_full: WhenFull,
     /// Ticks for which no lower input follows when this one leaves; `None`: they follow at once.
     pub grace_ticks: Option<u64>,
+    /// How unevenly its audio arrives.
+    pub jitter: Jitter,
+}
+
+/// How unevenly a source's audio arrives: whatever came through a network comes in lumps.
+///
+/// A lump as long as the pre-roll would put a source on air that runs dry before the next one. So it waits for a time,
+/// not for a fill alone, and off air it keeps a lump more than the pre-roll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Jitter {
+    /// Ticks that its first frame must have waited before it is present, unless a lump beside its pre-roll is there.
+    pub settle_ticks: u64,
+    /// Ticks it keeps off air beside its pre-roll: the longest lump.
+    pub lump_ticks: usize,
+}
+
+impl Jitter {
+    /// Audio that comes as it is played.
+    pub const NONE: Self = Self { settle_ticks: 0, lump_ticks: 0 };
 }
 
 #[derive(Debug)]
@@ -48,6 +67,8 @@ struct Source {
     id: SourceId,
     spec: SourceSpec,
     reader: BufferReader,
+    /// Ticks for which there has been something in its buffer.
+    held_ticks: u64,
 }
 
 #[derive(Debug)]
@@ -63,7 +84,7 @@ impl Sources {
     pub(super) fn attach(&mut self, id: SourceId, spec: SourceSpec, reader: BufferReader) -> Result<(), BufferReader> {
         match self.slots.iter_mut().find(|slot| slot.is_none()) {
             Some(slot) => {
-                *slot = Some(Source { id, spec, reader });
+                *slot = Some(Source { id, spec, reader, held_ticks: 0 });
                 Ok(())
             }
             None => Err(reader),
@@ -95,7 +116,11 @@ impl Sources {
     pub(super) fn is_ready(&self, slot: usize, look_ahead_ticks: usize) -> bool {
         self.get(slot).is_some_and(|source| {
             let fill = source.reader.fill();
-            fill >= source.spec.preroll_ticks.max(look_ahead_ticks + 1) || (fill > 0 && source.reader.ended())
+            let Jitter { settle_ticks, lump_ticks } = source.spec.jitter;
+            // A burst is a cushion by itself, and would be cut off air.
+            let settled = source.held_ticks >= settle_ticks || fill >= source.spec.preroll_ticks + lump_ticks;
+            (settled && fill >= source.spec.preroll_ticks.max(look_ahead_ticks + 1))
+                || (fill > 0 && source.reader.ended())
         })
     }
 
@@ -112,6 +137,13 @@ impl Sources {
         }
     }
 
+    /// One tick has gone by.
+    pub(super) fn note_held(&mut self) {
+        for source in self.slots.iter_mut().flatten() {
+            source.held_ticks = if source.reader.fill() == 0 { 0 } else { source.held_ticks.saturating_add(1) };
+        }
+    }
+
     /// Off air, sources that drop keep only what is fresh; nothing stale is ever played (SPEC IN-4). What one that has
     /// ended left behind is no longer fresh, and goes as time goes.
     pub(super) fn trim(&mut self, look_ahead_ticks: usize, in_use: impl Fn(usize) -> bool) {
@@ -120,7 +152,7 @@ impl Sources {
                 && source.spec.when_full == WhenFull::Drop
                 && !in_use(slot)
             {
-                let fresh_ticks = source.spec.preroll_ticks.max(look_ahead_ticks + 1);
+                let fresh_ticks = source.spec.preroll_ticks.max(look_ahead_ticks + 1) + source.spec.jitter.lump_ticks;
                 let fill = source.reader.fill();
                 let ended = source.reader.ended();
                 source.reader.keep_newest(if ended { fill.saturating_sub(1).min(fresh_ticks) } else { fresh_ticks });

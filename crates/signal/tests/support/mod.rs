@@ -4,7 +4,7 @@
 use radio_signal::fallback::{FallbackConfig, FallbackProvider};
 use radio_signal::ingest::{BufferReader, BufferWriter, input_buffer};
 use radio_signal::pcm::PcmFrame;
-use radio_signal::router::{InputId, OnAir, Router, RouterConfig, RouterEvent, SourceId, SourceSpec, WhenFull};
+use radio_signal::router::{InputId, Jitter, OnAir, Router, RouterConfig, RouterEvent, SourceId, SourceSpec, WhenFull};
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_VALUES};
 
 pub const STATION: InputId = InputId(0);
@@ -51,11 +51,18 @@ impl Desk {
 }
 
 pub fn station() -> SourceSpec {
-    SourceSpec { input: STATION, priority: 20, preroll_ticks: 10, when_full: WhenFull::Drop, grace_ticks: None }
+    SourceSpec {
+        input: STATION,
+        priority: 20,
+        preroll_ticks: 10,
+        when_full: WhenFull::Drop,
+        grace_ticks: None,
+        jitter: Jitter::NONE,
+    }
 }
 
 pub fn play() -> SourceSpec {
-    SourceSpec { input: PLAY, priority: 10, preroll_ticks: 10, when_full: WhenFull::Wait, grace_ticks: None }
+    SourceSpec { input: PLAY, priority: 10, when_full: WhenFull::Wait, ..station() }
 }
 
 /// A frame in which every value says which frame it is.

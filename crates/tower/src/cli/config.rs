@@ -30,6 +30,9 @@ fn masked(config: &Config) -> Config {
     if !config.admin.password.is_empty() {
         config.admin.password = MASK.into();
     }
+    for input in config.input.iter_mut().filter(|input| !input.password.is_empty()) {
+        input.password = MASK.into();
+    }
     config
 }
 
@@ -61,15 +64,18 @@ struct Line {
 fn lines(loaded: &Loaded) -> anyhow::Result<Vec<Line>> {
     let tree = Value::try_from(&loaded.config)?;
     let mut lines = Vec::new();
-    for key in KEYS.iter().filter(|key| !key.path.starts_with("output.")) {
+    for key in KEYS.iter().filter(|key| !key.path.contains(".*.")) {
         let (table, name) = key.path.split_once('.').unwrap_or(("", key.path));
         let value = tree.get(table).and_then(|table| table.get(name));
         lines.push(Line { header: format!("[{table}]"), path: key.path.into(), text: assignment(name, value) });
     }
-    for (i, output) in tree.get("output").and_then(Value::as_array).into_iter().flatten().enumerate() {
-        for name in KEYS.iter().filter_map(|key| key.path.strip_prefix("output.*.")) {
-            let (header, path) = ("[[output]]".into(), format!("output.{i}.{name}"));
-            lines.push(Line { header, path, text: assignment(name, output.get(name)) });
+    for list in ["input", "output"] {
+        for (i, item) in tree.get(list).and_then(Value::as_array).into_iter().flatten().enumerate() {
+            let prefix = format!("{list}.*.");
+            for name in KEYS.iter().filter_map(|key| key.path.strip_prefix(&prefix)) {
+                let (header, path) = (format!("[[{list}]]"), format!("{list}.{i}.{name}"));
+                lines.push(Line { header, path, text: assignment(name, item.get(name)) });
+            }
         }
     }
     Ok(lines)

@@ -3,7 +3,6 @@
 use super::keys;
 use super::layers::{Given, Layers, Setting};
 use super::problem::Origin;
-use super::validate::OUTPUTS_MAX;
 use serde::Deserialize;
 use std::io::Read;
 use std::ops::Range;
@@ -72,8 +71,8 @@ impl Walk<'_> {
 
     fn entry(&mut self, key: String, name_span: Range<usize>, value: Spanned<DeValue<'_>>) {
         let name_at = place(self.path, self.text, name_span.start);
-        if key == "output" {
-            return self.outputs(&name_at, value.into_inner());
+        if let Some(list) = keys::LISTS.iter().find(|(name, ..)| *name == key) {
+            return self.list(list, &name_at, value.into_inner());
         }
         if keys::find(&key).is_some() {
             let origin = place(self.path, self.text, value.span().start);
@@ -91,22 +90,24 @@ impl Walk<'_> {
         }
     }
 
-    fn outputs(&mut self, name_at: &Origin, value: DeValue<'_>) {
-        let DeValue::Array(outputs) = value else {
-            return self.layers.problem(name_at, "`output` is a list of tables; write [[output]]".into());
+    fn list(&mut self, list: &(&str, usize, &str), name_at: &Origin, value: DeValue<'_>) {
+        let (name, max, what) = list;
+        let no_list = || format!("`{name}` is a list of tables; write [[{name}]]");
+        let DeValue::Array(items) = value else {
+            return self.layers.problem(name_at, no_list());
         };
-        if outputs.len() > OUTPUTS_MAX {
-            let message = format!("`output`: {} outputs are too many, at most {OUTPUTS_MAX}", outputs.len());
+        if items.len() > *max {
+            let message = format!("`{name}`: {} {what} are too many, at most {max}", items.len());
             return self.layers.problem(name_at, message);
         }
         // A bare [[output]] is one output, all default.
-        let empty = outputs.iter().map(|_| toml::Value::Table(toml::Table::new())).collect();
-        self.layers.tree.insert("output".into(), toml::Value::Array(empty));
-        for (i, output) in outputs.into_iter().enumerate() {
-            let origin = place(self.path, self.text, output.span().start);
-            match output.into_inner() {
-                DeValue::Table(inner) => self.table(&format!("output.{i}"), inner),
-                _ => self.layers.problem(&origin, "`output` is a list of tables; write [[output]]".into()),
+        let empty = items.iter().map(|_| toml::Value::Table(toml::Table::new())).collect();
+        self.layers.tree.insert((*name).into(), toml::Value::Array(empty));
+        for (i, item) in items.into_iter().enumerate() {
+            let origin = place(self.path, self.text, item.span().start);
+            match item.into_inner() {
+                DeValue::Table(inner) => self.table(&format!("{name}.{i}"), inner),
+                _ => self.layers.problem(&origin, no_list()),
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Every key of `tower.toml` and what may stand there; docs/configuration.md is tested against this table.
 
+use super::validate::{INPUTS_MAX, OUTPUTS_MAX};
 use std::fmt;
 
 /// A key of the configuration.
@@ -103,10 +104,32 @@ pub const KEYS: &[Key] = &[
     key("output.*.latency", Valid::Words(&["normal", "low"])),
     key("output.*.title_charset", Valid::Words(&["utf-8", "latin1"])),
     key("output.*.listeners_max", Valid::Range(0, 1_000_000, "a number of listeners")),
+    key("input.*.name", Valid::Text("one line of text, at most 255 bytes, and not a name the tower uses itself")),
+    key("input.*.kind", Valid::Words(&["icecast"])),
+    key("input.*.mount", Valid::Text("a path such as \"/live\", of letters, digits, and any of . _ ~ - /")),
+    key("input.*.user", Valid::Text("one line of text without a colon, at most 255 bytes")),
+    key("input.*.password", Valid::Text("one line of text, at most 1024 bytes, not empty")),
+    key("input.*.priority", Valid::Range(1, 1000, "a number")),
+    key("input.*.preroll_ticks", Valid::Range(1, 1249, "a number of ticks")),
+    key("input.*.capacity_ticks", Valid::Range(100, 2500, "a number of ticks")),
+    key("input.*.when_full", Valid::Words(&["drop", "wait"])),
+    key("input.*.grace_ms", Valid::Range(0, DAY_MS, "a time in ms")),
+    key("input.*.second_source", Valid::Words(&["takeover", "refuse"])),
+    key("input.*.timeout_ms", Valid::Range(1000, 600_000, "a time in ms")),
     key("admin.password", Valid::Text("one line of text, at most 1024 bytes")),
     key("log.level", Valid::Text("a filter such as \"info\" or \"info,radio_tower::encoder=debug\"")),
     key("log.format", Valid::Words(&["text", "json"])),
 ];
+
+/// The lists of tables, how many each may have, and what one of them is called.
+pub(super) const LISTS: [(&str, usize, &str); 2] =
+    [("output", OUTPUTS_MAX, "outputs"), ("input", INPUTS_MAX, "inputs")];
+
+/// The list that `path` is or leads into, such as `output.3.mount`.
+pub(super) fn list_of(path: &str) -> Option<&'static (&'static str, usize, &'static str)> {
+    let first = path.split('.').next().unwrap_or_default();
+    LISTS.iter().find(|(name, ..)| *name == first)
+}
 
 /// The key that `path` names; `output.0.mount` and the like are `output.*.mount`.
 pub(super) fn find(path: &str) -> Option<&'static Key> {

@@ -3,7 +3,6 @@
 use super::keys::{self, Valid};
 use super::problem::{Origin, Problem};
 use super::schema::Config;
-use super::validate::OUTPUTS_MAX;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
@@ -79,13 +78,13 @@ impl Layers {
         let Some(known) = keys::find(&key) else {
             return self.unknown(&key, &origin);
         };
-        if let Some(index) = key.strip_prefix("output.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok())
+        if let Some((list, max, what)) = keys::list_of(&key)
+            && let Some(index) = key.split('.').nth(1).and_then(|index| index.parse::<usize>().ok())
         {
-            let outputs = self.tree.get("output").and_then(Value::as_array).map_or(0, Vec::len);
+            let count = self.tree.get(*list).and_then(Value::as_array).map_or(0, Vec::len);
             // A flag may speak of the default output, or add the next one, but not leave a hole.
-            if index > outputs || index >= OUTPUTS_MAX {
-                let message =
-                    format!("`{key}`: there are {outputs} outputs, counted from 0, and at most {OUTPUTS_MAX}");
+            if index > count || index >= *max {
+                let message = format!("`{key}`: there are {count} {what}, counted from 0, and at most {max}");
                 return self.problem(&origin, message);
             }
         }
@@ -96,7 +95,7 @@ impl Layers {
                 self.origins.insert(key, origin);
             }
             None => {
-                let shown = if key == "admin.password" { "what it is".into() } else { format!("`{given}`") };
+                let shown = if key.ends_with(".password") { "what it is".into() } else { format!("`{given}`") };
                 self.bad.insert(key.clone());
                 self.problem(
                     &origin,
@@ -132,8 +131,8 @@ fn fits(key: &str, value: &Value) -> bool {
     let mut tree = Table::new();
     let (first, rest) = key.split_once('.').unwrap_or((key, ""));
     // Whatever the index, alone it is the first.
-    let key = if first == "output" {
-        format!("output.0.{}", rest.split_once('.').map_or("", |(_, key)| key))
+    let key = if keys::list_of(first).is_some() {
+        format!("{first}.0.{}", rest.split_once('.').map_or("", |(_, key)| key))
     } else {
         key.into()
     };
@@ -147,18 +146,18 @@ fn insert(tree: &mut Table, path: &str, value: Value) {
         tree.insert(path.into(), value);
         return;
     };
-    if head == "output" {
+    if let Some((_, max, _)) = keys::list_of(head) {
         let Some((index, rest)) = rest.split_once('.') else {
             return;
         };
-        let (Ok(index), Value::Array(outputs)) =
+        let (Ok(index), Value::Array(items)) =
             (index.parse::<usize>(), tree.entry(head).or_insert_with(|| Value::Array(Vec::new())))
         else {
             return;
         };
-        outputs.resize_with(outputs.len().max(index.min(OUTPUTS_MAX) + 1), || Value::Table(Table::new()));
-        if let Some(Value::Table(output)) = outputs.get_mut(index) {
-            output.insert(rest.into(), value);
+        items.resize_with(items.len().max(index.min(*max) + 1), || Value::Table(Table::new()));
+        if let Some(Value::Table(item)) = items.get_mut(index) {
+            item.insert(rest.into(), value);
         }
     } else if let Value::Table(inner) = tree.entry(head).or_insert_with(|| Value::Table(Table::new())) {
         insert(inner, rest, value);

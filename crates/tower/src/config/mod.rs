@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! - `schema`: the structs and their defaults; `keys`: what may stand in each place.
+//! - `schema`, `input`: the structs and their defaults; `keys`: what may stand in each place.
 //! - `sources`, `file`, `env`: where values come from; `layers`: laying them over each other, each with its origin.
 //! - `validate`, `mount`: rules between values, and paths of streams; `problem`: what is said when something is wrong.
 //! - `runtime_dir`: where sockets live when nobody says where.
@@ -11,6 +11,7 @@
 
 mod env;
 mod file;
+mod input;
 mod keys;
 mod layers;
 mod load;
@@ -19,8 +20,10 @@ mod problem;
 mod runtime_dir;
 mod schema;
 mod validate;
+mod validate_inputs;
 
 pub use env::{ENV_VARIABLES, EnvVariable};
+pub use input::{Input, InputKind, SecondSource};
 pub use keys::{BITRATES_KBPS, KEYS, Key, Valid};
 pub use layers::{Given, Setting};
 pub use load::{Loaded, Sources, load};
@@ -28,4 +31,4 @@ pub use mount::is_reserved_route;
 pub use problem::{ConfigError, Origin, Problem};
 pub use runtime_dir::{admin_socket_path, default_station_socket, runtime_dir, station_socket_path};
 pub use schema::*;
-pub use validate::{Invalid, OUTPUTS_MAX, playout_delay_ms_max, playout_delay_ticks_min, validate};
+pub use validate::{INPUTS_MAX, Invalid, OUTPUTS_MAX, playout_delay_ms_max, playout_delay_ticks_min, validate};

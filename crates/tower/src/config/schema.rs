@@ -1,5 +1,6 @@
 //! What can be configured: one struct per table of `tower.toml`, with its default values.
 
+use super::input::Input;
 use crate::titles::Charset;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -13,6 +14,8 @@ pub struct Config {
     pub server: Server,
     /// The PCM socket of the station.
     pub station: Station,
+    /// Doors for live programmes beside the station's socket.
+    pub input: Vec<Input>,
     /// Files or folders that the tower plays as its own programme.
     pub play: Play,
     /// What happens between sources.

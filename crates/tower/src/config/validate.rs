@@ -9,10 +9,12 @@ use toml::Value;
 
 /// Outputs of one tower.
 pub const OUTPUTS_MAX: usize = 16;
+/// Inputs of one tower, beside the station's socket and the tower's own player.
+pub const INPUTS_MAX: usize = 8;
 
 const SOCKET_PATH_BYTES_MAX: usize = 107;
-const TITLE_BYTES_MAX: usize = 255;
-const PASSWORD_BYTES_MAX: usize = 1024;
+pub(super) const TITLE_BYTES_MAX: usize = 255;
+pub(super) const PASSWORD_BYTES_MAX: usize = 1024;
 const PATHS_MAX: usize = 1000;
 const BACKOFF_STEPS_MAX: usize = 32;
 const COMMAND_WORDS_MAX: usize = 64;
@@ -40,6 +42,7 @@ pub fn validate(config: &Config) -> Vec<Invalid> {
     for (i, output) in config.output.iter().enumerate() {
         check.output(config, i, output);
     }
+    check.inputs(config);
     check.found
 }
 
@@ -62,15 +65,15 @@ pub fn playout_delay_ms_max(config: &Config) -> Option<u64> {
 }
 
 /// Beyond it the range of `router.fade_ms` says what is wrong.
-const FADE_MS_MAX: u64 = 10_000;
+pub(super) const FADE_MS_MAX: u64 = 10_000;
 
 #[derive(Default)]
-struct Check {
+pub(super) struct Check {
     found: Vec<Invalid>,
 }
 
 impl Check {
-    fn add(&mut self, keys: &[&str], message: String) {
+    pub(super) fn add(&mut self, keys: &[&str], message: String) {
         self.found.push(Invalid { keys: keys.iter().map(|&key| key.into()).collect(), message });
     }
 
@@ -187,7 +190,7 @@ impl Check {
     }
 
     /// One line that can stand in a response head.
-    fn line(&mut self, key: &str, text: &str, bytes_max: usize) {
+    pub(super) fn line(&mut self, key: &str, text: &str, bytes_max: usize) {
         if text.len() > bytes_max || text.chars().any(char::is_control) {
             self.add(&[key], format!("`{key}` must be one line of at most {bytes_max} bytes"));
         }

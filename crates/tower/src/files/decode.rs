@@ -1,7 +1,8 @@
 //! One audio file as 16-bit stereo at 48 kHz.
 
 use super::convert::Converter;
-use super::reader::{Reader, StereoBlock};
+use super::packets::StereoBlock;
+use super::reader::Reader;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};

@@ -77,7 +77,7 @@ struct BufferQuery {
 }
 
 async fn buffer(State(tower): State<Arc<Tower>>, Query(query): Query<BufferQuery>) -> Response {
-    let name = query.input.as_deref().unwrap_or(crate::state::STATION);
+    let name = query.input.as_deref().unwrap_or(crate::ingest::names::STATION);
     match tower.buffer(name) {
         Some(fill) => Json(fill).into_response(),
         None => error(StatusCode::NOT_FOUND, &format!("there is no input {name:?}; /status lists them")),

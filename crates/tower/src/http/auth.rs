@@ -48,10 +48,53 @@ fn query_secret(head: &Head) -> Option<String> {
     query.text("token").or(query.text("pass")).map(str::to_owned)
 }
 
+/// A user and a password, such as a source gives.
+#[derive(Clone)]
+pub struct Credentials {
+    user: String,
+    password: String,
+}
+
+/// What a request says of who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// Nothing: it does not know yet that it must.
+    Nothing,
+    /// Something else.
+    Wrong,
+    /// User and password.
+    Right,
+}
+
+impl Credentials {
+    /// What must be given.
+    #[must_use]
+    pub fn new(user: &str, password: &str) -> Self {
+        Self { user: user.to_owned(), password: password.to_owned() }
+    }
+
+    /// What `Authorization: Basic` of a request says. An empty password is never right.
+    #[must_use]
+    pub fn given(&self, head: &Head) -> Given {
+        let authorization = head.authorization.trim();
+        if authorization.is_empty() {
+            return Given::Nothing;
+        }
+        let basic = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+        let Some(given) = basic.and_then(|(_, value)| decoded(value.trim())) else { return Given::Wrong };
+        let wanted = format!("{}:{}", self.user, self.password);
+        let right = bool::from(given.as_bytes().ct_eq(wanted.as_bytes())) && !self.password.is_empty();
+        if right { Given::Right } else { Given::Wrong }
+    }
+}
+
+fn decoded(encoded: &str) -> Option<String> {
+    String::from_utf8(base64::engine::general_purpose::STANDARD.decode(encoded).ok()?).ok()
+}
+
 /// The password of `admin` in a Basic credential.
 fn basic_password(encoded: &str) -> Option<String> {
-    let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
-    String::from_utf8(decoded).ok()?.strip_prefix("admin:").map(str::to_owned)
+    decoded(encoded)?.strip_prefix("admin:").map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -84,6 +127,20 @@ mod tests {
         ] {
             assert!(!secret.admits(&head(request)), "{request}");
         }
+    }
+
+    #[test]
+    fn a_source_gives_nothing_something_wrong_or_what_is_right() {
+        let source = Credentials::new("source", "hackme");
+        let given = |value: &str| source.given(&head(&format!("PUT /live HTTP/1.1\r\n{value}\r\n")));
+        assert_eq!(given(""), Given::Nothing);
+        assert_eq!(given("Authorization: Basic c291cmNlOmhhY2ttZQ==\r\n"), Given::Right);
+        for wrong in ["Basic YWRtaW46aGFja21l", "Basic c291cmNlOmhhY2ttZQ", "Bearer hackme", "Basic", "Basic \u{e9}"] {
+            assert_eq!(given(&format!("Authorization: {wrong}\r\n")), Given::Wrong, "{wrong}");
+        }
+        let open = Credentials::new("source", "");
+        let empty = head("PUT /live HTTP/1.1\r\nAuthorization: Basic c291cmNlOg==\r\n\r\n");
+        assert_eq!(open.given(&empty), Given::Wrong);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use super::head::{self, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZ
 use super::rewind::Rewind;
 use super::routes::{self, Class, Found};
 use super::stream::{self, Asker};
+use crate::source::doors::Knock;
+use crate::source::handshake::{self, Admission, BUSY, is_source_method};
 use crate::state::Tower;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+/// Requests on one connection: a source that begins with a question or two, and those that come without a body.
+const REQUESTS_MAX: usize = 8;
 /// An API request must be answered, and the answer taken, within this time.
 const API_TIME_MAX: Duration = Duration::from_secs(30);
 /// What a refused client may still send.
@@ -50,17 +54,39 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
 }
 
 async fn receive(mut socket: TcpStream, address: SocketAddr, tower: &Arc<Tower>, api: axum::Router) {
-    let head = match head::read(&mut socket).await {
-        Ok(Some(head)) => head,
-        Ok(None) => return,
-        Err(refusal) => return refuse(socket, refusal).await,
-    };
-    match Destination::of(&head, tower) {
+    let mut beyond = Vec::new();
+    for _ in 0..REQUESTS_MAX {
+        let head = match head::read_after(beyond, &mut socket).await {
+            Ok(Some(head)) => head,
+            Ok(None) => return,
+            Err(refusal) => return refuse(socket, refusal).await,
+        };
+        match Destination::of(&head, address, tower) {
+            Destination::AskAgain(bytes) => {
+                if !matches!(tokio::time::timeout(REFUSAL_TIME_MAX, socket.write_all(&bytes)).await, Ok(Ok(()))) {
+                    return;
+                }
+                beyond = head.beyond().to_vec();
+            }
+            destination => return serve_one(socket, address, head, destination, tower, api).await,
+        }
+    }
+}
+
+async fn serve_one(
+    socket: TcpStream,
+    address: SocketAddr,
+    head: Head,
+    destination: Destination,
+    tower: &Arc<Tower>,
+    api: axum::Router,
+) {
+    match destination {
+        Destination::AskAgain(bytes) | Destination::Answer(bytes) => answer(socket, &bytes).await,
         Destination::Api => {
             let connection = super::api::serve_connection(Rewind::new(head.bytes, socket), api);
             let _ = tokio::time::timeout(API_TIME_MAX, connection).await;
         }
-        Destination::Answer(bytes) => answer(socket, &bytes).await,
         Destination::Refuse(refusal) => refuse(socket, refusal).await,
         Destination::Output(index) => {
             let Ok(socket) = socket.into_std() else { return };
@@ -71,6 +97,14 @@ async fn receive(mut socket: TcpStream, address: SocketAddr, tower: &Arc<Tower>,
             let Ok(socket) = socket.into_std() else { return };
             refuse_std(stream::join_monitor(tower, Asker { socket, address, head })).await;
         }
+        Destination::Source { door, admission } => {
+            let Ok(socket) = socket.into_std() else { return };
+            let beyond = head.beyond().to_vec();
+            let entered = tower.source_doors.enter(tower, door, socket, address, admission, beyond);
+            if let Err(Ok(socket)) = entered.map_err(TcpStream::from_std) {
+                answer(socket, &BUSY.to_source(false)).await;
+            }
+        }
     }
 }
 
@@ -79,12 +113,31 @@ enum Destination {
     Api,
     Output(usize),
     Monitor,
+    Source {
+        door: usize,
+        admission: Box<Admission>,
+    },
     Answer(Vec<u8>),
+    /// An answer after which the same connection may ask again, as programs of sources do.
+    AskAgain(Vec<u8>),
     Refuse(Refusal),
 }
 
 impl Destination {
-    fn of(head: &Head, tower: &Tower) -> Self {
+    fn of(head: &Head, address: SocketAddr, tower: &Tower) -> Self {
+        let is_output = tower.output_at(&head.path).is_some();
+        let found = routes::find(&head.path, &head.method);
+        let is_nothing = !is_output && found == Found::Nothing;
+        if is_source_method(&head.method) && (tower.source_doors.has(&head.path) || is_nothing) {
+            return match tower.source_doors.knock(head, address.ip()) {
+                Knock::Enter { door, admission } => Self::Source { door, admission },
+                Knock::Answer { bytes, stays: true } => Self::AskAgain(bytes),
+                Knock::Answer { bytes, stays: false } => Self::Answer(bytes),
+            };
+        }
+        if head.method == "OPTIONS" && is_nothing && (head.path == "*" || tower.source_doors.has(&head.path)) {
+            return Self::AskAgain(handshake::options_answer());
+        }
         if let Some(index) = tower.output_at(&head.path) {
             let output = &tower.outputs[index];
             return match head.method.as_str() {
@@ -97,12 +150,21 @@ impl Destination {
                 _ => Self::Refuse(METHOD_NOT_ALLOWED),
             };
         }
-        match routes::find(&head.path, &head.method) {
+        match found {
             Found::Nothing => Self::Refuse(NOT_FOUND),
             Found::OtherMethods(_) if head.method == "OPTIONS" => Self::Answer(stream::options_answer()),
             Found::OtherMethods(methods) => Self::Answer(head::method_not_allowed(&methods)),
+            Found::Route(_) if head.path == routes::METADATA && tower.source_doors.admits(head, address.ip()) => {
+                Self::Api
+            }
             Found::Route(route) if route.class == Class::Admin && !tower.secret.admits(head) => {
-                Self::Answer(UNAUTHORIZED.to_json())
+                // libshout asks without a password first, and again on the same connection.
+                let asks_again = head.path == routes::METADATA && head.method == "GET" && head.authorization.is_empty();
+                if asks_again {
+                    Self::AskAgain(UNAUTHORIZED.to_source(true))
+                } else {
+                    Self::Answer(UNAUTHORIZED.to_json())
+                }
             }
             Found::Route(_) if head.path == routes::MONITOR && head.method == "GET" => Self::Monitor,
             Found::Route(_) => Self::Api,

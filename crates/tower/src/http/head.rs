@@ -1,5 +1,6 @@
 //! Request heads: read with a limit in size and in time, parsed, refused in one line (SPEC LIS-6).
 
+use std::borrow::Cow;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -9,6 +10,8 @@ pub const HEAD_BYTES_MAX: usize = 8 * 1024;
 pub const HEADERS_MAX: usize = 64;
 /// Bytes of a path with its query at most.
 pub const TARGET_BYTES_MAX: usize = 2048;
+/// What may be done with the mount of a source; libshout looks for `PUT` in it.
+pub const SOURCE_METHODS: &str = "GET, PUT, OPTIONS, SOURCE";
 /// A head must be complete within this time.
 pub const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -24,7 +27,9 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    const fn new(status: u16, reason: &'static str, line: &'static str) -> Self {
+    /// A refusal.
+    #[must_use]
+    pub const fn new(status: u16, reason: &'static str, line: &'static str) -> Self {
         Self { status, reason, line }
     }
 
@@ -47,14 +52,27 @@ impl Refusal {
             401 => "WWW-Authenticate: Basic realm=\"Radio Tower\"\r\n",
             _ => "",
         };
-        self.answer_with(extra, content_type, line)
+        self.answer_with(&format!("{extra}Connection: close\r\n"), content_type, line)
+    }
+
+    /// The complete answer for a source, which may ask again on the same connection if it `stays`.
+    #[must_use]
+    pub fn to_source(self, stays: bool) -> Vec<u8> {
+        let extra = match self.status {
+            401 => "WWW-Authenticate: Basic realm=\"Radio Tower\"\r\n",
+            429 => "Retry-After: 60\r\n",
+            _ => "",
+        };
+        let connection = if stays { "keep-alive" } else { "close" };
+        let extra = format!("{extra}Allow: {SOURCE_METHODS}\r\nConnection: {connection}\r\n");
+        self.answer_with(&extra, "text/plain; charset=utf-8", self.line)
     }
 
     fn answer_with(self, extra: &str, content_type: &str, line: &str) -> Vec<u8> {
         let Self { status, reason, .. } = self;
         format!(
             "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
-             Access-Control-Allow-Origin: *\r\n{extra}Connection: close\r\n\r\n{line}\n",
+             Access-Control-Allow-Origin: *\r\n{extra}\r\n{line}\n",
             line.len() + 1
         )
         .into_bytes()
@@ -79,7 +97,7 @@ pub const METHOD_NOT_ALLOWED: Refusal =
 pub fn method_not_allowed(methods: &[&str]) -> Vec<u8> {
     let methods = [methods, &["OPTIONS"]].concat().join(", ");
     let line = serde_json::json!({ "error": format!("only {methods} are understood here") }).to_string();
-    METHOD_NOT_ALLOWED.answer_with(&format!("Allow: {methods}\r\n"), "application/json", &line)
+    METHOD_NOT_ALLOWED.answer_with(&format!("Allow: {methods}\r\nConnection: close\r\n"), "application/json", &line)
 }
 /// 408
 pub const TIMEOUT: Refusal = Refusal::new(408, "Request Timeout", "the request head was not complete in 5 s");
@@ -114,11 +132,32 @@ pub struct Head {
     pub user_agent: String,
     /// `Authorization`, or empty.
     pub authorization: String,
+    /// Bytes of the head itself, the empty line included.
+    pub head_bytes: usize,
     /// What was read from the socket: the head, and perhaps more.
     pub bytes: Vec<u8>,
 }
 
 impl Head {
+    /// The first header called `name`. What is no UTF-8 is taken for Latin-1, as old programs write it.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        let lines = self.bytes[..self.head_bytes].split(|&byte| byte == b'\n').skip(1);
+        let value = lines.map(|line| line.split_at(line.iter().position(|&byte| byte == b':').unwrap_or(line.len())));
+        let (_, value) = value.into_iter().find(|(header, _)| header.eq_ignore_ascii_case(name.as_bytes()))?;
+        let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
+        Some(match std::str::from_utf8(value) {
+            Ok(text) => text.to_owned(),
+            Err(_) => value.iter().map(|&byte| char::from(byte)).collect(),
+        })
+    }
+
+    /// What was read from the socket behind the head.
+    #[must_use]
+    pub fn beyond(&self) -> &[u8] {
+        &self.bytes[self.head_bytes..]
+    }
+
     /// The value of a query parameter, as it was sent: what the streams are asked for needs no percent-encoding.
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<&str> {
@@ -131,7 +170,17 @@ impl Head {
 /// # Errors
 /// The refusal to send.
 pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Option<Head>, Refusal> {
-    let mut bytes = Vec::with_capacity(1024);
+    read_after(Vec::with_capacity(1024), stream).await
+}
+
+/// As [`read`], when `bytes` of the head have been read already: the end of the request before it.
+///
+/// # Errors
+/// The refusal to send.
+pub async fn read_after<S: AsyncRead + Unpin>(mut bytes: Vec<u8>, stream: &mut S) -> Result<Option<Head>, Refusal> {
+    if let Some(head) = parse(&bytes)? {
+        return Ok(Some(head));
+    }
     let read = tokio::time::timeout(HEAD_TIME_MAX, async {
         loop {
             if bytes.len() >= HEAD_BYTES_MAX {
@@ -161,12 +210,13 @@ pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Option<Head>, 
 pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
-    match request.parse(bytes) {
-        Ok(httparse::Status::Complete(_)) => {}
+    let Some(as_http) = ice_as_http(bytes) else { return Ok(None) };
+    let head_bytes = match request.parse(&as_http) {
+        Ok(httparse::Status::Complete(length)) => length + bytes.len() - as_http.len(),
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => return Err(HEAD_TOO_LARGE),
         Err(_) => return Err(BAD_REQUEST),
-    }
+    };
     let target = request.path.unwrap_or("/");
     if target.len() > TARGET_BYTES_MAX {
         return Err(URI_TOO_LONG);
@@ -184,8 +234,23 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         wants_titles: value("icy-metadata").trim() == "1",
         user_agent: value("user-agent"),
         authorization: value("authorization"),
+        head_bytes,
         bytes: bytes.to_vec(),
     }))
+}
+
+/// `SOURCE /mount ICE/1.0`, as the oldest sources say it, with the version that the parser knows; other heads as they
+/// are. `None` while such a first line is not complete.
+fn ice_as_http(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if !bytes.starts_with(b"SOURCE ") {
+        return Some(Cow::Borrowed(bytes));
+    }
+    let line_end = bytes.iter().position(|&byte| byte == b'\n')?;
+    let line = bytes[..line_end].trim_ascii_end();
+    Some(match line.strip_suffix(b" ICE/1.0") {
+        Some(request) => Cow::Owned([request, b" HTTP/1.0", &bytes[line.len()..]].concat()),
+        None => Cow::Borrowed(bytes),
+    })
 }
 
 /// A head of 8 KiB without an end: was it the path or the headers?
@@ -211,6 +276,19 @@ mod tests {
         assert_eq!(head.query_value("urst"), None);
         assert_eq!(head.user_agent, "Lavf/59");
         assert!(head.wants_titles);
+    }
+
+    #[test]
+    fn the_oldest_sources_head_is_understood_and_its_body_begins_where_it_begins() {
+        let bytes = b"SOURCE /live ICE/1.0\r\nice-name: Caf\xe9\r\nX: a: b\r\n\r\nMP3";
+        let head = parse(bytes).unwrap().unwrap();
+        assert_eq!((head.method.as_str(), head.path.as_str(), head.minor_version), ("SOURCE", "/live", 0));
+        assert_eq!(head.beyond(), b"MP3");
+        assert_eq!(head.header("Ice-Name").as_deref(), Some("Caf\u{e9}"));
+        assert_eq!(head.header("x").as_deref(), Some("a: b"));
+        assert_eq!(head.header("ice"), None);
+        assert!(parse(&bytes[..12]).unwrap().is_none(), "nothing is refused before the line is whole");
+        assert_eq!(parse(b"PUT /live HTTP/1.1\r\nExpect: 100-continue\r\n\r\nx").unwrap().unwrap().beyond(), b"x");
     }
 
     #[test]

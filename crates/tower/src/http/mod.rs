@@ -1,12 +1,14 @@
 //! The front door: streams, API, page (SPEC API, LIS).
 //!
 //! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`routes`] help it decide.
+//! - [`guesses`]: who has given wrong passwords.
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
 //! - [`api`], [`now_playing`], [`page`]: everything else.
 
 pub mod api;
 pub mod auth;
 pub mod front_door;
+pub mod guesses;
 pub mod head;
 pub mod now_playing;
 pub mod page;

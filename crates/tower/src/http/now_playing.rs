@@ -2,7 +2,7 @@
 //! Icecast and Shoutcast.
 
 use super::query::Query;
-use crate::state::{Tower, on_air_name};
+use crate::state::Tower;
 use crate::titles::title::decode;
 use crate::titles::{Heard, Title};
 use axum::Json;
@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use radio_signal::router::OnAir;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -36,7 +37,7 @@ pub fn to_json(tower: &Tower, heard: &Heard) -> Value {
         "artist": title.map(|title| &title.artist),
         "title": title.map(|title| &title.title),
         "url": title.map(|title| &title.url).filter(|url| !url.is_empty()),
-        "source": on_air_name(heard.source),
+        "source": tower.on_air_name(heard.source),
         "serial": heard.serial,
         "started_at": started,
     })
@@ -103,7 +104,8 @@ async fn icecast(State(tower): State<Arc<Tower>>, RawQuery(query): RawQuery, bod
     }
     match title_of(&query) {
         Some(title) => {
-            tower.title_arrives(title);
+            let connected = query.text("mount").and_then(|mount| tower.source_doors.connected(mount));
+            tower.title_arrives_at(connected.map_or_else(|| tower.on_air_source(), OnAir::Source), title);
             iceresponse(StatusCode::OK, "Metadata update successful")
         }
         None => iceresponse(StatusCode::BAD_REQUEST, "send song, or artist and title"),

@@ -44,15 +44,13 @@ pub const ROUTES: &[Route] = &[
     route("/api/now-playing", GET, Class::Public, "what is playing"),
     route("/api/now-playing", &["PUT"], Class::Admin, "sets what is playing: {\"artist\", \"title\", \"url\"}"),
     route("/api/history", GET, Class::Public, "the last 100 titles, newest first"),
-    route(
-        "/admin/metadata",
-        &["GET", "POST"],
-        Class::Admin,
-        "sets what is playing, as DJ software does: ?mode=updinfo&song=",
-    ),
+    route(METADATA, &["GET", "POST"], Class::Admin, "sets what is playing, as DJ software does: ?mode=updinfo&song="),
     route("/admin.cgi", &["GET", "POST"], Class::Admin, "the same in Shoutcast's way: ?pass=&mode=updinfo&song="),
     route(MONITOR, GET, Class::Admin, "the router's PCM as WAV"),
 ];
+
+/// Path at which a source, too, may say what is playing.
+pub const METADATA: &str = "/admin/metadata";
 
 /// Path of the monitor, which the front door serves like a mount.
 pub const MONITOR: &str = "/admin/monitor";

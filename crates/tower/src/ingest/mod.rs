@@ -1,9 +1,11 @@
 //! The doors for PCM: from a socket to a buffer that the router reads (SPEC IN).
 //!
+//! - [`names`]: what the inputs are called.
 //! - [`socket`]: who owns the path, and that it is left clean.
 //! - [`producer`]: one connection, from bytes to its own buffer.
 //! - [`registry`]: who is connected, and the ring on which new buffers reach the pump.
 
+pub mod names;
 pub mod producer;
 pub mod registry;
 pub mod socket;

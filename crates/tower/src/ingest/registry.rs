@@ -143,13 +143,20 @@ impl Inputs {
 mod tests {
     use super::*;
     use radio_signal::pcm::PcmFrame;
-    use radio_signal::router::WhenFull;
+    use radio_signal::router::{Jitter, WhenFull};
 
     #[test]
     fn what_producers_lost_is_still_counted_when_they_are_forgotten() {
         let (inputs, mut newcomers) = Inputs::new();
         let input = InputId(0);
-        let spec = SourceSpec { input, priority: 1, preroll_ticks: 1, when_full: WhenFull::Drop, grace_ticks: None };
+        let spec = SourceSpec {
+            input,
+            priority: 1,
+            preroll_ticks: 1,
+            when_full: WhenFull::Drop,
+            grace_ticks: None,
+            jitter: Jitter::NONE,
+        };
         for already_lost in [0, 2, 4] {
             assert_eq!(inputs.lost(input).overflow, already_lost);
             let (id, mut writer) = inputs.admit(spec, 2, 8).expect("there is a place");

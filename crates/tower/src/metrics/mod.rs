@@ -7,7 +7,7 @@
 mod outputs;
 pub mod text;
 
-use crate::state::{Tower, input_name, on_air_name};
+use crate::state::Tower;
 use radio_fanout::LAG_FRAMES;
 use radio_signal::router::{OnAir, SilenceReason};
 use radio_signal::units::TICK_MS;
@@ -65,10 +65,12 @@ fn clock(tower: &Tower, all: &mut Exposition) {
 
 fn on_air(tower: &Tower, all: &mut Exposition) {
     let now = tower.on_air.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let name = on_air_name(now.source);
+    let name = tower.on_air_name(now.source);
     let mut family = all.family(Kind::Gauge, "tower_on_air_source", "1 for what is on air, 0 for what else could be.");
-    let mut names: Vec<&str> = tower.input_ids().into_iter().map(input_name).collect();
-    names.extend([OnAir::FallbackFile, OnAir::Tone, OnAir::Silence(SilenceReason::Start)].map(on_air_name));
+    let mut names: Vec<&str> = tower.input_names.iter().map(|(_, name)| name).collect();
+    names.extend(
+        [OnAir::FallbackFile, OnAir::Tone, OnAir::Silence(SilenceReason::Start)].map(|one| tower.on_air_name(one)),
+    );
     for one in names {
         family.sample(&[("source", one)], u8::from(one == name));
     }
@@ -80,8 +82,7 @@ fn inputs(tower: &Tower, all: &mut Exposition) {
     let mut connected = Vec::new();
     let mut fills = Vec::new();
     let mut lost = Vec::new();
-    for id in tower.input_ids() {
-        let name = input_name(id);
+    for (id, name) in tower.input_names.iter() {
         connected.push((name, tower.inputs.of(id).iter().filter(|entry| entry.connected).count()));
         lost.push((name, tower.inputs.lost(id)));
         fills.extend(tower.buffer(name).map(|fill| (name, fill)));

@@ -2,7 +2,7 @@
 
 use crate::broadcast::BroadcastEvent;
 use crate::pump::PumpEvent;
-use crate::state::{OnAirNow, Tower, on_air_name};
+use crate::state::{OnAirNow, Tower};
 use crate::titles::Heard;
 use radio_signal::ingest::BufferReader;
 use radio_signal::units::TICK_MS;
@@ -41,7 +41,7 @@ fn note_titles(tower: &Tower, heard: &[Heard]) {
     for Heard { serial, source, title } in heard {
         let text = match title {
             Some(title) => format!("now playing: {}", title.label()),
-            None => format!("now playing: {}, which has no title", on_air_name(*source)),
+            None => format!("now playing: {}, which has no title", tower.on_air_name(*source)),
         };
         tower.journal.note(*serial, "title", text);
     }
@@ -50,7 +50,7 @@ fn note_titles(tower: &Tower, heard: &[Heard]) {
 fn note(tower: &Tower, event: PumpEvent) {
     match event {
         PumpEvent::Router(event) => {
-            let (from, to) = (on_air_name(event.from), on_air_name(event.to));
+            let (from, to) = (tower.on_air_name(event.from), tower.on_air_name(event.to));
             let text = format!("{to} is on air after {from}: {}", event.reason);
             tower.journal.note(event.tick, "on_air", text);
             let now = OnAirNow { source: event.to, reason: event.reason.to_string(), since_tick: event.tick };

@@ -9,6 +9,8 @@ mod chronicle;
 mod doors;
 mod wiring;
 
+pub use wiring::when_full;
+
 use crate::config::Loaded;
 use crate::life::{logging, systemd};
 use crate::state::Tower;

@@ -7,16 +7,18 @@ use crate::encoder::{EncoderConfig, EncoderManager, EncoderNews, SilentFrames};
 use crate::files::{Player, PlayerHandle, TrackInfo};
 use crate::http::auth::Secret;
 use crate::ingest::Inputs;
+use crate::ingest::names::{InputNames, PLAY, PLAY_ID, STATION_ID};
 use crate::life::{journal::Journal, logging::Logging, open_files::OpenFiles};
 use crate::pump::{AudioPump, PumpFigures, PumpHandle};
-use crate::state::{OnAirNow, OutputState, PLAY, PLAY_ID, STATION_ID, Tower};
+use crate::source::SourceDoors;
+use crate::state::{OnAirNow, OutputState, Tower};
 use crate::titles::{Charset, Title, Titles};
 use anyhow::Context;
 use radio_fanout::{Fanout, FanoutConfig, Mount, MountConfig, Publisher, TitlePublisher};
 use radio_signal::fallback::{FallbackConfig, FallbackProvider};
 use radio_signal::ingest::{BufferGauge, BufferReader, input_buffer};
 use radio_signal::release::Release;
-use radio_signal::router::{OnAir, Router, RouterConfig, SilenceReason, SourceSpec};
+use radio_signal::router::{Jitter, OnAir, Router, RouterConfig, SilenceReason, SourceSpec};
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_BYTES, TICK_MS, ticks_in_ms};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,6 +69,7 @@ pub fn station_spec(config: &Config) -> SourceSpec {
         preroll_ticks: config.station.preroll_ticks,
         when_full: when_full(config.station.when_full),
         grace_ticks: config.station.grace_ms.map(ticks_in_ms),
+        jitter: Jitter::NONE,
     }
 }
 
@@ -125,6 +128,7 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
     let epoch_started = SystemTime::now() - Duration::from_millis(past_ticks * TICK_MS);
     let pump = pump.start(past_ticks, hold_or_delay_ms).context("the clock could not be started")?;
 
+    let (input_names, source_doors) = (InputNames::new(&config), SourceDoors::new(&config, &inputs));
     let secret = Secret::from_password(&config.admin.password);
     let on_air =
         Mutex::new(OnAirNow { source: on_air_at_start, reason: "the tower has just started".into(), since_tick: 0 });
@@ -138,6 +142,8 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
         monitor,
         fanout,
         listeners_peak: AtomicUsize::new(0),
+        input_names,
+        source_doors,
         inputs,
         journal,
         on_air,
@@ -238,6 +244,7 @@ fn start_play(config: &Config, inputs: &Inputs, titles: &Arc<Titles>) -> anyhow:
         preroll_ticks: config.station.preroll_ticks,
         when_full: when_full(WhenFull::Wait),
         grace_ticks: None,
+        jitter: Jitter::NONE,
     };
     let (id, writer) =
         inputs.admit(spec, player_buffer_ticks(config), 1).context("the player has no place in the router")?;
@@ -296,7 +303,9 @@ fn past_ticks(config: &Config) -> u64 {
     wanted.unwrap_or(0).min(room)
 }
 
-const fn when_full(when_full: WhenFull) -> radio_signal::router::WhenFull {
+/// The router's word for it.
+#[must_use]
+pub const fn when_full(when_full: WhenFull) -> radio_signal::router::WhenFull {
     match when_full {
         WhenFull::Drop => radio_signal::router::WhenFull::Drop,
         WhenFull::Wait => radio_signal::router::WhenFull::Wait,

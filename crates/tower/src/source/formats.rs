@@ -1,0 +1,67 @@
+//! The formats that a source may send, by their content types.
+
+/// A format that the tower can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// MPEG audio.
+    Mp3,
+    /// AAC in ADTS.
+    Aac,
+    /// Vorbis or FLAC in Ogg.
+    Ogg,
+    /// FLAC as in a file.
+    Flac,
+    /// PCM in WAVE.
+    Wav,
+}
+
+/// The list that is told to who sends another.
+pub const READABLE: &str = "this tower reads audio/mpeg (MP3), audio/aac (ADTS), application/ogg or audio/ogg with Vorbis or FLAC, audio/flac and \
+     audio/wav; choose one of these in the source";
+
+impl Format {
+    /// The format of a `Content-Type`; `None` if it is none that can be read.
+    #[must_use]
+    pub fn of(content_type: &str) -> Option<Self> {
+        let lower = content_type.to_ascii_lowercase();
+        let (media_type, parameters) = lower.split_once(';').unwrap_or((&lower, ""));
+        let format = match media_type.trim() {
+            "audio/mpeg" | "audio/mp3" | "audio/x-mpeg" | "audio/x-mp3" | "audio/mpeg3" => Self::Mp3,
+            "audio/aac" | "audio/aacp" | "audio/x-aac" | "audio/x-hx-aac-adts" => Self::Aac,
+            "application/ogg" | "audio/ogg" | "application/x-ogg" | "audio/x-ogg" | "audio/vorbis" => Self::Ogg,
+            "audio/flac" | "audio/x-flac" => Self::Flac,
+            "audio/wav" | "audio/x-wav" | "audio/wave" | "audio/vnd.wave" => Self::Wav,
+            _ => return None,
+        };
+        // `codecs=opus` says at once what would otherwise be found out later.
+        (!parameters.contains("opus")).then_some(format)
+    }
+
+    /// The ending that files of it have.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Mp3 => "mp3",
+            Self::Aac => "aac",
+            Self::Ogg => "ogg",
+            Self::Flac => "flac",
+            Self::Wav => "wav",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_types_are_taken_as_programs_write_them() {
+        assert_eq!(Format::of("audio/mpeg"), Some(Format::Mp3));
+        assert_eq!(Format::of("Application/OGG"), Some(Format::Ogg));
+        assert_eq!(Format::of("audio/ogg; codecs=vorbis"), Some(Format::Ogg));
+        assert_eq!(Format::of("audio/aacp"), Some(Format::Aac));
+        for unreadable in ["audio/ogg; codecs=opus", "audio/opus", "video/mp4", "application/octet-stream", ""] {
+            assert_eq!(Format::of(unreadable), None, "{unreadable}");
+        }
+    }
+}

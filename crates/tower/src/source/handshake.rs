@@ -1,0 +1,219 @@
+//! What a source asks, and what it is answered; no I/O.
+
+use super::formats::{Format, READABLE};
+use crate::http::auth::{Credentials, Given};
+use crate::http::head::{Head, Refusal, SOURCE_METHODS};
+
+/// Bytes that are kept of each thing a source says of itself.
+const WORDS_BYTES_MAX: usize = 255;
+
+const UNAUTHORIZED: Refusal =
+    Refusal::new(401, "Unauthorized", "this mount wants the user and the password of its [[input]]");
+const NO_MOUNT: Refusal =
+    Refusal::new(404, "Not Found", "no [[input]] of this tower has this mount; look at the mount in the source");
+const NO_CONTENT_TYPE: Refusal =
+    Refusal::new(400, "Bad Request", "a source must say what it sends: Content-Type is missing");
+const BAD_FRAMING: Refusal =
+    Refusal::new(400, "Bad Request", "the length of the body makes no sense; send it plain, or chunked");
+/// The format cannot be read.
+pub const UNREADABLE: Refusal = Refusal::new(415, "Unsupported Media Type", READABLE);
+/// Somebody else is on the mount. 403 says "try again" to BUTT, where 409 would make it give up.
+pub const BUSY: Refusal = Refusal::new(403, "Forbidden", "mount in use: another source is connected; try again later");
+const WAIT: Refusal =
+    Refusal::new(429, "Too Many Requests", "too many wrong passwords from your address; wait a minute");
+
+/// How the end of a body is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// It ends with the connection.
+    UntilEnd,
+    /// It has this many bytes.
+    Length(u64),
+    /// It comes in chunks.
+    Chunked,
+}
+
+/// A source that may come in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// What it says that it sends.
+    pub format: Format,
+    /// How its body ends.
+    pub framing: Framing,
+    /// What it is told before its body.
+    pub welcome: &'static [u8],
+    /// Whether it waits for an answer at the end of its body.
+    pub wants_final_answer: bool,
+    /// What it says of itself.
+    pub words: Words,
+}
+
+/// What a source says of itself: one line each, empty if it does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    /// `User-Agent`
+    pub agent: String,
+    /// `Content-Type`
+    pub content_type: String,
+    /// `ice-name`, the name of the stream.
+    pub name: String,
+    /// `ice-genre`
+    pub genre: String,
+    /// `ice-description`
+    pub description: String,
+    /// `ice-url`
+    pub url: String,
+}
+
+impl Words {
+    fn of(head: &Head) -> Self {
+        let line = |name: &str| kept(&head.header(name).unwrap_or_default());
+        // Icecast's names, and Shoutcast's, which some programs use with Icecast too.
+        let either = |name: &str| Some(line(&format!("ice-{name}"))).filter(|l| !l.is_empty());
+        let word = |name: &str| either(name).unwrap_or_else(|| line(&format!("icy-{name}")));
+        Self {
+            agent: line("user-agent"),
+            content_type: line("content-type"),
+            name: word("name"),
+            genre: word("genre"),
+            description: word("description"),
+            url: word("url"),
+        }
+    }
+}
+
+/// One line of bounded length, with nothing in it that a terminal would obey.
+fn kept(text: &str) -> String {
+    let end = (0..=text.len().min(WORDS_BYTES_MAX)).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    text[..end].chars().filter(|c| !c.is_control()).collect()
+}
+
+/// What is known of the mount that is asked for.
+#[derive(Clone, Copy)]
+pub struct Mount<'a> {
+    /// Who may connect.
+    pub credentials: &'a Credentials,
+    /// Whether somebody is connected who will not be ended.
+    pub is_busy: bool,
+    /// Whether the address has given too many wrong passwords.
+    pub must_wait: bool,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may come in.
+    Admit(Box<Admission>),
+    /// It gets this answer, and may ask again on the same connection if it `stays`.
+    Answer {
+        /// The whole answer.
+        bytes: Vec<u8>,
+        /// Whether the connection is kept.
+        stays: bool,
+    },
+    /// As `Answer`, because of a wrong password.
+    WrongPassword {
+        /// The whole answer.
+        bytes: Vec<u8>,
+        /// Whether the connection is kept.
+        stays: bool,
+    },
+}
+
+/// Whether a request is one of a source.
+#[must_use]
+pub fn is_source_method(method: &str) -> bool {
+    matches!(method, "PUT" | "SOURCE")
+}
+
+/// Decides on a request of a source; `mount` is `None` if there is no such mount.
+#[must_use]
+pub fn decide(head: &Head, mount: Option<Mount<'_>>) -> Verdict {
+    let Ok(framing) = framing(head) else { return refuse(BAD_FRAMING, false) };
+    // Whoever sends no body may ask again; whoever may be sending one already cannot be understood any more.
+    let stays = framing == Framing::Length(0) && head.method != "SOURCE" && head.minor_version == 1;
+    let Some(mount) = mount else { return refuse(NO_MOUNT, stays) };
+    if mount.must_wait {
+        return refuse(WAIT, false);
+    }
+    match mount.credentials.given(head) {
+        Given::Nothing => return refuse(UNAUTHORIZED, stays),
+        Given::Wrong => return Verdict::WrongPassword { bytes: UNAUTHORIZED.to_source(stays), stays },
+        Given::Right => {}
+    }
+    let words = Words::of(head);
+    let format = match (words.content_type.as_str(), head.method.as_str()) {
+        // Programs that old send MP3 and nothing else.
+        ("", "SOURCE") => Format::Mp3,
+        ("", _) => return refuse(NO_CONTENT_TYPE, stays),
+        (content_type, _) => match Format::of(content_type) {
+            Some(format) => format,
+            None => return refuse(UNREADABLE, stays),
+        },
+    };
+    if mount.is_busy {
+        return refuse(BUSY, stays);
+    }
+    if stays {
+        // With the right password and no body: it only wanted to know.
+        return Verdict::Answer { bytes: good_answer(), stays };
+    }
+    let (welcome, wants_final_answer) = welcome(head, framing);
+    Verdict::Admit(Box::new(Admission { format, framing, welcome, wants_final_answer, words }))
+}
+
+/// What a source is told before its body, and whether it waits for another answer at its end.
+fn welcome(head: &Head, framing: Framing) -> (&'static [u8], bool) {
+    let expects = head.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
+    if head.method == "SOURCE" {
+        (b"HTTP/1.0 200 OK\r\n\r\n", false)
+    } else if expects {
+        (b"HTTP/1.1 100 Continue\r\n\r\n", true)
+    } else if framing == Framing::UntilEnd {
+        // A body without a length is Icecast's way, and so is the answer before it.
+        (b"HTTP/1.0 200 OK\r\n\r\n", false)
+    } else {
+        (b"", true)
+    }
+}
+
+/// The answer at the end of a body.
+#[must_use]
+pub fn final_answer(was_readable: bool) -> Vec<u8> {
+    if was_readable {
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec()
+    } else {
+        UNREADABLE.to_source(false)
+    }
+}
+
+fn good_answer() -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nAllow: {SOURCE_METHODS}\r\nConnection: keep-alive\r\n\r\n")
+        .into_bytes()
+}
+
+/// The answer to `OPTIONS *`, with which libshout begins, and to OPTIONS of a mount for sources.
+#[must_use]
+pub fn options_answer() -> Vec<u8> {
+    format!("HTTP/1.1 204 No Content\r\nAllow: {SOURCE_METHODS}\r\nConnection: keep-alive\r\n\r\n").into_bytes()
+}
+
+fn refuse(refusal: Refusal, stays: bool) -> Verdict {
+    Verdict::Answer { bytes: refusal.to_source(stays), stays }
+}
+
+/// How the body of `head` ends. Both a length and chunks is a way to make two programs read two different things.
+fn framing(head: &Head) -> Result<Framing, ()> {
+    let coding = head.header("transfer-encoding").unwrap_or_default();
+    let length = head.header("content-length");
+    match (coding.to_ascii_lowercase().as_str(), length) {
+        ("" | "identity", None) => Ok(Framing::UntilEnd),
+        ("" | "identity", Some(length)) => length.parse().map(Framing::Length).map_err(|_| ()),
+        ("chunked", None) => Ok(Framing::Chunked),
+        _ => Err(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "handshake_tests.rs"]
+mod tests;

@@ -1,0 +1,161 @@
+//! One connected source, on a thread of its own: from its socket to its buffer.
+
+use super::body::{Body, BodyEnd};
+use super::decoder::{self, DecoderFigures, StreamEnd};
+use super::handshake::{self, Admission};
+use crate::config::{Input, WhenFull};
+use radio_signal::ingest::{BufferGauge, BufferWriter, DriftResampler};
+use radio_signal::pcm::PcmFrame;
+use radio_signal::units::{TICK_MS, TICK_VALUES};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// An answer must have been taken within this time.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// What a session counts, for anyone, and how it is told to end.
+#[derive(Debug, Default)]
+pub struct SessionFigures {
+    /// Bytes of its body.
+    pub bytes: Arc<AtomicU64>,
+    /// What its decoder counts.
+    pub decoder: DecoderFigures,
+    /// It has been told to end.
+    pub stop: AtomicBool,
+}
+
+/// Serves one source to its end; says in a few words how it ended.
+pub fn run(
+    socket: TcpStream,
+    beyond: Vec<u8>,
+    admission: &Admission,
+    input: &Input,
+    writer: BufferWriter,
+    figures: &SessionFigures,
+) -> String {
+    match serve(socket, beyond, admission, input, writer, figures) {
+        Ok(text) => text,
+        Err(error) => format!("its connection broke: {error}"),
+    }
+}
+
+fn serve(
+    mut socket: TcpStream,
+    beyond: Vec<u8>,
+    admission: &Admission,
+    input: &Input,
+    writer: BufferWriter,
+    figures: &SessionFigures,
+) -> std::io::Result<String> {
+    socket.set_nonblocking(false)?;
+    socket.set_read_timeout(Some(Duration::from_millis(input.timeout_ms)))?;
+    socket.set_write_timeout(Some(ANSWER_TIME_MAX))?;
+    socket.write_all(admission.welcome)?;
+
+    let body = Arc::new(Mutex::new(Body::new(socket, admission.framing, beyond, Arc::clone(&figures.bytes))));
+    let mut sink = Sink::new(writer, input.when_full, &figures.stop);
+    // A decoder reads bytes from anywhere: one that panics costs its source, not the tower.
+    let end = catch_unwind(AssertUnwindSafe(|| {
+        decoder::decode(&body, admission.format, &figures.decoder, |samples| sink.take(samples))
+    }))
+    .unwrap_or_else(|_| StreamEnd::Damaged("its data made the decoder fail".into()));
+    let is_wanted = end != StreamEnd::Unwanted && !figures.stop.load(Relaxed);
+    if is_wanted {
+        sink.finish();
+    }
+
+    let mut body = body.lock().unwrap_or_else(PoisonError::into_inner);
+    let body_end = body.end();
+    if is_wanted {
+        let answer = handshake::final_answer(!matches!(end, StreamEnd::Unreadable(_)));
+        let _may_have_hung_up = bid_farewell(body.socket(), if admission.wants_final_answer { &answer } else { b"" });
+    }
+    Ok(told(&end, body_end, is_wanted, input))
+}
+
+/// Answers, and reads what is still being sent for a moment: closing on unread bytes resets the connection, and the
+/// answer with it.
+fn bid_farewell(socket: &mut TcpStream, answer: &[u8]) -> std::io::Result<()> {
+    socket.write_all(answer)?;
+    socket.shutdown(Shutdown::Write)?;
+    socket.set_read_timeout(Some(ANSWER_TIME_MAX))?;
+    let until = Instant::now() + ANSWER_TIME_MAX;
+    let mut unread = [0; 4096];
+    while Instant::now() < until && socket.read(&mut unread)? > 0 {}
+    Ok(())
+}
+
+fn told(end: &StreamEnd, body: Option<BodyEnd>, is_wanted: bool, input: &Input) -> String {
+    match (end, body) {
+        _ if !is_wanted => "another one took over, or the tower ended it".into(),
+        (StreamEnd::Unreadable(reason), _) => format!("it could not be read ({reason}); {}", super::formats::READABLE),
+        (StreamEnd::Damaged(reason), _) => format!("nothing more of it could be read: {reason}"),
+        (_, Some(BodyEnd::TimedOut)) => format!("nothing came for {} ms (input timeout_ms)", input.timeout_ms),
+        (_, Some(BodyEnd::Broken)) => "its connection broke".into(),
+        (_, Some(BodyEnd::Malformed)) => "its chunked body makes no sense".into(),
+        (_, Some(BodyEnd::Closed | BodyEnd::Whole) | None) => "it ended".into(),
+    }
+}
+
+/// Cuts samples into ticks and puts them into the buffer, following the source's clock (SPEC IN-7).
+struct Sink<'a> {
+    writer: BufferWriter,
+    gauge: BufferGauge,
+    resampler: DriftResampler,
+    stale_before: u64,
+    waits: bool,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> Sink<'a> {
+    fn new(writer: BufferWriter, when_full: WhenFull, stop: &'a AtomicBool) -> Self {
+        let (gauge, waits) = (writer.gauge(), when_full == WhenFull::Wait);
+        Self { writer, gauge, resampler: DriftResampler::measuring(), stale_before: 0, waits, stop }
+    }
+
+    /// Takes all whole ticks out of `samples`; false when nobody wants more.
+    fn take(&mut self, samples: &mut Vec<i16>) -> bool {
+        let whole = samples.len() - samples.len() % TICK_VALUES;
+        for values in samples[..whole].chunks_exact(TICK_VALUES) {
+            let mut frame = PcmFrame::SILENCE;
+            frame.0.copy_from_slice(values);
+            if !self.offer(&frame) {
+                return false;
+            }
+        }
+        samples.drain(..whole);
+        true
+    }
+
+    fn offer(&mut self, frame: &PcmFrame) -> bool {
+        while self.waits && self.writer.is_full() && !self.is_unwanted() {
+            std::thread::sleep(Duration::from_millis(TICK_MS / 2));
+        }
+        if self.is_unwanted() {
+            return false;
+        }
+        let (fill_ticks, stale) = (self.gauge.count(), self.gauge.stale_count());
+        // The fill says nothing of the source's clock where it was not on air in between. One that waits has no clock.
+        if fill_ticks == 0 || stale != self.stale_before || self.waits {
+            self.stale_before = stale;
+            self.resampler.measure_again();
+        }
+        let writer = &mut self.writer;
+        self.resampler.push(frame, fill_ticks, |frame| _ = writer.offer(frame));
+        true
+    }
+
+    fn is_unwanted(&self) -> bool {
+        self.stop.load(Relaxed) || self.writer.is_abandoned()
+    }
+
+    /// The source is over: passes on what the resampler still holds.
+    fn finish(self) {
+        let mut writer = self.writer;
+        self.resampler.finish(|frame| _ = writer.offer(frame));
+    }
+}
