@@ -77,14 +77,14 @@ pub struct Comparison {
     lag: isize,
 }
 
-impl Default for Comparison {
-    fn default() -> Self {
-        // What lies before the beginning is looked at when the sounds are shifted.
-        Self { should: vec![[0.0; 2]; LAG_MAX], is: Vec::new(), lag: 0 }
-    }
-}
-
 impl Comparison {
+    /// A comparison of which what is heard begins `earlier` values before what should be.
+    #[must_use]
+    pub fn starting_at(earlier: usize) -> Self {
+        // What lies before the beginning is looked at when the sounds are shifted.
+        Self { should: vec![[0.0; 2]; LAG_MAX + earlier], is: Vec::new(), lag: 0 }
+    }
+
     /// Where the next values of what should be heard are to be put. They may come early, and must not come never.
     pub fn should(&mut self) -> &mut Vec<Value> {
         &mut self.should
@@ -202,7 +202,7 @@ mod tests {
 
     /// The second second: by then a shift has been found.
     fn compare(should: &[Value], is: impl Fn(usize) -> Value) -> Second {
-        let mut comparison = Comparison::default();
+        let mut comparison = Comparison::starting_at(0);
         comparison.should().extend_from_slice(should);
         comparison.is().extend((0..2 * WINDOW).map(is));
         comparison.take().expect("a second");
