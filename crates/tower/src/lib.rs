@@ -11,6 +11,7 @@
 pub mod broadcast;
 pub mod cli;
 pub mod config;
+pub mod ear;
 pub mod encoder;
 pub mod files;
 pub mod http;
@@ -20,5 +21,5 @@ pub mod metrics;
 pub mod pump;
 pub mod serve;
 pub mod state;
-mod status;
+pub mod status;
 pub mod titles;

@@ -21,7 +21,8 @@ impl Decoder {
     pub fn new() -> Result<Self, Error> {
         let mut parameters = AudioCodecParameters::new();
         parameters.for_codec(CODEC_ID_MP3);
-        let decoder = symphonia::default::get_codecs().make_audio_decoder(&parameters, &AudioDecoderOptions::default())?;
+        let decoder =
+            symphonia::default::get_codecs().make_audio_decoder(&parameters, &AudioDecoderOptions::default())?;
         Ok(Self { decoder, planes: Vec::new() })
     }
 
@@ -65,7 +66,8 @@ mod tests {
     #[test]
     fn whatever_comes_a_frame_of_sound_comes_out() {
         let mut decoder = Decoder::new().expect("built with MP3");
-        for bytes in [vec![], vec![0xff; 384], [&[0xff, 0xfb, 0x94, 0x00][..], &[0xa5; 380]].concat(), vec![7; 10_000]] {
+        for bytes in [vec![], vec![0xff; 384], [&[0xff, 0xfb, 0x94, 0x00][..], &[0xa5; 380]].concat(), vec![7; 10_000]]
+        {
             let ([left, right], is_good) = decoder.decode(&bytes);
             assert_eq!((left.len(), right.len()), (TICK_SAMPLES, TICK_SAMPLES));
             assert!(!is_good, "{} bytes of nonsense", bytes.len());
@@ -74,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_frames_of_an_encoder_are_good() {
-        let format = radio_lame::Format { bitrate_kbps: 128, ..Default::default() };
+        let format = radio_lame::Settings { sample_rate_hz: 48_000, channels: 2, bitrate_kbps: 128 };
         let mut encoder = Encoder::new(format).expect("a format of ours");
         let mut stream = Vec::new();
         for tick in 0..20 {
