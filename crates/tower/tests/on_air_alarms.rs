@@ -32,6 +32,8 @@ fn with_bad_ffmpeg(stand_in: bool) -> Tower {
     let setup = quick(setup("builtin"));
     let script = setup.script("ffmpeg", "#!/bin/sh\necho 'out of magic smoke' >&2\nexit 1\n");
     setup
+        // Longer than the silence with which a tower starts.
+        .line("alarm.silence_ms = 6000")
         .line(&format!("encoder.ffmpeg = {script:?}"))
         .line("encoder.backoff_ms = [100]")
         .line("encoder.max_restarts = 1")

@@ -58,7 +58,11 @@ fn families() -> (Tower, BTreeMap<String, Family>) {
 /// The family that a sample belongs to: a histogram's have an ending.
 fn family_of(sample: &str, families: &BTreeMap<String, Family>) -> Option<String> {
     let endings = ["", "_bucket", "_sum", "_count"];
-    endings.iter().filter_map(|ending| sample.strip_suffix(ending)).find(|name| families.contains_key(*name)).map(Into::into)
+    endings
+        .iter()
+        .filter_map(|ending| sample.strip_suffix(ending))
+        .find(|name| families.contains_key(*name))
+        .map(Into::into)
 }
 
 /// Names of metrics in a text of any form.
