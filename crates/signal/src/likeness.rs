@@ -17,10 +17,14 @@ const LAG_MAX: usize = 200;
 const LIKENESS_OF_LAG: f32 = 0.8;
 /// Below this level there is nothing to compare, in dBFS.
 const FLOOR_DBFS: f32 = -45.0;
-/// The least level of a difference that counts as damage: -40 dBFS, as a mean square.
-const DAMAGE_POWER: f32 = 1e-4;
-/// Damage is louder than what should have been heard, by 6 dB as a ratio of powers.
-const DAMAGE_RATIO: f32 = 4.0;
+/// The least level of an error that counts as damage: -50 dBFS, as a mean square.
+const DAMAGE_POWER: f32 = 1e-5;
+/// The least ratio of an error to the sound around it. Encoders err by 0.03 at most in music, damage by 0.4 at least.
+const DAMAGE_RATIO: f32 = 0.25;
+/// The same where the two were shifted, by whole values only: then they are less alike from the outset.
+const DAMAGE_RATIO_SHIFTED: f32 = 4.0;
+/// Damage is so many times the error that is usual at the time. Noise at 32 kbit/s errs by 0.3, and at most twice that.
+const DAMAGE_USUAL: f32 = 5.0;
 /// With more damaged ticks in a window it is another sound rather than damage.
 const DAMAGED_TICKS_MAX: usize = WINDOW_TICKS / 4;
 
@@ -122,7 +126,8 @@ impl Comparison {
         {
             (self.lag, likeness) = (lag, found);
         }
-        let damaged_ticks = damaged_ticks(self.shifted(self.lag), is);
+        let ratio_min = if self.lag == 0 { DAMAGE_RATIO } else { DAMAGE_RATIO_SHIFTED };
+        let damaged_ticks = damaged_ticks(self.shifted(self.lag), is, ratio_min);
         Second { louder_db, likeness: Some(likeness), damaged_ticks }
     }
 
@@ -160,23 +165,23 @@ fn dbfs(power: f32) -> f32 {
     10.0 * power.log10()
 }
 
-/// Ticks in which what does not belong there is louder than all that belongs there and beside it.
-fn damaged_ticks(should: &[Value], is: &[Value]) -> u64 {
+/// Ticks whose error is far from what is usual, beside the sound around them.
+fn damaged_ticks(should: &[Value], is: &[Value], ratio_min: f32) -> u64 {
     let mean_square = |values: &mut dyn Iterator<Item = Value>| {
         values.map(|value| value[0] * value[0] + value[1] * value[1]).sum::<f32>() / VALUES_PER_TICK as f32
     };
     let ticks = || should.chunks_exact(VALUES_PER_TICK);
-    let right: Vec<f32> = ticks().map(|tick| mean_square(&mut tick.iter().copied())).collect();
-    let wrong = ticks()
-        .zip(is.chunks_exact(VALUES_PER_TICK))
-        .map(|(should, is)| mean_square(&mut should.iter().zip(is).map(|(a, b)| [a[0] - b[0], a[1] - b[1]])));
-    let loudest_near = |tick: usize| {
-        let near = right[tick.saturating_sub(1)..(tick + 2).min(right.len())].iter();
-        near.copied().fold(0.0, f32::max)
+    let sounds: Vec<f32> = ticks().map(|tick| mean_square(&mut tick.iter().copied())).collect();
+    let error = |(should, is): (&[Value], &[Value])| {
+        mean_square(&mut should.iter().zip(is).map(|(a, b)| [a[0] - b[0], a[1] - b[1]]))
     };
-    let damaged =
-        wrong.enumerate().filter(|(tick, wrong)| *wrong > DAMAGE_POWER && *wrong > DAMAGE_RATIO * loudest_near(*tick));
-    let count = damaged.count();
+    let errors: Vec<f32> = ticks().zip(is.chunks_exact(VALUES_PER_TICK)).map(error).collect();
+    let loudest_near = |tick: usize| sounds[tick.saturating_sub(1)..].iter().take(3).copied().fold(0.0, f32::max);
+    let ratios: Vec<f32> = errors.iter().enumerate().map(|(tick, error)| error / loudest_near(tick)).collect();
+    let mut sorted = ratios.clone();
+    sorted.sort_by(f32::total_cmp);
+    let limit = (DAMAGE_USUAL * sorted[sorted.len() / 2]).max(ratio_min);
+    let count = ratios.iter().zip(&errors).filter(|(ratio, error)| **ratio > limit && **error > DAMAGE_POWER).count();
     if count <= DAMAGED_TICKS_MAX { count as u64 } else { 0 }
 }
 
@@ -260,13 +265,15 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_of_noise_is_damage_also_if_it_is_one_tick() {
+    fn a_burst_of_noise_or_a_hole_is_damage_also_if_it_is_one_tick() {
         let (should, burst) = (material(), noise(3, 2 * WINDOW));
         let at = WINDOW + 7 * VALUES_PER_TICK;
         let damaged = compare(&should, |i| {
-            if (at..at + VALUES_PER_TICK).contains(&i) { burst[i].map(|x| 4.0 * x) } else { should[i] }
+            if (at..at + VALUES_PER_TICK).contains(&i) { burst[i] } else { should[i].map(|x| 0.9 * x) }
         });
         assert_eq!(damaged.damaged_ticks, 1);
+        let hole = compare(&should, |i| if (at..at + VALUES_PER_TICK).contains(&i) { [0.0; 2] } else { should[i] });
+        assert_eq!(hole.damaged_ticks, 1);
     }
 
     #[test]
