@@ -19,9 +19,7 @@ const LIKENESS_OF_LAG: f32 = 0.8;
 const FLOOR_DBFS: f32 = -45.0;
 /// The least level of an error that counts as damage: -50 dBFS, as a mean square.
 const DAMAGE_POWER: f32 = 1e-5;
-/// The least ratio of an error to the sound around it. Encoders err by 0.03 at most in music, damage by 0.4 at least.
-const DAMAGE_RATIO: f32 = 0.25;
-/// The same where the two were shifted, by whole values only: then they are less alike from the outset.
+/// The least ratio of an error to the sound around it where the two were shifted, by whole values only: then they are less alike from the outset.
 const DAMAGE_RATIO_SHIFTED: f32 = 4.0;
 /// Damage is so many times the error that is usual at the time. Noise at 32 kbit/s errs by 0.3, and at most twice that.
 const DAMAGE_USUAL: f32 = 5.0;
@@ -79,14 +77,16 @@ pub struct Comparison {
     should: Vec<Value>,
     is: Vec<Value>,
     lag: isize,
+    error_max: f32,
 }
 
 impl Comparison {
-    /// A comparison of which what is heard begins `earlier` values before what should be.
+    /// A comparison of which what is heard begins `earlier` values before what should be. `error_max` is what a good
+    /// encoder may do to a tick, as the ratio of the powers of its error and of the sound around it.
     #[must_use]
-    pub fn starting_at(earlier: usize) -> Self {
+    pub fn new(earlier: usize, error_max: f32) -> Self {
         // What lies before the beginning is looked at when the sounds are shifted.
-        Self { should: vec![[0.0; 2]; LAG_MAX + earlier], is: Vec::new(), lag: 0 }
+        Self { should: vec![[0.0; 2]; LAG_MAX + earlier], is: Vec::new(), lag: 0, error_max }
     }
 
     /// Where the next values of what should be heard are to be put. They may come early, and must not come never.
@@ -126,7 +126,7 @@ impl Comparison {
         {
             (self.lag, likeness) = (lag, found);
         }
-        let ratio_min = if self.lag == 0 { DAMAGE_RATIO } else { DAMAGE_RATIO_SHIFTED };
+        let ratio_min = if self.lag == 0 { self.error_max } else { DAMAGE_RATIO_SHIFTED };
         let damaged_ticks = damaged_ticks(self.shifted(self.lag), is, ratio_min);
         Second { louder_db, likeness: Some(likeness), damaged_ticks }
     }
@@ -207,7 +207,7 @@ mod tests {
 
     /// The second second: by then a shift has been found.
     fn compare(should: &[Value], is: impl Fn(usize) -> Value) -> Second {
-        let mut comparison = Comparison::starting_at(0);
+        let mut comparison = Comparison::new(0, 0.3);
         comparison.should().extend_from_slice(should);
         comparison.is().extend((0..2 * WINDOW).map(is));
         comparison.take().expect("a second");

@@ -6,8 +6,10 @@ mod fault_support;
 use fault_support::{PATIENCE, alone_command, saboteur, setup};
 use radio_proof::alarm::{wait_for, wait_until};
 use radio_proof::material;
+use radio_proof::process::signal;
 use radio_proof::station::{Manner, Station};
 use radio_proof::tower::{Setup, Tower};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -176,4 +178,33 @@ fn what_it_hears_is_loudness_and_costs_next_to_nothing() {
     println!("listening to itself takes {:.2} % of a core", share * 100.0);
     // Built without optimisation it may be several times dearer than it is on air.
     assert!(share < 0.05, "{:.2} % of a core", share * 100.0);
+}
+
+#[test]
+fn good_encoders_of_every_bitrate_raise_no_alarm_even_when_one_is_killed() {
+    let outputs =
+        r#"output = [{ mount = "/a" }, { mount = "/b", bitrate_kbps = 32 }, { mount = "/c", encoder = "ffmpeg" }]"#;
+    let tower = setup("builtin").line(outputs).start();
+    // Music, level steps, silence and speech.
+    let programme = Arc::new(material::programme(0));
+    let station = Station::start(&tower.pcm_socket(), programme, Manner::default());
+    tower.wait_source("station", PATIENCE);
+    std::thread::sleep(Duration::from_secs(2));
+    let killed = tower.status()["outputs"][2]["encoder"]["pid"].as_u64().expect("ffmpeg runs");
+    assert!(signal(u32::try_from(killed).expect("a pid"), Signal::KILL));
+    let _sent = station.finish();
+    // To the end of the last window.
+    let heard_through = tower.status()["tick"].as_u64().expect("a number") + 42;
+    wait_until("all of it to be heard", PATIENCE, || {
+        tower.status()["outputs"]
+            .as_array()
+            .expect("outputs")
+            .iter()
+            .all(|output| output["heard"]["frame"].as_u64() > Some(heard_through))
+    });
+    let status = tower.status();
+    for output in status["outputs"].as_array().expect("outputs") {
+        assert_eq!((&output["heard"]["damaged_frames"], &output["heard"]["unheard_frames"]), (&0.into(), &0.into()));
+    }
+    assert_eq!(tower.events("alarm"), [], "{status}");
 }

@@ -91,9 +91,9 @@ struct Ears {
 impl Ear {
     fn new(tower: Arc<Tower>) -> anyhow::Result<Self> {
         let limits = tower.config.alarm;
-        let ears = |_| {
+        let ears = |output: &crate::state::OutputState| {
             anyhow::Ok(Ears {
-                ear: OutputEar::new(limits.silence_dbfs)?,
+                ear: OutputEar::new(limits.silence_dbfs, output.config.bitrate_kbps)?,
                 strikes: Strikes::new(limits.damaged_frames, limits.clear_ms),
                 differs_since_ms: None,
                 silent_since_ms: None,
