@@ -64,6 +64,16 @@ impl Mount {
         self.ring().frames()
     }
 
+    /// Replaces `out` by the bytes of frame `number`; false if it is not there yet, or no longer. The writer notices nothing.
+    pub fn copy_frame(&self, number: u64, out: &mut Vec<u8>) -> bool {
+        out.clear();
+        let ring = self.ring();
+        match (ring.position(number), ring.position(number + 1)) {
+            (Ok(start), Ok(end)) => ring.copy(start..end, out).is_ok(),
+            _ => false,
+        }
+    }
+
     /// The start nearest to `at` that is there.
     pub fn start_at(&self, at: StartAt) -> Start {
         // The ring may overwrite the frame chosen between two loads; each retry sees a later oldest frame.

@@ -87,7 +87,10 @@ pub fn read_head(stream: &mut TcpStream) -> io::Result<(Head, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut piece = [0u8; 2048];
     loop {
-        let count = stream.read(&mut piece)?;
+        let count = match stream.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            outcome => outcome?,
+        };
         bytes.extend_from_slice(&piece[..count]);
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             let rest = bytes.split_off(end + 4);

@@ -15,11 +15,15 @@
 //! - [`mpeg`]: bytes of an encoder to whole frames.
 //! - [`frame_ring`]: numbered frames, written once.
 //! - [`release`]: when a frame goes to the listeners.
+//! - [`likeness`]: whether what is heard is what should be.
+//! - [`alarm`]: when something that is wrong becomes an alarm.
 #![forbid(unsafe_code)]
 
+pub mod alarm;
 pub mod fallback;
 pub mod frame_ring;
 pub mod ingest;
+pub mod likeness;
 pub mod mpeg;
 pub mod pcm;
 pub mod poison;

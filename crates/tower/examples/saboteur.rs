@@ -1,22 +1,26 @@
 //! An encoder that goes wrong: it passes PCM to a real encoder and frames back, and does one thing amiss.
 //!
 //! ```text
-//! saboteur [--charges FOLDER] FAULT [FRAME] -- PROGRAM [ARGUMENT]...
+//! saboteur [--charges FOLDER] [--while FILE] FAULT [FRAME] -- PROGRAM [ARGUMENT]...
 //! ```
 //!
 //! `FAULT` happens at the frame `FRAME` of each process (0), or only if there is a file in `FOLDER` left, which is then
-//! removed. Frames are taken to be of 384 bytes: 128 kbit/s at 48 kHz. For tests only.
+//! removed. `mute`, `corrupt`, `quiet` and `slow-motion` happen from then on while `FILE` exists. Frames are taken to be of 384 bytes: 128 kbit/s at 48 kHz. For tests only.
 
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio, abort, exit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const FRAME_BYTES: usize = 384;
+
+/// Header and side information of a stereo frame; the sound itself is behind them.
+const SIDE_BYTES: usize = 36;
 
 /// What a poisoned encoder cannot bear: these four stereo samples in a row.
 const POISON: [i16; 8] = [0x1234, -0x1235, 0x2345, -0x2346, 0x3456, -0x3457, 0x4567, -0x4568];
@@ -25,6 +29,7 @@ struct Order {
     fault: String,
     at_frame: u64,
     charges: Option<String>,
+    during: Option<String>,
     program: Vec<String>,
 }
 
@@ -43,16 +48,17 @@ fn main() {
 }
 
 fn order(mut arguments: impl Iterator<Item = String>) -> Result<Order, String> {
-    let (mut words, mut charges) = (Vec::new(), None);
+    let (mut words, mut charges, mut during) = (Vec::new(), None, None);
     while let Some(word) = arguments.next().filter(|word| word != "--") {
         match word.as_str() {
             "--charges" => charges = arguments.next(),
+            "--while" => during = arguments.next(),
             _ => words.push(word),
         }
     }
     let fault = words.first().ok_or("which fault?")?.clone();
     let at_frame = words.get(1).map_or(Ok(0), |frame| frame.parse()).map_err(|error| format!("FRAME: {error}"))?;
-    Ok(Order { fault, at_frame, charges, program: arguments.collect() })
+    Ok(Order { fault, at_frame, charges, during, program: arguments.collect() })
 }
 
 /// Whether the fault is to happen: there is no limit, or this process is the one to remove a file.
@@ -68,15 +74,58 @@ fn sabotage(order: &Order) -> io::Result<()> {
     let stdin = encoder.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let close_stdin = Arc::new(AtomicBool::new(false));
     let poisoned = order.fault == "poison";
+    let bend = Bend { fault: order.fault.clone(), during: order.during.clone(), ..Bend::default() };
     std::thread::spawn({
         let close_stdin = Arc::clone(&close_stdin);
-        move || pass_pcm(stdin, poisoned, &close_stdin)
+        move || pass_pcm(stdin, poisoned, bend, &close_stdin)
     });
     pass_frames(&mut encoder, order, &close_stdin)
 }
 
+/// Whether a fault that lasts is on: there is no end to it, or the file that says so is there.
+fn lasts(during: Option<&str>) -> bool {
+    during.is_none_or(|file| Path::new(file).exists())
+}
+
+/// Does something to the PCM on its way, sample for sample.
+#[derive(Default)]
+struct Bend {
+    fault: String,
+    during: Option<String>,
+    rest: Vec<u8>,
+    queue: Vec<[u8; 4]>,
+    position: f64,
+}
+
+impl Bend {
+    /// Slow motion plays four fifths of what comes.
+    const SPEED: f64 = 0.8;
+
+    fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
+        if !["quiet", "slow-motion"].contains(&self.fault.as_str()) {
+            return bytes.to_vec();
+        }
+        self.rest.extend_from_slice(bytes);
+        let whole: Vec<u8> = self.rest.drain(..self.rest.len() / 4 * 4).collect();
+        if !lasts(self.during.as_deref()) {
+            (self.queue, self.position) = (Vec::new(), 0.0);
+            return whole;
+        }
+        if self.fault == "quiet" {
+            let tenth = |pair: &[u8]| (i16::from_le_bytes([pair[0], pair[1]]) / 10).to_le_bytes();
+            return whole.chunks_exact(2).flat_map(tenth).collect();
+        }
+        let slow = |sample: &[u8]| {
+            self.queue.push([sample[0], sample[1], sample[2], sample[3]]);
+            self.position += Self::SPEED;
+            self.queue[self.position as usize]
+        };
+        whole.chunks_exact(4).flat_map(slow).collect()
+    }
+}
+
 /// Own stdin to the encoder's. At the end the encoder's is closed as well, unless the fault is just that.
-fn pass_pcm(mut encoder: ChildStdin, poisoned: bool, close_stdin: &AtomicBool) {
+fn pass_pcm(mut encoder: ChildStdin, poisoned: bool, mut bend: Bend, close_stdin: &AtomicBool) {
     let poison: Vec<u8> = POISON.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let mut piece = vec![0; 16 * 1024];
     let mut last = Vec::new();
@@ -98,7 +147,7 @@ fn pass_pcm(mut encoder: ChildStdin, poisoned: bool, close_stdin: &AtomicBool) {
             }
             last.drain(..last.len().saturating_sub(poison.len()));
         }
-        if encoder.write_all(&piece[..count]).is_err() {
+        if encoder.write_all(&bend.pass(&piece[..count])).is_err() {
             return;
         }
     }
@@ -150,6 +199,19 @@ fn pass_frames(encoder: &mut Child, order: &Order, close_stdin: &AtomicBool) -> 
             }
             "repeat" if now => write(&[&frame[..], &frame].concat())?,
             "drop" if now => {}
+            "mute" if lasts(order.during.as_deref()) => {
+                // With no bits of any spectrum it is silence, in a frame as good as any.
+                frame[4..].fill(0);
+                write(&frame)?;
+            }
+            "corrupt" if order.during.as_ref().is_some_and(|file| std::fs::remove_file(file).is_ok()) => {
+                let mut state = 1u32;
+                for byte in &mut frame[SIDE_BYTES..] {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    *byte = (state >> 24) as u8;
+                }
+                write(&frame)?;
+            }
             "flip" if now => {
                 frame[200] ^= 0x10;
                 write(&frame)?;

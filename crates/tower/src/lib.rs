@@ -4,13 +4,13 @@
 //!
 //! [`ingest`], [`source`] and [`files`] fill buffers; [`pump`] owns the clock and asks the router what is on air; [`encoder`] turns
 //! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators.
-//! [`serve`] joins them; [`titles`] says what is
-//! playing. [`state`] is what the doors share, [`metrics`] its figures for Prometheus. [`config`], [`cli`] and [`life`]
-//! are about the program itself.
+//! [`serve`] joins them; [`titles`] says what is playing. [`state`] is what the doors share, [`ear`] what the tower hears
+//! of itself, [`metrics`] its figures for Prometheus. [`config`], [`cli`] and [`life`] are about the program itself.
 
 pub mod broadcast;
 pub mod cli;
 pub mod config;
+pub mod ear;
 pub mod encoder;
 pub mod files;
 pub mod http;
@@ -21,5 +21,5 @@ pub mod pump;
 pub mod serve;
 pub mod source;
 pub mod state;
-mod status;
+pub mod status;
 pub mod titles;

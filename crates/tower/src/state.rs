@@ -82,6 +82,8 @@ pub struct Tower {
     pub titles: Arc<Titles>,
     /// The fallback file's buffer, if there is one.
     pub fallback_gauge: Option<BufferGauge>,
+    /// What the tower hears of itself.
+    pub ear: crate::ear::Board,
     /// Players of files: programme and fallback.
     pub players: Mutex<Vec<PlayerHandle>>,
     /// The limit of open files.

@@ -1,5 +1,6 @@
 //! How the tower is: `/status`, `/healthz`, `/tower/buffer` (SPEC API-2, API-3).
 
+use crate::ear::{Heard, Loudness, Severity};
 use crate::state::{OutputState, Tower};
 use radio_fanout::{LAG_FRAMES, MountFigures};
 use radio_signal::router::{InputId, OnAir};
@@ -14,6 +15,15 @@ use std::time::UNIX_EPOCH;
 const EVENTS_SHOWN: usize = 50;
 /// A pump that has not ticked for this long is reported.
 const TICK_AGE_MS_MAX: u64 = 1000;
+
+/// How the tower is.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// Why it is not well; empty when it is.
+    pub reasons: Vec<String>,
+    /// What is to be mended, though listeners notice nothing.
+    pub warnings: Vec<String>,
+}
 
 /// Fill of a producer's buffer, in ticks.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -41,10 +51,10 @@ impl Tower {
         Some(BufferFill { capacity, count, overflow_count, ratio: count as f64 / capacity.max(1) as f64 })
     }
 
-    /// What is wrong, in sentences; empty when all is well.
+    /// What is wrong, in sentences.
     #[must_use]
-    pub fn health(&self) -> Vec<String> {
-        let mut reasons = Vec::new();
+    pub fn health(&self) -> Health {
+        let (mut reasons, mut warnings) = (Vec::new(), Vec::new());
         let age_ms = self.figures.last_tick_age_ms();
         if age_ms > TICK_AGE_MS_MAX {
             reasons.push(format!("the clock has not ticked for {age_ms} ms"));
@@ -57,10 +67,17 @@ impl Tower {
             }
             let encoder = lock(&output.manager).status();
             if self.config.encoder.enabled && encoder.state != crate::encoder::State::Running {
-                reasons.push(format!("{mount}: the encoder is {}", encoder.state));
+                let carried = encoder.is_carried_by_stand_in();
+                let what = if carried { ", and the built-in one carries the programme" } else { "" };
+                let told = if carried { &mut warnings } else { &mut reasons };
+                told.push(format!("{mount}: the encoder is {}{what}", encoder.state));
             }
         }
-        reasons
+        for alarm in &self.ear.findings().alarms {
+            let told = if alarm.severity == Severity::Failing { &mut reasons } else { &mut warnings };
+            told.push(alarm.text.clone());
+        }
+        Health { reasons, warnings }
     }
 
     /// Everything, as JSON.
@@ -68,6 +85,9 @@ impl Tower {
     pub fn status(&self) -> Value {
         let on_air = lock(&self.on_air).clone();
         let listeners = self.fanout.snapshot();
+        let heard = self.ear.findings().clone();
+        let sound = |index: usize| heard.outputs.get(index).copied();
+        let outputs = self.outputs.iter().zip(&listeners.mounts).enumerate();
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "pid": std::process::id(),
@@ -81,9 +101,11 @@ impl Tower {
                 "since_tick": on_air.since_tick,
             },
             "now_playing": self.titles.now().map(|heard| crate::http::now_playing::to_json(self, &heard)),
+            "programme": heard.programme,
+            "alarms": heard.alarms,
             "inputs": self.inputs_status(on_air.source),
             "players": lock(&self.players).iter().map(crate::files::PlayerHandle::status).collect::<Vec<_>>(),
-            "outputs": self.outputs.iter().zip(&listeners.mounts).map(|(o, m)| output_status(o, m)).collect::<Vec<_>>(),
+            "outputs": outputs.map(|(i, (o, m))| output_status(o, m, sound(i))).collect::<Vec<_>>(),
             "listeners": {
                 "now": listeners.listeners,
                 "peak": self.listeners_peak.load(Relaxed),
@@ -140,7 +162,7 @@ impl Tower {
     }
 }
 
-fn output_status(output: &OutputState, listeners: &MountFigures) -> Value {
+fn output_status(output: &OutputState, listeners: &MountFigures, sound: Option<(Loudness, Heard)>) -> Value {
     let lag: Vec<Value> = (LAG_FRAMES.iter().map(|frames| json!(frames * TICK_MS)).chain([Value::Null]))
         .zip(listeners.lag)
         .map(|(at_most_ms, listeners)| json!({ "at_most_ms": at_most_ms, "listeners": listeners }))
@@ -166,6 +188,8 @@ fn output_status(output: &OutputState, listeners: &MountFigures) -> Value {
         "behind_ticks_max": output.figures.behind_ticks_max.load(Relaxed),
         "silent_frames": output.figures.silent_frames.load(Relaxed),
         "playout_delay_ticks": output.delay_ticks,
+        "loudness": sound.map(|(loudness, _)| loudness),
+        "heard": sound.map(|(_, heard)| heard),
         "listeners": listeners.listeners,
         "listeners_max": output.config.listeners_max,
         "lag": lag,

@@ -9,7 +9,12 @@ use std::time::Duration;
 /// The next thing the tower says to its service manager.
 fn said(manager: &UnixDatagram) -> String {
     let mut bytes = [0; 256];
-    let count = manager.recv(&mut bytes).expect("the tower says something in time");
+    let count = loop {
+        match manager.recv(&mut bytes) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            outcome => break outcome.expect("the tower says something in time"),
+        }
+    };
     String::from_utf8_lossy(&bytes[..count]).trim().to_owned()
 }
 

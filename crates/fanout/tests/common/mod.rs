@@ -161,7 +161,7 @@ pub fn read_some(stream: &mut impl Read, max: usize, into: &mut Vec<u8>) -> usiz
             into.extend(&bytes[..n]);
             n
         }
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => 0,
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => 0,
         Err(error) => panic!("{error}"),
     }
 }

@@ -28,6 +28,8 @@ pub struct Config {
     pub output: Vec<Output>,
     /// Who may do what.
     pub admin: Admin,
+    /// When an alarm is raised.
+    pub alarm: AlarmLimits,
     /// What the log looks like.
     pub log: Log,
 }
@@ -246,6 +248,30 @@ impl std::fmt::Debug for Admin {
     }
 }
 
+/// `[alarm]`: when what the tower hears of itself is an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlarmLimits {
+    /// Listeners hear nothing for so long, in ms.
+    pub silence_ms: u64,
+    /// What is quieter is silence, in dBFS.
+    pub silence_dbfs: f32,
+    /// What is sent has not been the programme for so long, in ms.
+    pub differs_ms: u64,
+    /// Its level is off by more than so many dB.
+    pub differs_db: f32,
+    /// So many frames are damaged, without a `clear_ms` between them.
+    pub damaged_frames: u64,
+    /// Frames have been late for so long, in ms.
+    pub late_ms: u64,
+    /// There has been no programme for so long, in ms.
+    pub no_programme_ms: u64,
+    /// Less than so many MiB are free.
+    pub disk_free_mib: u64,
+    /// An alarm is over when all has been well for so long, in ms.
+    pub clear_ms: u64,
+}
+
 /// `[log]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -345,6 +371,22 @@ impl Default for Output {
             latency: Latency::Normal,
             title_charset: Charset::Utf8,
             listeners_max: 0,
+        }
+    }
+}
+
+impl Default for AlarmLimits {
+    fn default() -> Self {
+        Self {
+            silence_ms: 15_000,
+            silence_dbfs: -60.0,
+            differs_ms: 5000,
+            differs_db: 6.0,
+            damaged_frames: 1,
+            late_ms: 2000,
+            no_programme_ms: 300_000,
+            disk_free_mib: 16,
+            clear_ms: 10_000,
         }
     }
 }

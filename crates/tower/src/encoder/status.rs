@@ -66,6 +66,14 @@ pub struct EncoderStatus {
     pub next_retry_ms: Option<u64>,
 }
 
+impl EncoderStatus {
+    /// Whether the built-in encoder carries the programme in the place of the configured one.
+    #[must_use]
+    pub fn is_carried_by_stand_in(&self) -> bool {
+        self.carried_by.is_some_and(|kind| kind != self.kind)
+    }
+}
+
 /// One process, as `/status` shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProcessStatus {

@@ -18,7 +18,7 @@ pub struct Event {
     pub time: f64,
     /// The tick at which it happened.
     pub tick: Serial,
-    /// What kind of thing, for scripts: `on_air`, `encoder`, `hold`, `silence`, `reanchor`.
+    /// What kind of thing, for scripts: `on_air`, `encoder`, `hold`, `silence`, `reanchor`, `alarm`, `alarm_over`.
     pub kind: &'static str,
     /// A sentence for people.
     pub text: String,

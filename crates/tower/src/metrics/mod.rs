@@ -4,6 +4,7 @@
 //! waits for nobody. Label values are bounded by the configuration and by enumerations: never a listener, a producer or
 //! a process.
 
+mod hearing;
 mod outputs;
 pub mod text;
 
@@ -25,6 +26,7 @@ pub fn render(tower: &Tower) -> String {
     on_air(tower, &mut all);
     inputs(tower, &mut all);
     outputs::tell(tower, &mut all);
+    hearing::tell(tower, &mut all);
     listeners(tower, &mut all);
     all.into_text()
 }

@@ -83,8 +83,7 @@ pub(super) fn tell(tower: &Tower, all: &mut Exposition) {
     };
     gauge("tower_encoder_processes", "Encoder processes that live.", |row| row.encoder.processes.len() as f64);
     gauge("tower_encoder_stand_in", "1 while the built-in encoder carries the programme for another.", |row| {
-        let stands_in = row.encoder.carried_by.is_some_and(|kind| kind != row.encoder.kind);
-        f64::from(u8::from(stands_in))
+        f64::from(u8::from(row.encoder.is_carried_by_stand_in()))
     });
     gauge("tower_output_behind_seconds", "How far the frame that listeners wait for is behind.", |row| {
         seconds(row.behind_ticks)

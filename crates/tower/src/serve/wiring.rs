@@ -45,11 +45,15 @@ pub struct OnAirTower {
     /// To be followed by a task.
     pub chronicle: Option<Chronicle>,
     pump: PumpHandle,
+    ear: Option<crate::ear::EarHandle>,
 }
 
 impl OnAirTower {
     /// Goes off air: the clock stops, listeners get the rest of their frame, encoders end.
     pub fn stop(&mut self, farewell: Duration) {
+        if let Some(ear) = &mut self.ear {
+            ear.stop();
+        }
         self.pump.stop();
         self.tower.fanout.shutdown(farewell);
         // Dropping a player stops it.
@@ -148,13 +152,17 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
         journal,
         on_air,
         titles,
+        ear: crate::ear::Board::default(),
         fallback_gauge,
         players: Mutex::new(players),
         open_files,
         secret,
         log: Some(log),
     };
-    Ok(OnAirTower { tower: Arc::new(tower), chronicle: Some(Chronicle { events, leavers }), pump })
+    let tower = Arc::new(tower);
+    // Deaf is better than off air.
+    let ear = crate::ear::start(Arc::clone(&tower)).inspect_err(|error| tracing::warn!("{error:#}")).ok();
+    Ok(OnAirTower { tower, chronicle: Some(Chronicle { events, leavers }), pump, ear })
 }
 
 /// One ring per output, in their order, and last the monitor's.

@@ -20,6 +20,7 @@ pub(super) fn table(status: &Value, colours: bool) -> String {
     let late = &status["lateness_ms"];
     let figures = ["p50", "p99", "p999", "max"].map(|name| format!("{name} {} ms", shown(&late[name]))).join("   ");
     out += &format!("lateness   {figures}\n");
+    out += &alarms(&status["alarms"], colours);
     out + &events(&status["events"], colours)
 }
 
@@ -83,6 +84,16 @@ fn outputs(outputs: &Value, colours: bool) -> String {
         ]);
     }
     grid(&rows, colours)
+}
+
+/// The alarms that are raised, the failing ones in red.
+fn alarms(alarms: &Value, colours: bool) -> String {
+    let line = |alarm: &Value| {
+        let paint = if alarm["severity"] == "failing" { Paint::Red } else { Paint::Yellow };
+        paint.on(&format!("ALARM {}: {}", shown(&alarm["alarm"]), shown(&alarm["text"])), colours) + "\n"
+    };
+    let lines: String = list(alarms).iter().map(line).collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
 fn events(events: &Value, colours: bool) -> String {
@@ -167,6 +178,7 @@ mod tests {
             "outputs": [{"mount": "/stream", "encoder": {"state": "RUNNING", "kind": "builtin", "pid": 77, "restarts": 1},
                 "buffer": {"count": 20, "capacity": 200}, "holds": 0, "silent_frames": 4, "playout_delay_ticks": 20, "listeners": 9}],
             "listeners": {"now": 9, "peak": 12}, "lateness_ms": {"p50": 0.05, "max": 3},
+            "alarms": [{"alarm": "silence", "severity": "failing", "text": "/stream: listeners hear nothing"}],
             "events": [{"kind": "encoder", "tick": 1, "time": 1_795_407_803.3, "text": "RUNNING again"}],
         });
         let table = table(&status, false);
@@ -178,6 +190,7 @@ mod tests {
             "480 ms",
             "9 now, 12 at most",
             "p50 0.05 ms",
+            "ALARM silence: /stream: listeners hear nothing",
             "UTC  RUNNING again",
         ] {
             assert!(table.contains(part), "{part} is missing in\n{table}");

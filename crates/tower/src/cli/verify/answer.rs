@@ -44,7 +44,7 @@ impl Answer {
         let mut bytes = Vec::new();
         let mut piece = [0; 4096];
         loop {
-            let count = socket.read(&mut piece).with_context(|| format!("{target} does not answer"))?;
+            let count = read_some(&mut socket, &mut piece).with_context(|| format!("{target} does not answer"))?;
             if count == 0 {
                 bail!("{target} hangs up without an answer; is it a tower?");
             }
@@ -88,6 +88,19 @@ impl Answer {
     pub fn read_to_end(mut self, bytes_max: u64) -> io::Result<Vec<u8>> {
         (&mut self.socket).take(bytes_max).read_to_end(&mut self.body)?;
         Ok(self.body)
+    }
+}
+
+/// One read that a signal does not end: with a time-out set, the kernel does not start it again by itself.
+///
+/// # Errors
+/// Every one of the socket's but `Interrupted`.
+pub fn read_some(socket: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match socket.read(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
     }
 }
 

@@ -1,11 +1,10 @@
 //! Follows stream and reference for a while, and compares.
 
-use super::answer::Answer;
+use super::answer::{Answer, read_some};
 use super::compare::{Comparison, Overrun, Tally};
 use super::progress::Progress;
 use anyhow::{Context, bail};
 use radio_signal::mpeg::{FrameHeader, Packetizer};
-use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -83,7 +82,7 @@ pub fn first_header(stream: &mut Answer) -> anyhow::Result<FrameHeader> {
         if stream.body.len() >= OPENING_BYTES_MAX {
             bail!("there is no MP3 frame in the first {OPENING_BYTES_MAX} bytes of the stream; is it an MP3 mount?");
         }
-        let count = stream.socket.read(&mut piece).context("the stream does not begin")?;
+        let count = read_some(&mut stream.socket, &mut piece).context("the stream does not begin")?;
         if count == 0 {
             bail!("the stream ends before its first frame; look at the tower's log");
         }
@@ -100,10 +99,9 @@ pub fn read_stream(mut stream: Answer, events: SyncSender<Event>) {
             if !bytes.is_empty() && events.send(Event::Stream(bytes, Instant::now())).is_err() {
                 return;
             }
-            bytes = match stream.socket.read(&mut piece) {
+            bytes = match read_some(&mut stream.socket, &mut piece) {
                 Ok(0) => break drop(events.send(Event::StreamEnded("the tower hung up on this listener".into()))),
                 Ok(count) => piece[..count].to_vec(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => Vec::new(),
                 Err(error) => break drop(events.send(Event::StreamEnded(format!("the stream broke off ({error})")))),
             };
         }

@@ -5,12 +5,12 @@
 //!                                  stdout of the encoder --> thread --> events
 //! ```
 
-use super::answer::Answer;
+use super::answer::{Answer, read_some};
 use super::follow::Event;
 use anyhow::{Context, bail};
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -76,10 +76,9 @@ impl Reference {
         std::thread::spawn(move || {
             let mut piece = vec![0; PIECE_BYTES];
             loop {
-                let event = match stdout.read(&mut piece) {
+                let event = match read_some(&mut stdout, &mut piece) {
                     Ok(0) => Event::EncoderEnded,
                     Ok(count) => Event::Reference(piece[..count].to_vec()),
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(_) => Event::EncoderEnded,
                 };
                 let ended = matches!(event, Event::EncoderEnded);
@@ -114,10 +113,9 @@ fn feed(monitor: &mut TcpStream, stdin: &mut impl Write, first: &[u8]) -> Option
     let mut piece = vec![0; PIECE_BYTES];
     stdin.write_all(first).ok()?;
     loop {
-        match monitor.read(&mut piece) {
+        match read_some(monitor, &mut piece) {
             Ok(0) => return Some("the tower ended the monitor".into()),
             Ok(count) => stdin.write_all(&piece[..count]).ok()?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Some(format!("the monitor broke off ({error})")),
         }
     }
@@ -126,7 +124,7 @@ fn feed(monitor: &mut TcpStream, stdin: &mut impl Write, first: &[u8]) -> Option
 /// The end of what an encoder says.
 fn last_words(mut stderr: ChildStderr) -> String {
     let (mut words, mut piece) = (Vec::new(), [0; 1024]);
-    while let Ok(count @ 1..) = stderr.read(&mut piece) {
+    while let Ok(count @ 1..) = read_some(&mut stderr, &mut piece) {
         words.extend_from_slice(&piece[..count]);
         let beyond = words.len().saturating_sub(WORDS_BYTES_MAX);
         words.drain(..beyond);

@@ -1,0 +1,194 @@
+//! One output, heard as a listener hears it, beside what should be heard.
+
+use super::decode::Decoder;
+use super::meter::{Loudness, Meter};
+use radio_fanout::Mount;
+use radio_signal::likeness::{Comparison, Second, Thinner, VALUES_PER_TICK};
+use radio_signal::units::{CHANNELS, TICK_SAMPLES, TICK_VALUES};
+use serde::Serialize;
+
+/// Frames heard at one go at most.
+const FRAMES_AT_ONCE: u64 = 250;
+/// An ear that is further behind goes on at the newest frame: 12 s, far within the stream's history.
+const BEHIND_FRAMES_MAX: u64 = 500;
+/// Frames after a beginning that may lean on frames before it.
+const WARM_UP_FRAMES: u64 = 3;
+/// How much earlier than tick `i` frame `i` begins to sound: 1105 samples, that is one tick less 47 samples (SPEC SIG-4).
+const EARLIER_VALUES: usize = VALUES_PER_TICK - 4;
+/// 47 samples, less the one that is left out, are four values.
+const LEFT_OUT_SAMPLES: isize = 1;
+/// An encoder's greatest error, beside the sound around it, times its bitrate in kbit/s: half as much again as noise, steps
+/// and speech made LAME err at any bitrate (0.72 at 32 kbit/s, 0.29 at 64, 0.09 at 128). Damage errs by 0.4 and more.
+const ERROR_TIMES_KBPS: f32 = 35.0;
+/// At high bitrates no less than this.
+const ERROR_MIN: f32 = 0.25;
+/// The comparison wants to see the programme this much further than the frame.
+const AHEAD_TICKS: u64 = 5;
+
+/// What is known of an output's sound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Heard {
+    /// The last frame that was heard.
+    pub frame: u64,
+    /// How much louder than the programme it is, in dB, on the channel where that is further from 0.
+    pub louder_db: f32,
+    /// How much it is like the programme: 1 the same, 0 another sound; none while there is too little to compare.
+    pub likeness: Option<f32>,
+    /// Frames that could not be decoded, or that held what does not belong there.
+    pub damaged_frames: u64,
+    /// Frames that were not heard, because the machine was too busy.
+    pub unheard_frames: u64,
+}
+
+/// Something that was noticed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Notice {
+    /// A frame sounded this loud, and was good or could not be decoded.
+    Frame { frame: u64, level_dbfs: f32, is_good: bool },
+    /// The second that ended about this frame compares like this.
+    Second { frame: u64, second: Second },
+}
+
+/// Follows one output.
+pub(super) struct OutputEar {
+    decoder: Decoder,
+    meter: Meter,
+    follow: Option<Follow>,
+    heard: Heard,
+    error_max: f32,
+    bytes: Vec<u8>,
+}
+
+/// Where it is in stream and programme.
+struct Follow {
+    first_frame: u64,
+    next_frame: u64,
+    next_tick: u64,
+    comparison: Comparison,
+    thin_frames: Thinner,
+    thin_ticks: Thinner,
+}
+
+impl Follow {
+    fn from(first_frame: u64, error_max: f32) -> Self {
+        Self {
+            first_frame,
+            next_frame: first_frame,
+            next_tick: first_frame,
+            comparison: Comparison::new(EARLIER_VALUES, error_max),
+            thin_frames: Thinner::skipping(LEFT_OUT_SAMPLES),
+            thin_ticks: Thinner::skipping(0),
+        }
+    }
+}
+
+impl OutputEar {
+    /// # Errors
+    /// No decoder or no memory.
+    pub fn new(silence_dbfs: f32, bitrate_kbps: u32) -> anyhow::Result<Self> {
+        let error_max = (ERROR_TIMES_KBPS / bitrate_kbps as f32).max(ERROR_MIN);
+        let (decoder, meter) = (Decoder::new()?, Meter::new(silence_dbfs)?);
+        Ok(Self { decoder, meter, follow: None, heard: Heard::default(), error_max, bytes: Vec::new() })
+    }
+
+    /// What it knows now.
+    pub fn read(&mut self) -> (Loudness, Heard) {
+        (self.meter.read(), self.heard)
+    }
+
+    /// Hears what is new.
+    pub fn listen(&mut self, output: &Mount, programme: &Mount, mut tell: impl FnMut(Notice)) {
+        let there = output.frames();
+        let mut follow = match self.follow.take() {
+            Some(follow) if there.end.saturating_sub(follow.next_frame) <= BEHIND_FRAMES_MAX => follow,
+            Some(lost) => {
+                self.heard.unheard_frames += there.end.saturating_sub(lost.next_frame);
+                self.decoder.reset();
+                Follow::from(there.end, self.error_max)
+            }
+            None => Follow::from(there.start, self.error_max),
+        };
+        let until = there.end.min(follow.next_frame + FRAMES_AT_ONCE);
+        while follow.next_frame < until {
+            if !output.copy_frame(follow.next_frame, &mut self.bytes) {
+                follow.next_frame = there.end.saturating_add(BEHIND_FRAMES_MAX);
+                break;
+            }
+            self.hear_frame(&mut follow, &mut tell);
+            self.hear_programme(&mut follow, programme);
+            if let Some(second) = follow.comparison.take() {
+                self.heard.louder_db = second.louder_db;
+                self.heard.likeness = second.likeness;
+                self.heard.damaged_frames += second.damaged_ticks;
+                tell(Notice::Second { frame: self.heard.frame, second });
+            }
+        }
+        self.follow = Some(follow);
+    }
+
+    fn hear_frame(&mut self, follow: &mut Follow, tell: &mut impl FnMut(Notice)) {
+        let frame = follow.next_frame;
+        let (planes, is_good) = self.decoder.decode(&self.bytes);
+        let is_good = is_good || frame < follow.first_frame + WARM_UP_FRAMES;
+        let level_dbfs = self.meter.add(planes);
+        let samples = planes[0].iter().zip(planes[1]).map(|(left, right)| [*left, *right]);
+        follow.thin_frames.push(samples, follow.comparison.is());
+        follow.next_frame += 1;
+        self.heard.frame = frame;
+        self.heard.damaged_frames += u64::from(!is_good);
+        tell(Notice::Frame { frame, level_dbfs, is_good });
+    }
+
+    fn hear_programme(&mut self, follow: &mut Follow, programme: &Mount) {
+        let until = programme.frames().end.min(follow.next_frame + AHEAD_TICKS);
+        while follow.next_tick < until {
+            // What is no longer there is compared as silence: an ear so far behind hears that it is not alike.
+            let is_there = programme.copy_frame(follow.next_tick, &mut self.bytes);
+            let samples = pcm_samples(if is_there { &self.bytes } else { &[] });
+            follow.thin_ticks.push(samples, follow.comparison.should());
+            follow.next_tick += 1;
+        }
+    }
+}
+
+/// Left and right of a tick of PCM, full scale 1; what is missing is silence.
+fn pcm_samples(bytes: &[u8]) -> impl Iterator<Item = [f32; CHANNELS]> {
+    let value = |pair: &[u8]| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0;
+    let samples = bytes.chunks_exact(2 * CHANNELS).map(move |four| [value(&four[..2]), value(&four[2..])]);
+    samples.chain(std::iter::repeat([0.0; CHANNELS])).take(TICK_SAMPLES)
+}
+
+/// The programme itself, before any encoder.
+pub(super) struct ProgrammeEar {
+    meter: Meter,
+    next_tick: Option<u64>,
+    bytes: Vec<u8>,
+    planes: [Vec<f32>; CHANNELS],
+}
+
+impl ProgrammeEar {
+    /// # Errors
+    /// No memory.
+    pub fn new(silence_dbfs: f32) -> anyhow::Result<Self> {
+        let planes = [(); CHANNELS].map(|()| Vec::with_capacity(TICK_VALUES / CHANNELS));
+        Ok(Self { meter: Meter::new(silence_dbfs)?, next_tick: None, bytes: Vec::new(), planes })
+    }
+
+    /// Hears what is new.
+    pub fn listen(&mut self, programme: &Mount) -> Loudness {
+        let there = programme.frames();
+        let next = self.next_tick.filter(|next| there.end.saturating_sub(*next) <= BEHIND_FRAMES_MAX);
+        let from = next.unwrap_or(there.end.saturating_sub(BEHIND_FRAMES_MAX).max(there.start));
+        for tick in from..there.end.min(from + FRAMES_AT_ONCE) {
+            let is_there = programme.copy_frame(tick, &mut self.bytes);
+            self.planes.iter_mut().for_each(Vec::clear);
+            for [left, right] in pcm_samples(if is_there { &self.bytes } else { &[] }) {
+                self.planes[0].push(left);
+                self.planes[1].push(right);
+            }
+            self.meter.add([&self.planes[0], &self.planes[1]]);
+            self.next_tick = Some(tick + 1);
+        }
+        self.meter.read()
+    }
+}

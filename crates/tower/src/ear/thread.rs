@@ -1,0 +1,233 @@
+//! The thread that listens.
+
+use super::kind::Kind;
+use super::output::{Notice, OutputEar, ProgrammeEar};
+use super::watch::{Moment, Watch};
+use super::{Findings, LIKENESS_MIN, advice, disk};
+use crate::encoder::State;
+use crate::pump::clock;
+use crate::state::Tower;
+use anyhow::Context;
+use radio_signal::alarm::Strikes;
+use radio_signal::likeness::Second;
+use radio_signal::router::OnAir;
+use radio_signal::units::TICK_MS;
+use rustix::thread::ClockId;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often it listens to what is new.
+const PERIOD: Duration = Duration::from_millis(200);
+/// How often it looks at the disks.
+const DISK_PERIOD: Duration = Duration::from_secs(5);
+/// Niceness: whatever else runs on this machine comes first.
+const NICE: i32 = 10;
+/// Silence ends at a little more than the level at which it begins, in dB.
+const SILENCE_HYSTERESIS_DB: f32 = 3.0;
+/// A difference of level ends at a little less than that at which it begins, in dB.
+const DIFFERENCE_HYSTERESIS_DB: f32 = 1.0;
+/// A clock that has not ticked for this long has stopped.
+const TICK_AGE_MS_MAX: u64 = 1000;
+
+/// Stops the ear.
+pub struct EarHandle {
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl EarHandle {
+    /// Ends the thread, and waits for it.
+    pub fn stop(&mut self) {
+        self.stop.store(true, Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Begins to listen.
+///
+/// # Errors
+/// The system refuses another thread or memory.
+pub fn start(tower: Arc<Tower>) -> anyhow::Result<EarHandle> {
+    let mut ear = Ear::new(tower)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let thread = std::thread::Builder::new().name("ear".into()).spawn(move || {
+        if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
+            tracing::debug!(%error, "the tower listens to itself at normal priority");
+        }
+        while !stopped.load(Relaxed) {
+            ear.listen();
+            std::thread::park_timeout(PERIOD);
+        }
+    });
+    Ok(EarHandle { stop, thread: Some(thread.context("the tower cannot listen to itself")?) })
+}
+
+struct Ear {
+    tower: Arc<Tower>,
+    outputs: Vec<Ears>,
+    programme: ProgrammeEar,
+    watch: Watch,
+    started: Instant,
+    notices: Vec<Notice>,
+    disk_seen: Option<Instant>,
+}
+
+/// What belongs to one output.
+struct Ears {
+    ear: OutputEar,
+    strikes: Strikes,
+    differs_since_ms: Option<u64>,
+    silent_since_ms: Option<u64>,
+    late_since_ms: Option<u64>,
+    /// Holds and silent frames when it was looked at last.
+    trouble: u64,
+}
+
+impl Ear {
+    fn new(tower: Arc<Tower>) -> anyhow::Result<Self> {
+        let limits = tower.config.alarm;
+        let ears = |output: &crate::state::OutputState| {
+            anyhow::Ok(Ears {
+                ear: OutputEar::new(limits.silence_dbfs, output.config.bitrate_kbps)?,
+                strikes: Strikes::new(limits.damaged_frames, limits.clear_ms),
+                differs_since_ms: None,
+                silent_since_ms: None,
+                late_since_ms: None,
+                trouble: 0,
+            })
+        };
+        Ok(Self {
+            outputs: tower.outputs.iter().map(ears).collect::<anyhow::Result<_>>()?,
+            programme: ProgrammeEar::new(limits.silence_dbfs)?,
+            watch: Watch::new(&tower.config),
+            tower,
+            started: Instant::now(),
+            notices: Vec::new(),
+            disk_seen: None,
+        })
+    }
+
+    /// Listens to what is new, looks around, and says what it has found.
+    fn listen(&mut self) {
+        let programme = self.programme.listen(&self.tower.monitor);
+        let tick = self.tower.figures.tick().unwrap_or(0);
+        let now = Moment { now_ms: self.started.elapsed().as_millis() as u64, tick };
+        let mut heard = Vec::new();
+        for index in 0..self.outputs.len() {
+            self.listen_to(index, programme.silent_ms, tick);
+            self.look_at(index, now);
+            heard.push(self.outputs[index].ear.read());
+        }
+        self.look_around(now);
+        let (alarms, tallies) = (self.watch.raised(), self.watch.tallies());
+        let spent = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
+        let cpu_s = spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9;
+        *self.tower.ear.findings() = Findings { programme, outputs: heard, alarms, tallies, cpu_s };
+    }
+
+    /// What listeners of an output hear. Time is that of the stream, so a busy machine changes nothing.
+    fn listen_to(&mut self, index: usize, programme_silent_ms: u64, tick: u64) {
+        let Self { tower, outputs, watch, notices, .. } = self;
+        let (limits, ears) = (tower.config.alarm, &mut outputs[index]);
+        notices.clear();
+        ears.ear.listen(&tower.outputs[index].mount, &tower.monitor, |notice| notices.push(notice));
+        for notice in notices.drain(..) {
+            match notice {
+                Notice::Frame { frame, level_dbfs, is_good } => {
+                    let now = Moment { now_ms: frame * TICK_MS, tick };
+                    let silence = (Kind::Silence, Some(index));
+                    let margin_db = if watch.is_raised(silence.0, silence.1) { SILENCE_HYSTERESIS_DB } else { 0.0 };
+                    let is_silent = level_dbfs < limits.silence_dbfs + margin_db;
+                    let silent_ms = lasted(&mut ears.silent_since_ms, now.now_ms, is_silent);
+                    watch.observe(silence, now, is_silent, &tower.journal, || {
+                        advice::silence(silent_ms, programme_silent_ms, tower.on_air_source())
+                    });
+                    Self::damage(watch, tower, (index, ears), now, u64::from(!is_good));
+                }
+                Notice::Second { frame, second } => {
+                    let now = Moment { now_ms: frame * TICK_MS, tick };
+                    let differs = (Kind::Differs, Some(index));
+                    let margin_db = if watch.is_raised(differs.0, differs.1) { DIFFERENCE_HYSTERESIS_DB } else { 0.0 };
+                    let is_wrong = is_another(&second, limits.differs_db - margin_db);
+                    let lasted_ms = lasted(&mut ears.differs_since_ms, now.now_ms, is_wrong);
+                    let text = || advice::differs(&second, lasted_ms);
+                    watch.observe(differs, now, is_wrong, &tower.journal, text);
+                    Self::damage(watch, tower, (index, ears), now, second.damaged_ticks);
+                }
+            }
+        }
+    }
+
+    fn damage(watch: &mut Watch, tower: &Tower, (index, ears): (usize, &mut Ears), now: Moment, frames: u64) {
+        let is_wrong = ears.strikes.observe(now.now_ms, frames);
+        let count = ears.strikes.count();
+        let text = || advice::damaged_frames(count);
+        watch.observe((Kind::DamagedFrames, Some(index)), now, is_wrong, &tower.journal, text);
+    }
+
+    /// How an output's encoder and its broadcast are.
+    fn look_at(&mut self, index: usize, now: Moment) {
+        let Self { tower, outputs, watch, .. } = self;
+        let (output, ears) = (&tower.outputs[index], &mut outputs[index]);
+        let encoder = output.manager.lock().unwrap_or_else(PoisonError::into_inner).status();
+        let behind_ticks = output.figures.behind_ticks.load(Relaxed);
+        let trouble = output.figures.holds.load(Relaxed) + output.figures.silent_frames.load(Relaxed);
+        let is_late = behind_ticks > 0 || trouble > ears.trouble;
+        ears.trouble = trouble;
+        let lasted_ms = lasted(&mut ears.late_since_ms, now.now_ms, is_late);
+        let mut tell = |kind, is_wrong, text: &dyn Fn() -> String| {
+            watch.observe((kind, Some(index)), now, is_wrong, &tower.journal, text);
+        };
+        tell(Kind::FramesLate, is_late, &|| advice::frames_late(behind_ticks, lasted_ms));
+        let is_failed = encoder.state == State::Failed;
+        let is_carried = encoder.is_carried_by_stand_in() && behind_ticks == 0;
+        let last_error = encoder.last_error.as_deref();
+        tell(Kind::EncoderFailed, is_failed && !is_carried, &|| advice::encoder_failed(last_error));
+        tell(Kind::EncoderStandIn, is_failed && is_carried, &|| advice::encoder_stand_in(last_error));
+    }
+
+    /// How the rest of the tower is.
+    fn look_around(&mut self, now: Moment) {
+        let Self { tower, watch, .. } = self;
+        let on_air = tower.on_air.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_without = !matches!(on_air.source, OnAir::Source(_));
+        // A programme may be interrupted by another kind of none: what counts is the time without any.
+        let limit_ms = tower.config.alarm.no_programme_ms;
+        let text = || advice::no_programme(limit_ms, tower.on_air_name(on_air.source));
+        watch.observe((Kind::NoProgramme, None), now, is_without, &tower.journal, text);
+
+        let ticked_ns = tower.figures.last_tick_ns.load(Relaxed);
+        let age_ms = clock::now().0.saturating_sub(ticked_ns) / 1_000_000;
+        let is_stopped = ticked_ns > 0 && age_ms > TICK_AGE_MS_MAX;
+        let text = || advice::clock_stopped(age_ms);
+        watch.observe((Kind::ClockStopped, None), now, is_stopped, &tower.journal, text);
+
+        if self.disk_seen.is_none_or(|seen| seen.elapsed() >= DISK_PERIOD) {
+            self.disk_seen = Some(Instant::now());
+            if let Some((place, free_mib)) = disk::least_free(&tower.config) {
+                let is_full = free_mib < tower.config.alarm.disk_free_mib;
+                let text = || advice::disk_full(&place, free_mib);
+                watch.observe((Kind::DiskFull, None), now, is_full, &tower.journal, text);
+            }
+        }
+    }
+}
+
+/// Whether a second is not what should be heard.
+fn is_another(second: &Second, louder_db_max: f32) -> bool {
+    second.louder_db.abs() > louder_db_max || second.likeness.is_some_and(|likeness| likeness < LIKENESS_MIN)
+}
+
+/// For how long it has been so, in ms.
+fn lasted(since_ms: &mut Option<u64>, now_ms: u64, is_so: bool) -> u64 {
+    if !is_so {
+        *since_ms = None;
+        return 0;
+    }
+    now_ms.saturating_sub(*since_ms.get_or_insert(now_ms))
+}

@@ -1,0 +1,203 @@
+//! Which alarms are raised: what is noticed goes in, what changes goes into the journal.
+
+use super::kind::{Kind, Severity};
+use crate::config::{AlarmLimits, Config};
+use crate::life::journal::Journal;
+use radio_signal::alarm::{Alarm, Change};
+use radio_signal::units::Serial;
+use serde::Serialize;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// An alarm that is raised.
+#[derive(Clone, Debug, Serialize)]
+pub struct RaisedAlarm {
+    /// What is wrong.
+    pub alarm: Kind,
+    /// The output that it is about; none if it is about the whole tower.
+    pub mount: Option<String>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Since when it has been wrong, in seconds since 1970.
+    pub since: f64,
+    /// The tick at which it was raised.
+    pub tick: Serial,
+    /// What is wrong and what to do.
+    pub text: String,
+}
+
+/// How often an alarm has been raised.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// Which.
+    pub alarm: Kind,
+    /// Of which output; empty if of the whole tower.
+    pub mount: String,
+    /// Whether it is now.
+    pub is_raised: bool,
+    /// Times it was raised.
+    pub times: u64,
+}
+
+/// All alarms of a tower.
+pub(super) struct Watch {
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    kind: Kind,
+    output: Option<usize>,
+    mount: String,
+    alarm: Alarm,
+    raised: Option<RaisedAlarm>,
+    times: u64,
+}
+
+/// Where and when something is observed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// On the clock of the wall or of the stream; for one alarm always the same.
+    pub now_ms: u64,
+    /// The pump's newest tick.
+    pub tick: Serial,
+}
+
+impl Watch {
+    /// The alarms that are not switched off.
+    pub fn new(config: &Config) -> Self {
+        let mut entries = Vec::new();
+        for kind in Kind::ALL {
+            let Some(raise_ms) = raise_ms(kind, config) else { continue };
+            let alarm = Alarm::new(raise_ms, config.alarm.clear_ms);
+            let entry = |output, mount| Entry { kind, output, mount, alarm: alarm.clone(), raised: None, times: 0 };
+            if kind.is_of_output() {
+                let outputs = config.output.iter().enumerate();
+                entries.extend(outputs.map(|(index, output)| entry(Some(index), output.mount.clone())));
+            } else {
+                entries.push(entry(None, String::new()));
+            }
+        }
+        Self { entries }
+    }
+
+    /// Whether this alarm is raised.
+    pub fn is_raised(&self, kind: Kind, output: Option<usize>) -> bool {
+        self.entries.iter().any(|entry| entry.kind == kind && entry.output == output && entry.raised.is_some())
+    }
+
+    /// It is wrong, or right; `text` says what, and what to do.
+    pub fn observe(
+        &mut self,
+        (kind, output): (Kind, Option<usize>),
+        moment: Moment,
+        is_wrong: bool,
+        journal: &Journal,
+        text: impl FnOnce() -> String,
+    ) {
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.kind == kind && entry.output == output) else {
+            return;
+        };
+        let prefix = if entry.mount.is_empty() { String::new() } else { format!("{}: ", entry.mount) };
+        match entry.alarm.observe(moment.now_ms, is_wrong) {
+            Some(Change::Raised { since_ms }) => {
+                let text = format!("{prefix}{}", text());
+                journal.note(moment.tick, "alarm", format!("ALARM {}: {text}", kind.name()));
+                let ago = Duration::from_millis(moment.now_ms.saturating_sub(since_ms));
+                let since =
+                    (SystemTime::now() - ago).duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+                entry.raised = Some(RaisedAlarm {
+                    alarm: kind,
+                    mount: entry.output.is_some().then(|| entry.mount.clone()),
+                    severity: kind.severity(),
+                    since,
+                    tick: moment.tick,
+                    text,
+                });
+                entry.times += 1;
+            }
+            Some(Change::Over { lasted_ms }) => {
+                entry.raised = None;
+                let lasted = seconds(lasted_ms);
+                journal.note(moment.tick, "alarm_over", format!("{prefix}over after {lasted}: {}", kind.name()));
+            }
+            None => {}
+        }
+    }
+
+    /// The alarms that are raised.
+    pub fn raised(&self) -> Vec<RaisedAlarm> {
+        self.entries.iter().filter_map(|entry| entry.raised.clone()).collect()
+    }
+
+    /// All alarms.
+    pub fn tallies(&self) -> Vec<Tally> {
+        let tally = |entry: &Entry| Tally {
+            alarm: entry.kind,
+            mount: entry.mount.clone(),
+            is_raised: entry.raised.is_some(),
+            times: entry.times,
+        };
+        self.entries.iter().map(tally).collect()
+    }
+}
+
+/// How long each may be wrong; none: it is switched off.
+fn raise_ms(kind: Kind, config: &Config) -> Option<u64> {
+    let AlarmLimits { silence_ms, differs_ms, late_ms, no_programme_ms, damaged_frames, disk_free_mib, .. } =
+        config.alarm;
+    let (raise_ms, is_on) = match kind {
+        Kind::Silence => (silence_ms, silence_ms > 0),
+        Kind::Differs => (differs_ms, differs_ms > 0),
+        Kind::FramesLate => (late_ms, late_ms > 0),
+        Kind::NoProgramme => (no_programme_ms, no_programme_ms > 0),
+        Kind::DamagedFrames => (0, damaged_frames > 0),
+        Kind::DiskFull => (0, disk_free_mib > 0),
+        Kind::EncoderFailed | Kind::EncoderStandIn | Kind::ClockStopped => (0, true),
+    };
+    // Without encoders silence is what is wanted.
+    let wants_encoder = matches!(kind, Kind::Silence | Kind::Differs | Kind::EncoderFailed | Kind::EncoderStandIn);
+    (is_on && (config.encoder.enabled || !wants_encoder)).then_some(raise_ms)
+}
+
+/// A time for people.
+pub(super) fn seconds(ms: u64) -> String {
+    if ms < 10_000 { format!("{:.1} s", ms as f64 / 1000.0) } else { format!("{} s", ms / 1000) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch(change: impl FnOnce(&mut Config)) -> Watch {
+        let mut config = Config { output: vec![Default::default()], ..Config::default() };
+        change(&mut config);
+        Watch::new(&config)
+    }
+
+    #[test]
+    fn an_alarm_is_told_when_it_is_raised_and_when_it_is_over() {
+        let mut watch = watch(|config| (config.alarm.silence_ms, config.alarm.clear_ms) = (2000, 1000));
+        let journal = Journal::default();
+        for now_ms in (0..=6000).step_by(500) {
+            let moment = Moment { now_ms, tick: now_ms / 24 };
+            watch.observe((Kind::Silence, Some(0)), moment, now_ms <= 3000, &journal, || "nothing is heard".into());
+            assert_eq!(watch.is_raised(Kind::Silence, Some(0)), (2000..4000).contains(&now_ms), "{now_ms}");
+        }
+        let told: Vec<_> = journal.newest(9).into_iter().map(|event| (event.kind, event.text)).collect();
+        let wanted = [
+            ("alarm", "ALARM silence: /stream: nothing is heard".to_owned()),
+            ("alarm_over", "/stream: over after 3.0 s: silence".to_owned()),
+        ];
+        assert_eq!(told, wanted);
+        assert_eq!(watch.tallies()[0].times, 1);
+        assert!(watch.raised().is_empty());
+    }
+
+    #[test]
+    fn zero_switches_an_alarm_off_and_without_encoders_silence_is_none() {
+        let off = watch(|config| config.alarm.silence_ms = 0);
+        assert!(off.tallies().iter().all(|tally| tally.alarm != Kind::Silence));
+        assert_eq!(off.tallies().len(), Kind::ALL.len() - 1);
+        let silent = watch(|config| config.encoder.enabled = false);
+        assert!(silent.tallies().iter().all(|tally| tally.alarm != Kind::Silence && tally.alarm != Kind::Differs));
+    }
+}

@@ -1,0 +1,103 @@
+//! What is wrong beside the sound is an alarm as well: no programme, an encoder that failed, frames that do not come, a
+//! disk that is full. `/healthz` is 503 while listeners are worse off, and only then (SPEC API-2).
+
+mod fault_support;
+
+use fault_support::{PATIENCE, setup};
+use radio_proof::alarm::{wait_for, wait_until};
+use radio_proof::material;
+use radio_proof::station::{Manner, Station};
+use radio_proof::tower::{Setup, Tower};
+use serde_json::Value;
+use std::sync::Arc;
+
+fn quick(setup: Setup) -> Setup {
+    let lines = ["silence_ms = 2000", "differs_ms = 3000", "late_ms = 1000", "clear_ms = 1000"];
+    lines.iter().fold(setup, |setup, line| setup.line(&format!("alarm.{line}")))
+}
+
+fn raised(tower: &Tower, name: &str) -> Option<Value> {
+    let status = tower.status();
+    status["alarms"].as_array()?.iter().find(|alarm| alarm["alarm"] == name).cloned()
+}
+
+#[track_caller]
+fn wait_raised(tower: &Tower, name: &str) -> String {
+    let alarm = wait_for(name, PATIENCE, || raised(tower, name));
+    alarm["text"].as_str().expect("a sentence").to_owned()
+}
+
+/// A tower whose ffmpeg ends at once.
+fn with_bad_ffmpeg(stand_in: bool) -> Tower {
+    let setup = quick(setup("builtin"));
+    let script = setup.script("ffmpeg", "#!/bin/sh\necho 'out of magic smoke' >&2\nexit 1\n");
+    setup
+        // Longer than the silence with which a tower starts.
+        .line("alarm.silence_ms = 6000")
+        .line(&format!("encoder.ffmpeg = {script:?}"))
+        .line("encoder.backoff_ms = [100]")
+        .line("encoder.max_restarts = 1")
+        .line(&format!("output = [{{ encoder = \"ffmpeg\", stand_in = {stand_in} }}]"))
+        .start()
+}
+
+#[test]
+fn a_failed_encoder_whose_stand_in_carries_is_a_warning_and_no_failure() {
+    let tower = with_bad_ffmpeg(true);
+    tower.wait_encoder("FAILED", PATIENCE);
+    let text = wait_raised(&tower, "encoder_stand_in");
+    assert!(text.contains("out of magic smoke"), "{text}");
+    wait_until("health", PATIENCE, || tower.get("/healthz").head.status() == 200);
+    let health = tower.get("/healthz").json();
+    assert!(health["warnings"].to_string().contains("the built-in one carries the programme"), "{health}");
+    wait_until("nothing worse than that", PATIENCE, || raised(&tower, "encoder_failed").is_none());
+}
+
+#[test]
+fn a_failed_encoder_without_stand_in_is_told_with_what_listeners_hear_of_it() {
+    let tower = with_bad_ffmpeg(false);
+    assert!(wait_raised(&tower, "encoder_failed").contains("out of magic smoke"));
+    wait_raised(&tower, "frames_late");
+    let silence = wait_raised(&tower, "silence");
+    assert!(silence.contains("the encoder is at fault"), "the tone is on air: {silence}");
+    assert!(wait_raised(&tower, "differs").contains("quieter than the programme"));
+    let health = tower.get("/healthz");
+    assert_eq!(health.head.status(), 503);
+    assert!(health.json()["reasons"].to_string().contains("nobody stands in for it"), "{}", health.text());
+}
+
+#[test]
+fn without_programme_for_its_time_there_is_an_alarm_until_a_station_comes() {
+    let tower = quick(setup("builtin")).line("alarm.no_programme_ms = 3000").start();
+    let text = wait_raised(&tower, "no_programme");
+    assert!(text.starts_with("there has been no programme for 3.0 s; tone is on air"), "{text}");
+    assert_eq!(tower.get("/healthz").head.status(), 503);
+    let manner = Manner { looped: true, ..Manner::default() };
+    let station = Station::start(&tower.pcm_socket(), Arc::new(material::music(0, 40, 20)), manner);
+    wait_until("the alarm to be over", PATIENCE, || raised(&tower, "no_programme").is_none());
+    wait_until("health", PATIENCE, || tower.get("/healthz").head.status() == 200);
+    let told = tower.events("alarm_over");
+    assert!(told.iter().any(|(_, text)| text.contains("no_programme")), "{told:?}");
+    drop(station);
+}
+
+#[test]
+fn a_disk_with_less_room_than_is_wanted_is_an_alarm() {
+    let tower = quick(setup("builtin")).line("alarm.disk_free_mib = 1000000000").start();
+    let text = wait_raised(&tower, "disk_full");
+    assert!(text.contains("MiB are free on the disk of"), "{text}");
+    assert_eq!(tower.get("/healthz").head.status(), 503);
+}
+
+#[test]
+fn an_alarm_that_is_switched_off_is_never_raised() {
+    let tower = quick(setup("builtin"))
+        .line("alarm.no_programme_ms = 0")
+        .line("fallback.tone = false")
+        .line("alarm.silence_ms = 1000")
+        .start();
+    let text = wait_raised(&tower, "silence");
+    assert!(text.contains("there is no programme, and the fallback is silent"), "{text}");
+    assert!(raised(&tower, "no_programme").is_none());
+    assert!(!tower.get("/metrics").text().contains("alarm=\"no_programme\""));
+}
