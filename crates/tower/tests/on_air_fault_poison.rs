@@ -37,7 +37,9 @@ fn one_tick_that_kills_every_encoder_becomes_silence_and_nothing_else_does() {
     assert_eq!(scene.delivering().0, pid, "by one process");
 
     let mut proof = scene.close();
-    let alarms = proof.tower.events("alarm");
+    // That the tower heard the hole may be another alarm.
+    let mut alarms = proof.tower.events("alarm");
+    alarms.retain(|(_, text)| text.contains("poison"));
     assert_eq!(alarms.len(), 1, "one alarm says so: {}", proof.evidence.status["events"]);
     let pcm = &proof.evidence.pcm;
     let serial = pcm.serial_of_fed(&proof.evidence.programme, POISON_TICK) as usize + POISON_TICK;
