@@ -2,6 +2,7 @@
 
 use crate::broadcast::BroadcastFigures;
 use crate::config::{Config, Output};
+use crate::desk::Desk;
 use crate::encoder::EncoderManager;
 use crate::files::PlayerHandle;
 use crate::http::auth::Secret;
@@ -72,6 +73,8 @@ pub struct Tower {
     pub inputs: Arc<Inputs>,
     /// What the inputs are called.
     pub input_names: InputNames,
+    /// What the operator wants.
+    pub desk: Desk,
     /// The doors for DJ software.
     pub source_doors: SourceDoors,
     /// What happened.

@@ -1,8 +1,9 @@
 //! The API: small JSON answers over axum (SPEC API-2, API-3, API-6).
 
+use super::who::Who;
 use crate::state::Tower;
 use axum::Json;
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{DefaultBodyLimit, Extension, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -28,16 +29,26 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
         .route("/metrics", get(metrics))
         .route("/tower/buffer", get(buffer))
         .route("/admin/listeners", get(listeners))
+        .merge(super::actions::router())
         .merge(super::now_playing::router())
         .merge(super::page::router())
+        .merge(super::past::router())
         .fallback(|| async { error(StatusCode::NOT_FOUND, "nothing here; the tower's page is at /") })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(tower)
 }
 
-/// Answers one request on `stream`. One request a connection: a second one may want a stream, and a socket can only be
+/// Answers one request on `stream`, for `who` if it has been let in as administrator. One request a connection: a second one may want a stream, and a socket can only be
 /// given away by the front door.
-pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, api: axum::Router) {
+pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    api: axum::Router,
+    who: Option<Who>,
+) {
+    let api = match who {
+        Some(who) => api.layer(Extension(who)),
+        None => api,
+    };
     let service = TowerToHyperService::new(api);
     let served = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
     if let Err(error) = served {
@@ -50,7 +61,7 @@ pub async fn serve_unix(listener: tokio::net::UnixListener, api: axum::Router) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(serve_connection(stream, api.clone()));
+                tokio::spawn(serve_connection(stream, api.clone(), Some(Who::CommandLine)));
             }
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
         }
@@ -122,6 +133,7 @@ async fn listeners(State(tower): State<Arc<Tower>>, Query(query): Query<Listener
     .into_response()
 }
 
-fn error(status: StatusCode, text: &str) -> Response {
+/// An error of the API (SPEC API-6).
+pub fn error(status: StatusCode, text: &str) -> Response {
     (status, Json(json!({ "error": text }))).into_response()
 }

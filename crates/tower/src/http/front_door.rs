@@ -5,6 +5,7 @@ use super::head::{self, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZ
 use super::rewind::Rewind;
 use super::routes::{self, Class, Found};
 use super::stream::{self, Asker};
+use super::who::Who;
 use crate::source::doors::Knock;
 use crate::source::handshake::{self, Admission, BUSY, is_source_method};
 use crate::state::Tower;
@@ -83,8 +84,8 @@ async fn serve_one(
 ) {
     match destination {
         Destination::AskAgain(bytes) | Destination::Answer(bytes) => answer(socket, &bytes).await,
-        Destination::Api => {
-            let connection = super::api::serve_connection(Rewind::new(head.bytes, socket), api);
+        Destination::Api(who) => {
+            let connection = super::api::serve_connection(Rewind::new(head.bytes, socket), api, who);
             let _ = tokio::time::timeout(API_TIME_MAX, connection).await;
         }
         Destination::Refuse(refusal) => refuse(socket, refusal).await,
@@ -110,7 +111,8 @@ async fn serve_one(
 
 /// Whose connection it is.
 enum Destination {
-    Api,
+    /// And who asks, if he has been let in as administrator.
+    Api(Option<Who>),
     Output(usize),
     Monitor,
     Source {
@@ -155,7 +157,7 @@ impl Destination {
             Found::OtherMethods(_) if head.method == "OPTIONS" => Self::Answer(stream::options_answer()),
             Found::OtherMethods(methods) => Self::Answer(head::method_not_allowed(&methods)),
             Found::Route(_) if head.path == routes::METADATA && tower.source_doors.admits(head, address.ip()) => {
-                Self::Api
+                Self::Api(None)
             }
             Found::Route(route) if route.class == Class::Admin && !tower.secret.admits(head) => {
                 // libshout asks without a password first, and again on the same connection.
@@ -167,7 +169,10 @@ impl Destination {
                 }
             }
             Found::Route(_) if head.path == routes::MONITOR && head.method == "GET" => Self::Monitor,
-            Found::Route(_) => Self::Api,
+            Found::Route(route) => {
+                let is_admin = route.class == Class::Admin;
+                Self::Api(is_admin.then_some(Who::Password { address: address.ip() }))
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::chronicle::Chronicle;
 use crate::broadcast::{Broadcast, BroadcastFigures};
 use crate::config::{Config, Latency, Output, WhenFull};
+use crate::desk::Desk;
 use crate::encoder::{EncoderConfig, EncoderManager, EncoderNews, SilentFrames};
 use crate::files::{Player, PlayerHandle, TrackInfo};
 use crate::http::auth::Secret;
@@ -119,8 +120,10 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
     let (events_in, events) = rtrb::RingBuffer::new(EVENTS_MAX);
     let (leavers_in, leavers) = rtrb::RingBuffer::new(crate::ingest::registry::NEWCOMERS_MAX * 2);
     let hold_or_delay_ms = outputs.iter().map(|o| o.delay_ticks * TICK_MS).fold(config.encoder.hold_max_ms, u64::max);
+    let (desk, commands) = Desk::new();
     let pump = AudioPump {
         newcomers,
+        commands,
         router,
         monitor: monitor_publisher,
         outputs: stages,
@@ -147,6 +150,7 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
         fanout,
         listeners_peak: AtomicUsize::new(0),
         input_names,
+        desk,
         source_doors,
         inputs,
         journal,
