@@ -6,11 +6,13 @@ use crate::desk::Desk;
 use crate::encoder::EncoderManager;
 use crate::files::PlayerHandle;
 use crate::http::auth::Secret;
+use crate::http::session::Sessions;
 use crate::ingest::Inputs;
 use crate::ingest::names::InputNames;
 use crate::life::journal::Journal;
 use crate::life::open_files::OpenFiles;
 use crate::pump::PumpFigures;
+use crate::recent::Recent;
 use crate::source::SourceDoors;
 use crate::titles::{Title, Titles};
 use radio_fanout::{Fanout, Mount};
@@ -85,6 +87,10 @@ pub struct Tower {
     pub titles: Arc<Titles>,
     /// The fallback file's buffer, if there is one.
     pub fallback_gauge: Option<BufferGauge>,
+    /// The last ten minutes.
+    pub recent: Recent,
+    /// Who is logged in.
+    pub sessions: Sessions,
     /// What the tower hears of itself.
     pub ear: crate::ear::Board,
     /// Players of files: programme and fallback.

@@ -3,18 +3,23 @@
 use super::who::Who;
 use crate::state::Tower;
 use axum::Json;
-use axum::extract::{DefaultBodyLimit, Extension, Query, State};
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use radio_fanout::{ListenerRow, PageCursor};
 use radio_signal::units::TICK_MS;
 use serde::Deserialize;
 use serde_json::json;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -30,30 +35,50 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
         .route("/tower/buffer", get(buffer))
         .route("/admin/listeners", get(listeners))
         .merge(super::actions::router())
+        .merge(super::login::router())
         .merge(super::now_playing::router())
         .merge(super::page::router())
         .merge(super::past::router())
         .fallback(|| async { error(StatusCode::NOT_FOUND, "nothing here; the tower's page is at /") })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(map_response(secured))
         .with_state(tower)
 }
 
-/// Answers one request on `stream`, for `who` if it has been let in as administrator. One request a connection: a second one may want a stream, and a socket can only be
-/// given away by the front door.
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+/// Answers one request on `stream`, for `who` if it has been let in as administrator. One request a connection: a second
+/// one may want a stream, and a socket can only be given away by the front door.
 pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     api: axum::Router,
     who: Option<Who>,
+    peer: Option<Peer>,
 ) {
-    let api = match who {
-        Some(who) => api.layer(Extension(who)),
-        None => api,
-    };
-    let service = TowerToHyperService::new(api);
+    let api = TowerToHyperService::new(api);
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        who.map(|who| request.extensions_mut().insert(who));
+        peer.map(|peer| request.extensions_mut().insert(peer));
+        api.call(request)
+    });
     let served = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
     if let Err(error) = served {
         tracing::debug!(%error, "an API connection ended early");
     }
+}
+
+/// What a browser must not do with an answer, unless the answer itself says otherwise.
+async fn secured(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    response
 }
 
 /// Answers requests on the Unix socket of the command line, until the task is dropped.
@@ -61,7 +86,7 @@ pub async fn serve_unix(listener: tokio::net::UnixListener, api: axum::Router) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(serve_connection(stream, api.clone(), Some(Who::CommandLine)));
+                tokio::spawn(serve_connection(stream, api.clone(), Some(Who::CommandLine), None));
             }
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
         }

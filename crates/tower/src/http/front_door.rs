@@ -1,6 +1,8 @@
 //! The front door: reads the head of each connection and decides whose it is. A stream's socket leaves for the fan-out
 //! engine; everything else is given to the API, head and all.
 
+use super::admission;
+use super::api::Peer;
 use super::head::{self, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
 use super::rewind::Rewind;
 use super::routes::{self, Class, Found};
@@ -85,7 +87,8 @@ async fn serve_one(
     match destination {
         Destination::AskAgain(bytes) | Destination::Answer(bytes) => answer(socket, &bytes).await,
         Destination::Api(who) => {
-            let connection = super::api::serve_connection(Rewind::new(head.bytes, socket), api, who);
+            let connection =
+                super::api::serve_connection(Rewind::new(head.bytes, socket), api, who, Some(Peer(address.ip())));
             let _ = tokio::time::timeout(API_TIME_MAX, connection).await;
         }
         Destination::Refuse(refusal) => refuse(socket, refusal).await,
@@ -159,20 +162,26 @@ impl Destination {
             Found::Route(_) if head.path == routes::METADATA && tower.source_doors.admits(head, address.ip()) => {
                 Self::Api(None)
             }
-            Found::Route(route) if route.class == Class::Admin && !tower.secret.admits(head) => {
-                // libshout asks without a password first, and again on the same connection.
-                let asks_again = head.path == routes::METADATA && head.method == "GET" && head.authorization.is_empty();
-                if asks_again {
-                    Self::AskAgain(UNAUTHORIZED.to_source(true))
-                } else {
-                    Self::Answer(UNAUTHORIZED.to_json())
+            Found::Route(route) if route.class == Class::Admin => {
+                match admission::admit(tower, route, head, address.ip()) {
+                    Ok(_) if head.path == routes::MONITOR && head.method == "GET" => Self::Monitor,
+                    Ok(who) => Self::Api(Some(who)),
+                    Err(refusal) => Self::not_admitted(head, refusal),
                 }
             }
-            Found::Route(_) if head.path == routes::MONITOR && head.method == "GET" => Self::Monitor,
-            Found::Route(route) => {
-                let is_admin = route.class == Class::Admin;
-                Self::Api(is_admin.then_some(Who::Password { address: address.ip() }))
-            }
+            Found::Route(_) => Self::Api(None),
+        }
+    }
+
+    fn not_admitted(head: &Head, refusal: Refusal) -> Self {
+        // libshout asks without a password first, and again on the same connection.
+        let is_libshout = head.path == routes::METADATA && head.method == "GET" && head.authorization.is_empty();
+        if is_libshout && refusal == UNAUTHORIZED {
+            Self::AskAgain(UNAUTHORIZED.to_source(true))
+        } else if admission::asks_itself(head) {
+            Self::Answer(refusal.to_page())
+        } else {
+            Self::Answer(refusal.to_json())
         }
     }
 }

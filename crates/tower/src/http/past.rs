@@ -1,4 +1,4 @@
-//! What has been: the journal with who did what.
+//! What has been: the journal with who did what, and the last ten minutes.
 
 use crate::life::journal::{EVENTS_MAX, Event};
 use crate::state::Tower;
@@ -15,7 +15,7 @@ const EVENTS_LIMIT: usize = 100;
 
 /// The routes of this file.
 pub fn router() -> Router<Arc<Tower>> {
-    Router::new().route("/api/events", get(events))
+    Router::new().route("/api/events", get(events)).route("/api/recent", get(recent))
 }
 
 #[derive(Deserialize)]
@@ -23,6 +23,17 @@ struct EventsQuery {
     /// Only what came after this event.
     after: Option<u64>,
     limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct RecentQuery {
+    /// Only what came after this tick.
+    after: Option<u64>,
+}
+
+async fn recent(State(tower): State<Arc<Tower>>, Query(query): Query<RecentQuery>) -> Response {
+    let period_ms = crate::recent::PERIOD.as_millis() as u64;
+    Json(json!({ "period_ms": period_ms, "moments": tower.recent.to_json(&tower, query.after) })).into_response()
 }
 
 /// An event as an administrator sees it.

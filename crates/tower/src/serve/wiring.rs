@@ -7,10 +7,12 @@ use crate::desk::Desk;
 use crate::encoder::{EncoderConfig, EncoderManager, EncoderNews, SilentFrames};
 use crate::files::{Player, PlayerHandle, TrackInfo};
 use crate::http::auth::Secret;
+use crate::http::session::Sessions;
 use crate::ingest::Inputs;
 use crate::ingest::names::{InputNames, PLAY, PLAY_ID, STATION_ID};
 use crate::life::{journal::Journal, logging::Logging, open_files::OpenFiles};
 use crate::pump::{AudioPump, PumpFigures, PumpHandle};
+use crate::recent::Recent;
 use crate::source::SourceDoors;
 use crate::state::{OnAirNow, OutputState, Tower};
 use crate::titles::{Charset, Title, Titles};
@@ -136,6 +138,7 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
     let pump = pump.start(past_ticks, hold_or_delay_ms).context("the clock could not be started")?;
 
     let (input_names, source_doors) = (InputNames::new(&config), SourceDoors::new(&config, &inputs));
+    let sessions = Sessions::new(config.server.port);
     let secret = Secret::from_password(&config.admin.password);
     let on_air =
         Mutex::new(OnAirNow { source: on_air_at_start, reason: "the tower has just started".into(), since_tick: 0 });
@@ -156,6 +159,8 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
         journal,
         on_air,
         titles,
+        recent: Recent::default(),
+        sessions,
         ear: crate::ear::Board::default(),
         fallback_gauge,
         players: Mutex::new(players),
