@@ -95,11 +95,11 @@ function show(status) {
     document.title = first.name;
     $("encoder").textContent = first.encoder.state;
   }
-  const live = ["station", "play"].includes(status.on_air.source);
+  const live = status.inputs.some(({ name }) => name === status.on_air.source);
   $("lamp").className = `lamp ${live ? "live" : "fallback"}`;
   $("lamp").textContent = live ? "on air" : status.on_air.source;
   const files = (status.players || []).find((p) => p.name === status.on_air.source);
-  $("onair").textContent = title(files && files.playing)
+  $("onair").textContent = status.now_playing?.label || title(files && files.playing)
     || (live ? "live" : "no programme at the moment");
   $("since").textContent = duration(status.uptime_seconds);
   $("listeners").textContent = status.listeners.now;

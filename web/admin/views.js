@@ -144,7 +144,7 @@ export function outputs(status, { restart }) {
     set(item.querySelector(".facts"), [
       `${output.bitrate_kbps} kbit/s`,
       `${output.listeners} listening`,
-      `${encoder.restarts} restarts`,
+      encoder.restarts === 1 ? "1 restart" : `${encoder.restarts} restarts`,
       replay && encoder.restarts ? (replay.proved ? "last one proved: not a byte differs" : "last one not proved") : "",
       encoder.carried_by && encoder.carried_by !== encoder.kind ? `${encoder.carried_by} stands in` : "",
       output.behind_ticks ? `${output.behind_ticks * 24} ms late` : "",

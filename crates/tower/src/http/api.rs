@@ -37,6 +37,7 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
         .merge(super::actions::router())
         .merge(super::login::router())
         .merge(super::now_playing::router())
+        .merge(super::openapi::router())
         .merge(super::page::router())
         .merge(super::past::router())
         .fallback(|| async { error(StatusCode::NOT_FOUND, "nothing here; the tower's page is at /") })

@@ -5,6 +5,7 @@
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
 //! - [`admission`]: who is let in as administrator; [`login`], [`session`]: for hours at a time; [`who`]: who that was.
 //! - [`actions`]: what an operator can do. - [`past`]: what has been.
+//! - [`openapi`]: the API describes itself.
 //! - [`api`], [`now_playing`], [`page`]: everything else.
 
 pub mod actions;
@@ -16,6 +17,7 @@ pub mod guesses;
 pub mod head;
 pub mod login;
 pub mod now_playing;
+pub mod openapi;
 pub mod page;
 pub mod past;
 pub mod query;

@@ -63,6 +63,7 @@ pub const ROUTES: &[Route] = &[
     route("/api/session", GET, Class::Public, "whether this browser is logged in"),
     route("/api/session", &["POST"], Class::Public, "logs in: {\"password\"}; the answer sets a cookie"),
     route("/api/session", &["DELETE"], Class::Public, "logs out"),
+    route("/api/openapi.json", GET, Class::Public, "this API, described for programs"),
     route("/api/recent", GET, Class::Admin, "the last ten minutes, a second at a time; ?after="),
     route("/api/events", GET, Class::Admin, "the last events, oldest first, with who did what; ?after=&limit="),
     route(METADATA, &["GET", "POST"], Class::Admin, "sets what is playing, as DJ software does: ?mode=updinfo&song="),
