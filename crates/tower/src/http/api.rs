@@ -1,9 +1,10 @@
 //! The API: small JSON answers over axum (SPEC API-2, API-3, API-6).
 
+use super::parameters::Parameters;
 use super::who::Who;
 use crate::state::Tower;
 use axum::Json;
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -113,7 +114,7 @@ struct BufferQuery {
     input: Option<String>,
 }
 
-async fn buffer(State(tower): State<Arc<Tower>>, Query(query): Query<BufferQuery>) -> Response {
+async fn buffer(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<BufferQuery>) -> Response {
     let name = query.input.as_deref().unwrap_or(crate::ingest::names::STATION);
     match tower.buffer(name) {
         Some(fill) => Json(fill).into_response(),
@@ -133,7 +134,7 @@ struct ListenersQuery {
 }
 
 /// What each listener was sent (SPEC LIS-7). A page at a time: the rest of the tower waits for none of it.
-async fn listeners(State(tower): State<Arc<Tower>>, Query(query): Query<ListenersQuery>) -> Response {
+async fn listeners(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<ListenersQuery>) -> Response {
     let page = tower.fanout.listeners(PageCursor(query.from), query.limit.unwrap_or(LISTENERS_LIMIT).max(1));
     let row = |row: &ListenerRow| {
         json!({

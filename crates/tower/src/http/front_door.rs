@@ -151,13 +151,13 @@ impl Destination {
                     let frame = output.mount.frames().end;
                     Self::Answer(stream::output_head(tower, output, head, frame))
                 }
-                "OPTIONS" => Self::Answer(stream::options_answer()),
+                "OPTIONS" => Self::Answer(stream::options_answer(&["GET", "HEAD"])),
                 _ => Self::Refuse(METHOD_NOT_ALLOWED),
             };
         }
         match found {
             Found::Nothing => Self::Refuse(NOT_FOUND),
-            Found::OtherMethods(_) if head.method == "OPTIONS" => Self::Answer(stream::options_answer()),
+            Found::OtherMethods(methods) if head.method == "OPTIONS" => Self::Answer(stream::options_answer(&methods)),
             Found::OtherMethods(methods) => Self::Answer(head::method_not_allowed(&methods)),
             Found::Route(_) if head.path == routes::METADATA && tower.source_doors.admits(head, address.ip()) => {
                 Self::Api(None)

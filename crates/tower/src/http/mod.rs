@@ -19,6 +19,7 @@ pub mod login;
 pub mod now_playing;
 pub mod openapi;
 pub mod page;
+pub mod parameters;
 pub mod past;
 pub mod query;
 mod rewind;

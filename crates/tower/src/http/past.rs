@@ -1,8 +1,9 @@
 //! What has been: the journal with who did what, and the last ten minutes.
 
+use super::parameters::Parameters;
 use crate::life::journal::{EVENTS_MAX, Event};
 use crate::state::Tower;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -31,7 +32,7 @@ struct RecentQuery {
     after: Option<u64>,
 }
 
-async fn recent(State(tower): State<Arc<Tower>>, Query(query): Query<RecentQuery>) -> Response {
+async fn recent(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<RecentQuery>) -> Response {
     let period_ms = crate::recent::PERIOD.as_millis() as u64;
     Json(json!({ "period_ms": period_ms, "moments": tower.recent.to_json(&tower, query.after) })).into_response()
 }
@@ -44,7 +45,7 @@ struct Audited<'a> {
     who: Option<&'a str>,
 }
 
-async fn events(State(tower): State<Arc<Tower>>, Query(query): Query<EventsQuery>) -> Response {
+async fn events(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<EventsQuery>) -> Response {
     let mut events = tower.journal.newest(query.limit.unwrap_or(EVENTS_LIMIT).min(EVENTS_MAX));
     events.retain(|event| query.after.is_none_or(|after| event.id > after));
     let shown: Vec<Audited> = events.iter().map(|event| Audited { event, who: event.who.as_deref() }).collect();
