@@ -95,11 +95,11 @@ function show(status) {
     document.title = first.name;
     $("encoder").textContent = first.encoder.state;
   }
-  const live = ["station", "play"].includes(status.on_air.source);
+  const live = status.inputs.some(({ name }) => name === status.on_air.source);
   $("lamp").className = `lamp ${live ? "live" : "fallback"}`;
   $("lamp").textContent = live ? "on air" : status.on_air.source;
   const files = (status.players || []).find((p) => p.name === status.on_air.source);
-  $("onair").textContent = title(files && files.playing)
+  $("onair").textContent = status.now_playing?.label || title(files && files.playing)
     || (live ? "live" : "no programme at the moment");
   $("since").textContent = duration(status.uptime_seconds);
   $("listeners").textContent = status.listeners.now;
@@ -111,7 +111,7 @@ function show(status) {
     item.append(link, element("span", `MP3 ${output.bitrate_kbps} kbit/s`));
     return item;
   }));
-  $("events").replaceChildren(...status.events.slice(-8).reverse().map((event) => {
+  $("events").replaceChildren(...status.events.filter(({ kind }) => kind !== "action").slice(-8).reverse().map((event) => {
     const item = document.createElement("li");
     const time = element("time", new Date(event.time * 1000).toLocaleTimeString());
     time.dateTime = new Date(event.time * 1000).toISOString();

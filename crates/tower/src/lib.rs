@@ -5,11 +5,12 @@
 //! [`ingest`], [`source`] and [`files`] fill buffers; [`pump`] owns the clock and asks the router what is on air; [`encoder`] turns
 //! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators.
 //! [`serve`] joins them; [`titles`] says what is playing. [`state`] is what the doors share, [`ear`] what the tower hears
-//! of itself, [`metrics`] its figures for Prometheus. [`config`], [`cli`] and [`life`] are about the program itself.
+//! of itself, [`desk`] what its operator wants, [`recent`] its last ten minutes, [`metrics`] its figures for Prometheus. [`config`], [`cli`] and [`life`] are about the program itself.
 
 pub mod broadcast;
 pub mod cli;
 pub mod config;
+pub mod desk;
 pub mod ear;
 pub mod encoder;
 pub mod files;
@@ -18,6 +19,7 @@ pub mod ingest;
 pub mod life;
 pub mod metrics;
 pub mod pump;
+pub mod recent;
 pub mod serve;
 pub mod source;
 pub mod state;

@@ -2,14 +2,17 @@
 
 use crate::broadcast::BroadcastFigures;
 use crate::config::{Config, Output};
+use crate::desk::Desk;
 use crate::encoder::EncoderManager;
 use crate::files::PlayerHandle;
 use crate::http::auth::Secret;
+use crate::http::session::Sessions;
 use crate::ingest::Inputs;
 use crate::ingest::names::InputNames;
 use crate::life::journal::Journal;
 use crate::life::open_files::OpenFiles;
 use crate::pump::PumpFigures;
+use crate::recent::Recent;
 use crate::source::SourceDoors;
 use crate::titles::{Title, Titles};
 use radio_fanout::{Fanout, Mount};
@@ -72,6 +75,8 @@ pub struct Tower {
     pub inputs: Arc<Inputs>,
     /// What the inputs are called.
     pub input_names: InputNames,
+    /// What the operator wants.
+    pub desk: Desk,
     /// The doors for DJ software.
     pub source_doors: SourceDoors,
     /// What happened.
@@ -82,6 +87,10 @@ pub struct Tower {
     pub titles: Arc<Titles>,
     /// The fallback file's buffer, if there is one.
     pub fallback_gauge: Option<BufferGauge>,
+    /// The last ten minutes.
+    pub recent: Recent,
+    /// Who is logged in.
+    pub sessions: Sessions,
     /// What the tower hears of itself.
     pub ear: crate::ear::Board,
     /// Players of files: programme and fallback.

@@ -73,6 +73,7 @@ impl Tower {
                 told.push(format!("{mount}: the encoder is {}{what}", encoder.state));
             }
         }
+        warnings.extend(self.wishes_to_remember());
         for alarm in &self.ear.findings().alarms {
             let told = if alarm.severity == Severity::Failing { &mut reasons } else { &mut warnings };
             told.push(alarm.text.clone());
@@ -100,6 +101,7 @@ impl Tower {
                 "reason": on_air.reason,
                 "since_tick": on_air.since_tick,
             },
+            "operator": self.operator_status(),
             "now_playing": self.titles.now().map(|heard| crate::http::now_playing::to_json(self, &heard)),
             "programme": heard.programme,
             "alarms": heard.alarms,
@@ -136,6 +138,32 @@ impl Tower {
             "log_lines_lost": self.log.as_ref().map_or(0, crate::life::logging::Logging::lines_lost),
             "events": self.journal.newest(EVENTS_SHOWN),
         })
+    }
+
+    /// What the operator wants over the head of the rules, and what a forced fallback would sound like.
+    #[must_use]
+    pub fn operator_status(&self) -> Value {
+        let wishes = self.desk.wishes();
+        let off_air = self.input_names.iter().filter(|(id, _)| !wishes.allows(*id)).map(|(_, name)| name);
+        let has_file = self.fallback_gauge.as_ref().is_some_and(|gauge| gauge.count() > 0);
+        json!({
+            "fallback_forced": wishes.fallback_forced(),
+            "preferred": wishes.preferred().map(|id| self.input_names.of(id)),
+            "off_air": off_air.collect::<Vec<_>>(),
+            "fallback": if has_file { "fallback file" } else if self.config.fallback.tone { "tone" } else { "silence" },
+        })
+    }
+
+    /// What keeps a programme off air because somebody wanted it so, and how to end it.
+    fn wishes_to_remember(&self) -> Vec<String> {
+        let wishes = self.desk.wishes();
+        let mut told = Vec::new();
+        if wishes.fallback_forced() {
+            told.push("the operator forces the fallback, so no programme is on air; release it at /admin".to_owned());
+        }
+        let off_air = self.input_names.iter().filter(|(id, _)| !wishes.allows(*id));
+        told.extend(off_air.map(|(_, name)| format!("the operator keeps {name} off air; allow it again at /admin")));
+        told
     }
 
     fn inputs_status(&self, on_air: OnAir) -> Vec<Value> {

@@ -25,13 +25,15 @@ impl Router {
         let current_slot = if let Voice::Source(slot) = current { Some(slot) } else { None };
         let goes_on = current_slot.is_some_and(|slot| self.goes_on(slot));
         if let Some(slot) = current_slot {
-            self.note_grace(slot, goes_on);
+            self.note_grace(slot, goes_on || self.is_barred(slot));
         }
         match (self.best_present(goes_on), current_slot) {
             (Some(best), _) if Voice::Source(best) == current => (current, Reason::Present),
             (Some(best), None) => (Voice::Source(best), Reason::Present),
-            (Some(best), Some(_)) if goes_on => (Voice::Source(best), Reason::HigherPriority),
+            (Some(best), Some(_)) if goes_on => (Voice::Source(best), self.reason_to_go_before(best)),
             (Some(best), Some(slot)) => (Voice::Source(best), self.reason_of_leaving(slot)),
+            // It is not to come back at any moment, so there is nothing to wait for in silence.
+            (None, Some(slot)) if self.is_barred(slot) => (self.fallback_voice().0, self.reason_of_leaving(slot)),
             (None, Some(slot)) if self.has_a_tail(slot) => (current, Reason::RanDry),
             (None, Some(slot)) => self.without_programme(self.reason_of_leaving(slot)),
             (None, None) => self.without_programme(Reason::GraceOver),
@@ -40,7 +42,20 @@ impl Router {
 
     /// Whether the source on air can be on air for one more tick and still be faded out afterwards.
     fn goes_on(&mut self, slot: usize) -> bool {
-        !self.on_air.is_leaving() && !self.is_at_its_end(slot)
+        !self.is_barred(slot) && !self.on_air.is_leaving() && !self.is_at_its_end(slot)
+    }
+
+    /// Whether the operator does not want this source on air.
+    fn is_barred(&self, slot: usize) -> bool {
+        self.wishes.fallback_forced() || self.sources.spec(slot).is_some_and(|spec| !self.wishes.allows(spec.input))
+    }
+
+    fn is_preferred(&self, slot: usize) -> bool {
+        self.wishes.preferred().is_some_and(|input| self.sources.spec(slot).is_some_and(|spec| spec.input == input))
+    }
+
+    fn reason_to_go_before(&self, slot: usize) -> Reason {
+        if self.is_preferred(slot) { Reason::Preferred } else { Reason::HigherPriority }
     }
 
     /// Whether the source on air still has something to be faded out with.
@@ -49,7 +64,15 @@ impl Router {
     }
 
     fn reason_of_leaving(&self, slot: usize) -> Reason {
-        if self.sources.ended(slot) { Reason::Ended } else { Reason::RanDry }
+        if self.wishes.fallback_forced() {
+            Reason::FallbackForced
+        } else if self.is_barred(slot) {
+            Reason::TakenOffAir
+        } else if self.sources.ended(slot) {
+            Reason::Ended
+        } else {
+            Reason::RanDry
+        }
     }
 
     fn best_present(&self, goes_on: bool) -> Option<usize> {
@@ -61,10 +84,10 @@ impl Router {
                 } else {
                     // A source that is still fading out cannot be on a second deck; it waits for the fade's end.
                     let fading = self.fading.iter().flatten().any(|deck| deck.plays_slot(slot));
-                    !fading && self.sources.is_ready(slot, look_ahead) && !self.must_wait(slot)
+                    !fading && !self.is_barred(slot) && self.sources.is_ready(slot, look_ahead) && !self.must_wait(slot)
                 }
             })
-            .max_by_key(|&slot| self.sources.rank(slot))
+            .max_by_key(|&slot| self.sources.rank(slot, self.wishes.preferred()))
     }
 
     /// Remembers whose grace counts once this source is gone.
@@ -80,10 +103,17 @@ impl Router {
         let (Some(left), Some(spec)) = (self.left_with_grace, self.sources.spec(slot)) else {
             return false;
         };
-        spec.input != left.input && spec.priority < left.priority && self.silent_ticks < left.grace_ticks
+        !self.is_preferred(slot)
+            && spec.input != left.input
+            && spec.priority < left.priority
+            && self.silent_ticks < left.grace_ticks
     }
 
     fn without_programme(&self, reason: Reason) -> (Voice, Reason) {
+        if self.wishes.fallback_forced() {
+            let (voice, reason) = self.fallback_voice();
+            return (voice, if reason == Reason::GraceOver { Reason::FallbackForced } else { reason });
+        }
         let grace_ticks = self.left_with_grace.map_or(self.config.grace_ticks, |left| left.grace_ticks);
         let came_from_programme = matches!(self.on_air.voice, Voice::Source(_));
         let silent_ticks = if came_from_programme { 0 } else { self.silent_ticks };

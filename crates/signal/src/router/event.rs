@@ -49,6 +49,12 @@ pub enum Reason {
     FileReady,
     /// The fallback's file delivered nothing more.
     FileDry,
+    /// The operator wants the fallback.
+    FallbackForced,
+    /// The operator took the source on air off it.
+    TakenOffAir,
+    /// The operator prefers its input.
+    Preferred,
 }
 
 impl std::fmt::Display for Reason {
@@ -62,6 +68,9 @@ impl std::fmt::Display for Reason {
             Self::GraceOver => "no programme came back within the grace",
             Self::FileReady => "the fallback file can be played",
             Self::FileDry => "the fallback file delivered nothing more",
+            Self::FallbackForced => "the operator wants the fallback",
+            Self::TakenOffAir => "the operator took the one before off air",
+            Self::Preferred => "the operator prefers it",
         })
     }
 }

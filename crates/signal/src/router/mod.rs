@@ -4,14 +4,17 @@
 //! fade is over. Each tick it decides which voice is on air, sees to the fades, and mixes one frame.
 //!
 //! - this file: the desk. `decision`: who is on air. `sources`: the producers and their buffers.
+//! - `operator`: what the operator wants over the head of the rules.
 //! - `deck`: a voice and its fades. `event`: what is told of changes.
 
 mod decision;
 mod deck;
 mod event;
+mod operator;
 mod sources;
 
 pub use event::{OnAir, Reason, RouterEvent, SilenceReason};
+pub use operator::{Command, INPUTS_MAX, Wishes};
 pub use sources::{InputId, Jitter, SOURCES_MAX, SourceId, SourceSpec, WhenFull};
 
 use crate::fallback::FallbackProvider;
@@ -50,6 +53,7 @@ pub struct Router {
     since_tick: Serial,
     silent_ticks: u64,
     left_with_grace: Option<LeftWithGrace>,
+    wishes: Wishes,
     events: Events,
 }
 
@@ -67,6 +71,7 @@ impl Router {
             since_tick: 0,
             silent_ticks: 0,
             left_with_grace: None,
+            wishes: Wishes::default(),
             events: Events::new(),
         }
     }
@@ -77,6 +82,11 @@ impl Router {
     /// The buffer itself, when there are [`SOURCES_MAX`] already.
     pub fn attach(&mut self, id: SourceId, spec: SourceSpec, reader: BufferReader) -> Result<(), BufferReader> {
         self.sources.attach(id, spec, reader)
+    }
+
+    /// Takes in what the operator wants; it counts from the next tick on.
+    pub fn command(&mut self, command: Command) {
+        self.wishes.apply(command);
     }
 
     /// The next tick: always one whole frame, whatever has come or gone.

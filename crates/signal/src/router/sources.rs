@@ -124,9 +124,11 @@ impl Sources {
         })
     }
 
-    /// Higher is preferred: by the input's priority, then by the order of arrival (SPEC ROUTER-1, IN-5).
-    pub(super) fn rank(&self, slot: usize) -> Option<(i32, std::cmp::Reverse<u64>)> {
-        self.get(slot).map(|source| (source.spec.priority, std::cmp::Reverse(source.id.producer)))
+    /// Higher goes first: what the operator prefers, then by the input's priority, then by the order of arrival
+    /// (SPEC ROUTER-1, IN-5).
+    pub(super) fn rank(&self, slot: usize, preferred: Option<InputId>) -> Option<(bool, i32, std::cmp::Reverse<u64>)> {
+        let source = self.get(slot)?;
+        Some((preferred == Some(source.spec.input), source.spec.priority, std::cmp::Reverse(source.id.producer)))
     }
 
     /// The next frame of a source; silence if it has none.

@@ -75,6 +75,7 @@ impl Supervisor {
         match event {
             Event::Start => self.start(now),
             Event::Stop => self.stop(),
+            Event::Replace => self.replace(now),
             Event::Timeout => self.timeout(now),
             Event::Spawned { process } => {
                 if self.state == State::Starting && self.alive(process).is_some_and(|alive| alive.role == Role::Main) {
@@ -163,6 +164,15 @@ impl Supervisor {
         }
         if self.state != State::Stopped {
             self.enter(State::Stopped, Reason::Stop);
+        }
+    }
+
+    /// Another process starts beside the one at work, and relieves it when it has caught up. Where there is none at work,
+    /// the next one does not wait any longer; where one is catching up already, that will do.
+    fn replace(&mut self, now: MonoTime) {
+        let catching_up = self.processes.iter().any(|p| p.role == Role::Main && !p.caught_up && !p.suspect);
+        if self.state != State::Stopped && !catching_up {
+            self.main.spawn_at = Some(now);
         }
     }
 

@@ -183,6 +183,8 @@ pub enum Event {
         /// How.
         reason: Reason,
     },
+    /// The process at work is to be replaced, without a frame being missed.
+    Replace,
     /// The [deadline](super::Supervisor::deadline) may have passed.
     Timeout,
 }

@@ -67,6 +67,11 @@ impl<L: Launcher> Driver<L> {
         self.tell(Event::Start);
     }
 
+    /// Starts a process that is to relieve the one at work.
+    pub(super) fn replace(&mut self) {
+        self.tell(Event::Replace);
+    }
+
     /// Puts all processes down.
     pub(super) fn stop(&mut self) {
         self.tell(Event::Stop);

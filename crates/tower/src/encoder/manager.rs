@@ -34,6 +34,7 @@ pub struct EncoderManager {
 
 struct DriverHandle {
     thread: JoinHandle<Memory>,
+    replace: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     bell: Arc<OwnedFd>,
 }
@@ -73,6 +74,7 @@ impl EncoderManager {
         }
         let bell = Arc::new(rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let stop = Arc::new(AtomicBool::new(false));
+        let replace = Arc::new(AtomicBool::new(false));
         let (pcm_feed, ticks) = PcmFeed::new(Arc::clone(&bell), Arc::clone(&self.shared.ticks_lost));
         let fresh = || Memory { history: PcmHistory::new(), ledger: Ledger::new() };
         let Memory { history, ledger } = self.memory.take().unwrap_or_else(fresh);
@@ -90,11 +92,22 @@ impl EncoderManager {
             driver: Driver::new(config, System::default(), history, delivery, shared, news),
             ticks,
             bell: Arc::clone(&bell),
+            replace: Arc::clone(&replace),
             stop: Arc::clone(&stop),
         };
         let thread = Builder::new().name("encoder".into()).spawn(move || thread.run())?;
-        self.driver = Some(DriverHandle { thread, stop, bell });
+        self.driver = Some(DriverHandle { thread, replace, stop, bell });
         Ok(pcm_feed)
+    }
+
+    /// Has a fresh process start beside the one at work, which it relieves once it has replayed the past and caught up:
+    /// no frame is missed, and none differs. Says whether there is a driver to ask.
+    pub fn replace(&self) -> bool {
+        if let Some(driver) = &self.driver {
+            driver.replace.store(true, Release);
+            feed::ring(&driver.bell);
+        }
+        self.driver.is_some()
     }
 
     /// Kills the processes, buries them, and ends the driver.

@@ -11,7 +11,7 @@ use radio_signal::units::TICK_NS;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Acquire};
+use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Acquire};
 use std::time::Duration;
 
 /// A tick that has not come for so long does not come: what is in the pipes is collected without it.
@@ -27,6 +27,8 @@ pub(super) struct DriverThread {
     pub(super) driver: Driver<System>,
     pub(super) ticks: rtrb::Consumer<Tick>,
     pub(super) bell: Arc<OwnedFd>,
+    /// Somebody wants a fresh process.
+    pub(super) replace: Arc<AtomicBool>,
     pub(super) stop: Arc<AtomicBool>,
     /// Whether frames may wait in the pipe for the next tick while all is well.
     pub(super) unhurried: bool,
@@ -41,6 +43,9 @@ impl DriverThread {
             let _ = rustix::io::read(&*self.bell, &mut [0; 8]);
             while let Ok(tick) = self.ticks.pop() {
                 self.driver.take_tick(&tick);
+            }
+            if self.replace.swap(false, AcqRel) {
+                self.driver.replace();
             }
             self.driver.turn(&mut buffer);
             self.driver.launcher.bury();

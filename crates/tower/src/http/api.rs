@@ -1,19 +1,26 @@
 //! The API: small JSON answers over axum (SPEC API-2, API-3, API-6).
 
+use super::parameters::Parameters;
+use super::who::Who;
 use crate::state::Tower;
 use axum::Json;
-use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use radio_fanout::{ListenerRow, PageCursor};
 use radio_signal::units::TICK_MS;
 use serde::Deserialize;
 use serde_json::json;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -28,21 +35,52 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
         .route("/metrics", get(metrics))
         .route("/tower/buffer", get(buffer))
         .route("/admin/listeners", get(listeners))
+        .merge(super::actions::router())
+        .merge(super::login::router())
         .merge(super::now_playing::router())
+        .merge(super::openapi::router())
         .merge(super::page::router())
+        .merge(super::past::router())
         .fallback(|| async { error(StatusCode::NOT_FOUND, "nothing here; the tower's page is at /") })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(map_response(secured))
         .with_state(tower)
 }
 
-/// Answers one request on `stream`. One request a connection: a second one may want a stream, and a socket can only be
-/// given away by the front door.
-pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, api: axum::Router) {
-    let service = TowerToHyperService::new(api);
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+/// Answers one request on `stream`, for `who` if it has been let in as administrator. One request a connection: a second
+/// one may want a stream, and a socket can only be given away by the front door.
+pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    api: axum::Router,
+    who: Option<Who>,
+    peer: Option<Peer>,
+) {
+    let api = TowerToHyperService::new(api);
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        who.map(|who| request.extensions_mut().insert(who));
+        peer.map(|peer| request.extensions_mut().insert(peer));
+        api.call(request)
+    });
     let served = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
     if let Err(error) = served {
         tracing::debug!(%error, "an API connection ended early");
     }
+}
+
+/// What a browser must not do with an answer, unless the answer itself says otherwise.
+async fn secured(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    response
 }
 
 /// Answers requests on the Unix socket of the command line, until the task is dropped.
@@ -50,7 +88,7 @@ pub async fn serve_unix(listener: tokio::net::UnixListener, api: axum::Router) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(serve_connection(stream, api.clone()));
+                tokio::spawn(serve_connection(stream, api.clone(), Some(Who::CommandLine), None));
             }
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
         }
@@ -76,7 +114,7 @@ struct BufferQuery {
     input: Option<String>,
 }
 
-async fn buffer(State(tower): State<Arc<Tower>>, Query(query): Query<BufferQuery>) -> Response {
+async fn buffer(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<BufferQuery>) -> Response {
     let name = query.input.as_deref().unwrap_or(crate::ingest::names::STATION);
     match tower.buffer(name) {
         Some(fill) => Json(fill).into_response(),
@@ -96,7 +134,7 @@ struct ListenersQuery {
 }
 
 /// What each listener was sent (SPEC LIS-7). A page at a time: the rest of the tower waits for none of it.
-async fn listeners(State(tower): State<Arc<Tower>>, Query(query): Query<ListenersQuery>) -> Response {
+async fn listeners(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<ListenersQuery>) -> Response {
     let page = tower.fanout.listeners(PageCursor(query.from), query.limit.unwrap_or(LISTENERS_LIMIT).max(1));
     let row = |row: &ListenerRow| {
         json!({
@@ -122,6 +160,7 @@ async fn listeners(State(tower): State<Arc<Tower>>, Query(query): Query<Listener
     .into_response()
 }
 
-fn error(status: StatusCode, text: &str) -> Response {
+/// An error of the API (SPEC API-6).
+pub fn error(status: StatusCode, text: &str) -> Response {
     (status, Json(json!({ "error": text }))).into_response()
 }

@@ -38,7 +38,13 @@ impl Secret {
             Some((scheme, value)) if scheme.eq_ignore_ascii_case("bearer") => Some(value.trim().to_owned()),
             _ => query_secret(head),
         };
-        given.is_some_and(|given| bool::from(given.as_bytes().ct_eq(self.secret.as_bytes())))
+        given.is_some_and(|given| self.is(&given))
+    }
+
+    /// Whether `given` is the secret.
+    #[must_use]
+    pub fn is(&self, given: &str) -> bool {
+        bool::from(given.as_bytes().ct_eq(self.secret.as_bytes()))
     }
 }
 

@@ -1,10 +1,13 @@
 //! The front door: reads the head of each connection and decides whose it is. A stream's socket leaves for the fan-out
 //! engine; everything else is given to the API, head and all.
 
+use super::admission;
+use super::api::Peer;
 use super::head::{self, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
 use super::rewind::Rewind;
 use super::routes::{self, Class, Found};
 use super::stream::{self, Asker};
+use super::who::Who;
 use crate::source::doors::Knock;
 use crate::source::handshake::{self, Admission, BUSY, is_source_method};
 use crate::state::Tower;
@@ -83,8 +86,9 @@ async fn serve_one(
 ) {
     match destination {
         Destination::AskAgain(bytes) | Destination::Answer(bytes) => answer(socket, &bytes).await,
-        Destination::Api => {
-            let connection = super::api::serve_connection(Rewind::new(head.bytes, socket), api);
+        Destination::Api(who) => {
+            let connection =
+                super::api::serve_connection(Rewind::new(head.bytes, socket), api, who, Some(Peer(address.ip())));
             let _ = tokio::time::timeout(API_TIME_MAX, connection).await;
         }
         Destination::Refuse(refusal) => refuse(socket, refusal).await,
@@ -110,7 +114,8 @@ async fn serve_one(
 
 /// Whose connection it is.
 enum Destination {
-    Api,
+    /// And who asks, if he has been let in as administrator.
+    Api(Option<Who>),
     Output(usize),
     Monitor,
     Source {
@@ -146,28 +151,37 @@ impl Destination {
                     let frame = output.mount.frames().end;
                     Self::Answer(stream::output_head(tower, output, head, frame))
                 }
-                "OPTIONS" => Self::Answer(stream::options_answer()),
+                "OPTIONS" => Self::Answer(stream::options_answer(&["GET", "HEAD"])),
                 _ => Self::Refuse(METHOD_NOT_ALLOWED),
             };
         }
         match found {
             Found::Nothing => Self::Refuse(NOT_FOUND),
-            Found::OtherMethods(_) if head.method == "OPTIONS" => Self::Answer(stream::options_answer()),
+            Found::OtherMethods(methods) if head.method == "OPTIONS" => Self::Answer(stream::options_answer(&methods)),
             Found::OtherMethods(methods) => Self::Answer(head::method_not_allowed(&methods)),
             Found::Route(_) if head.path == routes::METADATA && tower.source_doors.admits(head, address.ip()) => {
-                Self::Api
+                Self::Api(None)
             }
-            Found::Route(route) if route.class == Class::Admin && !tower.secret.admits(head) => {
-                // libshout asks without a password first, and again on the same connection.
-                let asks_again = head.path == routes::METADATA && head.method == "GET" && head.authorization.is_empty();
-                if asks_again {
-                    Self::AskAgain(UNAUTHORIZED.to_source(true))
-                } else {
-                    Self::Answer(UNAUTHORIZED.to_json())
+            Found::Route(route) if route.class == Class::Admin => {
+                match admission::admit(tower, route, head, address.ip()) {
+                    Ok(_) if head.path == routes::MONITOR && head.method == "GET" => Self::Monitor,
+                    Ok(who) => Self::Api(Some(who)),
+                    Err(refusal) => Self::not_admitted(head, refusal),
                 }
             }
-            Found::Route(_) if head.path == routes::MONITOR && head.method == "GET" => Self::Monitor,
-            Found::Route(_) => Self::Api,
+            Found::Route(_) => Self::Api(None),
+        }
+    }
+
+    fn not_admitted(head: &Head, refusal: Refusal) -> Self {
+        // libshout asks without a password first, and again on the same connection.
+        let is_libshout = head.path == routes::METADATA && head.method == "GET" && head.authorization.is_empty();
+        if is_libshout && refusal == UNAUTHORIZED {
+            Self::AskAgain(UNAUTHORIZED.to_source(true))
+        } else if admission::asks_itself(head) {
+            Self::Answer(refusal.to_page())
+        } else {
+            Self::Answer(refusal.to_json())
         }
     }
 }

@@ -55,6 +55,13 @@ impl Refusal {
         self.answer_with(&format!("{extra}Connection: close\r\n"), content_type, line)
     }
 
+    /// The same for a page that asks for the password itself: no browser is to do so.
+    #[must_use]
+    pub fn to_page(self) -> Vec<u8> {
+        let line = serde_json::json!({ "error": self.line }).to_string();
+        self.answer_with("Connection: close\r\n", "application/json", &line)
+    }
+
     /// The complete answer for a source, which may ask again on the same connection if it `stays`.
     #[must_use]
     pub fn to_source(self, stays: bool) -> Vec<u8> {
@@ -86,6 +93,12 @@ pub const UNAUTHORIZED: Refusal = Refusal::new(
     401,
     "Unauthorized",
     "admin only: user admin with the configured password, or the token printed when the tower started",
+);
+/// 403
+pub const FORBIDDEN: Refusal = Refusal::new(
+    403,
+    "Forbidden",
+    "a session changes nothing without its token; send what GET /api/session says in the header X-Tower-Token",
 );
 /// 404
 pub const NOT_FOUND: Refusal = Refusal::new(404, "Not Found", "nothing here; the tower's page is at /");
@@ -311,7 +324,9 @@ mod tests {
 
     #[test]
     fn every_refusal_is_a_complete_answer() {
-        for refusal in [BAD_REQUEST, UNAUTHORIZED, NOT_FOUND, METHOD_NOT_ALLOWED, TIMEOUT, URI_TOO_LONG, FULL] {
+        for refusal in
+            [BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, TIMEOUT, URI_TOO_LONG, FULL]
+        {
             let text = String::from_utf8(refusal.to_bytes()).unwrap();
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             assert!(head.contains(&format!("Content-Length: {}", body.len())), "{text}");

@@ -3,16 +3,27 @@
 //! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`routes`] help it decide.
 //! - [`guesses`]: who has given wrong passwords.
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
+//! - [`admission`]: who is let in as administrator; [`login`], [`session`]: for hours at a time; [`who`]: who that was.
+//! - [`actions`]: what an operator can do. - [`past`]: what has been.
+//! - [`openapi`]: the API describes itself.
 //! - [`api`], [`now_playing`], [`page`]: everything else.
 
+pub mod actions;
+pub mod admission;
 pub mod api;
 pub mod auth;
 pub mod front_door;
 pub mod guesses;
 pub mod head;
+pub mod login;
 pub mod now_playing;
+pub mod openapi;
 pub mod page;
+pub mod parameters;
+pub mod past;
 pub mod query;
 mod rewind;
 pub mod routes;
+pub mod session;
 pub mod stream;
+pub mod who;

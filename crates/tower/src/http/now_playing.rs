@@ -2,12 +2,13 @@
 //! Icecast and Shoutcast.
 
 use super::query::Query;
+use super::who::Who;
 use crate::state::Tower;
 use crate::titles::title::decode;
 use crate::titles::{Heard, Title};
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -63,7 +64,7 @@ struct NewTitle {
     url: String,
 }
 
-async fn set(State(tower): State<Arc<Tower>>, body: Bytes) -> Response {
+async fn set(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>, body: Bytes) -> Response {
     let new: NewTitle = match serde_json::from_slice(&body) {
         Ok(new) => new,
         Err(error) => return bad_request(&format!("{error}; send {{\"artist\": ..., \"title\": ...}}")),
@@ -72,6 +73,7 @@ async fn set(State(tower): State<Arc<Tower>>, body: Bytes) -> Response {
     if title.is_empty() {
         return bad_request("there is neither an artist nor a title; send {\"artist\": ..., \"title\": ...}");
     }
+    super::actions::note(&tower, who, format!("the title is set to {}", title.label()));
     let in_ms = tower.title_arrives(title);
     (StatusCode::ACCEPTED, Json(json!({ "heard_in_ms": in_ms }))).into_response()
 }

@@ -143,9 +143,10 @@ pub const CORS: &str = "Access-Control-Allow-Origin: *\r\n\
 
 /// The answer to OPTIONS.
 #[must_use]
-pub fn options_answer() -> Vec<u8> {
+pub fn options_answer(methods: &[&str]) -> Vec<u8> {
+    let allowed = [methods, &["OPTIONS"]].concat().join(", ");
     format!(
-        "HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\nAccess-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n\
+        "HTTP/1.1 204 No Content\r\nAllow: {allowed}\r\nAccess-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n\
          {CORS}Connection: close\r\n\r\n"
     )
     .into_bytes()

@@ -18,10 +18,14 @@ pub struct Event {
     pub time: f64,
     /// The tick at which it happened.
     pub tick: Serial,
-    /// What kind of thing, for scripts: `on_air`, `encoder`, `hold`, `silence`, `reanchor`, `alarm`, `alarm_over`.
+    /// What kind of thing, for scripts: `on_air`, `encoder`, `hold`, `silence`, `reanchor`, `alarm`, `alarm_over`,
+    /// `action`.
     pub kind: &'static str,
     /// A sentence for people.
     pub text: String,
+    /// Who did it, if somebody did. Not for everybody's eyes, so it is shown on purpose or not at all.
+    #[serde(skip)]
+    pub who: Option<String>,
 }
 
 /// The last [`EVENTS_MAX`] events. Never written by the pump: its events arrive through a ring.
@@ -34,6 +38,16 @@ impl Journal {
     /// Notes an event and logs it.
     pub fn note(&self, tick: Serial, kind: &'static str, text: String) {
         tracing::info!(tick, kind, "{text}");
+        self.add(tick, kind, text, None);
+    }
+
+    /// Notes what somebody did, and logs it.
+    pub fn note_by(&self, who: String, tick: Serial, kind: &'static str, text: String) {
+        tracing::info!(tick, kind, who, "{text}");
+        self.add(tick, kind, text, Some(who));
+    }
+
+    fn add(&self, tick: Serial, kind: &'static str, text: String, who: Option<String>) {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
         let mut events = self.lock();
         let id = events.0;
@@ -41,7 +55,7 @@ impl Journal {
         if events.1.len() == EVENTS_MAX {
             events.1.pop_front();
         }
-        events.1.push_back(Event { id, time, tick, kind, text });
+        events.1.push_back(Event { id, time, tick, kind, text, who });
     }
 
     /// The newest `count` events, oldest first.

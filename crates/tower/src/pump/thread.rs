@@ -8,7 +8,7 @@ use radio_fanout::{Publisher, Ticker};
 use radio_signal::ingest::BufferReader;
 use radio_signal::pcm::PcmFrame;
 use radio_signal::pump::{DueTick, Schedule};
-use radio_signal::router::Router;
+use radio_signal::router::{Command, Router};
 use radio_signal::units::TICK_BYTES;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -20,6 +20,8 @@ const SUSPEND_NS_MIN: u64 = 100_000_000;
 pub struct AudioPump {
     /// Buffers of new producers.
     pub newcomers: rtrb::Consumer<Newcomer>,
+    /// What the operator wants.
+    pub commands: rtrb::Consumer<Command>,
     /// What is on air.
     pub router: Router,
     /// The router's PCM, as the operator hears it.
@@ -97,6 +99,9 @@ impl AudioPump {
             self.reanchored(tick, lost_ns);
         }
         self.attach_newcomers();
+        while let Ok(command) = self.commands.pop() {
+            self.router.command(command);
+        }
 
         let mut frame = PcmFrame::SILENCE;
         self.router.next_frame(&mut frame);

@@ -73,6 +73,7 @@ fn serve_doors(
         tokio::spawn(crate::http::front_door::serve(doors.http()?, Arc::clone(tower), api.clone())),
         tokio::spawn(crate::http::api::serve_unix(doors.admin.listener()?, api)),
         tokio::spawn(crate::ingest::producer::serve(doors.pcm.listener()?, Arc::clone(&tower.inputs), station, spec)),
+        tokio::spawn(crate::recent::follow(Arc::clone(tower))),
         tokio::spawn(systemd::feed_watchdog(Arc::clone(&tower.figures))),
     ];
     if let Some(chronicle) = chronicle {
@@ -89,6 +90,7 @@ fn announce(doors: &Doors, tower: &Tower) -> anyhow::Result<()> {
         text += &format!("Stream: http://{address}{}\n", output.config.mount);
     }
     if let Some(token) = tower.secret.generated_token() {
+        text += &format!("Dashboard: http://{address}/admin#{token}\n");
         text += &format!("Monitor: http://{address}{}?token={token}\n", crate::http::routes::MONITOR);
     }
     text += &format!("PCM: {}\n", doors.pcm_path.display());

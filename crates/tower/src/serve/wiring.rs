@@ -3,13 +3,16 @@
 use super::chronicle::Chronicle;
 use crate::broadcast::{Broadcast, BroadcastFigures};
 use crate::config::{Config, Latency, Output, WhenFull};
+use crate::desk::Desk;
 use crate::encoder::{EncoderConfig, EncoderManager, EncoderNews, SilentFrames};
 use crate::files::{Player, PlayerHandle, TrackInfo};
 use crate::http::auth::Secret;
+use crate::http::session::Sessions;
 use crate::ingest::Inputs;
 use crate::ingest::names::{InputNames, PLAY, PLAY_ID, STATION_ID};
 use crate::life::{journal::Journal, logging::Logging, open_files::OpenFiles};
 use crate::pump::{AudioPump, PumpFigures, PumpHandle};
+use crate::recent::Recent;
 use crate::source::SourceDoors;
 use crate::state::{OnAirNow, OutputState, Tower};
 use crate::titles::{Charset, Title, Titles};
@@ -119,8 +122,10 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
     let (events_in, events) = rtrb::RingBuffer::new(EVENTS_MAX);
     let (leavers_in, leavers) = rtrb::RingBuffer::new(crate::ingest::registry::NEWCOMERS_MAX * 2);
     let hold_or_delay_ms = outputs.iter().map(|o| o.delay_ticks * TICK_MS).fold(config.encoder.hold_max_ms, u64::max);
+    let (desk, commands) = Desk::new();
     let pump = AudioPump {
         newcomers,
+        commands,
         router,
         monitor: monitor_publisher,
         outputs: stages,
@@ -133,6 +138,7 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
     let pump = pump.start(past_ticks, hold_or_delay_ms).context("the clock could not be started")?;
 
     let (input_names, source_doors) = (InputNames::new(&config), SourceDoors::new(&config, &inputs));
+    let sessions = Sessions::new(config.server.port);
     let secret = Secret::from_password(&config.admin.password);
     let on_air =
         Mutex::new(OnAirNow { source: on_air_at_start, reason: "the tower has just started".into(), since_tick: 0 });
@@ -147,11 +153,14 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
         fanout,
         listeners_peak: AtomicUsize::new(0),
         input_names,
+        desk,
         source_doors,
         inputs,
         journal,
         on_air,
         titles,
+        recent: Recent::default(),
+        sessions,
         ear: crate::ear::Board::default(),
         fallback_gauge,
         players: Mutex::new(players),

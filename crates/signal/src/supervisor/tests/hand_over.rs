@@ -160,3 +160,42 @@ fn a_stand_in_that_keeps_failing_is_tried_every_ten_seconds() {
     }
     assert_eq!(starts, [0, 0, 0, 1, 3, 7, 11, 15, 25, 35, 45, 55]);
 }
+
+#[test]
+fn an_encoder_that_is_to_be_replaced_works_until_the_next_one_has_caught_up() {
+    let mut shell = running();
+    let old = shell.main();
+    shell.tell(Event::Replace);
+    shell.tell(Event::Replace);
+    let new = shell.main();
+    assert_eq!((shell.live.len(), shell.state()), (2, State::Running), "one at a time, and nothing has happened");
+    assert!(shell.kills.is_empty());
+    shell.delivers_from(new, CAUGHT_UP_FRAMES - 1, false);
+    assert!(shell.kills.is_empty());
+    shell.delivers_from(new, 1, true);
+    assert_eq!(shell.kills, [(old, Reason::Relieved)]);
+    assert_eq!((shell.supervisor.counters().deaths, shell.supervisor.counters().failures_in_a_row), (0, 0));
+    assert!(shell.supervisor.all_is_well());
+}
+
+#[test]
+fn a_replacement_that_dies_leaves_the_one_at_work_alone() {
+    let mut shell = running();
+    let old = shell.main();
+    shell.tell(Event::Replace);
+    shell.tell(Event::Ended { process: shell.main(), reason: Reason::Exited { status: 1 } });
+    assert_eq!((shell.main(), shell.live.len(), shell.state()), (old, 1, State::Running));
+    assert_eq!(shell.supervisor.next_start(), None);
+}
+
+#[test]
+fn one_that_waits_for_its_next_attempt_need_not_wait_when_it_is_to_be_replaced() {
+    let mut shell = Shell::started(alone());
+    (0..3).for_each(|_| shell.dies());
+    assert_eq!(shell.live.len(), 0, "it waits");
+    shell.tell(Event::Replace);
+    assert_eq!(shell.live.len(), 1);
+    shell.tell(Event::Stop);
+    shell.tell(Event::Replace);
+    assert_eq!((shell.live.len(), shell.state()), (0, State::Stopped));
+}

@@ -11,6 +11,7 @@ enum Step {
     Frames { count: u64, new: bool },
     Dies,
     Wait(u64),
+    Replace,
     Restart,
 }
 
@@ -22,6 +23,7 @@ fn step() -> impl Strategy<Value = Step> {
         (1..12u64, any::<bool>()).prop_map(|(count, new)| Step::Frames { count, new }),
         Just(Step::Dies),
         (0..5000u64).prop_map(Step::Wait),
+        Just(Step::Replace),
         Just(Step::Restart),
     ]
 }
@@ -52,6 +54,7 @@ proptest! {
                     shell.tell(Event::Ended { process, reason });
                 }
                 (Step::Wait(ms), _) => shell.wait_ms(ms),
+                (Step::Replace, _) => shell.tell(Event::Replace),
                 (Step::Restart, _) => {
                     shell.tell(Event::Stop);
                     prop_assert!(shell.live.is_empty());

@@ -1,0 +1,85 @@
+//! Logging in at the dashboard, and out.
+
+use super::actions::{Refused, body, note};
+use super::api::{Peer, error};
+use super::session::{Session, Sessions, TOKEN_HEADER};
+use super::who::Who;
+use crate::state::Tower;
+use axum::body::Bytes;
+use axum::extract::{Extension, State};
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The routes of this file. Everybody may knock; what is behind the door is another matter.
+pub fn router() -> Router<Arc<Tower>> {
+    Router::new().route("/api/session", get(session).post(log_in).delete(log_out))
+}
+
+/// Whether this browser is logged in. Its token is for the tower's own page: no other can read the answer.
+async fn session(State(tower): State<Arc<Tower>>, headers: HeaderMap) -> Response {
+    Json(shown(current(&tower, &headers).as_ref())).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Password {
+    password: String,
+}
+
+async fn log_in(
+    State(tower): State<Arc<Tower>>,
+    Extension(Peer(address)): Extension<Peer>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Refused> {
+    let Password { password } = body(&bytes, "{\"password\": \"...\"}")?;
+    let (now, guesses) = (Instant::now(), &tower.source_doors.guesses);
+    if guesses.must_wait(address, now) {
+        return Ok(error(StatusCode::TOO_MANY_REQUESTS, "too many wrong passwords; wait a minute and try again"));
+    }
+    if !tower.secret.is(&password) {
+        guesses.note_wrong(address, now);
+        tracing::warn!(%address, "wrong password at the dashboard");
+        let text = "this is not the password; it is admin.password, or the token printed when the tower started";
+        return Ok(error(StatusCode::UNAUTHORIZED, text));
+    }
+    guesses.note_right(address);
+    let session = tower.sessions.open(now);
+    note(&tower, Who::Session { address }, "somebody logged in at the dashboard".into());
+    let cookie = tower.sessions.set_cookie(Some(&session), is_https(&headers));
+    Ok(([(SET_COOKIE, cookie)], Json(shown(Some(&session)))).into_response())
+}
+
+async fn log_out(State(tower): State<Arc<Tower>>, headers: HeaderMap) -> Response {
+    if let Some(session) = current(&tower, &headers) {
+        if !Sessions::is_token(&session, text(&headers, TOKEN_HEADER)) {
+            return error(StatusCode::FORBIDDEN, super::head::FORBIDDEN.line);
+        }
+        tower.sessions.close(text(&headers, COOKIE.as_str()), Instant::now());
+    }
+    ([(SET_COOKIE, tower.sessions.set_cookie(None, is_https(&headers)))], Json(shown(None))).into_response()
+}
+
+fn current(tower: &Tower, headers: &HeaderMap) -> Option<Session> {
+    tower.sessions.find(text(headers, COOKIE.as_str()), Instant::now())
+}
+
+fn shown(session: Option<&Session>) -> Value {
+    json!({ "logged_in": session.is_some(), "token": session.map(|session| &session.token) })
+}
+
+/// A reverse proxy says what the browser speaks. Whoever lies about it gets a cookie that he cannot send.
+fn is_https(headers: &HeaderMap) -> bool {
+    text(headers, "x-forwarded-proto").eq_ignore_ascii_case("https")
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

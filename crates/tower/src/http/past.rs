@@ -1,0 +1,53 @@
+//! What has been: the journal with who did what, and the last ten minutes.
+
+use super::parameters::Parameters;
+use crate::life::journal::{EVENTS_MAX, Event};
+use crate::state::Tower;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Events of one answer if the request does not say.
+const EVENTS_LIMIT: usize = 100;
+
+/// The routes of this file.
+pub fn router() -> Router<Arc<Tower>> {
+    Router::new().route("/api/events", get(events)).route("/api/recent", get(recent))
+}
+
+#[derive(Deserialize)]
+struct EventsQuery {
+    /// Only what came after this event.
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct RecentQuery {
+    /// Only what came after this tick.
+    after: Option<u64>,
+}
+
+async fn recent(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<RecentQuery>) -> Response {
+    let period_ms = crate::recent::PERIOD.as_millis() as u64;
+    Json(json!({ "period_ms": period_ms, "moments": tower.recent.to_json(&tower, query.after) })).into_response()
+}
+
+/// An event as an administrator sees it.
+#[derive(Serialize)]
+struct Audited<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    who: Option<&'a str>,
+}
+
+async fn events(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<EventsQuery>) -> Response {
+    let mut events = tower.journal.newest(query.limit.unwrap_or(EVENTS_LIMIT).min(EVENTS_MAX));
+    events.retain(|event| query.after.is_none_or(|after| event.id > after));
+    let shown: Vec<Audited> = events.iter().map(|event| Audited { event, who: event.who.as_deref() }).collect();
+    Json(json!({ "events": shown })).into_response()
+}

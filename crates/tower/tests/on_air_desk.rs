@@ -1,0 +1,247 @@
+//! The dashboard in a real browser: the operator sees what happens within seconds, and what he does is done; and nobody
+//! else can do it in his name (SPEC API-1, API-2).
+
+mod common;
+
+use radio_proof::browser::{Browser, Screen};
+use radio_proof::http::{Answer, send};
+use radio_proof::process::signal;
+use radio_proof::station::{Manner, Station};
+use radio_proof::tower::{ADMIN_PASSWORD, Tower};
+use radio_proof::{material, mp3};
+use rustix::process::Signal;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// For whatever the page shows by itself; on a quiet machine it takes a second.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Set, the pictures of the documentation are made anew.
+const PICTURES: &str = "RADIO_PICTURES";
+
+fn music_station(tower: &Tower) -> Station {
+    let manner = Manner { looped: true, ..Manner::default() };
+    Station::start(&tower.pcm_socket(), Arc::new(material::music(0, 20, 20)), manner)
+}
+
+/// Has axe-core look at the page, if the variable names its `axe.min.js` (`npm install axe-core`).
+fn assert_accessible(browser: &mut Browser) {
+    let Some(axe) = std::env::var_os("RADIO_AXE") else { return };
+    browser.value(&format!("{};0", std::fs::read_to_string(axe).expect("axe.min.js")));
+    let found = browser
+        .value("axe.run().then((found) => found.violations.map((v) => [v.id, v.impact, v.nodes.map((n) => n.html)]))");
+    assert_eq!(found, serde_json::json!([]));
+}
+
+fn is_shown(id: &str, text: &str) -> String {
+    format!("document.getElementById({id:?}).innerText.includes({text:?})")
+}
+
+fn log_in(browser: &mut Browser, tower: &Tower) {
+    browser.open(&format!("http://{}/admin", tower.address));
+    browser.wait("document.activeElement?.id === 'password'", PATIENCE);
+    assert_accessible(browser);
+    browser.type_text(ADMIN_PASSWORD);
+    browser.press("Enter");
+    browser.wait("!document.getElementById('desk').hidden", PATIENCE);
+}
+
+/// Presses a button with the keyboard, reads what listeners will hear, and agrees.
+fn act(browser: &mut Browser, button: &str, told: &str) {
+    browser.value(&format!("document.querySelector({button:?}).focus()"));
+    browser.press("Enter");
+    browser.wait("document.getElementById('confirm').open", PATIENCE);
+    browser.wait(&is_shown("confirm-text", told), PATIENCE);
+    assert_accessible(browser);
+    browser.value("document.getElementById('confirm-yes').focus()");
+    browser.press("Enter");
+    browser.wait("!document.getElementById('confirm').open", PATIENCE);
+}
+
+#[test]
+fn the_dashboard_shows_what_happens_and_does_what_it_is_told() {
+    let tower = common::setup().start();
+    let station = music_station(&tower);
+    let _listener = tower.listen("/stream");
+    let mut browser = Browser::start(&tower.path(""));
+    browser.look_at(Screen { width: 1280, height: 1500, dark: false });
+    log_in(&mut browser, &tower);
+    browser.wait(&is_shown("source", "station"), PATIENCE);
+    browser.wait(&is_shown("outputs", "RUNNING"), PATIENCE);
+    browser.wait("document.querySelectorAll('#listeners tr').length === 1", PATIENCE);
+
+    assert_accessible(&mut browser);
+
+    // An encoder is killed.
+    signal(tower.encoder_pid().expect("an encoder"), Signal::KILL);
+    let seen = browser.wait(&is_shown("outputs", "1 restart"), PATIENCE);
+    eprintln!("the restart was on the page after {seen:?}");
+    browser.wait(&is_shown("events", "process was killed by signal 9"), PATIENCE);
+    browser.wait(&is_shown("outputs", "not a byte differs"), PATIENCE);
+
+    // The fallback is forced and released, by keyboard.
+    act(&mut browser, "#fallback", "Instead of station, listeners hear a 440 Hz tone");
+    browser.wait(&is_shown("source", "tone"), PATIENCE);
+    browser.wait(&is_shown("wishes", "You force the fallback"), PATIENCE);
+    act(&mut browser, "#fallback", "Listeners hear the best input");
+    browser.wait(&is_shown("source", "station"), PATIENCE);
+    act(&mut browser, "#inputs .allow", "stays connected, and off air until you allow it again");
+    browser.wait(&is_shown("inputs", "kept off air"), PATIENCE);
+    act(&mut browser, "#inputs .allow", "comes on air as soon as it is its turn");
+    browser.wait(&is_shown("source", "station"), PATIENCE);
+    act(&mut browser, "#inputs .prefer", "stays there even if an input with a higher priority comes");
+    browser.wait(&is_shown("wishes", "station goes before all other inputs"), PATIENCE);
+    act(&mut browser, "#outputs .restart", "Listeners hear nothing of it");
+    browser.wait(&is_shown("outputs", "2 restarts"), PATIENCE);
+    browser.wait(&is_shown("events", "logged in)"), PATIENCE);
+    browser.value("document.getElementById('set-title').click()");
+    browser.type_text("Nina Simone");
+    browser.value("document.getElementById('title-title').value = 'Sinnerman'");
+    browser.value("document.getElementById('confirm-yes').click()");
+    browser.wait(&is_shown("playing", "Nina Simone - Sinnerman"), PATIENCE);
+
+    // The source drops.
+    let _sent = station.stop();
+    let seen = browser.wait("!document.getElementById('lamp').className.includes('live')", PATIENCE);
+    eprintln!("the loss of the source was on the page after {seen:?}");
+    browser.wait(&is_shown("inputs", "nobody there"), PATIENCE);
+
+    fits_a_phone(&mut browser);
+    browser.value("document.getElementById('log-out').click()");
+    browser.wait("document.getElementById('desk').hidden", PATIENCE);
+    assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
+}
+
+/// Nothing sticks out to the right of a narrow screen.
+fn fits_a_phone(browser: &mut Browser) {
+    browser.look_at(Screen { width: 360, height: 740, dark: true });
+    let width = browser.value("document.documentElement.scrollWidth").as_u64();
+    assert!(width.is_some_and(|width| width <= 360), "{width:?} pixels");
+    assert_accessible(browser);
+}
+
+#[test]
+fn the_player_plays_audible_sound_and_complains_of_nothing() {
+    let tower = common::setup().start();
+    let _station = music_station(&tower);
+    tower.wait_source("station", PATIENCE);
+    let mut browser = Browser::start(&tower.path(""));
+    browser.open(&format!("http://{}/", tower.address));
+    browser.wait("!!document.getElementById('play')", PATIENCE);
+    assert_accessible(&mut browser);
+    let analyse = "(() => {
+        const context = new AudioContext();
+        window.ear = context.createAnalyser();
+        context.createMediaElementSource(document.getElementById('audio')).connect(window.ear);
+        document.getElementById('play').click();
+    })()";
+    browser.value(analyse);
+    let loudest = "(() => {
+        const samples = new Float32Array(window.ear.fftSize);
+        window.ear.getFloatTimeDomainData(samples);
+        return samples.some((sample) => Math.abs(sample) > 0.01);
+    })()";
+    browser.wait(loudest, PATIENCE);
+    assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
+}
+
+fn asked(tower: &Tower, method: &str, target: &str, headers: &str, body: &str) -> Answer {
+    send(tower.address, method, target, headers, body.as_bytes()).expect("an answer")
+}
+
+#[test]
+fn a_session_needs_its_token_to_change_anything_and_ends_with_the_logout() {
+    let tower = common::setup().start();
+    let wrong = asked(&tower, "POST", "/api/session", "", "{\"password\": \"guess\"}");
+    assert_eq!((wrong.head.status(), wrong.head.header("set-cookie")), (401, None));
+    let answer = asked(&tower, "POST", "/api/session", "", &format!("{{\"password\": {ADMIN_PASSWORD:?}}}"));
+    let given = answer.head.header("set-cookie").expect("a cookie").to_owned();
+    assert!(given.contains("HttpOnly") && given.contains("SameSite=Strict"), "{given}");
+    let cookie = format!("Cookie: {}\r\n", given.split(';').next().unwrap_or_default());
+    let token = answer.json()["token"].as_str().expect("a token").to_owned();
+    let both = format!("{cookie}X-Tower-Token: {token}\r\n");
+
+    let forced = "{\"forced\": true}";
+    assert_eq!(asked(&tower, "GET", "/admin/listeners", &cookie, "").head.status(), 200);
+    assert_eq!(asked(&tower, "PUT", "/api/fallback/forced", &cookie, forced).head.status(), 403);
+    assert_eq!(asked(&tower, "GET", "/admin/metadata?mode=updinfo&song=x", &cookie, "").head.status(), 403);
+    let alone = format!("X-Tower-Token: {token}\r\n");
+    let refused = asked(&tower, "PUT", "/api/fallback/forced", &alone, forced);
+    assert_eq!((refused.head.status(), refused.head.header("www-authenticate")), (401, None), "the page asks itself");
+    assert_eq!(tower.status()["operator"]["fallback_forced"], false);
+    assert_eq!(asked(&tower, "PUT", "/api/fallback/forced", &both, forced).head.status(), 202);
+
+    assert_eq!(asked(&tower, "DELETE", "/api/session", &cookie, "").head.status(), 403);
+    assert_eq!(asked(&tower, "GET", "/api/session", &cookie, "").json()["logged_in"], true);
+    assert_eq!(asked(&tower, "DELETE", "/api/session", &both, "").head.status(), 200);
+    assert_eq!(asked(&tower, "GET", "/api/session", &cookie, "").json()["logged_in"], false);
+    assert_eq!(asked(&tower, "GET", "/admin/listeners", &cookie, "").head.status(), 401);
+}
+
+#[test]
+fn whoever_guesses_passwords_at_the_dashboard_has_to_wait() {
+    let tower = common::setup().start();
+    let guess = |password: &str| {
+        asked(&tower, "POST", "/api/session", "", &format!("{{\"password\": {password:?}}}")).head.status()
+    };
+    let answers: Vec<u16> = (0..8).map(|_| guess("guess")).collect();
+    assert_eq!(answers[..6], [401; 6]);
+    assert!(answers[6..].contains(&429), "{answers:?}");
+    assert_eq!(guess(ADMIN_PASSWORD), 429, "right or wrong");
+}
+
+#[test]
+fn no_page_may_be_framed_or_load_anything_from_elsewhere() {
+    let tower = common::setup().start();
+    for page in ["/", "/admin", "/admin/desk.js", "/status", "/api/session", "/nowhere.html"] {
+        let answer = tower.get(page);
+        let policy = answer.head.header("content-security-policy").unwrap_or_default().to_owned();
+        if answer.head.status() == 200 {
+            assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors"), "{page}: {policy}");
+            assert!(!policy.contains("unsafe") && !policy.contains("http"), "{page}: {policy}");
+            assert_eq!(answer.head.header("x-content-type-options"), Some("nosniff"), "{page}");
+            assert_eq!(answer.head.header("referrer-policy"), Some("no-referrer"), "{page}");
+        }
+    }
+}
+
+/// Pictures for the documentation, of a tower on which something has happened.
+#[test]
+fn pictures_for_the_documentation() {
+    if std::env::var_os(PICTURES).is_none() {
+        return;
+    }
+    let tower = common::setup().line("output = [{ name = \"Radio Tower\" }]").start();
+    let station = music_station(&tower);
+    let listeners: Vec<_> = (0..3).map(|_| tower.listen("/stream")).collect();
+    std::thread::sleep(Duration::from_secs(100));
+    signal(tower.encoder_pid().expect("an encoder"), Signal::KILL);
+    std::thread::sleep(Duration::from_secs(40));
+    let _sent = station.stop();
+    std::thread::sleep(Duration::from_secs(25));
+    let _station = music_station(&tower);
+    tower.wait_source("station", PATIENCE);
+    tower.send_as_admin("PUT", "/api/now-playing", "{\"artist\": \"Nina Simone\", \"title\": \"Sinnerman\"}");
+    let more: Vec<_> = (0..4).map(|_| tower.listen("/stream")).collect();
+    std::thread::sleep(Duration::from_secs(120));
+    let mut browser = Browser::start(&tower.path(""));
+    browser.look_at(Screen { width: 1280, height: 1250, dark: false });
+    log_in(&mut browser, &tower);
+    let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/images");
+    let take = |browser: &mut Browser, name: &str, width, height| {
+        for dark in [false, true] {
+            browser.look_at(Screen { width, height, dark });
+            std::thread::sleep(Duration::from_secs(3));
+            let picture = browser.picture();
+            let (png, _) = mp3::filter("base64", &["-d"], picture.as_bytes());
+            let scheme = if dark { "dark" } else { "light" };
+            std::fs::write(images.join(format!("{name}-{scheme}.png")), png).expect("docs/images");
+        }
+    };
+    take(&mut browser, "desk", 1280, 1250);
+    take(&mut browser, "desk-phone", 360, 740);
+    browser.open(&format!("http://{}/", tower.address));
+    take(&mut browser, "player", 720, 900);
+    take(&mut browser, "player-phone", 360, 740);
+    drop((listeners, more));
+}

@@ -1,0 +1,76 @@
+// How the desk talks to the tower: one function for requests, one that follows its status.
+
+const TIME_MAX_MS = 5000;
+const STATUS_MS = 1000;
+// What an action changes is in the status a moment later.
+const ACTION_MS = 250;
+
+// Given by the tower to this page alone; what changes something is refused without it.
+let token = "";
+let lookSoon = () => {};
+
+/** Thrown when the session is over: the page asks for the password again. */
+export class LoggedOut extends Error {}
+
+/** One request; the answer's JSON. An error says what the tower says. */
+export async function ask(method, path, body) {
+  const answer = await fetch(path, {
+    method,
+    cache: "no-store",
+    credentials: "same-origin",
+    headers: { "X-Tower-Token": token, ...(body && { "Content-Type": "application/json" }) },
+    body: body && JSON.stringify(body),
+    signal: AbortSignal.timeout(TIME_MAX_MS),
+  });
+  const json = await answer.json().catch(() => ({}));
+  if (method !== "GET") lookSoon();
+  if (answer.ok) return json;
+  const text = json.error || `the tower answers ${answer.status}`;
+  if (answer.status === 401 && path !== "/api/session") throw new LoggedOut(text);
+  throw new Error(text);
+}
+
+/** Whether this browser is logged in already. */
+export async function session() {
+  const now = await ask("GET", "/api/session");
+  token = now.token || "";
+  return now.logged_in;
+}
+
+export async function logIn(password) {
+  token = (await ask("POST", "/api/session", { password })).token;
+}
+
+export async function logOut() {
+  await ask("DELETE", "/api/session");
+  token = "";
+}
+
+/**
+ * Calls `tell` with the tower's status whenever there is a newer one, and `fail` when there is none, until the function
+ * that it returns is called. It asks each second; whoever has events to wake it up can do so here.
+ */
+export function follow(tell, fail) {
+  let timer = 0;
+  let goesOn = true;
+  const look = async () => {
+    try {
+      const status = await ask("GET", "/status");
+      if (goesOn) await tell(status);
+    } catch (fault) {
+      if (goesOn) fail(fault);
+    }
+    clearTimeout(timer);
+    if (goesOn) timer = setTimeout(look, STATUS_MS);
+  };
+  lookSoon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(look, ACTION_MS);
+  };
+  look();
+  return () => {
+    goesOn = false;
+    lookSoon = () => {};
+    clearTimeout(timer);
+  };
+}

@@ -1,0 +1,147 @@
+// The desk: logs in, follows the tower, and joins views and actions.
+
+import { LoggedOut, ask, follow, logIn, logOut, session } from "./api.js";
+import * as actions from "./actions.js";
+import * as strip from "./strip.js";
+import * as views from "./views.js";
+import { $, set } from "./views.js";
+
+const EVENTS_SHOWN = 100;
+const LISTENERS_SHOWN = 50;
+const LISTENERS_MS = 5000;
+
+const desk = { status: null, events: [], from: 0, next: null, page: 1, timer: 0, stop: () => {} };
+
+function showLogin(text) {
+  desk.stop();
+  clearInterval(desk.timer);
+  $("desk").hidden = true;
+  $("login").hidden = false;
+  if ($("confirm").open) $("confirm").close();
+  set($("login-fault"), text);
+  $("password").focus();
+}
+
+function showDesk() {
+  $("login").hidden = true;
+  $("desk").hidden = false;
+  desk.stop = follow(show, fail);
+  desk.timer = setInterval(showListeners, LISTENERS_MS);
+  showListeners();
+}
+
+function fail(fault) {
+  if (fault instanceof LoggedOut) return showLogin("The session is over; log in again.");
+  lamp("", "tower not reached");
+}
+
+function lamp(className, text) {
+  $("lamp").className = `lamp ${className}`;
+  set($("lamp"), text);
+}
+
+async function show(status) {
+  const isNewTower = desk.status?.epoch !== status.epoch;
+  if (isNewTower) desk.events = [];
+  desk.status = status;
+  showNow(status);
+  views.alarms(status);
+  views.meters(status);
+  views.inputs(status, {
+    allow: (name, button) => actions.allowInput(desk.status, name, button),
+    prefer: (name, button) => actions.preferInput(desk.status, name, button),
+  });
+  views.outputs(status, { restart: (mount, button) => actions.restartEncoder(mount, button) });
+  const { now, peak, limit } = status.listeners;
+  set($("listeners-now"), now);
+  set($("listeners-more"), `now, ${peak} at most, room for ${limit}`);
+  await Promise.all([showRecent(isNewTower), showEvents()]);
+}
+
+function showNow(status) {
+  const { source, reason, since_tick } = status.on_air;
+  const isProgramme = status.inputs.some(({ name }) => name === source);
+  lamp(isProgramme ? "live" : "fallback", isProgramme ? "on air" : `no programme: ${source}`);
+  set($("station"), status.outputs[0]?.name || "Radio Tower");
+  set($("uptime"), views.duration(status.uptime_seconds));
+  set($("source"), source);
+  set($("why"), `because ${reason}; for ${views.duration(Math.max(0, status.tick - since_tick) * 0.024)}`);
+  set($("playing"), status.now_playing?.label || "");
+  const { fallback_forced, preferred, off_air } = status.operator;
+  set($("fallback"), fallback_forced ? "Release the fallback" : "Force the fallback");
+  $("fallback").setAttribute("aria-pressed", String(fallback_forced));
+  const wishes = [
+    ...(fallback_forced ? ["You force the fallback: no input is on air until you release it."] : []),
+    ...(preferred ? [`${preferred} goes before all other inputs.`] : []),
+    ...off_air.map((name) => `${name} is kept off air.`),
+  ];
+  views.each($("wishes"), wishes, (wish) => wish, () => views.make("li"), (item, wish) => set(item, wish));
+}
+
+async function showRecent(isNewTower) {
+  const after = isNewTower ? undefined : strip.newest();
+  const { moments } = await ask("GET", after === undefined ? "/api/recent" : `/api/recent?after=${after}`);
+  if (moments.length || isNewTower) strip.add(moments, isNewTower);
+}
+
+async function showEvents() {
+  const last = desk.events.at(-1)?.id;
+  const { events } = await ask("GET", `/api/events?limit=${EVENTS_SHOWN}${last === undefined ? "" : `&after=${last}`}`);
+  if (!events.length) return;
+  desk.events = [...desk.events, ...events].slice(-EVENTS_SHOWN);
+  views.events(desk.events);
+}
+
+async function showListeners() {
+  try {
+    const page = await ask("GET", `/admin/listeners?from=${desk.from}&limit=${LISTENERS_SHOWN}`);
+    desk.next = page.next;
+    views.listeners(page);
+    set($("listeners-page"), `page ${desk.page}, ${page.total} listeners in all`);
+    $("listeners-next").disabled = page.next === null;
+    $("listeners-first").disabled = desk.page === 1;
+  } catch (fault) {
+    fail(fault);
+  }
+}
+
+function turn(from, page) {
+  Object.assign(desk, { from, page });
+  showListeners();
+}
+
+$("listeners-first").addEventListener("click", () => turn(0, 1));
+$("listeners-next").addEventListener("click", () => turn(desk.next, desk.page + 1));
+$("fallback").addEventListener("click", () => desk.status && actions.forceFallback(desk.status, $("fallback")));
+$("set-title").addEventListener("click", () => actions.setTitle($("set-title")));
+$("log-out").addEventListener("click", async () => {
+  await logOut().catch(() => {});
+  showLogin("");
+});
+
+async function tryLogIn(password) {
+  try {
+    await logIn(password);
+    $("password").value = "";
+    set($("login-fault"), "");
+    showDesk();
+  } catch (fault) {
+    showLogin(fault.message);
+  }
+}
+
+$("login-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  tryLogIn($("password").value);
+});
+
+// The address printed at start brings the token behind a "#", which no browser sends anywhere. It is not left there.
+const printed = decodeURIComponent(location.hash.slice(1));
+if (printed && !document.getElementById(printed)) {
+  history.replaceState(null, "", location.pathname);
+  await tryLogIn(printed);
+} else if (await session().catch(() => false)) {
+  showDesk();
+} else {
+  showLogin("");
+}
