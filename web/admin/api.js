@@ -48,7 +48,7 @@ export async function logOut() {
 
 /**
  * Calls `tell` with the tower's status whenever there is a newer one, and `fail` when there is none, until the function
- * that it returns is called. It asks each second; whoever has events to wake it up can do so here.
+ * that it returns is called. It asks each second, and at once when the tower says that something has happened.
  */
 export function follow(tell, fail) {
   let timer = 0;
@@ -68,8 +68,11 @@ export function follow(tell, fail) {
     timer = setTimeout(look, ACTION_MS);
   };
   look();
+  const events = new EventSource("/events");
+  events.onmessage = look;
   return () => {
     goesOn = false;
+    events.close();
     lookSoon = () => {};
     clearTimeout(timer);
   };

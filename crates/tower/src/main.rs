@@ -1,10 +1,10 @@
 //! The command `tower`.
 //!
-//! Exit codes: 0 well, 1 an error, 2 wrong usage or configuration.
+//! Exit codes: 0 well, 1 an error, 2 wrong usage or configuration; those of `check` are what monitoring expects.
 
 use clap::Parser;
 use radio_tower::cli::args::{Cli, Command};
-use radio_tower::cli::{config, doctor, encode, feed, serve, status, verify};
+use radio_tower::cli::{check, config, doctor, encode, events, feed, serve, status, verify};
 use radio_tower::config::{ConfigError, Loaded, station_socket_path};
 use std::process::ExitCode;
 
@@ -26,6 +26,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Encode(args) => encode::run(&args)?,
         Command::Verify { source, verify: args } => return Ok(verify::run(&args, &warned(source.load(Vec::new())?))),
         Command::Status(args) => status::run(&args, &warned(args.load()?))?,
+        Command::Events(args) => events::run(&args, &warned(args.load()?))?,
+        Command::Check(args) => return Ok(check::run(args.load())),
         Command::Config(args) => config::run(&args, &warned(args.serve.load()?))?,
         Command::Doctor(args) => return Ok(doctor::run(&args, args.serve.load())),
     }

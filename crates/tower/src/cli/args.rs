@@ -40,6 +40,10 @@ pub enum Command {
     Encode(EncodeArgs),
     /// Show what a running tower is doing
     Status(StatusArgs),
+    /// Show what happens in a running tower, as it happens
+    Events(EventsArgs),
+    /// Say in one line whether a tower is well, for Nagios and the like (exit codes 0 to 3)
+    Check(CheckArgs),
     /// Check that a live tower's stream is what one uninterrupted encoder makes of what is on air
     Verify {
         /// Which tower, where no URL is given.
@@ -127,6 +131,37 @@ pub struct StatusArgs {
     pub json: bool,
 }
 
+/// Flags of `tower events`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct EventsArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// TCP port of the tower that is followed
+    #[arg(long)]
+    pub port: Option<String>,
+    /// Also what happened before, as far as the tower remembers
+    #[arg(long)]
+    pub all: bool,
+    /// Only these kinds, separated by commas, such as alarm,on_air
+    #[arg(long, value_name = "KINDS")]
+    pub kind: Option<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `tower check`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct CheckArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// TCP port of the tower that is asked
+    #[arg(long)]
+    pub port: Option<String>,
+}
+
 /// Flags of `tower config`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConfigArgs {
@@ -174,6 +209,14 @@ impl SourceArgs {
     }
 }
 
+impl SourceArgs {
+    /// The configuration of a tower on `port`, if it is given.
+    fn load_for(&self, port: Option<&String>) -> Result<Loaded, ConfigError> {
+        let port = port.map(|port| setting("--port", "server.port", Given::Plain(port.clone())));
+        self.load(port.into_iter().collect())
+    }
+}
+
 impl ServeArgs {
     /// The configuration with these flags over it.
     ///
@@ -214,8 +257,27 @@ impl StatusArgs {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn load(&self) -> Result<Loaded, ConfigError> {
-        let port = self.port.iter().map(|port| setting("--port", "server.port", Given::Plain(port.clone())));
-        self.source.load(port.collect())
+        self.source.load_for(self.port.as_ref())
+    }
+}
+
+impl EventsArgs {
+    /// The configuration of the tower that is followed.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(&self) -> Result<Loaded, ConfigError> {
+        self.source.load_for(self.port.as_ref())
+    }
+}
+
+impl CheckArgs {
+    /// The configuration of the tower that is asked.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(&self) -> Result<Loaded, ConfigError> {
+        self.source.load_for(self.port.as_ref())
     }
 }
 

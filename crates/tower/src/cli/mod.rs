@@ -3,9 +3,11 @@
 //! One file or folder per command; `args` holds what is common to their flags.
 
 pub mod args;
+pub mod check;
 pub mod config;
 pub mod doctor;
 pub mod encode;
+pub mod events;
 pub mod feed;
 pub mod serve;
 pub mod status;

@@ -22,10 +22,14 @@ use serde::Deserialize;
 use serde_json::json;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_io_timeout::TimeoutStream;
 
 /// Bytes of a request's body at most.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Who takes nothing of an answer for so long is let go.
+const WRITE_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The handlers of every route but the streams.
 pub fn router(tower: Arc<Tower>) -> axum::Router {
@@ -36,6 +40,7 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
         .route("/tower/buffer", get(buffer))
         .route("/admin/listeners", get(listeners))
         .merge(super::actions::router())
+        .merge(super::events::router())
         .merge(super::login::router())
         .merge(super::now_playing::router())
         .merge(super::openapi::router())
@@ -65,7 +70,10 @@ pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static
         peer.map(|peer| request.extensions_mut().insert(peer));
         api.call(request)
     });
-    let served = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIME_MAX));
+    let stream = TokioIo::new(Box::pin(stream));
+    let served = http1::Builder::new().keep_alive(false).serve_connection(stream, service).await;
     if let Err(error) = served {
         tracing::debug!(%error, "an API connection ended early");
     }

@@ -87,9 +87,14 @@ async fn serve_one(
     match destination {
         Destination::AskAgain(bytes) | Destination::Answer(bytes) => answer(socket, &bytes).await,
         Destination::Api(who) => {
+            let is_endless = head.path == routes::EVENTS;
             let connection =
                 super::api::serve_connection(Rewind::new(head.bytes, socket), api, who, Some(Peer(address.ip())));
-            let _ = tokio::time::timeout(API_TIME_MAX, connection).await;
+            if is_endless {
+                connection.await;
+            } else {
+                let _ = tokio::time::timeout(API_TIME_MAX, connection).await;
+            }
         }
         Destination::Refuse(refusal) => refuse(socket, refusal).await,
         Destination::Output(index) => {

@@ -4,7 +4,7 @@
 //! - [`guesses`]: who has given wrong passwords.
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
 //! - [`admission`]: who is let in as administrator; [`login`], [`session`]: for hours at a time; [`who`]: who that was.
-//! - [`actions`]: what an operator can do. - [`past`]: what has been.
+//! - [`actions`]: what an operator can do. - [`past`]: what has been; [`events`]: what happens.
 //! - [`openapi`]: the API describes itself.
 //! - [`api`], [`now_playing`], [`page`]: everything else.
 
@@ -12,6 +12,7 @@ pub mod actions;
 pub mod admission;
 pub mod api;
 pub mod auth;
+pub mod events;
 pub mod front_door;
 pub mod guesses;
 pub mod head;

@@ -39,15 +39,21 @@ async fn recent(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<R
 
 /// An event as an administrator sees it.
 #[derive(Serialize)]
-struct Audited<'a> {
+pub(super) struct Audited<'a> {
     #[serde(flatten)]
     event: &'a Event,
     who: Option<&'a str>,
 }
 
+impl<'a> Audited<'a> {
+    pub(super) fn new(event: &'a Event) -> Self {
+        Self { event, who: event.who.as_deref() }
+    }
+}
+
 async fn events(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<EventsQuery>) -> Response {
     let mut events = tower.journal.newest(query.limit.unwrap_or(EVENTS_LIMIT).min(EVENTS_MAX));
     events.retain(|event| query.after.is_none_or(|after| event.id > after));
-    let shown: Vec<Audited> = events.iter().map(|event| Audited { event, who: event.who.as_deref() }).collect();
+    let shown: Vec<Audited> = events.iter().map(Audited::new).collect();
     Json(json!({ "events": shown })).into_response()
 }

@@ -66,6 +66,7 @@ pub const ROUTES: &[Route] = &[
     route("/api/openapi.json", GET, Class::Public, "this API, described for programs"),
     route("/api/recent", GET, Class::Admin, "the last ten minutes, a second at a time; ?after="),
     route("/api/events", GET, Class::Admin, "the last events, oldest first, with who did what; ?after=&limit="),
+    route(EVENTS, GET, Class::Admin, "events as they happen, as Server-Sent Events; ?after=&kind="),
     route(METADATA, &["GET", "POST"], Class::Admin, "sets what is playing, as DJ software does: ?mode=updinfo&song="),
     route("/admin.cgi", &["GET", "POST"], Class::Admin, "the same in Shoutcast's way: ?pass=&mode=updinfo&song="),
     route(MONITOR, GET, Class::Admin, "the router's PCM as WAV"),
@@ -73,6 +74,9 @@ pub const ROUTES: &[Route] = &[
 
 /// Path at which a source, too, may say what is playing.
 pub const METADATA: &str = "/admin/metadata";
+
+/// Path of the events, whose answer does not end.
+pub const EVENTS: &str = "/events";
 
 /// Path of the monitor, which the front door serves like a mount.
 pub const MONITOR: &str = "/admin/monitor";

@@ -5,6 +5,7 @@ use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
 
 /// Events that are kept; older ones are forgotten.
 pub const EVENTS_MAX: usize = 1000;
@@ -32,6 +33,7 @@ pub struct Event {
 #[derive(Debug, Default)]
 pub struct Journal {
     events: Mutex<(u64, VecDeque<Event>)>,
+    count: watch::Sender<u64>,
 }
 
 impl Journal {
@@ -56,6 +58,23 @@ impl Journal {
             events.1.pop_front();
         }
         events.1.push_back(Event { id, time, tick, kind, text, who });
+        drop(events);
+        self.count.send_replace(id + 1);
+    }
+
+    /// The number that the next event gets, and a way to wait for it.
+    #[must_use]
+    pub fn follow(&self) -> watch::Receiver<u64> {
+        self.count.subscribe()
+    }
+
+    /// The oldest `count` events from number `from` on that are still kept.
+    #[must_use]
+    pub fn from(&self, from: u64, count: usize) -> Vec<Event> {
+        let events = self.lock();
+        let first = events.1.front().map_or(0, |event| event.id);
+        let skipped = usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX);
+        events.1.iter().skip(skipped).take(count).cloned().collect()
     }
 
     /// The newest `count` events, oldest first.
@@ -84,6 +103,11 @@ mod tests {
         let newest = journal.newest(usize::MAX);
         assert_eq!(newest.len(), EVENTS_MAX);
         assert_eq!(newest.first().map(|e| e.id), Some(5));
-        assert_eq!(journal.newest(2).iter().map(|e| e.id).collect::<Vec<_>>(), [1003, 1004]);
+        let ids = |events: Vec<Event>| events.iter().map(|event| event.id).collect::<Vec<_>>();
+        assert_eq!(ids(journal.newest(2)), [1003, 1004]);
+        assert_eq!(ids(journal.from(0, 2)), [5, 6], "those before are forgotten");
+        assert_eq!(ids(journal.from(1003, 9)), [1003, 1004]);
+        assert!(journal.from(1005, 9).is_empty());
+        assert_eq!(*journal.follow().borrow(), 1005);
     }
 }

@@ -1,6 +1,8 @@
 //! One GET over a Unix socket: HTTP/1.1, `Connection: close`, everything bounded.
 
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -13,11 +15,19 @@ const HEADERS_MAX: usize = 64;
 /// # Errors
 /// If nobody answers in three seconds, or not with 200 and text.
 pub(crate) fn get(socket: &Path, path: &str) -> io::Result<String> {
+    match ask(socket, path)? {
+        (200, body) => Ok(body),
+        (status, _) => Err(io::Error::other(format!("the answer is {status}"))),
+    }
+}
+
+/// The same with whatever status.
+///
+/// # Errors
+/// If nobody answers in three seconds, or not with text.
+pub(crate) fn ask(socket: &Path, path: &str) -> io::Result<(u16, String)> {
     let deadline = Instant::now() + TIMEOUT;
-    // With a time-out already for connecting, which would wait for ever at a full backlog.
-    let mut stream = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
-    stream.connect_timeout(&socket2::SockAddr::unix(socket)?, TIMEOUT)?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
+    let mut stream = connect(socket)?;
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: tower\r\nAccept: application/json\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
@@ -30,13 +40,13 @@ pub(crate) fn get(socket: &Path, path: &str) -> io::Result<String> {
         }
         stream.set_read_timeout(Some(left))?;
         let body = parse(&response)?;
-        if let Some(Body { start, length: Some(length) }) = body
+        if let Some(Body { status, start, length: Some(length) }) = body
             && let Some(whole) = response.get(start..start + length)
         {
-            return text(whole);
+            return Ok((status, text(whole)?));
         }
         match (stream.read(&mut chunk), body) {
-            (Ok(0), Some(Body { start, length: None })) => return text(&response[start..]),
+            (Ok(0), Some(Body { status, start, length: None })) => return Ok((status, text(&response[start..])?)),
             (Ok(0), _) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the answer breaks off")),
             (Ok(n), _) => response.extend_from_slice(&chunk[..n]),
             (Err(error), _) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -51,8 +61,17 @@ pub(crate) fn get(socket: &Path, path: &str) -> io::Result<String> {
     }
 }
 
+/// Opens the socket, with a time-out already for that: at a full backlog it would wait for ever.
+pub(crate) fn connect(socket: &Path) -> io::Result<UnixStream> {
+    let stream = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+    stream.connect_timeout(&socket2::SockAddr::unix(socket)?, TIMEOUT)?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    Ok(UnixStream::from(OwnedFd::from(stream)))
+}
+
 #[derive(Clone, Copy)]
 struct Body {
+    status: u16,
     start: usize,
     length: Option<usize>,
 }
@@ -66,9 +85,6 @@ fn parse(response: &[u8]) -> io::Result<Option<Body>> {
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(error) => return Err(io::Error::other(format!("the answer is not HTTP: {error}"))),
     };
-    if head.code != Some(200) {
-        return Err(io::Error::other(format!("the answer is {}", head.code.unwrap_or(0))));
-    }
     let header = |name: &str| head.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
     if header("transfer-encoding").is_some() {
         return Err(io::Error::other("the answer is chunked, which this client does not read"));
@@ -77,7 +93,7 @@ fn parse(response: &[u8]) -> io::Result<Option<Body>> {
     match length {
         Some(None) => Err(io::Error::other("the answer has a bad Content-Length")),
         Some(Some(length)) if length > RESPONSE_BYTES_MAX => Err(io::Error::other("the answer is too long")),
-        length => Ok(Some(Body { start, length: length.flatten() })),
+        length => Ok(Some(Body { status: head.code.unwrap_or(0), start, length: length.flatten() })),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::config::{Loaded, admin_socket_path};
 use std::path::Path;
 use std::time::Duration;
 
-pub(crate) use client::get;
+pub(crate) use client::{ask, connect, get};
 
 const WATCH_PERIOD: Duration = Duration::from_secs(1);
 
@@ -51,7 +51,7 @@ pub fn run(args: &StatusArgs, loaded: &Loaded) -> anyhow::Result<()> {
     }
 }
 
-fn nobody_there(socket: &Path, port: u16, error: &std::io::Error) -> String {
+pub(crate) fn nobody_there(socket: &Path, port: u16, error: &std::io::Error) -> String {
     let mut text = format!("no tower answers at {} ({error})", socket.display());
     let others = other_ports(socket, port);
     if others.is_empty() {

@@ -1,0 +1,141 @@
+//! What happens, as it happens: the journal as Server-Sent Events (SPEC API-4).
+//!
+//! Whoever was away says which event was his last, and gets what came after it. Nothing waits for a subscriber: each reads
+//! the journal for himself.
+
+use super::api::error;
+use super::parameters::Parameters;
+use super::past::Audited;
+use super::routes;
+use crate::life::journal::Event;
+use crate::state::Tower;
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures_util::stream::{StreamExt, iter, unfold};
+use serde::Deserialize;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// Subscribers at the same time.
+const SUBSCRIBERS_MAX: usize = 64;
+/// What somebody without a place is told to wait, in seconds.
+const RETRY_AFTER_S: &str = "30";
+/// Something is sent at least this often, so that neither side takes the other for dead.
+const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(15);
+/// Events taken from the journal at once.
+const BATCH: usize = 64;
+
+/// The route of this file.
+pub fn router() -> Router<Arc<Tower>> {
+    let places = Arc::new(Semaphore::new(SUBSCRIBERS_MAX));
+    Router::new().route(
+        routes::EVENTS,
+        get(move |tower: State<Arc<Tower>>, headers: HeaderMap, wanted: Parameters<Wanted>| {
+            subscribe(tower, headers, wanted, Arc::clone(&places))
+        }),
+    )
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    /// The last event that the subscriber has had; for those who cannot send `Last-Event-ID`.
+    after: Option<String>,
+    /// Only these kinds, separated by commas.
+    kind: Option<String>,
+}
+
+async fn subscribe(
+    State(tower): State<Arc<Tower>>,
+    headers: HeaderMap,
+    Parameters(wanted): Parameters<Wanted>,
+    places: Arc<Semaphore>,
+) -> Response {
+    let Ok(place) = places.try_acquire_owned() else {
+        let text = format!("there are {SUBSCRIBERS_MAX} subscribers already; try again later, or ask /api/events");
+        return ([(RETRY_AFTER, RETRY_AFTER_S)], error(StatusCode::SERVICE_UNAVAILABLE, &text)).into_response();
+    };
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).or(wanted.after.as_deref());
+    let count = tower.journal.follow();
+    let next = match last {
+        Some(last) => after(last, &tower.epoch.to_string()),
+        None => *count.borrow(),
+    };
+    // An ID without a message: from now on a browser knows where it is, whether anything happens or not.
+    let here = sse::Event::default().id(id(&tower, next.checked_sub(1)));
+    let kinds = wanted.kind.map(|kinds| kinds.split(',').map(|kind| kind.trim().to_owned()).collect());
+    let subscriber = Subscriber { tower, kinds, next, count, waiting: VecDeque::new(), _place: place };
+    let events = unfold(subscriber, |mut subscriber| async {
+        let event = subscriber.next().await?;
+        Some((subscriber.message(&event), subscriber))
+    });
+    Sse::new(iter([Ok(here)]).chain(events)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_PERIOD)).into_response()
+}
+
+/// The ID of an event, or of the place before all of them.
+fn id(tower: &Tower, number: Option<u64>) -> String {
+    number.map_or_else(|| format!("{}/-", tower.epoch), |number| format!("{}/{number}", tower.epoch))
+}
+
+/// Number of the first event after the one with this ID; 0, and so all that are kept, if it is of another life of the
+/// tower.
+fn after(id: &str, epoch: &str) -> u64 {
+    let number = id.split_once('/').filter(|(of, _)| *of == epoch).and_then(|(_, number)| number.parse::<u64>().ok());
+    number.map_or(0, |number| number.saturating_add(1))
+}
+
+struct Subscriber {
+    tower: Arc<Tower>,
+    /// All, if there are none.
+    kinds: Option<Vec<String>>,
+    /// Number of the next event to be read.
+    next: u64,
+    count: watch::Receiver<u64>,
+    waiting: VecDeque<Event>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Subscriber {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(event);
+            }
+            // Seen before the journal is read: what comes in between ends the wait below at once.
+            self.count.borrow_and_update();
+            let events = self.tower.journal.from(self.next, BATCH);
+            if let Some(last) = events.last() {
+                self.next = last.id + 1;
+                let is_wanted =
+                    |event: &Event| self.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|k| k == event.kind));
+                self.waiting.extend(events.into_iter().filter(is_wanted));
+            } else {
+                self.count.changed().await.ok()?;
+            }
+        }
+    }
+
+    fn message(&self, event: &Event) -> Result<sse::Event, axum::Error> {
+        sse::Event::default().id(id(&self.tower, Some(event.id))).json_data(Audited::new(event))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_goes_on_after_the_last_event_and_in_another_life_from_the_beginning() {
+        assert_eq!(after("a/41", "a"), 42);
+        for other in ["b/41", "41", "", "a/", "a/-", "start"] {
+            assert_eq!(after(other, "a"), 0, "{other}");
+        }
+        assert_eq!(after(&format!("a/{}", u64::MAX), "a"), u64::MAX);
+    }
+}
