@@ -199,6 +199,10 @@ impl<L: Launcher> Driver<L> {
         let until_due_ms = self.until_due_ms(next_frame, now);
         let replay_ticks = match program.replay {
             Replay::None => 0,
+            // Another is at work: there is time for the longest.
+            _ if self.supervisor.live().any(|(other, _)| self.supervisor.has_caught_up(other)) => {
+                self.config.replay_ticks_max
+            }
             _ => replay_ticks(
                 self.pace[role_index(role)],
                 until_due_ms,
