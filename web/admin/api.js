@@ -53,15 +53,23 @@ export async function logOut() {
 export function follow(tell, fail) {
   let timer = 0;
   let goesOn = true;
+  let isLooking = false;
+  let isStale = false;
   const look = async () => {
+    clearTimeout(timer);
+    isStale = true;
+    if (isLooking) return;
+    isLooking = true;
+    isStale = false;
     try {
       const status = await ask("GET", "/status");
       if (goesOn) await tell(status);
     } catch (fault) {
       if (goesOn) fail(fault);
     }
+    isLooking = false;
     clearTimeout(timer);
-    if (goesOn) timer = setTimeout(look, STATUS_MS);
+    if (goesOn) timer = setTimeout(look, isStale ? 0 : STATUS_MS);
   };
   lookSoon = () => {
     clearTimeout(timer);
