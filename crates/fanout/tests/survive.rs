@@ -161,7 +161,7 @@ fn every_listener_gets_the_next_byte_from_the_next_fan_out_wherever_the_last_one
             let start = fanout.mounts()[0].start_at(StartAt::Behind(dice.roll(100)));
             let meta = ListenerMeta { metaint, ..ListenerMeta::default() };
             // Some heads do not fit the socket.
-            let head = HEAD.repeat(if readers.len().is_multiple_of(3) { 500 } else { 1 });
+            let head = HEAD.repeat(if readers.len().is_multiple_of(3) { 60_000 / HEAD.len() } else { 1 });
             fanout.admit(theirs, &fanout.mounts()[0], start, head.clone(), meta).unwrap();
             readers.push(Reader { stream: ours, head, metaint: metaint.into(), received: Vec::new() });
             joined.push(start.frame);

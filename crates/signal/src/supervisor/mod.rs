@@ -238,6 +238,10 @@ impl Supervisor {
 
     /// A process of `role` died or is late: sees to it that another one is started, now or in time.
     fn has_trouble(&mut self, now: MonoTime, role: Role, had_caught_up: bool, cause: Reason) {
+        // One that was only to relieve another that is at work: nobody needs it.
+        if self.processes.iter().any(|process| process.role == role && process.caught_up && !process.suspect) {
+            return;
+        }
         let another_is_well = self.anyone_well(role);
         let Some(line) = self.line(role) else { return };
         line.has_trouble(now, had_caught_up, another_is_well);

@@ -186,6 +186,12 @@ fn a_replacement_that_dies_leaves_the_one_at_work_alone() {
     shell.tell(Event::Ended { process: shell.main(), reason: Reason::Exited { status: 1 } });
     assert_eq!((shell.main(), shell.live.len(), shell.state()), (old, 1, State::Running));
     assert_eq!(shell.supervisor.next_start(), None);
+    // However often: none of it counts against an encoder that works.
+    for _ in 0..20 {
+        shell.tell(Event::Replace);
+        shell.tell(Event::SpawnFailed { process: shell.main() });
+    }
+    assert_eq!((shell.main(), shell.state(), shell.supervisor.counters().failures_in_a_row), (old, State::Running, 0));
 }
 
 #[test]
