@@ -41,6 +41,7 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
         .route("/admin/listeners", get(listeners))
         .merge(super::actions::router())
         .merge(super::events::router())
+        .merge(super::icecast::router())
         .merge(super::login::router())
         .merge(super::now_playing::router())
         .merge(super::openapi::router())

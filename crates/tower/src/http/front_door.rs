@@ -4,6 +4,7 @@
 use super::admission;
 use super::api::Peer;
 use super::head::{self, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
+use super::playlists;
 use super::rewind::Rewind;
 use super::routes::{self, Class, Found};
 use super::stream::{self, Asker};
@@ -159,6 +160,9 @@ impl Destination {
                 "OPTIONS" => Self::Answer(stream::options_answer(&["GET", "HEAD"])),
                 _ => Self::Refuse(METHOD_NOT_ALLOWED),
             };
+        }
+        if is_nothing && let Some(playlist) = playlists::answer(tower, head) {
+            return Self::Answer(playlist);
         }
         match found {
             Found::Nothing => Self::Refuse(NOT_FOUND),

@@ -5,10 +5,12 @@
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
 //! - [`admission`]: who is let in as administrator; [`login`], [`session`]: for hours at a time; [`who`]: who that was.
 //! - [`actions`]: what an operator can do. - [`past`]: what has been; [`events`]: what happens.
+//! - [`icecast`], [`playlists`]: what programs made for Icecast look for; [`address`]: links back to the tower.
 //! - [`openapi`]: the API describes itself.
 //! - [`api`], [`now_playing`], [`page`]: everything else.
 
 pub mod actions;
+pub mod address;
 pub mod admission;
 pub mod api;
 pub mod auth;
@@ -16,12 +18,14 @@ pub mod events;
 pub mod front_door;
 pub mod guesses;
 pub mod head;
+pub mod icecast;
 pub mod login;
 pub mod now_playing;
 pub mod openapi;
 pub mod page;
 pub mod parameters;
 pub mod past;
+pub mod playlists;
 pub mod query;
 mod rewind;
 pub mod routes;

@@ -68,6 +68,11 @@ pub const ROUTES: &[Route] = &[
     route("/api/events", GET, Class::Admin, "the last events, oldest first, with who did what; ?after=&limit="),
     route(EVENTS, GET, Class::Admin, "events as they happen, as Server-Sent Events; ?after=&kind="),
     route(METADATA, &["GET", "POST"], Class::Admin, "sets what is playing, as DJ software does: ?mode=updinfo&song="),
+    route("/status-json.xsl", GET, Class::Public, "the mounts, as Icecast tells them"),
+    route("/admin/stats", GET, Class::Admin, "the same as XML"),
+    route("/admin/listmounts", GET, Class::Admin, "mounts and their listeners, as Icecast tells them"),
+    route("/admin/listclients", GET, Class::Admin, "the listeners of a mount, as Icecast tells them: ?mount="),
+    route("/admin/killsource", &["GET", "HEAD", "POST"], Class::Admin, "ends the source at a mount: ?mount="),
     route("/admin.cgi", &["GET", "POST"], Class::Admin, "the same in Shoutcast's way: ?pass=&mode=updinfo&song="),
     route(MONITOR, GET, Class::Admin, "the router's PCM as WAV"),
 ];

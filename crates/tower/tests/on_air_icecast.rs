@@ -1,0 +1,182 @@
+//! What programs made for Icecast look for: statistics, playlists, and an Icecast server that relays the stream.
+
+mod common;
+
+use radio_proof::alarm::{wait_for, wait_until};
+use radio_proof::http::{Answer, get};
+use radio_proof::listener::Listener;
+use radio_proof::process::signal;
+use radio_proof::station::{Manner, Station};
+use radio_proof::tower::Tower;
+use radio_proof::{frames, material, measure, mp3};
+use serde_json::Value;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn with_station(tower: &Tower) -> Station {
+    let manner = Manner { looped: true, ..Manner::default() };
+    let station = Station::start(&tower.pcm_socket(), Arc::new(material::music(0, 20, 20)), manner);
+    tower.wait_source("station", PATIENCE);
+    station
+}
+
+fn sources(tower: &Tower) -> Value {
+    tower.get("/status-json.xsl").json()["icestats"]["source"].clone()
+}
+
+fn returned(answer: &Answer) -> (u16, bool) {
+    (answer.head.status(), answer.text().contains("<return>1</return>"))
+}
+
+#[test]
+fn one_mount_is_an_object_with_numbers_and_several_are_a_list() {
+    let tower = common::setup().line("output = [{ name = \"Radio <A> & B\" }]").start();
+    let listeners: Vec<Listener> = (0..3).map(|_| tower.listen("/stream")).collect();
+    tower.send_as_admin("PUT", "/api/now-playing", "{\"artist\": \"Nina Simone\", \"title\": \"Sinnerman\"}");
+    let source = wait_for("the title", PATIENCE, || Some(sources(&tower)).filter(|one| one["title"] == "Sinnerman"));
+    assert_eq!((&source["listeners"], &source["listener_peak"]), (&Value::from(3), &Value::from(3)), "{source}");
+    assert_eq!((&source["bitrate"], &source["samplerate"]), (&Value::from(128), &Value::from(48_000)));
+    assert_eq!((&source["artist"], &source["server_name"]), (&"Nina Simone".into(), &"Radio <A> & B".into()));
+    assert_eq!(source["listenurl"], format!("http://{}/stream", tower.address));
+
+    let xml = tower.get_as_admin("/admin/stats").text();
+    assert!(
+        xml.contains("<source mount=\"/stream\">") && xml.contains("<server_name>Radio &lt;A&gt; &amp; B<"),
+        "{xml}"
+    );
+    let clients = tower.get_as_admin("/admin/listclients?mount=/stream").text();
+    assert!(clients.contains("<Listeners>3</Listeners>") && clients.matches("<IP>127.0.0.1</IP>").count() == 3);
+    drop(listeners);
+    wait_until("all to have left", PATIENCE, || {
+        tower.get_as_admin("/admin/listmounts").text().contains("<listeners>0</listeners>")
+    });
+    assert_eq!(returned(&tower.get_as_admin("/admin/listclients?mount=/nowhere")), (400, false));
+    assert_eq!(returned(&tower.get_as_admin("/admin/killsource?mount=/nowhere")), (400, false));
+    for admins in ["/admin/stats", "/admin/listmounts", "/admin/listclients?mount=/stream", "/admin/killsource"] {
+        assert_eq!(tower.get(admins).head.status(), 401, "{admins}");
+    }
+
+    let two = common::setup().line("output = [{ mount = \"/a\" }, { mount = \"/b\", bitrate_kbps = 64 }]").start();
+    let listed = sources(&two);
+    let bitrates: Vec<_> = listed.as_array().expect("a list").iter().map(|one| one["bitrate"].clone()).collect();
+    assert_eq!(bitrates, [128, 64]);
+}
+
+#[test]
+fn players_find_the_stream_in_its_playlists() {
+    let tower = common::setup().start();
+    let _station = with_station(&tower);
+    for (path, content_type) in [("/stream.m3u", "audio/x-mpegurl"), ("/stream.pls", "audio/x-scpls")] {
+        let answer = tower.get(path);
+        assert_eq!((answer.head.status(), answer.head.header("content-type")), (200, Some(content_type)));
+        let playlist = format!("http://{}{path}", tower.address);
+        let (pcm, complaints) = mp3::filter("mpg123", &["-q", "-n", "100", "-s", "-@", &playlist], &[]);
+        assert!(measure::rms_dbfs(&measure::left_s16(&pcm)) > -40.0, "{path}: {complaints}");
+    }
+    let xspf = tower.get("/stream.xspf").text();
+    assert!(xspf.contains(&format!("<location>http://{}/stream</location>", tower.address)), "{xspf}");
+    let elsewhere = get(tower.address, "/stream.m3u", "Host: a\"><b\r\n").expect("an answer");
+    assert!(!elsewhere.text().contains("><b"), "{}", elsewhere.text());
+    assert_eq!(tower.get("/nowhere.m3u").head.status(), 404);
+}
+
+/// Debian's Icecast, which relays the tower's stream at `/relayed`.
+struct Relay {
+    server: Child,
+    address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _already_gone = self.server.kill();
+        let _status = self.server.wait();
+    }
+}
+
+impl Relay {
+    fn start(tower: &Tower) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+        let config = folder.path().join("icecast.xml");
+        std::fs::write(&config, configuration(folder.path(), address.port(), tower.address.port())).expect("a file");
+        // It refuses to run as root.
+        let is_root = rustix::process::geteuid().is_root();
+        let mut command = Command::new(if is_root { "setpriv" } else { "icecast2" });
+        if is_root {
+            let chown = Command::new("chown").args(["-R", "nobody"]).arg(folder.path()).status();
+            assert!(chown.is_ok_and(|status| status.success()), "the folder is for the user nobody");
+            command.args(["--reuid=nobody", "--clear-groups", "icecast2"]);
+        }
+        command.arg("-c").arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let server =
+            command.spawn().unwrap_or_else(|error| panic!("cannot run icecast2 ({error}): apt-get install it"));
+        Self { server, address, _folder: folder }
+    }
+}
+
+fn configuration(folder: &Path, port: u16, tower: u16) -> String {
+    let folder = folder.display();
+    format!(
+        "<icecast><limits><clients>20</clients><sources>2</sources><burst-size>0</burst-size></limits>
+         <authentication><source-password>x</source-password><admin-user>admin</admin-user>
+         <admin-password>x</admin-password></authentication><hostname>localhost</hostname>
+         <listen-socket><port>{port}</port><bind-address>127.0.0.1</bind-address></listen-socket>
+         <relay><server>127.0.0.1</server><port>{tower}</port><mount>/stream</mount>
+         <local-mount>/relayed</local-mount><on-demand>0</on-demand>
+         <relay-shoutcast-metadata>1</relay-shoutcast-metadata></relay>
+         <paths><basedir>{folder}</basedir><logdir>{folder}</logdir><webroot>/usr/share/icecast2/web</webroot>
+         <adminroot>/usr/share/icecast2/admin</adminroot></paths>
+         <logging><accesslog>access.log</accesslog><errorlog>error.log</errorlog><loglevel>3</loglevel></logging>
+         </icecast>"
+    )
+}
+
+/// The listeners that are relays: the number of each, which a reconnect would change.
+fn relays(tower: &Tower) -> Vec<u64> {
+    let page = tower.get_as_admin("/admin/listeners").json();
+    let rows = page["listeners"].as_array().cloned().unwrap_or_default();
+    let is_relay = |row: &&Value| row["user_agent"].as_str().is_some_and(|agent| agent.starts_with("Icecast"));
+    rows.iter().filter(is_relay).filter_map(|row| row["id"].as_u64()).collect()
+}
+
+#[test]
+fn an_icecast_relay_never_reconnects_and_its_listeners_get_every_frame() {
+    let tower = common::setup().start();
+    let station = with_station(&tower);
+    let relay = Relay::start(&tower);
+    let title = || {
+        let stats = get(relay.address, "/status-json.xsl", "").ok()?;
+        serde_json::from_slice::<Value>(&stats.body).ok()?["icestats"]["source"]["title"].as_str().map(str::to_owned)
+    };
+    let first = wait_for("the relay", PATIENCE, || Some(relays(&tower)).filter(|relays| !relays.is_empty()));
+    let is_there = || get(relay.address, "/status-json.xsl", "").is_ok_and(|stats| stats.text().contains("listenurl"));
+    wait_until("its mount", PATIENCE, is_there);
+    let direct = tower.listen("/stream?burst=30");
+    let listener = Listener::open(relay.address, "/relayed");
+
+    let (pid, frame) = wait_for("an encoder that delivers", PATIENCE, || tower.delivering());
+    assert!(signal(pid, rustix::process::Signal::KILL));
+    tower.send_as_admin("PUT", "/api/now-playing", "{\"title\": \"Sinnerman\"}");
+    wait_until("the title at the relay", PATIENCE, || title().is_some_and(|title| title.contains("Sinnerman")));
+    drop(station);
+    tower.wait_source("tone", PATIENCE);
+    wait_until("a new encoder and two seconds of it", PATIENCE, || {
+        tower.delivering().is_some_and(|(now, delivered)| now != pid && delivered > frame + 84)
+    });
+    listener.wait_bytes(listener.received() + 3 * 16_000, PATIENCE);
+    assert_eq!(relays(&tower), first, "the relay has never left");
+
+    let relayed = listener.stop().bytes;
+    // What it was sent last has reached the direct listener before, but may not have been read.
+    direct.wait_bytes(direct.received() + 16_000, PATIENCE);
+    let sent = direct.stop().bytes;
+    assert!(frames::strict(&sent).len() > 100);
+    let begin = sent.windows(64).position(|some| some == &relayed[..64]).expect("what the relay begins with");
+    assert!(relayed.len() > 48_000 && sent[begin..].starts_with(&relayed), "all that was sent, and nothing else");
+}
