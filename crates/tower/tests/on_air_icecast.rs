@@ -75,7 +75,7 @@ fn players_find_the_stream_in_its_playlists() {
         let answer = tower.get(path);
         assert_eq!((answer.head.status(), answer.head.header("content-type")), (200, Some(content_type)));
         let playlist = format!("http://{}{path}", tower.address);
-        let (pcm, complaints) = mp3::filter("mpg123", &["-q", "-n", "100", "-s", "-@", &playlist], &[]);
+        let (pcm, complaints) = mp3::filter("mpg123", &["-q", "-n", "250", "-s", "-@", &playlist], &[]);
         assert!(measure::rms_dbfs(&measure::left_s16(&pcm)) > -40.0, "{path}: {complaints}");
     }
     let xspf = tower.get("/stream.xspf").text();
