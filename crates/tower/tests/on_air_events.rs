@@ -9,7 +9,9 @@ use radio_proof::station::{Manner, Station};
 use radio_proof::tower::{ADMIN_PASSWORD, Tower};
 use radio_proof::{material, process};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use socket2::{Domain, Socket, Type};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -129,6 +131,25 @@ fn places_are_limited_and_one_that_has_left_frees_its_own() {
         tower.send_as_admin("PUT", "/api/now-playing", "{\"title\": \"b\"}");
         ask(&tower, "", "").0.status() == 200
     });
+}
+
+#[test]
+fn one_that_takes_nothing_loses_its_place() {
+    let tower = common::setup().start();
+    let stuck = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    stuck.set_recv_buffer_size(4096).expect("our own socket");
+    stuck.connect(&tower.address.into()).expect("a connection");
+    let authorization = basic_auth("admin", ADMIN_PASSWORD);
+    let request = format!("GET /events?after=start HTTP/1.1\r\nHost: tower\r\n{authorization}\r\n");
+    (&stuck).write_all(request.as_bytes()).expect("a request");
+    let mut begin = [MaybeUninit::uninit(); 8];
+    stuck.recv(&mut begin).expect("the beginning of an answer");
+    let others: Vec<_> = (1..SUBSCRIBERS_MAX).map(|_| ask(&tower, "", "")).collect();
+    assert!(others.iter().all(|(head, _)| head.status() == 200));
+    // Titles of the greatest length, until nothing more fits anywhere.
+    let title = |n: usize| format!("{{\"title\": \"{n} {}\"}}", "x".repeat(400));
+    (0..300).for_each(|n| _ = tower.send_as_admin("PUT", "/api/now-playing", &title(n)));
+    wait_until("its place", PATIENCE, || ask(&tower, "", "").0.status() == 200);
 }
 
 #[test]

@@ -58,10 +58,10 @@ fn follow(socket: &Path, args: &EventsArgs, last: &mut Option<String>, was_there
         let line = line(&mut lines)?;
         if let Some(id) = line.strip_prefix("id:") {
             *last = Some(id.trim().to_owned());
-        } else if let Some(data) = line.strip_prefix("data:") {
-            if show(data.trim(), args.json).is_err() {
-                return Ok(());
-            }
+        } else if let Some(data) = line.strip_prefix("data:")
+            && show(data.trim(), args.json).is_err()
+        {
+            return Ok(());
         }
     }
 }

@@ -28,6 +28,8 @@ use tokio_io_timeout::TimeoutStream;
 
 /// Bytes of a request's body at most.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of an answer that wait for their reader; an answer that is there as a whole may be longer.
+const BUFFER_BYTES_MAX: usize = 32 * 1024;
 /// Who takes nothing of an answer for so long is let go.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -74,7 +76,8 @@ pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIME_MAX));
     let stream = TokioIo::new(Box::pin(stream));
-    let served = http1::Builder::new().keep_alive(false).serve_connection(stream, service).await;
+    let served =
+        http1::Builder::new().keep_alive(false).max_buf_size(BUFFER_BYTES_MAX).serve_connection(stream, service).await;
     if let Err(error) = served {
         tracing::debug!(%error, "an API connection ended early");
     }

@@ -12,6 +12,7 @@ use super::who::Who;
 use crate::source::doors::Knock;
 use crate::source::handshake::{self, Admission, BUSY, is_source_method};
 use crate::state::Tower;
+use socket2::SockRef;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,8 @@ use tokio::sync::Semaphore;
 const REQUESTS_MAX: usize = 8;
 /// An API request must be answered, and the answer taken, within this time.
 const API_TIME_MAX: Duration = Duration::from_secs(30);
+/// What the kernel may hold for a subscriber of events.
+const EVENTS_SNDBUF_BYTES: usize = 32 * 1024;
 /// What a refused client may still send.
 const LINGER_BYTES_MAX: u64 = 256 * 1024;
 /// How long a refusal may take to leave.
@@ -89,6 +92,10 @@ async fn serve_one(
         Destination::AskAgain(bytes) | Destination::Answer(bytes) => answer(socket, &bytes).await,
         Destination::Api(who) => {
             let is_endless = head.path == routes::EVENTS;
+            if is_endless {
+                // What the kernel holds, nobody is seen not to take.
+                let _ = SockRef::from(&socket).set_send_buffer_size(EVENTS_SNDBUF_BYTES);
+            }
             let connection =
                 super::api::serve_connection(Rewind::new(head.bytes, socket), api, who, Some(Peer(address.ip())));
             if is_endless {

@@ -58,7 +58,7 @@ impl Journal {
             events.1.pop_front();
         }
         events.1.push_back(Event { id, time, tick, kind, text, who });
-        drop(events);
+        // Under the lock, or two writers could tell their counts in the wrong order.
         self.count.send_replace(id + 1);
     }
 
