@@ -81,7 +81,9 @@ fn restarts_change_no_byte(encoder: &str) {
         let (old, _) = scene.delivering();
         // One that has still to catch up is fresh enough, and would not be replaced.
         wait_for("it to have caught up", PATIENCE, || {
-            (scene.encoder("processes")[0]["caught_up"] == true).then_some(())
+            let processes = scene.encoder("processes");
+            let mut processes = processes.as_array()?.iter();
+            processes.find(|one| one["pid"] == old && one["caught_up"] == true).map(drop)
         });
         act(&scene.tower, "POST", "/api/encoder/restart", "{\"mount\": \"/stream\"}");
         scene.note(&format!("asked for another than {old}"));
