@@ -13,7 +13,7 @@
 //!            ^                                     is accounted for: altered, silent, missing,
 //!            |                                     repeated, out of order or foreign
 //!            +-------------------------------------------------------+
-//!               found; or too many wait: the oldest of them is altered
+//!               found; or too many wait on both sides: the oldest of them is altered
 //! ```
 //!
 //! Frames of digital silence are all alike: one that is missing among them is noticed where the silence ends.
@@ -127,6 +127,12 @@ impl Comparison {
         self.reference_first + self.reference.len() as u64
     }
 
+    /// Frames of the reference from the place reached on. While they are few, what was received may be found in those to
+    /// come.
+    fn reference_ahead(&self) -> u64 {
+        self.reference_end().saturating_sub(self.next)
+    }
+
     fn reference_frame(&self, number: FrameNumber) -> Option<&[u8]> {
         let index = usize::try_from(number.checked_sub(self.reference_first)?).ok()?;
         self.reference.get(index).map(|frame| &**frame)
@@ -142,7 +148,7 @@ impl Comparison {
             }
             if let Some(anchor) = self.find_anchor() {
                 self.account(anchor);
-            } else if self.received.len() > SEARCH_FRAMES_MAX {
+            } else if self.received.len() > SEARCH_FRAMES_MAX && self.reference_ahead() > SEARCH_FRAMES_MAX as u64 {
                 self.account(Anchor { index: 1, number: self.next + 1 });
             } else {
                 return;

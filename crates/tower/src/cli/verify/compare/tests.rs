@@ -74,6 +74,16 @@ fn frames_sent_again_are_repeated() {
 }
 
 #[test]
+fn a_reference_that_comes_late_is_waited_for() {
+    let mut comparison = Comparison::new(0, 0, 0);
+    let received = frames([1, 0].into_iter().chain(2..400));
+    received.iter().for_each(|frame| comparison.push_received(frame).unwrap());
+    frames(0..400).iter().for_each(|frame| comparison.push_reference(frame).unwrap());
+    let tally = comparison.finish();
+    assert_eq!((tally.altered, tally.missing, tally.repeated, tally.out_of_order), (0, 0, 0, 1));
+}
+
+#[test]
 fn two_frames_that_changed_places_are_one_out_of_order() {
     let tally = compare(&frames((100..150).chain([151, 150]).chain(152..300)));
     assert_eq!((tally.identical, tally.out_of_order, tally.missing, tally.altered), (199, 1, 0, 0));
