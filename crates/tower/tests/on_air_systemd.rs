@@ -3,6 +3,7 @@
 
 mod common;
 
+use radio_proof::alarm::wait_until;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -51,8 +52,7 @@ fn a_port_opened_by_the_service_manager_is_used_instead_of_the_configured_one() 
     let setup = common::setup();
     let script = setup.script("activate.pl", ACTIVATE);
     let tower = setup.variable("UNDER_TEST", env!("CARGO_BIN_EXE_tower")).executable(script).start();
-    tower.wait_encoder("RUNNING", Duration::from_secs(10));
-    assert!(tower.get("/healthz").head.status_line.starts_with("HTTP/1.1 200"), "{}", tower.stderr());
+    wait_until("health", Duration::from_secs(20), || tower.get("/healthz").head.status() == 200);
     let listener = tower.listen("/stream");
     listener.wait_bytes(30_000, Duration::from_secs(10));
 }
