@@ -108,7 +108,7 @@ function show(status) {
     const item = document.createElement("li");
     const link = element("a", new URL(output.mount, location.href).href);
     link.href = output.mount;
-    item.append(link, element("span", `MP3 ${output.bitrate_kbps} kbit/s`));
+    item.append(link, element("span", `MP3 ${output.bitrate_kbps} kbit/s${output.channels === 1 ? " mono" : ""}`));
     return item;
   }));
   $("events").replaceChildren(...status.events.filter(({ kind }) => kind !== "action").slice(-8).reverse().map((event) => {

@@ -142,7 +142,7 @@ export function outputs(status, { restart }) {
     setBar(item.querySelector(".meter"), buffer.count, [0, buffer.capacity], `${buffer.count} frames`, "fine");
     const replay = encoder.last_replay;
     set(item.querySelector(".facts"), [
-      `${output.bitrate_kbps} kbit/s`,
+      `${output.bitrate_kbps} kbit/s${output.channels === 1 ? " mono" : ""}`,
       `${output.listeners} listening`,
       encoder.restarts === 1 ? "1 restart" : `${encoder.restarts} restarts`,
       replay && encoder.restarts ? (replay.proved ? "last one proved: not a byte differs" : "last one not proved") : "",

@@ -37,12 +37,13 @@ impl Handle {
         let lame = handle.0.as_ptr();
         // The values fit: `check` has bounded them.
         let rate = settings.sample_rate_hz as c_int;
-        let mode = if settings.channels == 1 { sys::MPEG_mode::MONO } else { sys::MPEG_mode::JOINT_STEREO };
+        let mono = settings.channels == 1 || settings.mono;
+        let (channels, mode) = if mono { (1, sys::MPEG_mode::MONO) } else { (2, sys::MPEG_mode::JOINT_STEREO) };
         // SAFETY: `lame` is a live state from `lame_init`, used by this thread alone; setters take plain numbers.
         let codes = unsafe {
             sys::lame_set_write_id3tag_automatic(lame, 0);
             [
-                sys::lame_set_num_channels(lame, c_int::from(settings.channels)),
+                sys::lame_set_num_channels(lame, channels),
                 sys::lame_set_mode(lame, mode),
                 sys::lame_set_in_samplerate(lame, rate),
                 sys::lame_set_out_samplerate(lame, rate),
@@ -84,6 +85,33 @@ impl Handle {
                         bytes_max,
                     )
                 }
+            }
+        })
+    }
+
+    /// Encodes the mean of the two channels of at most [`SAMPLES_PER_CALL_MAX`] whole samples. LAME would form it too, but
+    /// after a scaling, and so another in the last bit than ffmpeg does.
+    pub(crate) fn encode_mean(&mut self, pcm: &[i16], out: &mut Vec<u8>) -> Result<(), Error> {
+        let (pairs, rest) = pcm.as_chunks::<2>();
+        assert!(pairs.len() <= SAMPLES_PER_CALL_MAX && rest.is_empty(), "whole samples, few enough");
+        let mut means = [0.0f32; SAMPLES_PER_CALL_MAX];
+        for (mean, &[left, right]) in means.iter_mut().zip(pairs) {
+            *mean = (f32::from(left) + f32::from(right)) / 2.0;
+        }
+        let _reading = TABLES.read().unwrap_or_else(PoisonError::into_inner);
+        append(out, |space, bytes_max| {
+            // SAFETY: the state is live and ours, of one channel, so that LAME reads the left one only; `means` holds that
+            // many values; `space` has `bytes_max` > 0 writable bytes.
+            unsafe {
+                let samples = pairs.len() as c_int;
+                sys::lame_encode_buffer_float(
+                    self.0.as_ptr(),
+                    means.as_ptr(),
+                    means.as_ptr(),
+                    samples,
+                    space,
+                    bytes_max,
+                )
             }
         })
     }

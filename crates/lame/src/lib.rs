@@ -12,8 +12,10 @@ use handle::{Handle, SAMPLES_PER_CALL_MAX};
 pub struct Settings {
     /// Sample rate of both the PCM and the frames: one of Layer III's.
     pub sample_rate_hz: u32,
-    /// 1 or 2; two channels are coded as joint stereo.
+    /// Of the PCM: 1 or 2; two channels are coded as joint stereo.
     pub channels: u8,
+    /// The frames have one channel: of two channels of PCM, their mean, not rounded.
+    pub mono: bool,
     /// Constant bitrate: one of Layer III's at this sample rate.
     pub bitrate_kbps: u32,
 }
@@ -89,13 +91,14 @@ impl Settings {
 pub struct Encoder {
     handle: Handle,
     channels: u8,
+    mono: bool,
 }
 
 impl Encoder {
     /// An encoder that has heard nothing yet.
     pub fn new(settings: Settings) -> Result<Self, Error> {
         settings.check()?;
-        Ok(Self { handle: Handle::new(&settings)?, channels: settings.channels })
+        Ok(Self { handle: Handle::new(&settings)?, channels: settings.channels, mono: settings.mono })
     }
 
     /// Encodes whole samples of interleaved PCM and appends the frames that became complete to `out`.
@@ -104,7 +107,11 @@ impl Encoder {
         if !pcm.len().is_multiple_of(channels) {
             return Err(Error::HalfSample { values: pcm.len(), channels: self.channels });
         }
-        pcm.chunks(SAMPLES_PER_CALL_MAX * channels).try_for_each(|chunk| self.handle.encode(chunk, channels, out))
+        let is_mean = self.mono && channels == 2;
+        pcm.chunks(SAMPLES_PER_CALL_MAX * channels).try_for_each(|chunk| match is_mean {
+            true => self.handle.encode_mean(chunk, out),
+            false => self.handle.encode(chunk, channels, out),
+        })
     }
 
     /// Ends the stream: pads what is left and appends the last frames to `out`.

@@ -2,7 +2,7 @@
 
 use radio_lame::{Encoder, Error, Settings};
 
-const AT_128K: Settings = Settings { sample_rate_hz: 48_000, channels: 2, bitrate_kbps: 128 };
+const AT_128K: Settings = Settings { sample_rate_hz: 48_000, channels: 2, mono: false, bitrate_kbps: 128 };
 
 /// A loud sum of two sines with a step, so that the encoder has something to do.
 fn music(samples: usize, channels: usize) -> Vec<i16> {
@@ -72,7 +72,7 @@ fn an_encoder_that_starts_later_on_the_grid_ends_in_the_same_bytes() {
 fn every_bitrate_it_offers_is_the_bitrate_it_makes() {
     for rate in [48_000, 44_100, 32_000, 24_000, 16_000, 8_000] {
         for &bitrate_kbps in radio_lame::bitrates_kbps(rate).unwrap() {
-            let settings = Settings { sample_rate_hz: rate, channels: 1, bitrate_kbps };
+            let settings = Settings { sample_rate_hz: rate, channels: 1, mono: true, bitrate_kbps };
             let pcm = music(rate as usize, 1);
             let bytes = encode(settings, &pcm, pcm.len()).len() as f64;
             let wanted = f64::from(bitrate_kbps) * 125.0;
@@ -98,4 +98,16 @@ fn what_layer_iii_does_not_have_is_refused_with_what_it_has() {
     assert!(error.to_string().contains("choose one of [32, 40"), "{error}");
     let mut encoder = Encoder::new(AT_128K).unwrap();
     assert!(matches!(encoder.encode_interleaved(&[0; 3], &mut Vec::new()), Err(Error::HalfSample { .. })));
+}
+
+#[test]
+fn a_mono_frame_of_stereo_pcm_is_the_mean_of_both_channels() {
+    let mean = music(30_000, 1);
+    let apart: Vec<i16> = mean.iter().zip(0i16..).flat_map(|(&m, i)| [m + i % 700, m - i % 700]).collect();
+    let mono = Settings { mono: true, bitrate_kbps: 64, ..AT_128K };
+    let stream = encode(mono, &apart, apart.len());
+    assert_eq!(stream, encode(Settings { channels: 1, ..mono }, &mean, mean.len()));
+    for frame in stream.chunks(192) {
+        assert_eq!((&frame[..3], frame[3] >> 6), (&[0xFF, 0xFB, 0x54][..], 0b11), "64 kbit/s, a single channel");
+    }
 }

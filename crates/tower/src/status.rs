@@ -201,6 +201,7 @@ fn output_status(output: &OutputState, listeners: &MountFigures, sound: Option<(
         "mount": output.config.mount,
         "name": output.config.name,
         "bitrate_kbps": output.config.bitrate_kbps,
+        "channels": output.config.channels,
         "encoder": manager.status(),
         "buffer": {
             "capacity": frames.capacity(),

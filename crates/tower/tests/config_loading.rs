@@ -215,8 +215,10 @@ fn mounts_are_unique_and_leave_the_tower_its_pages() {
         let problem = the_problem(&mounts("/a", bad), &[], &[]);
         assert!(problem.starts_with("tower.toml:4:9: `output.1.mount` = "), "{bad}: {problem}");
     }
-    let seventeen: String = (0..17).map(|i| format!("[[output]]\nmount = \"/{i}\"\n")).collect();
-    assert!(the_problem(&seventeen, &[], &[]).contains("at most 16"));
+    let outputs = |count| (0..count).map(|i| format!("[[output]]\nmount = \"/{i}\"\n")).collect::<String>();
+    assert_eq!(loaded(&outputs(8), &[], &[]).unwrap().config.output.len(), 8);
+    let problem = the_problem(&outputs(9), &[], &[]);
+    assert!(problem.contains("9 outputs are too many, at most 8; take out 1"), "{problem}");
 }
 
 #[test]
@@ -249,7 +251,7 @@ fn set_takes_plain_words_and_toml_and_adds_the_next_output() {
     assert_eq!((config.output.len(), config.output[0].name.as_str()), (2, "My Radio"));
     assert_eq!((config.play.paths.len(), config.encoder.backoff_ms), (2, vec![1, 2]));
     assert!(the_problem("", &[], &[("output.2.mount", "/x")]).contains("counted from 0"));
-    assert!(the_problem("", &[], &[("output.99999999999.mount", "/x")]).contains("at most 16"));
+    assert!(the_problem("", &[], &[("output.99999999999.mount", "/x")]).contains("at most 8"));
 }
 
 #[test]

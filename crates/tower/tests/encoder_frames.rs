@@ -136,7 +136,7 @@ fn what_cannot_be_encoded_is_refused_with_a_remedy() {
         change(&mut config);
         EncoderManager::new(config, None).err().unwrap().to_string()
     };
-    assert!(refusal(|c| c.bitrate_kbps = 100).contains("choose one of [32"));
+    assert!(refusal(|c| c.format.bitrate_kbps = 100).contains("choose one of [32"));
     assert!(refusal(|c| c.main.command.clear()).contains("give an executable"));
     assert!(refusal(|c| c.buffer_frames = 0).contains("at least 1"));
 }

@@ -18,14 +18,18 @@ pub struct EncodeArgs {
     /// Sample rate in Hz.
     #[arg(long, default_value_t = 48_000)]
     pub rate: u32,
-    /// Channels, 1 or 2.
+    /// Channels of the PCM, 1 or 2.
     #[arg(long, default_value_t = 2)]
     pub channels: u8,
+    /// Frames of one channel: the mean of both.
+    #[arg(long)]
+    pub mono: bool,
 }
 
 /// Runs until stdin ends; then flushes. Nobody reading any more is an end as well, and no error.
 pub fn run(args: &EncodeArgs) -> anyhow::Result<()> {
-    let settings = Settings { sample_rate_hz: args.rate, channels: args.channels, bitrate_kbps: args.bitrate };
+    let settings =
+        Settings { sample_rate_hz: args.rate, channels: args.channels, mono: args.mono, bitrate_kbps: args.bitrate };
     let mut encoder = Encoder::new(settings)?;
     let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
     let sample_bytes = 2 * usize::from(args.channels);

@@ -97,7 +97,8 @@ impl Walk<'_> {
             return self.layers.problem(name_at, no_list());
         };
         if items.len() > *max {
-            let message = format!("`{name}`: {} {what} are too many, at most {max}", items.len());
+            let count = items.len();
+            let message = format!("`{name}`: {count} {what} are too many, at most {max}; take out {}", count - max);
             return self.layers.problem(name_at, message);
         }
         // A bare [[output]] is one output, all default.

@@ -99,6 +99,7 @@ pub const KEYS: &[Key] = &[
     key("output.*.replay", Valid::Words(&["exact", "approx", "none"])),
     key("output.*.stand_in", BOOLEAN),
     key("output.*.bitrate_kbps", Valid::Text("a bitrate of MPEG-1 Layer III in kbit/s")),
+    key("output.*.channels", Valid::Range(1, 2, "a number of channels")),
     key("output.*.playout_delay_ms", Valid::Range(0, 60_000, "a time in ms")),
     key("output.*.burst_ms", Valid::Range(0, 30_000, "a time in ms")),
     key("output.*.latency", Valid::Words(&["normal", "low"])),

@@ -186,6 +186,8 @@ pub struct Output {
     pub stand_in: bool,
     /// Constant bitrate in kbit/s, one of MPEG-1 Layer III's.
     pub bitrate_kbps: u32,
+    /// Channels of the frames: 2, or 1 for the mean of both.
+    pub channels: u8,
     /// Playout delay in ms; acts in whole ticks.
     pub playout_delay_ms: u64,
     /// What a new listener gets at once, in ms.
@@ -366,6 +368,7 @@ impl Default for Output {
             replay: Replay::Approx,
             stand_in: true,
             bitrate_kbps: 128,
+            channels: 2,
             playout_delay_ms: 500,
             burst_ms: 2000,
             latency: Latency::Normal,

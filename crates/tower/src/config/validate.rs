@@ -8,7 +8,7 @@ use std::path::Path;
 use toml::Value;
 
 /// Outputs of one tower.
-pub const OUTPUTS_MAX: usize = 16;
+pub const OUTPUTS_MAX: usize = 8;
 /// Inputs of one tower, beside the station's socket and the tower's own player.
 pub const INPUTS_MAX: usize = 8;
 

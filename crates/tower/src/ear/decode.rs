@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_frames_of_an_encoder_are_good() {
-        let format = radio_lame::Settings { sample_rate_hz: 48_000, channels: 2, bitrate_kbps: 128 };
+        let format = radio_lame::Settings { sample_rate_hz: 48_000, channels: 2, mono: false, bitrate_kbps: 128 };
         let mut encoder = Encoder::new(format).expect("a format of ours");
         let mut stream = Vec::new();
         for tick in 0..20 {

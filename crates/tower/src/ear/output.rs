@@ -2,6 +2,7 @@
 
 use super::decode::Decoder;
 use super::meter::{Loudness, Meter};
+use crate::config::Output;
 use radio_fanout::Mount;
 use radio_signal::likeness::{Comparison, Second, Thinner, VALUES_PER_TICK};
 use radio_signal::units::{CHANNELS, TICK_SAMPLES, TICK_VALUES};
@@ -56,6 +57,7 @@ pub(super) struct OutputEar {
     follow: Option<Follow>,
     heard: Heard,
     error_max: f32,
+    mono: bool,
     bytes: Vec<u8>,
 }
 
@@ -85,10 +87,10 @@ impl Follow {
 impl OutputEar {
     /// # Errors
     /// No decoder or no memory.
-    pub fn new(silence_dbfs: f32, bitrate_kbps: u32) -> anyhow::Result<Self> {
-        let error_max = (ERROR_TIMES_KBPS / bitrate_kbps as f32).max(ERROR_MIN);
-        let (decoder, meter) = (Decoder::new()?, Meter::new(silence_dbfs)?);
-        Ok(Self { decoder, meter, follow: None, heard: Heard::default(), error_max, bytes: Vec::new() })
+    pub fn new(silence_dbfs: f32, output: &Output) -> anyhow::Result<Self> {
+        let error_max = (ERROR_TIMES_KBPS / output.bitrate_kbps as f32).max(ERROR_MIN);
+        let (decoder, meter, mono) = (Decoder::new()?, Meter::new(silence_dbfs)?, output.channels == 1);
+        Ok(Self { decoder, meter, follow: None, heard: Heard::default(), error_max, mono, bytes: Vec::new() })
     }
 
     /// What it knows now.
@@ -144,7 +146,9 @@ impl OutputEar {
         while follow.next_tick < until {
             // What is no longer there is compared as silence: an ear so far behind hears that it is not alike.
             let is_there = programme.copy_frame(follow.next_tick, &mut self.bytes);
-            let samples = pcm_samples(if is_there { &self.bytes } else { &[] });
+            let mono = self.mono;
+            let samples = pcm_samples(if is_there { &self.bytes } else { &[] })
+                .map(|[left, right]| if mono { [(left + right) / 2.0; CHANNELS] } else { [left, right] });
             follow.thin_ticks.push(samples, follow.comparison.should());
             follow.next_tick += 1;
         }

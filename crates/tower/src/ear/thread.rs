@@ -93,7 +93,7 @@ impl Ear {
         let limits = tower.config.alarm;
         let ears = |output: &crate::state::OutputState| {
             anyhow::Ok(Ears {
-                ear: OutputEar::new(limits.silence_dbfs, output.config.bitrate_kbps)?,
+                ear: OutputEar::new(limits.silence_dbfs, &output.config)?,
                 strikes: Strikes::new(limits.damaged_frames, limits.clear_ms),
                 differs_since_ms: None,
                 silent_since_ms: None,

@@ -1,7 +1,7 @@
 //! Whether the configured encoder and the built-in one, which stands in for it, make the same bytes of the same PCM
 //! (SPEC ENC-4, ENC-11). Asked by trying, with the very commands and settings that are on air.
 
-use super::commands::{EncoderConfig, format};
+use super::commands::EncoderConfig;
 use super::spawn::{self, Spawned};
 use super::status::Agreement;
 use crate::config::Replay;
@@ -72,7 +72,7 @@ fn tick(serial: u64) -> PcmFrame {
 }
 
 fn own_frames(config: &EncoderConfig, pcm: &[PcmFrame]) -> io::Result<Vec<Vec<u8>>> {
-    let mut encoder = Encoder::new(format(config.bitrate_kbps)).map_err(io::Error::other)?;
+    let mut encoder = Encoder::new(config.format).map_err(io::Error::other)?;
     let mut stream = Vec::new();
     for frame in pcm {
         encoder.encode_interleaved(&frame.0, &mut stream).map_err(io::Error::other)?;

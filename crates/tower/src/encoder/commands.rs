@@ -1,7 +1,7 @@
 //! What is configured of one output's encoder, and the command lines that follow from it.
 
 use crate::config::{self, EncoderKind, Replay};
-use radio_lame::Settings;
+use radio_lame::Settings as FrameFormat;
 use radio_signal::supervisor::{self, Role};
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, TICK_SAMPLES, ticks_in_ms};
 use std::ffi::OsString;
@@ -18,8 +18,8 @@ pub struct EncoderConfig {
     pub main: Program,
     /// The built-in encoder beside it, where it is to stand in.
     pub stand_in: Option<Program>,
-    /// Constant bitrate in kbit/s.
-    pub bitrate_kbps: u32,
+    /// What its frames are.
+    pub format: FrameFormat,
     /// False: no process ever.
     pub enabled: bool,
     /// Capacity of the frame buffer, where none is passed in.
@@ -82,10 +82,10 @@ impl EncoderConfig {
     /// From the tables `[encoder]` and `[[output]]`.
     #[must_use]
     pub fn from_config(encoder: &config::Encoder, output: &config::Output) -> Self {
-        let own = Program::builtin(output.bitrate_kbps);
+        let own = Program::builtin(output);
         let main = match output.encoder {
             EncoderKind::Builtin => own.clone(),
-            EncoderKind::Ffmpeg => Program::ffmpeg(&encoder.ffmpeg, output.bitrate_kbps),
+            EncoderKind::Ffmpeg => Program::ffmpeg(&encoder.ffmpeg, output),
             EncoderKind::Command => Program::configured(output),
         };
         let retry_ms = encoder.recovery_retry_minutes.saturating_mul(60_000);
@@ -100,7 +100,7 @@ impl EncoderConfig {
         Self {
             main,
             stand_in: stands_in.then_some(own),
-            bitrate_kbps: output.bitrate_kbps,
+            format: format(output),
             enabled: encoder.enabled,
             buffer_frames: encoder.buffer_frames,
             playout_delay_ticks: ticks_in_ms(output.playout_delay_ms),
@@ -149,7 +149,7 @@ impl EncoderConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        format(self.bitrate_kbps).check()?;
+        self.format.check()?;
         if self.main.command.is_empty() {
             return Err(ConfigError::EmptyCommand);
         }
@@ -178,28 +178,36 @@ impl EncoderConfig {
 
 impl Program {
     /// The tower's own executable, by its open file: replacing it on disk changes nothing (SPEC ENC-4).
-    fn builtin(bitrate_kbps: u32) -> Self {
-        let bitrate = bitrate_kbps.to_string();
+    fn builtin(output: &config::Output) -> Self {
+        let bitrate = output.bitrate_kbps.to_string();
+        let mono = output.channels == 1;
+        let words = ["/proc/self/exe", "encode", "--bitrate", &bitrate].into_iter().chain(mono.then_some("--mono"));
         Self {
             kind: EncoderKind::Builtin,
-            command: ["/proc/self/exe", "encode", "--bitrate", &bitrate].map(OsString::from).to_vec(),
+            command: words.map(OsString::from).collect(),
             latency_samples: 1376,
             latency_samples_min: 1376,
             replay: Replay::Exact,
         }
     }
 
-    /// `-probesize 32`: else the first frame takes a second. Never `-fflags nobuffer`: it throws PCM away.
-    fn ffmpeg(executable: &Path, bitrate_kbps: u32) -> Self {
-        let bitrate = format!("{bitrate_kbps}k");
+    /// `-probesize 32`: else the first frame takes a second. Never `-fflags nobuffer`: it throws PCM away. The mean of both
+    /// channels is not rounded, nor is that of the built-in encoder, so that the bytes are the same.
+    fn ffmpeg(executable: &Path, output: &config::Output) -> Self {
+        let bitrate = format!("{}k", output.bitrate_kbps);
+        let mean = if output.channels == 1 { "-af aformat=fltp,pan=mono|c0=0.5*c0+0.5*c1" } else { "" };
         let arguments = "-hide_banner -loglevel warning -nostdin \
-                         -f s16le -ar 48000 -ac 2 -probesize 32 -i pipe:0 \
+                         -f s16le -ar 48000 -ac 2 -probesize 32 -i pipe:0 MEAN \
                          -c:a libmp3lame -b:a BITRATE -reservoir 0 -write_xing 0 -id3v2_version 0 \
                          -flush_packets 1 -f mp3 pipe:1";
-        let arguments = arguments.split_whitespace().map(|word| if word == "BITRATE" { &bitrate } else { word });
+        let words = arguments.split_whitespace().flat_map(|word| match word {
+            "BITRATE" => bitrate.split_whitespace(),
+            "MEAN" => mean.split_whitespace(),
+            _ => word.split_whitespace(),
+        });
         Self {
             kind: EncoderKind::Ffmpeg,
-            command: std::iter::once(executable.into()).chain(arguments.map(OsString::from)).collect(),
+            command: std::iter::once(executable.into()).chain(words.map(OsString::from)).collect(),
             latency_samples: 3216,
             latency_samples_min: 1376,
             replay: Replay::Exact,
@@ -217,9 +225,15 @@ impl Program {
     }
 }
 
-/// What every output sounds like so far: the tower's own rate, stereo.
-pub(super) const fn format(bitrate_kbps: u32) -> Settings {
-    Settings { sample_rate_hz: SAMPLE_RATE_HZ, channels: CHANNELS as u8, bitrate_kbps }
+/// What the frames of an output are. Every encoder gets the tower's own PCM, stereo, whatever it makes of it.
+#[must_use]
+pub const fn format(output: &config::Output) -> FrameFormat {
+    FrameFormat {
+        sample_rate_hz: SAMPLE_RATE_HZ,
+        channels: CHANNELS as u8,
+        mono: output.channels == 1,
+        bitrate_kbps: output.bitrate_kbps,
+    }
 }
 
 #[cfg(test)]

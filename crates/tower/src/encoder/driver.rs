@@ -115,7 +115,7 @@ impl<L: Launcher> Driver<L> {
         let process = &mut processes[index];
         let (id, role) = (process.id, process.role);
         let frames_max = config.frames_possible(role, process.samples_fed());
-        let expected = Expected { bitrate_kbps: config.bitrate_kbps, frames_max };
+        let expected = Expected { format: config.format, frames_max };
         let ended = process.child.end();
         if process.take_diagnostics(now, buffer) {
             shared.board().last_error = process.diagnostics.last_line();

@@ -37,7 +37,7 @@ mod status;
 mod system;
 mod thread;
 
-pub use commands::{ConfigError, EncoderConfig, Program};
+pub use commands::{ConfigError, EncoderConfig, Program, format};
 pub use feed::PcmFeed;
 pub use history::HISTORY_TICKS;
 pub use manager::EncoderManager;

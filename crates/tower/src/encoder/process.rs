@@ -6,10 +6,10 @@ use super::history::PcmHistory;
 use super::hunt::Hunt;
 use super::replay::Plan;
 use super::status::ReplayReport;
-use radio_signal::mpeg::Packetizer;
 use radio_signal::mpeg::packetizer::PUSH_BYTES_MAX;
+use radio_signal::mpeg::{FrameHeader, Packetizer};
 use radio_signal::supervisor::{ProcessId, Reason, Role};
-use radio_signal::units::{FrameNumber, MonoTime, SAMPLE_RATE_HZ, Serial, TICK_BYTES};
+use radio_signal::units::{FrameNumber, MonoTime, Serial, TICK_BYTES};
 use rustix::io::Errno;
 use std::ops::Range;
 
@@ -43,9 +43,17 @@ pub(super) struct Process<C> {
 /// What its frames must be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expected {
-    pub(super) bitrate_kbps: u32,
+    pub(super) format: radio_lame::Settings,
     /// How many of them the PCM fed so far can have become.
     pub(super) frames_max: u64,
+}
+
+impl Expected {
+    fn fits(&self, header: &FrameHeader) -> bool {
+        let mono = header.channels() == 1;
+        (u32::from(header.bitrate_kbps), header.sample_rate_hz, mono)
+            == (self.format.bitrate_kbps, self.format.sample_rate_hz, self.format.mono)
+    }
 }
 
 impl<C: Child> Process<C> {
@@ -151,7 +159,7 @@ impl<C: Child> Process<C> {
                 if self.packetizer.counters().bytes_skipped > 0 {
                     break Err(Reason::NotFrames);
                 }
-                if u32::from(header.bitrate_kbps) != expected.bitrate_kbps || header.sample_rate_hz != SAMPLE_RATE_HZ {
+                if !expected.fits(&header) {
                     break Err(Reason::WrongFormat);
                 }
                 if self.frames >= expected.frames_max {

@@ -1,7 +1,7 @@
 //! A silent frame in the output's own format, for the slots that no encoder fills (SPEC ENC-11).
 
-use super::commands::{ConfigError, format};
-use radio_lame::Encoder;
+use super::commands::ConfigError;
+use radio_lame::{Encoder, Settings};
 use radio_signal::mpeg::FrameHeader;
 use radio_signal::units::{FrameNumber, TICK_VALUES};
 
@@ -17,15 +17,15 @@ pub struct SilentFrames {
 impl SilentFrames {
     /// Encodes silence with the output's settings. Its main data is its own (the bit reservoir is off), so that it
     /// fits between any two frames.
-    pub fn new(bitrate_kbps: u32) -> Result<Self, ConfigError> {
-        let mut encoder = Encoder::new(format(bitrate_kbps))?;
+    pub fn new(format: Settings) -> Result<Self, ConfigError> {
+        let mut encoder = Encoder::new(format)?;
         let mut stream = Vec::new();
         for _ in 0..SETTLED_FRAME + 3 {
             encoder.encode_interleaved(&[0; TICK_VALUES], &mut stream)?;
         }
         let header = stream.first_chunk().and_then(|&bytes| FrameHeader::parse(bytes));
         let frame = header.and_then(|header| stream.chunks_exact(header.frame_bytes()).nth(SETTLED_FRAME));
-        Ok(Self { frame: frame.ok_or(ConfigError::NoSilence(bitrate_kbps))?.into() })
+        Ok(Self { frame: frame.ok_or(ConfigError::NoSilence(format.bitrate_kbps))?.into() })
     }
 
     /// Silence for frame `n`.
@@ -41,14 +41,17 @@ mod tests {
 
     #[test]
     fn there_is_a_silent_frame_for_every_bitrate_with_its_main_data_within() {
-        for &bitrate_kbps in radio_lame::bitrates_kbps(48_000).unwrap() {
-            let silence = SilentFrames::new(bitrate_kbps).unwrap();
+        let format = |bitrate_kbps, mono| Settings { sample_rate_hz: 48_000, channels: 2, mono, bitrate_kbps };
+        let bitrates = radio_lame::bitrates_kbps(48_000).unwrap().iter();
+        for (&bitrate_kbps, mono) in bitrates.flat_map(|bitrate| [(bitrate, false), (bitrate, true)]) {
+            let silence = SilentFrames::new(format(bitrate_kbps, mono)).unwrap();
             let frame = silence.frame(0);
             assert_eq!(frame.len(), 3 * bitrate_kbps as usize);
             let header = FrameHeader::parse(*frame.first_chunk().unwrap()).unwrap();
             assert_eq!((u32::from(header.bitrate_kbps), header.sample_rate_hz), (bitrate_kbps, 48_000));
+            assert_eq!(header.channels() == 1, mono);
             assert_eq!((frame[4], frame[5] & 0x80), (0, 0), "main_data_begin");
         }
-        assert!(SilentFrames::new(127).is_err());
+        assert!(SilentFrames::new(format(127, false)).is_err());
     }
 }

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use radio_fanout::PageCursor;
-use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, TICK_MS};
+use radio_signal::units::{SAMPLE_RATE_HZ, TICK_MS};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -37,10 +37,10 @@ fn source(tower: &Tower, output: &OutputState, base: &str) -> Map<String, Value>
     let config = &output.config;
     let heard = tower.titles.now().and_then(|heard| heard.title);
     let fields = json!({
-        "audio_info": format!("channels={CHANNELS};samplerate={SAMPLE_RATE_HZ};bitrate={}", config.bitrate_kbps),
+        "audio_info": format!("channels={};samplerate={SAMPLE_RATE_HZ};bitrate={}", config.channels, config.bitrate_kbps),
         "artist": heard.as_ref().map(|title| &title.artist),
         "bitrate": config.bitrate_kbps,
-        "channels": CHANNELS,
+        "channels": config.channels,
         "genre": config.genre,
         "ice-bitrate": config.bitrate_kbps,
         "listeners": listeners(tower, output),

@@ -283,7 +283,7 @@ fn start_output(
         encoder.check_installed().with_context(|| format!("the output {} cannot be encoded", output.mount))?;
     }
     let mut manager = EncoderManager::new(encoder, None)?;
-    let silence = SilentFrames::new(output.bitrate_kbps)?;
+    let silence = SilentFrames::new(crate::encoder::format(output))?;
     let (name, journal, ticks) = (output.mount.clone(), Arc::clone(journal), Arc::clone(figures));
     let feed = manager
         .start(move |news| {

@@ -32,7 +32,7 @@ pub fn tick(serial: u64) -> PcmFrame {
 
 /// The frames of one uninterrupted encode of the ticks from 0 on.
 pub fn reference(ticks: u64) -> Vec<Vec<u8>> {
-    let settings = Settings { sample_rate_hz: 48_000, channels: 2, bitrate_kbps: 128 };
+    let settings = Settings { sample_rate_hz: 48_000, channels: 2, mono: false, bitrate_kbps: 128 };
     let mut encoder = Encoder::new(settings).unwrap();
     let mut stream = Vec::new();
     (0..ticks).for_each(|serial| encoder.encode_interleaved(&tick(serial).0, &mut stream).unwrap());

@@ -33,8 +33,9 @@ use anyhow::{Context, bail};
 use compare::Comparison;
 use follow::{Broken, Event, Followed};
 use progress::Progress;
+use radio_signal::mpeg::FrameHeader;
 use radio_signal::mpeg::header::Version;
-use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
+use radio_signal::units::SAMPLE_RATE_HZ;
 use reference::Reference;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -117,9 +118,8 @@ fn verify(args: &VerifyArgs, config: &config::Config) -> anyhow::Result<Report> 
     let (frame, serial) = (stream.number("x-tower-frame")?, stream.number("x-tower-serial")?);
     let epoch = stream.header("x-tower-epoch").context("the stream has no header X-Tower-Epoch")?.to_owned();
     let header = follow::first_header(&mut stream)?;
-    let comparable = (header.version, header.sample_rate_hz, usize::from(header.channels()));
-    if comparable != (Version::Mpeg1, SAMPLE_RATE_HZ, CHANNELS) {
-        bail!("only stereo at 48 kHz can be compared; the stream has {} Hz", header.sample_rate_hz);
+    if (header.version, header.sample_rate_hz) != (Version::Mpeg1, SAMPLE_RATE_HZ) {
+        bail!("only MP3 at 48 kHz can be compared; the stream has {} Hz", header.sample_rate_hz);
     }
 
     let from = serial.saturating_sub(WARM_UP_FRAMES);
@@ -135,7 +135,7 @@ fn verify(args: &VerifyArgs, config: &config::Config) -> anyhow::Result<Report> 
 
     let restarts_before = encoder_restarts(&target);
     let (sender, events) = sync_channel(follow::EVENTS_MAX);
-    let command = encoder_command(args.with, config, u32::from(header.bitrate_kbps))?;
+    let command = encoder_command(args.with, config, &header)?;
     let mut reference = Reference::start(monitor, &command, sender.clone())?;
     follow::read_stream(stream, sender.clone());
     on_ctrl_c(sender);
@@ -199,12 +199,17 @@ fn configured(config: &config::Config) -> Target {
 }
 
 /// As the tower itself starts its encoders, so that the very same path is compared.
-fn encoder_command(with: With, config: &config::Config, bitrate_kbps: u32) -> anyhow::Result<Vec<std::ffi::OsString>> {
+fn encoder_command(
+    with: With,
+    config: &config::Config,
+    header: &FrameHeader,
+) -> anyhow::Result<Vec<std::ffi::OsString>> {
     let encoder = match with {
         With::Builtin => EncoderKind::Builtin,
         With::Ffmpeg => EncoderKind::Ffmpeg,
     };
-    let output = config::Output { encoder, bitrate_kbps, ..config::Output::default() };
+    let (bitrate_kbps, channels) = (u32::from(header.bitrate_kbps), header.channels());
+    let output = config::Output { encoder, bitrate_kbps, channels, ..config::Output::default() };
     let encoder = EncoderConfig::from_config(&config.encoder, &output);
     encoder.check_installed()?;
     Ok(encoder.main.command)

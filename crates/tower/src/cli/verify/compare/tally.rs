@@ -1,6 +1,7 @@
 //! What a comparison has counted.
 
 use radio_signal::mpeg::FrameHeader;
+use radio_signal::mpeg::header::Version;
 use radio_signal::units::FrameNumber;
 use serde::Serialize;
 
@@ -121,17 +122,19 @@ impl Tally {
 /// 2.4.1.7): it decodes to silence, whoever made it.
 pub(super) fn is_silent(frame: &[u8]) -> bool {
     let header = frame.first_chunk().and_then(|&head| FrameHeader::parse(head));
-    let Some(side_info) = header.and_then(|h| frame.get(h.side_info_start()..)?.get(..h.side_info_bytes())) else {
+    let Some((header, side_info)) =
+        header.and_then(|h| Some((h, frame.get(h.side_info_start()..)?.get(..h.side_info_bytes())?)))
+    else {
         return false;
     };
-    // MPEG-1, two channels: 9 bits main_data_begin, 3 private, 8 scfsi; then 59 for each granule and channel.
-    const GRANULES_START: usize = 20;
+    // MPEG-1: 9 bits main_data_begin, 3 private (5 for one channel), 4 scfsi a channel; then 59 for each granule and channel.
+    let (granules_start, granules) = if header.channels() == 1 { (18, 2) } else { (20, 4) };
     const GRANULE_BITS: usize = 59;
     const LENGTH_BITS: usize = 12;
     let bit = |at: usize| side_info.get(at / 8).is_some_and(|byte| byte >> (7 - at % 8) & 1 == 1);
-    side_info.len() == 32
-        && (0..4).all(|granule| {
-            let start = GRANULES_START + granule * GRANULE_BITS;
+    header.version == Version::Mpeg1
+        && (0..granules).all(|granule| {
+            let start = granules_start + granule * GRANULE_BITS;
             !(start..start + LENGTH_BITS).any(bit)
         })
 }
@@ -144,14 +147,16 @@ mod tests {
 
     #[test]
     fn silent_frames_are_told_from_music_at_every_bitrate() {
-        for &bitrate_kbps in radio_lame::bitrates_kbps(48_000).unwrap() {
-            assert!(is_silent(SilentFrames::new(bitrate_kbps).unwrap().frame(0)), "{bitrate_kbps}");
-            let mut encoder = Encoder::new(Settings { sample_rate_hz: 48_000, channels: 2, bitrate_kbps }).unwrap();
+        let bitrates = radio_lame::bitrates_kbps(48_000).unwrap().iter();
+        for (&bitrate_kbps, mono) in bitrates.flat_map(|bitrate| [(bitrate, false), (bitrate, true)]) {
+            let format = Settings { sample_rate_hz: 48_000, channels: 2, mono, bitrate_kbps };
+            assert!(is_silent(SilentFrames::new(format).unwrap().frame(0)), "{format:?}");
+            let mut encoder = Encoder::new(format).unwrap();
             let pcm: Vec<i16> = (0..1152 * 2 * 8i32).map(|i| (i * 7919 % 20_011 - 10_000) as i16).collect();
             let mut stream = Vec::new();
             encoder.encode_interleaved(&pcm, &mut stream).unwrap();
             let frames: Vec<_> = stream.chunks(3 * bitrate_kbps as usize).collect();
-            assert!(frames.iter().skip(2).all(|frame| !is_silent(frame)), "{bitrate_kbps}");
+            assert!(frames.iter().skip(2).all(|frame| !is_silent(frame)), "{format:?}");
         }
         assert!(!is_silent(b""));
         assert!(!is_silent(&[0xFF, 0xFB, 0x94, 0x00]));

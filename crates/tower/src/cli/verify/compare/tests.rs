@@ -98,7 +98,7 @@ fn a_frame_too_many_is_foreign() {
 
 #[test]
 fn silence_in_the_place_of_programme_is_one_stretch() {
-    let silence = crate::encoder::SilentFrames::new(128).unwrap();
+    let silence = crate::encoder::SilentFrames::new(crate::encoder::format(&crate::config::Output::default())).unwrap();
     let mut received = frames(100..300);
     received[50..91].fill(silence.frame(0).to_vec());
     received[120..121].fill(silence.frame(0).to_vec());
@@ -109,7 +109,7 @@ fn silence_in_the_place_of_programme_is_one_stretch() {
 
 #[test]
 fn silence_is_not_taken_for_silence_elsewhere() {
-    let silence = crate::encoder::SilentFrames::new(128).unwrap();
+    let silence = crate::encoder::SilentFrames::new(crate::encoder::format(&crate::config::Output::default())).unwrap();
     let programme = |n: u64| match n {
         0..50 | 130..135 | 250.. => silence.frame(0).to_vec(),
         n => frame(n),
