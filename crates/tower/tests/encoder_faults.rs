@@ -139,6 +139,12 @@ fn an_encoder_of_another_sample_rate_is_none_of_ours() {
 }
 
 #[test]
+fn an_encoder_of_other_channels_is_none_of_ours() {
+    let tower = env!("CARGO_BIN_EXE_tower");
+    fails(&format!("exec {tower} encode --mono"), Reason::WrongFormat);
+}
+
+#[test]
 fn an_encoder_that_closes_its_input_is_given_up() {
     fails("exec <&-; sleep 1000", Reason::BrokenStdin);
 }

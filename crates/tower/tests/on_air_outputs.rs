@@ -96,6 +96,15 @@ impl Output {
     }
 }
 
+/// A piece of music on the left, another one on the right: so the mean is neither.
+fn wide_music() -> Vec<u8> {
+    let (left, right) = (material::music(0, 20, 20), material::music(1, 20, 20));
+    left.chunks_exact(4)
+        .zip(right.chunks_exact(4))
+        .flat_map(|(left, right)| [left[0], left[1], right[2], right[3]])
+        .collect()
+}
+
 /// What `/status` says of an output's encoder.
 #[track_caller]
 fn encoder(tower: &Tower, index: usize) -> Value {
@@ -128,7 +137,7 @@ fn a_killed_encoder_shows_in_no_byte_of_its_own_output_and_in_no_figure_of_anoth
         assert_eq!((monitor.first_serial, listener.first_frame()), (0, 0), "both begin with the tower");
         assert_eq!(listener.head.number("icy-br"), u64::from(output.bitrate_kbps));
     }
-    let programme = Arc::new(material::music(0, 20, 20));
+    let programme = Arc::new(wide_music());
     let manner = Manner { looped: true, ..Manner::default() };
     let station = Station::start(&tower.pcm_socket(), Arc::clone(&programme), manner);
     tower.wait_source("station", PATIENCE);
@@ -153,6 +162,12 @@ fn a_killed_encoder_shows_in_no_byte_of_its_own_output_and_in_no_figure_of_anoth
     let to = monitor.next_serial() as usize;
     monitor.wait_serial(to as u64 + WAY_OUT_TICKS, PATIENCE);
 
+    // The tower's own ear hears that each is the programme, the ones in mono too.
+    for (index, output) in OUTPUTS.iter().enumerate() {
+        wait_for(&format!("{} to be like the programme", output.mount), PATIENCE, || {
+            tower.status()["outputs"][index]["heard"]["likeness"].as_f64().filter(|&likeness| likeness > 0.9)
+        });
+    }
     // The listeners first: so every frame that they have is made of PCM that the monitor has.
     let metrics = tower.get("/metrics").text();
     let told = tower.events("encoder");
