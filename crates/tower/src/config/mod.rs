@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! - `schema`, `input`: the structs and their defaults; `keys`: what may stand in each place.
+//! - `schema`, `input`, `output`: the structs and their defaults; `keys`: what may stand in each place.
 //! - `sources`, `file`, `env`: where values come from; `layers`: laying them over each other, each with its origin.
 //! - `validate`, `mount`: rules between values, and paths of streams; `problem`: what is said when something is wrong.
 //! - `runtime_dir`: where sockets live when nobody says where.
@@ -16,6 +16,7 @@ mod keys;
 mod layers;
 mod load;
 mod mount;
+mod output;
 mod problem;
 mod runtime_dir;
 mod schema;
@@ -28,6 +29,7 @@ pub use keys::{BITRATES_KBPS, KEYS, Key, Valid};
 pub use layers::{Given, Setting};
 pub use load::{Loaded, Sources, load};
 pub use mount::is_reserved_route;
+pub use output::{EncoderKind, Latency, Output, Replay};
 pub use problem::{ConfigError, Origin, Problem};
 pub use runtime_dir::{admin_socket_path, default_station_socket, runtime_dir, station_socket_path};
 pub use schema::*;

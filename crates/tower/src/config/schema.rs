@@ -1,7 +1,7 @@
 //! What can be configured: one struct per table of `tower.toml`, with its default values.
 
 use super::input::Input;
-use crate::titles::Charset;
+use super::output::Output;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -162,78 +162,6 @@ pub struct Encoder {
     pub ffmpeg: PathBuf,
 }
 
-/// `[[output]]`: one encoded stream.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Output {
-    /// Path of the mount, beginning with `/`.
-    pub mount: String,
-    /// Name shown to players.
-    pub name: String,
-    /// Genre shown to players.
-    pub genre: String,
-    /// Description shown to players.
-    pub description: String,
-    /// Which encoder makes the frames.
-    pub encoder: EncoderKind,
-    /// For `command`: the executable and its arguments.
-    pub command: Vec<String>,
-    /// For `command`: how long after its PCM a frame comes at the latest, in ms.
-    pub command_delay_ms: u64,
-    /// For `command`: what a restarted process makes of the same PCM.
-    pub replay: Replay,
-    /// Whether the built-in encoder carries the programme while another one cannot.
-    pub stand_in: bool,
-    /// Constant bitrate in kbit/s, one of MPEG-1 Layer III's.
-    pub bitrate_kbps: u32,
-    /// Channels of the frames: 2, or 1 for the mean of both.
-    pub channels: u8,
-    /// Playout delay in ms; acts in whole ticks.
-    pub playout_delay_ms: u64,
-    /// What a new listener gets at once, in ms.
-    pub burst_ms: u64,
-    /// How often a listener is sent to.
-    pub latency: Latency,
-    /// Charset of its ICY titles.
-    pub title_charset: Charset,
-    /// Listeners of this output; 0 means no limit but that in all.
-    pub listeners_max: u32,
-}
-
-/// Who makes the frames (SPEC ENC-4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EncoderKind {
-    /// The tower's own executable as `tower encode`, around LAME.
-    Builtin,
-    /// FFmpeg with libmp3lame.
-    Ffmpeg,
-    /// Any program that reads PCM and writes MP3 frames.
-    Command,
-}
-
-/// What a restarted encoder makes of PCM that one before it had (SPEC ENC-4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Replay {
-    /// After enough of it, the same bytes.
-    Exact,
-    /// After a little of it, the same sound.
-    Approx,
-    /// Nothing that would be worth the time.
-    None,
-}
-
-/// How often a listener is sent to (SPEC LIS-3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Latency {
-    /// Every 504 ms.
-    Normal,
-    /// Every frame.
-    Low,
-}
-
 /// `[admin]`
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -351,29 +279,6 @@ impl Default for Encoder {
             replay_ticks_max: 200,
             memory_mib_max: 512,
             ffmpeg: PathBuf::from("ffmpeg"),
-        }
-    }
-}
-
-impl Default for Output {
-    fn default() -> Self {
-        Self {
-            mount: "/stream".into(),
-            name: "Radio Tower".into(),
-            genre: String::new(),
-            description: String::new(),
-            encoder: EncoderKind::Builtin,
-            command: Vec::new(),
-            command_delay_ms: 72,
-            replay: Replay::Approx,
-            stand_in: true,
-            bitrate_kbps: 128,
-            channels: 2,
-            playout_delay_ms: 500,
-            burst_ms: 2000,
-            latency: Latency::Normal,
-            title_charset: Charset::Utf8,
-            listeners_max: 0,
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::keys::{BITRATES_KBPS, KEYS, Valid};
 use super::mount::mount_syntax_error;
-use super::schema::{Config, EncoderKind, Output};
+use super::output::{EncoderKind, Output};
+use super::schema::Config;
 use radio_signal::units::{TICK_MS, ticks_in_ms};
 use std::path::Path;
 use toml::Value;
