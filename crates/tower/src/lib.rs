@@ -5,7 +5,8 @@
 //! [`ingest`], [`source`] and [`files`] fill buffers; [`pump`] owns the clock and asks the router what is on air; [`encoder`] turns
 //! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators.
 //! [`serve`] joins them; [`titles`] says what is playing. [`state`] is what the doors share, [`ear`] what the tower hears
-//! of itself, [`desk`] what its operator wants, [`recent`] its last ten minutes, [`metrics`] its figures for Prometheus. [`config`], [`cli`] and [`life`] are about the program itself.
+//! of itself, [`desk`] what its operator wants, [`recent`] its last ten minutes, [`metrics`] its figures for Prometheus,
+//! [`webhook`] who elsewhere is told what happens. [`config`], [`cli`] and [`life`] are about the program itself.
 
 pub mod broadcast;
 pub mod cli;
@@ -25,3 +26,4 @@ pub mod source;
 pub mod state;
 pub mod status;
 pub mod titles;
+pub mod webhook;

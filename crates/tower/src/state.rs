@@ -15,6 +15,7 @@ use crate::pump::PumpFigures;
 use crate::recent::Recent;
 use crate::source::SourceDoors;
 use crate::titles::{Title, Titles};
+use crate::webhook::Webhook;
 use radio_fanout::{Fanout, Mount};
 use radio_signal::ingest::BufferGauge;
 use radio_signal::router::OnAir;
@@ -81,6 +82,8 @@ pub struct Tower {
     pub source_doors: SourceDoors,
     /// What happened.
     pub journal: Arc<Journal>,
+    /// Who elsewhere is told of it.
+    pub webhooks: Vec<Arc<Webhook>>,
     /// What is on air.
     pub on_air: Mutex<OnAirNow>,
     /// What is playing.

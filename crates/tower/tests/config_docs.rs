@@ -1,6 +1,6 @@
 //! docs/configuration.md and docs/tower.toml say what is so.
 
-use radio_tower::config::{Config, ENV_VARIABLES, Input, KEYS, Output, Sources, load};
+use radio_tower::config::{Config, ENV_VARIABLES, Input, KEYS, Output, Sources, Webhook, load};
 use std::path::{Path, PathBuf};
 use toml::Value;
 
@@ -14,7 +14,7 @@ fn defaults() -> Config {
 
 /// One of each table, to see the defaults of its keys.
 fn one_of_each() -> Config {
-    Config { input: vec![Input::default()], ..defaults() }
+    Config { input: vec![Input::default()], webhook: vec![Webhook::default()], ..defaults() }
 }
 
 fn loaded(text: &str) -> Config {
@@ -85,5 +85,13 @@ fn every_variable_is_in_the_table_of_the_environment() {
     for known in ENV_VARIABLES {
         let row = format!("| `{}` | `{}` |", known.name, known.key);
         assert!(text.contains(&row), "missing: {row}");
+    }
+}
+
+#[test]
+fn every_kind_of_event_is_explained() {
+    let text = std::fs::read_to_string(docs("operating.md")).unwrap();
+    for kind in radio_tower::life::journal::KINDS {
+        assert!(text.contains(&format!("**`{kind}`**")), "docs/operating.md does not say what {kind} means");
     }
 }

@@ -34,7 +34,8 @@ fn read(path: &str) -> String {
 
 /// Everything that a tower tells once it has heard itself.
 fn families() -> (Tower, BTreeMap<String, Family>) {
-    let tower = common::setup().line("play.paths = [\"/nonexistent\"]").start();
+    let webhook = "webhook = [{ url = \"http://127.0.0.1:1/\", secret = \"0123456789abcdef\", kinds = [\"action\"] }]";
+    let tower = common::setup().line("play.paths = [\"/nonexistent\"]").line(webhook).start();
     let text = wait_for("the tower to have heard itself", LIMIT, || {
         let text = tower.get("/metrics").text();
         text.contains("tower_output_likeness{").then_some(text)

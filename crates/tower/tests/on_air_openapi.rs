@@ -79,7 +79,8 @@ fn described(tower: &Tower) -> Value {
 
 #[test]
 fn what_the_tower_answers_is_what_its_description_says() {
-    let tower = common::setup().start();
+    let webhook = "webhook = [{ url = \"http://127.0.0.1:1/\", secret = \"0123456789abcdef\", kinds = [\"on_air\"] }]";
+    let tower = common::setup().line(webhook).start();
     let manner = Manner { looped: true, ..Manner::default() };
     let _station = Station::start(&tower.pcm_socket(), Arc::new(material::music(0, 20, 5)), manner);
     tower.wait_source("station", Duration::from_secs(20));

@@ -33,6 +33,12 @@ fn masked(config: &Config) -> Config {
     for input in config.input.iter_mut().filter(|input| !input.password.is_empty()) {
         input.password = MASK.into();
     }
+    for webhook in &mut config.webhook {
+        let origin = webhook.origin().to_owned();
+        // What follows the host may be a token of the receiver's.
+        webhook.url = if origin == webhook.url { origin } else { format!("{origin}/{MASK}") };
+        webhook.secret = MASK.into();
+    }
     config
 }
 
@@ -69,7 +75,7 @@ fn lines(loaded: &Loaded) -> anyhow::Result<Vec<Line>> {
         let value = tree.get(table).and_then(|table| table.get(name));
         lines.push(Line { header: format!("[{table}]"), path: key.path.into(), text: assignment(name, value) });
     }
-    for list in ["input", "output"] {
+    for list in ["input", "output", "webhook"] {
         for (i, item) in tree.get(list).and_then(Value::as_array).into_iter().flatten().enumerate() {
             let prefix = format!("{list}.*.");
             for name in KEYS.iter().filter_map(|key| key.path.strip_prefix(&prefix)) {

@@ -1,6 +1,6 @@
 //! Every key of `tower.toml` and what may stand there; docs/configuration.md is tested against this table.
 
-use super::validate::{INPUTS_MAX, OUTPUTS_MAX};
+use super::validate::{INPUTS_MAX, OUTPUTS_MAX, WEBHOOKS_MAX};
 use std::fmt;
 
 /// A key of the configuration.
@@ -118,6 +118,10 @@ pub const KEYS: &[Key] = &[
     key("input.*.second_source", Valid::Words(&["takeover", "refuse"])),
     key("input.*.timeout_ms", Valid::Range(1000, 600_000, "a time in ms")),
     key("admin.password", Valid::Text("one line of text, at most 1024 bytes")),
+    key("webhook.*.name", Valid::Text("one line of text, at most 255 bytes")),
+    key("webhook.*.url", Valid::Text("a URL with http or https, at most 2048 bytes")),
+    key("webhook.*.secret", Valid::Text("one line of text, 16 to 1024 bytes")),
+    key("webhook.*.kinds", Valid::Text("a list of kinds of events")),
     key("alarm.silence_ms", Valid::Range(0, DAY_MS, "a time in ms")),
     key("alarm.silence_dbfs", Valid::Range(-90, -20, "a level in dBFS")),
     key("alarm.differs_ms", Valid::Range(0, DAY_MS, "a time in ms")),
@@ -132,8 +136,8 @@ pub const KEYS: &[Key] = &[
 ];
 
 /// The lists of tables, how many each may have, and what one of them is called.
-pub(super) const LISTS: [(&str, usize, &str); 2] =
-    [("output", OUTPUTS_MAX, "outputs"), ("input", INPUTS_MAX, "inputs")];
+pub(super) const LISTS: [(&str, usize, &str); 3] =
+    [("output", OUTPUTS_MAX, "outputs"), ("input", INPUTS_MAX, "inputs"), ("webhook", WEBHOOKS_MAX, "webhooks")];
 
 /// The list that `path` is or leads into, such as `output.3.mount`.
 pub(super) fn list_of(path: &str) -> Option<&'static (&'static str, usize, &'static str)> {

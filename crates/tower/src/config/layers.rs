@@ -95,7 +95,8 @@ impl Layers {
                 self.origins.insert(key, origin);
             }
             None => {
-                let shown = if key.ends_with(".password") { "what it is".into() } else { format!("`{given}`") };
+                let is_secret = [".password", ".secret", ".url"].iter().any(|name| key.ends_with(name));
+                let shown = if is_secret { "what it is".into() } else { format!("`{given}`") };
                 self.bad.insert(key.clone());
                 self.problem(
                     &origin,

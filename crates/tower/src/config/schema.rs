@@ -2,6 +2,7 @@
 
 use super::input::Input;
 use super::output::Output;
+use super::webhook::Webhook;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub struct Config {
     pub output: Vec<Output>,
     /// Who may do what.
     pub admin: Admin,
+    /// Where events are posted to.
+    pub webhook: Vec<Webhook>,
     /// When an alarm is raised.
     pub alarm: AlarmLimits,
     /// What the log looks like.

@@ -12,6 +12,8 @@ use toml::Value;
 pub const OUTPUTS_MAX: usize = 8;
 /// Inputs of one tower, beside the station's socket and the tower's own player.
 pub const INPUTS_MAX: usize = 8;
+/// Webhooks of one tower.
+pub const WEBHOOKS_MAX: usize = 8;
 
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 pub(super) const TITLE_BYTES_MAX: usize = 255;
@@ -44,6 +46,7 @@ pub fn validate(config: &Config) -> Vec<Invalid> {
         check.output(config, i, output);
     }
     check.inputs(config);
+    check.webhooks(config);
     check.found
 }
 

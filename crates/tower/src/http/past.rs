@@ -39,14 +39,14 @@ async fn recent(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<R
 
 /// An event as an administrator sees it.
 #[derive(Serialize)]
-pub(super) struct Audited<'a> {
+pub(crate) struct Audited<'a> {
     #[serde(flatten)]
     event: &'a Event,
     who: Option<&'a str>,
 }
 
 impl<'a> Audited<'a> {
-    pub(super) fn new(event: &'a Event) -> Self {
+    pub(crate) fn new(event: &'a Event) -> Self {
         Self { event, who: event.who.as_deref() }
     }
 }

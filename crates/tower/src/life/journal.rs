@@ -10,6 +10,10 @@ use tokio::sync::watch;
 /// Events that are kept; older ones are forgotten.
 pub const EVENTS_MAX: usize = 1000;
 
+/// Every kind of event, for scripts; docs/operating.md says what each means.
+pub const KINDS: [&str; 11] =
+    ["action", "alarm", "alarm_over", "encoder", "files", "hold", "on_air", "reanchor", "silence", "source", "title"];
+
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
@@ -19,8 +23,7 @@ pub struct Event {
     pub time: f64,
     /// The tick at which it happened.
     pub tick: Serial,
-    /// What kind of thing, for scripts: `on_air`, `encoder`, `hold`, `silence`, `reanchor`, `alarm`, `alarm_over`,
-    /// `action`.
+    /// What kind of thing, one of [`KINDS`].
     pub kind: &'static str,
     /// A sentence for people.
     pub text: String,
@@ -50,6 +53,7 @@ impl Journal {
     }
 
     fn add(&self, tick: Serial, kind: &'static str, text: String, who: Option<String>) {
+        debug_assert!(KINDS.contains(&kind), "{kind} is missing in KINDS");
         let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
         let mut events = self.lock();
         let id = events.0;

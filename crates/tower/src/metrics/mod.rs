@@ -7,6 +7,7 @@
 mod hearing;
 mod outputs;
 pub mod text;
+mod webhooks;
 
 use crate::state::Tower;
 use radio_fanout::LAG_FRAMES;
@@ -27,6 +28,7 @@ pub fn render(tower: &Tower) -> String {
     inputs(tower, &mut all);
     outputs::tell(tower, &mut all);
     hearing::tell(tower, &mut all);
+    webhooks::tell(tower, &mut all);
     listeners(tower, &mut all);
     all.into_text()
 }

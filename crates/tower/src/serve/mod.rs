@@ -43,7 +43,7 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("the control threads could not be started")?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let doors = Doors::open(&loaded.config, passed)?;
         let mut on_air = wiring::build(loaded.config, log, started)?;
         let tasks = serve_doors(&doors, &on_air.tower, std::mem::take(&mut on_air.chronicle))?;
@@ -58,7 +58,10 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         tokio::task::block_in_place(|| on_air.stop(FAREWELL));
         drop(doors);
         Ok(())
-    })
+    });
+    // A name of a webhook's receiver that the system is still looking up is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 fn serve_doors(
@@ -76,6 +79,9 @@ fn serve_doors(
         tokio::spawn(crate::recent::follow(Arc::clone(tower))),
         tokio::spawn(systemd::feed_watchdog(Arc::clone(&tower.figures))),
     ];
+    for webhook in &tower.webhooks {
+        tasks.push(tokio::spawn(crate::webhook::deliver(Arc::clone(tower), Arc::clone(webhook))));
+    }
     if let Some(chronicle) = chronicle {
         tasks.push(tokio::spawn(chronicle.follow(Arc::clone(tower))));
     }

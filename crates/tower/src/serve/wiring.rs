@@ -16,6 +16,7 @@ use crate::recent::Recent;
 use crate::source::SourceDoors;
 use crate::state::{OnAirNow, OutputState, Tower};
 use crate::titles::{Charset, Title, Titles};
+use crate::webhook::Webhook;
 use anyhow::Context;
 use radio_fanout::{Fanout, FanoutConfig, Mount, MountConfig, Publisher, TitlePublisher};
 use radio_signal::fallback::{FallbackConfig, FallbackProvider};
@@ -142,6 +143,7 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
     let secret = Secret::from_password(&config.admin.password);
     let on_air =
         Mutex::new(OnAirNow { source: on_air_at_start, reason: "the tower has just started".into(), since_tick: 0 });
+    let webhooks = config.webhook.iter().cloned().map(Webhook::new).map(Arc::new).collect();
     let tower = Tower {
         epoch: uuid::Uuid::new_v4(),
         epoch_started,
@@ -157,6 +159,7 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
         source_doors,
         inputs,
         journal,
+        webhooks,
         on_air,
         titles,
         recent: Recent::default(),

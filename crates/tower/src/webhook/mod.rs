@@ -1,0 +1,244 @@
+//! Events, posted to receivers elsewhere as they happen (SPEC API-4).
+//!
+//! - [`queue`]: what waits, in order, and when it is tried next.
+//! - [`sign`]: by what a receiver knows that it is from the tower; [`delivery`]: one POST.
+//! - this file: a task per webhook, which follows the journal as a subscriber of `/events` does, and what it tells of itself.
+//!
+//! The tasks run on the control plane. The audio path does not know of them, and nobody waits for them at the end.
+
+pub mod delivery;
+pub mod queue;
+pub mod sign;
+
+use crate::config;
+use crate::http::past::Audited;
+use crate::life::journal::Event;
+use crate::state::Tower;
+use axum::http::StatusCode;
+use delivery::Target;
+use hyper::body::Bytes;
+use queue::{Counts, Outcome, Queue};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Events taken from the journal at once.
+const BATCH: usize = 64;
+/// A receiver that fails so often in a row is something to be mended.
+const FAILURES_TOLD: u32 = 3;
+
+/// An event, as it is sent.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// The same at every attempt, and only for this event.
+    id: String,
+    kind: &'static str,
+    body: Bytes,
+}
+
+/// How the deliveries of one webhook go.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Events that wait.
+    pub queued: usize,
+    /// What became of the others.
+    pub counts: Counts,
+    /// The receiver has answered 410.
+    pub is_gone: bool,
+    /// When the receiver took something, in seconds since 1970.
+    pub last_success_s: Option<f64>,
+    /// What went wrong last, and when.
+    pub last_error: Option<(f64, String)>,
+}
+
+/// One webhook, as the doors see it.
+pub struct Webhook {
+    config: config::Webhook,
+    progress: Mutex<Progress>,
+}
+
+impl Webhook {
+    /// A webhook that has sent nothing yet.
+    #[must_use]
+    pub fn new(config: config::Webhook) -> Self {
+        Self { config, progress: Mutex::default() }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// How it goes.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.lock().clone()
+    }
+
+    /// For `/status`.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let Progress { queued, counts, is_gone, last_success_s, last_error } = self.progress();
+        json!({
+            "name": self.config.name,
+            "receiver": self.config.origin(),
+            "kinds": self.config.kinds,
+            "queued": queued,
+            "delivered": counts.delivered,
+            "failed_attempts": counts.failed_attempts,
+            "failed_in_a_row": counts.failed_in_a_row,
+            "dropped_full": counts.dropped_full,
+            "dropped_old": counts.dropped_old,
+            "gone": is_gone,
+            "last_success_at": last_success_s,
+            "last_error": last_error.as_ref().map(|(_, text)| text),
+            "last_error_at": last_error.as_ref().map(|(at, _)| at),
+        })
+    }
+
+    /// What is to be mended, if something is.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let progress = self.progress();
+        let (name, receiver) = (&self.config.name, self.config.origin());
+        if progress.is_gone {
+            return Some(format!(
+                "the webhook {name} is off: {receiver} answered 410; take it out of the configuration, or restart the tower"
+            ));
+        }
+        let (_, error) = progress.last_error.filter(|_| progress.counts.failed_in_a_row >= FAILURES_TOLD)?;
+        Some(format!("the webhook {name} does not get through to {receiver}: {error}"))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, queue: &Queue<Message>, error: Option<Option<String>>) {
+        let mut progress = self.lock();
+        progress.queued = queue.len();
+        progress.counts = queue.counts();
+        progress.is_gone = queue.is_gone();
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        match error {
+            None => {}
+            Some(None) => progress.last_success_s = Some(now_s),
+            Some(Some(text)) => progress.last_error = Some((now_s, text)),
+        }
+    }
+}
+
+/// Delivers the events of one webhook until the task is dropped.
+pub async fn deliver(tower: Arc<Tower>, webhook: Arc<Webhook>) {
+    let began = Instant::now();
+    let mut queue = Queue::default();
+    let mut count = tower.journal.follow();
+    let mut next_event = 0;
+    let mut target = None;
+    let mut attempt: Option<Attempt> = None;
+    loop {
+        // Seen before the journal is read: what comes in between ends the wait below at once.
+        count.borrow_and_update();
+        take_in(&tower, &webhook, &mut queue, &mut next_event, began.elapsed());
+        if let Some(message) = queue.next(began.elapsed()) {
+            attempt = Some(Box::pin(post(Arc::clone(&webhook), target.clone(), message.clone())));
+        }
+        webhook.note(&queue, None);
+        tokio::select! {
+            changed = count.changed() => if changed.is_err() { return },
+            (made, result) = ended(&mut attempt) => {
+                attempt = None;
+                target = made;
+                judge(&webhook, &mut queue, result, began.elapsed());
+            }
+            () = at(queue.due().map(|due| began + due)) => {}
+        }
+    }
+}
+
+/// What an attempt gives: the target, to be used again, and the answer.
+type Made = (Option<Arc<Target>>, anyhow::Result<StatusCode>);
+type Attempt = Pin<Box<dyn Future<Output = Made> + Send>>;
+
+async fn post(webhook: Arc<Webhook>, target: Option<Arc<Target>>, message: Message) -> Made {
+    let target = match target {
+        Some(target) => target,
+        None => match Target::new(&webhook.config).await {
+            Ok(target) => Arc::new(target),
+            Err(error) => return (None, Err(error)),
+        },
+    };
+    let result = target.post(&message).await;
+    (Some(target), result)
+}
+
+/// The end of the attempt, if there is one.
+async fn ended(attempt: &mut Option<Attempt>) -> Made {
+    match attempt {
+        Some(attempt) => attempt.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// An event beside the life of the tower that it belongs to.
+#[derive(Serialize)]
+struct Told<'a> {
+    epoch: String,
+    #[serde(flatten)]
+    event: Audited<'a>,
+}
+
+fn take_in(tower: &Tower, webhook: &Webhook, queue: &mut Queue<Message>, next_event: &mut u64, now: Duration) {
+    loop {
+        let events = tower.journal.from(*next_event, BATCH);
+        let Some(last) = events.last() else { return };
+        *next_event = last.id + 1;
+        for event in events.iter().filter(|event| webhook.config.kinds.iter().any(|kind| kind == event.kind)) {
+            message(tower, event).into_iter().for_each(|message| queue.push(now, message));
+        }
+    }
+}
+
+fn message(tower: &Tower, event: &Event) -> Option<Message> {
+    let told = Told { epoch: tower.epoch.to_string(), event: Audited::new(event) };
+    let body = serde_json::to_vec(&told).ok()?.into();
+    Some(Message { id: format!("{}/{}", tower.epoch, event.id), kind: event.kind, body })
+}
+
+fn judge(webhook: &Webhook, queue: &mut Queue<Message>, result: anyhow::Result<StatusCode>, now: Duration) {
+    let (name, receiver) = (webhook.name(), webhook.config.origin());
+    let (outcome, error) = match result {
+        Ok(status) if status.is_success() => (Outcome::Delivered, None),
+        Ok(StatusCode::GONE) => (Outcome::Gone, Some("it answered 410 Gone".to_owned())),
+        Ok(status) if status.is_redirection() => (
+            Outcome::Failed,
+            Some(format!("it answered {status}, and redirects are not followed; configure the new URL")),
+        ),
+        Ok(status) => (Outcome::Failed, Some(format!("it answered {status}"))),
+        Err(error) => (Outcome::Failed, Some(format!("{error:#}"))),
+    };
+    let failed_before = queue.counts().failed_in_a_row;
+    queue.done(now, outcome);
+    match (&outcome, &error) {
+        (Outcome::Delivered, _) if failed_before > 0 => {
+            tracing::info!("the webhook {name} gets through to {receiver} again, after {failed_before} failures");
+        }
+        (Outcome::Failed, Some(error)) if failed_before == 0 => {
+            tracing::warn!("the webhook {name} does not get through to {receiver}: {error}; it is tried again");
+        }
+        (Outcome::Gone, _) => tracing::warn!("the webhook {name} is off until the next start: {receiver} answered 410"),
+        _ => {}
+    }
+    webhook.note(queue, Some(error));
+}
