@@ -3,7 +3,7 @@
 //! # Layout, in the order of the signal path
 //!
 //! [`ingest`], [`source`] and [`files`] fill buffers; [`pump`] owns the clock and asks the router what is on air; [`encoder`] turns
-//! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators.
+//! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators, [`tls`] another to the same rooms.
 //! [`serve`] joins them; [`titles`] says what is playing. [`state`] is what the doors share, [`ear`] what the tower hears
 //! of itself, [`desk`] what its operator wants, [`recent`] its last ten minutes, [`metrics`] its figures for Prometheus,
 //! [`webhook`] who elsewhere is told what happens. [`config`], [`cli`] and [`life`] are about the program itself.
@@ -26,4 +26,5 @@ pub mod source;
 pub mod state;
 pub mod status;
 pub mod titles;
+pub mod tls;
 pub mod webhook;

@@ -76,6 +76,8 @@ pub struct Tower {
     pub inputs: Arc<Inputs>,
     /// What the inputs are called.
     pub input_names: InputNames,
+    /// The door for TLS.
+    pub tls: crate::tls::Figures,
     /// What the operator wants.
     pub desk: Desk,
     /// The doors for DJ software.

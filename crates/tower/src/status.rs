@@ -74,6 +74,7 @@ impl Tower {
             }
         }
         warnings.extend(self.wishes_to_remember());
+        warnings.extend(self.tls.problem());
         warnings.extend(self.webhooks.iter().filter_map(|webhook| webhook.warning()));
         for alarm in &self.ear.findings().alarms {
             let told = if alarm.severity == Severity::Failing { &mut reasons } else { &mut warnings };
@@ -137,6 +138,7 @@ impl Tower {
             "reanchors": self.figures.reanchors.load(Relaxed),
             "events_lost": self.figures.events_lost.load(Relaxed),
             "log_lines_lost": self.log.as_ref().map_or(0, crate::life::logging::Logging::lines_lost),
+            "tls": self.tls.to_json(&self.config.tls),
             "webhooks": self.webhooks.iter().map(|webhook| webhook.to_json()).collect::<Vec<_>>(),
             "events": self.journal.newest(EVENTS_SHOWN),
         })

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! - `schema`, `input`, `output`, `webhook`: the structs and their defaults; `keys`: what may stand in each place.
+//! - `schema`, `input`, `output`, `webhook`, `tls`: the structs and their defaults; `keys`: what may stand in each place.
 //! - `sources`, `file`, `env`: where values come from; `layers`: laying them over each other, each with its origin.
 //! - `validate`, `mount`: rules between values, and paths of streams; `problem`: what is said when something is wrong.
 //! - `runtime_dir`: where sockets live when nobody says where.
@@ -20,6 +20,7 @@ mod output;
 mod problem;
 mod runtime_dir;
 mod schema;
+mod tls;
 mod validate;
 mod validate_inputs;
 mod validate_webhooks;
@@ -35,6 +36,7 @@ pub use output::{EncoderKind, Latency, Output, Replay};
 pub use problem::{ConfigError, Origin, Problem};
 pub use runtime_dir::{admin_socket_path, default_station_socket, runtime_dir, station_socket_path};
 pub use schema::*;
+pub use tls::Tls;
 pub use validate::{
     INPUTS_MAX, Invalid, OUTPUTS_MAX, WEBHOOKS_MAX, playout_delay_ms_max, playout_delay_ticks_min, validate,
 };

@@ -2,6 +2,7 @@
 
 use super::input::Input;
 use super::output::Output;
+use super::tls::Tls;
 use super::webhook::Webhook;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -13,6 +14,8 @@ use std::path::PathBuf;
 pub struct Config {
     /// Where the tower listens and how many it admits.
     pub server: Server,
+    /// A second port, over TLS.
+    pub tls: Tls,
     /// The PCM socket of the station.
     pub station: Station,
     /// Doors for live programmes beside the station's socket.

@@ -47,6 +47,7 @@ pub fn validate(config: &Config) -> Vec<Invalid> {
     }
     check.inputs(config);
     check.webhooks(config);
+    check.tls(config);
     check.found
 }
 

@@ -2,12 +2,20 @@
 
 use crate::state::Tower;
 
-/// `http://HOST`, without a slash at the end. `host` is what the request calls the tower; what is no name and no address
+/// Whether the header `X-Forwarded-Proto`, from a reverse proxy or from the tower's own TLS, says that a browser speaks
+/// https. Whoever lies about it fools himself: he gets links and a cookie that he cannot use.
+#[must_use]
+pub fn is_https(forwarded_proto: &str) -> bool {
+    forwarded_proto.eq_ignore_ascii_case("https")
+}
+
+/// `http://HOST` or `https://HOST`, without a slash at the end. `host` is what the request calls the tower; what is no name and no address
 /// would be somebody's trick, and is answered with the tower's own.
 #[must_use]
-pub fn base(tower: &Tower, host: Option<&str>) -> String {
+pub fn base(tower: &Tower, host: Option<&str>, is_https: bool) -> String {
     let configured = || format!("{}:{}", tower.config.server.host, tower.config.server.port);
-    format!("http://{}", host.filter(|host| is_host(host)).map_or_else(configured, str::to_owned))
+    let scheme = if is_https { "https" } else { "http" };
+    format!("{scheme}://{}", host.filter(|host| is_host(host)).map_or_else(configured, str::to_owned))
 }
 
 fn is_host(host: &str) -> bool {

@@ -3,7 +3,7 @@
 
 use super::admission;
 use super::api::Peer;
-use super::head::{self, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
+use super::head::{self, FULL, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
 use super::playlists;
 use super::rewind::Rewind;
 use super::routes::{self, Class, Found};
@@ -12,6 +12,7 @@ use super::who::Who;
 use crate::source::doors::Knock;
 use crate::source::handshake::{self, Admission, BUSY, is_source_method};
 use crate::state::Tower;
+use crate::tls::Passage;
 use socket2::SockRef;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,7 +46,7 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
                 is_failing = false;
                 let (tower, api) = (Arc::clone(&tower), api.clone());
                 tokio::spawn(async move {
-                    receive(socket, address, &tower, api).await;
+                    receive(socket, Visitor { address, passage: None }, &tower, api).await;
                     drop(place);
                 });
             }
@@ -60,7 +61,24 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
     }
 }
 
-async fn receive(mut socket: TcpStream, address: SocketAddr, tower: &Arc<Tower>, api: axum::Router) {
+/// Who has come, and how.
+#[derive(Clone)]
+pub struct Visitor {
+    /// From where.
+    pub address: SocketAddr,
+    /// Through the door of TLS.
+    pub passage: Option<Arc<Passage>>,
+}
+
+impl Visitor {
+    /// Whether there is a place for one more that stays. Of the plain ones, the fan-out keeps count.
+    fn may_stay(&self) -> bool {
+        self.passage.as_ref().is_none_or(|passage| passage.sit_down())
+    }
+}
+
+/// Answers whoever is at the other end of `socket`, or leads him where he wants to go.
+pub async fn receive(mut socket: TcpStream, visitor: Visitor, tower: &Arc<Tower>, api: axum::Router) {
     let mut beyond = Vec::new();
     for _ in 0..REQUESTS_MAX {
         let head = match head::read_after(beyond, &mut socket).await {
@@ -68,26 +86,27 @@ async fn receive(mut socket: TcpStream, address: SocketAddr, tower: &Arc<Tower>,
             Ok(None) => return,
             Err(refusal) => return refuse(socket, refusal).await,
         };
-        match Destination::of(&head, address, tower) {
+        match Destination::of(&head, &visitor, tower) {
             Destination::AskAgain(bytes) => {
                 if !matches!(tokio::time::timeout(REFUSAL_TIME_MAX, socket.write_all(&bytes)).await, Ok(Ok(()))) {
                     return;
                 }
                 beyond = head.beyond().to_vec();
             }
-            destination => return serve_one(socket, address, head, destination, tower, api).await,
+            destination => return serve_one(socket, visitor, head, destination, tower, api).await,
         }
     }
 }
 
 async fn serve_one(
     socket: TcpStream,
-    address: SocketAddr,
+    visitor: Visitor,
     head: Head,
     destination: Destination,
     tower: &Arc<Tower>,
     api: axum::Router,
 ) {
+    let address = visitor.address;
     match destination {
         Destination::AskAgain(bytes) | Destination::Answer(bytes) => answer(socket, &bytes).await,
         Destination::Api(who) => {
@@ -105,6 +124,7 @@ async fn serve_one(
             }
         }
         Destination::Refuse(refusal) => refuse(socket, refusal).await,
+        _ if !visitor.may_stay() => refuse(socket, FULL).await,
         Destination::Output(index) => {
             let Ok(socket) = socket.into_std() else { return };
             let joined = stream::join_output(tower, &tower.outputs[index], Asker { socket, address, head });
@@ -142,7 +162,8 @@ enum Destination {
 }
 
 impl Destination {
-    fn of(head: &Head, address: SocketAddr, tower: &Tower) -> Self {
+    fn of(head: &Head, visitor: &Visitor, tower: &Tower) -> Self {
+        let address = visitor.address;
         let is_output = tower.output_at(&head.path).is_some();
         let found = routes::find(&head.path, &head.method);
         let is_nothing = !is_output && found == Found::Nothing;
@@ -168,7 +189,7 @@ impl Destination {
                 _ => Self::Refuse(METHOD_NOT_ALLOWED),
             };
         }
-        if is_nothing && let Some(playlist) = playlists::answer(tower, head) {
+        if is_nothing && let Some(playlist) = playlists::answer(tower, head, visitor.passage.is_some()) {
             return Self::Answer(playlist);
         }
         match found {

@@ -1,7 +1,7 @@
 //! Statistics and commands in the shapes that scripts for Icecast read.
 
 use super::actions::note;
-use super::address::{base, xml};
+use super::address::{base, is_https, xml};
 use super::now_playing::iceresponse;
 use super::query::Query;
 use super::who::Who;
@@ -90,14 +90,15 @@ fn civil(days: u64) -> (u64, u64, u64) {
 }
 
 fn base_of(tower: &Tower, headers: &HeaderMap) -> String {
-    base(tower, headers.get(HOST).and_then(|host| host.to_str().ok()))
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    base(tower, text(HOST.as_str()), is_https(text("x-forwarded-proto").unwrap_or_default()))
 }
 
 async fn status_json(State(tower): State<Arc<Tower>>, headers: HeaderMap) -> Response {
     let base = base_of(&tower, &headers);
     let mut sources: Vec<Value> = tower.outputs.iter().map(|output| source(&tower, output, &base).into()).collect();
     let mut stats = json!({
-        "host": base.trim_start_matches("http://"),
+        "host": base.split_once("://").map_or(base.as_str(), |(_, host)| host),
         "server_id": concat!("Radio Tower ", env!("CARGO_PKG_VERSION")),
         "server_start": httpdate::fmt_http_date(tower.epoch_started),
         "server_start_iso8601": iso8601(tower.epoch_started),

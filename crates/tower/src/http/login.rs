@@ -75,9 +75,8 @@ fn shown(session: Option<&Session>) -> Value {
     json!({ "logged_in": session.is_some(), "token": session.map(|session| &session.token) })
 }
 
-/// A reverse proxy says what the browser speaks. Whoever lies about it gets a cookie that he cannot send.
 fn is_https(headers: &HeaderMap) -> bool {
-    text(headers, "x-forwarded-proto").eq_ignore_ascii_case("https")
+    super::address::is_https(text(headers, "x-forwarded-proto"))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {

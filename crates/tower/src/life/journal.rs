@@ -11,8 +11,20 @@ use tokio::sync::watch;
 pub const EVENTS_MAX: usize = 1000;
 
 /// Every kind of event, for scripts; docs/operating.md says what each means.
-pub const KINDS: [&str; 11] =
-    ["action", "alarm", "alarm_over", "encoder", "files", "hold", "on_air", "reanchor", "silence", "source", "title"];
+pub const KINDS: [&str; 12] = [
+    "action",
+    "alarm",
+    "alarm_over",
+    "encoder",
+    "files",
+    "hold",
+    "on_air",
+    "reanchor",
+    "silence",
+    "source",
+    "title",
+    "tls",
+];
 
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize)]

@@ -19,6 +19,7 @@ const CALM_PERCENT: u64 = 85;
 #[derive(Debug)]
 pub struct OpenFiles {
     limit: u64,
+    reserved: u64,
     is_nearly_full: AtomicBool,
 }
 
@@ -35,7 +36,14 @@ impl OpenFiles {
     }
 
     fn with_limit(limit: u64) -> Self {
-        Self { limit, is_nearly_full: AtomicBool::new(false) }
+        Self { limit, reserved: 0, is_nearly_full: AtomicBool::new(false) }
+    }
+
+    /// Keeps `files` free for something else.
+    #[must_use]
+    pub const fn reserving(mut self, files: u64) -> Self {
+        self.reserved = files;
+        self
     }
 
     /// The limit now.
@@ -47,13 +55,13 @@ impl OpenFiles {
     /// Listeners for whom there are files.
     #[must_use]
     pub const fn room_for_listeners(&self) -> u64 {
-        self.limit.saturating_sub(BESIDE_LISTENERS)
+        self.limit.saturating_sub(BESIDE_LISTENERS + self.reserved)
     }
 
     /// Connections without a place of their own for whom there are files beside `listeners_max`.
     #[must_use]
     pub fn room_at_the_door(&self, listeners_max: u64) -> usize {
-        let beside = self.limit.saturating_sub(listeners_max.saturating_add(OWN));
+        let beside = self.limit.saturating_sub(listeners_max.saturating_add(OWN + self.reserved));
         beside.clamp(BESIDE_LISTENERS - OWN, AT_THE_DOOR_MAX) as usize
     }
 

@@ -30,6 +30,7 @@ pub fn render(tower: &Tower) -> String {
     hearing::tell(tower, &mut all);
     webhooks::tell(tower, &mut all);
     listeners(tower, &mut all);
+    tls(tower, &mut all);
     all.into_text()
 }
 
@@ -145,6 +146,18 @@ fn listeners(tower: &Tower, all: &mut Exposition) {
     all.counter("tower_sends_total", "Calls by which they took them.", totals.sends);
     all.counter("tower_shard_overruns_total", "Slots served later than at their tick.", totals.overruns);
     all.gauge("tower_shards_crowded", "Shards that send at the longer period.", now.crowded_shards);
+}
+
+fn tls(tower: &Tower, all: &mut Exposition) {
+    let figures = &tower.tls;
+    all.gauge("tower_tls_connections", "Connections over TLS.", figures.connections.load(Relaxed));
+    all.gauge("tower_tls_listeners", "Of these, listeners and sources.", figures.seated.load(Relaxed));
+    let done = figures.handshakes.load(Relaxed);
+    all.counter("tower_tls_handshakes_total", "Handshakes that were done.", done);
+    let failed = figures.failed_handshakes.load(Relaxed);
+    all.counter("tower_tls_failed_handshakes_total", "Handshakes that were no TLS, failed, or took too long.", failed);
+    let is_bad = u8::from(figures.problem().is_some());
+    all.gauge("tower_tls_certificate_unusable", "1 while the files hold a certificate that cannot be used.", is_bad);
 }
 
 fn seconds(ticks: u64) -> f64 {

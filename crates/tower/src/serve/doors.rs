@@ -3,6 +3,7 @@
 use crate::config::{self, Config};
 use crate::ingest::PcmSocket;
 use crate::life::systemd::PassedSockets;
+use crate::tls;
 use anyhow::Context;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::ErrorKind;
@@ -19,6 +20,8 @@ const ADMIN_MODE: u32 = 0o600;
 /// The open sockets of a tower.
 pub struct Doors {
     http: TcpListener,
+    /// For TLS, if that is configured.
+    pub tls: Option<tls::Door>,
     /// The command line's.
     pub admin: PcmSocket,
     /// The station's.
@@ -38,6 +41,8 @@ impl Doors {
             None => listen(SocketAddr::new(config.server.host, config.server.port))?,
         };
         http.set_nonblocking(true)?;
+        let tls_host = config.tls.host.unwrap_or(config.server.host);
+        let tls = tls::Door::open(&config.tls, |port| listen(SocketAddr::new(tls_host, port)))?;
         let port = http.local_addr()?.port();
         let pcm_path = match &config.station.socket {
             path if path.as_os_str().is_empty() => config::default_station_socket()?,
@@ -48,7 +53,7 @@ impl Doors {
             None => PcmSocket::bind(&pcm_path, PCM_MODE)?,
         };
         let admin = PcmSocket::bind(&config::admin_socket_path(config, port)?, ADMIN_MODE)?;
-        Ok(Self { http, admin, pcm, pcm_path })
+        Ok(Self { http, tls, admin, pcm, pcm_path })
     }
 
     /// The listeners' socket for tokio.

@@ -28,6 +28,9 @@ const CONTROL_THREADS: usize = 1;
 /// Listeners are given this long to take the rest of their frame (SPEC OPS-2: out within 2 s).
 const FAREWELL: Duration = Duration::from_millis(1000);
 
+/// and their TLS so long to pass it on.
+const FAREWELL_TLS: Duration = Duration::from_millis(500);
+
 /// Runs a tower until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -47,6 +50,7 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         let doors = Doors::open(&loaded.config, passed)?;
         let mut on_air = wiring::build(loaded.config, log, started)?;
         let tasks = serve_doors(&doors, &on_air.tower, std::mem::take(&mut on_air.chronicle))?;
+        let tls = start_tls(&doors, &on_air.tower)?;
         announce(&doors, &on_air.tower)?;
         systemd::ready();
 
@@ -55,7 +59,11 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         systemd::stopping();
         // Nobody new comes in from here on; then the clock stops, and everyone gets the rest of a frame.
         tasks.iter().for_each(JoinHandle::abort);
+        tls.iter().for_each(crate::tls::Serving::close);
         tokio::task::block_in_place(|| on_air.stop(FAREWELL));
+        if let Some(tls) = &tls {
+            tls.finish(FAREWELL_TLS).await;
+        }
         drop(doors);
         Ok(())
     });
@@ -88,6 +96,11 @@ fn serve_doors(
     Ok(tasks)
 }
 
+fn start_tls(doors: &Doors, tower: &Arc<Tower>) -> anyhow::Result<Option<crate::tls::Serving>> {
+    let api = || crate::http::api::router(Arc::clone(tower));
+    doors.tls.as_ref().map(|door| door.start(tower, api())).transpose()
+}
+
 /// Says on standard output what to open. A closed output is no reason to go off air.
 fn announce(doors: &Doors, tower: &Tower) -> anyhow::Result<()> {
     let address = doors.address()?;
@@ -98,6 +111,9 @@ fn announce(doors: &Doors, tower: &Tower) -> anyhow::Result<()> {
     if let Some(token) = tower.secret.generated_token() {
         text += &format!("Dashboard: http://{address}/admin#{token}\n");
         text += &format!("Monitor: http://{address}{}?token={token}\n", crate::http::routes::MONITOR);
+    }
+    if let Some(door) = &doors.tls {
+        text += &format!("TLS: https://{}/\n", door.address()?);
     }
     text += &format!("PCM: {}\n", doors.pcm_path.display());
     let mut stdout = std::io::stdout();

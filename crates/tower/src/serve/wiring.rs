@@ -88,7 +88,7 @@ pub fn station_spec(config: &Config) -> SourceSpec {
 pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<OnAirTower> {
     // Tick 0 lies this far in the past, so that the first listener gets a whole burst at once (SPEC PUMP-5).
     let past_ticks = past_ticks(&config);
-    let open_files = OpenFiles::raise_limit();
+    let open_files = OpenFiles::raise_limit().reserving(crate::tls::files(&config.tls));
     if open_files.room_for_listeners() < u64::from(config.server.listeners_max) {
         tracing::warn!(
             "{} open files are room for {} listeners, not for server.listeners_max = {}; raise LimitNOFILE in the systemd \
@@ -159,6 +159,7 @@ pub fn build(config: Config, log: Logging, started: Instant) -> anyhow::Result<O
         source_doors,
         inputs,
         journal,
+        tls: crate::tls::Figures::default(),
         webhooks,
         on_air,
         titles,

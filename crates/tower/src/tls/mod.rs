@@ -1,0 +1,358 @@
+//! The second port: the same routes and mounts, over TLS.
+//!
+//! - [`certificate`]: read, and read again when its files change; [`relay`]: the bytes of one connection.
+//! - this file: the door, its places, and what it tells of itself.
+//!
+//! A connection is led inside through a pair of Unix sockets, as by a proxy in the same process: whoever is at their inner
+//! end, the front door, the fan-out, a source's decoder, serves it as any other, with the same burst, lag policy and
+//! figures. All of TLS is done on a thread of its own, so that handshakes hold up neither the API nor a plain listener.
+
+pub mod certificate;
+pub mod relay;
+
+use crate::config;
+use crate::http::front_door::{self, Visitor};
+use crate::state::Tower;
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use axum::http::header::STRICT_TRANSPORT_SECURITY;
+use axum::http::{HeaderName, HeaderValue, Request};
+use axum::middleware::{map_request, map_response};
+use axum::response::Response;
+use certificate::{Files, Seen, Stamps, Watch};
+use serde_json::{Value, json};
+use socket2::{SockRef, TcpKeepalive};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+/// Connections that are no listeners: handshakes, heads, requests of the API.
+pub const AT_THE_DOOR_MAX: usize = 256;
+/// Files of one connection: its socket, and the two ends of the pair.
+pub const FILES_EACH: u64 = 3;
+/// A handshake must be done within this time.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
+/// Who takes nothing for so long is gone; the fan-out has given him up half a minute before.
+const WRITE_TIME_MAX: Duration = Duration::from_secs(90);
+/// A peer that is silent this long is probed.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+/// What the kernel holds for a listener; together with the pair's 64 KiB it is what can wait unheard.
+const SNDBUF_BYTES: usize = 64 * 1024;
+/// How often the files of the certificate are looked at.
+const LOOK_PERIOD: Duration = Duration::from_secs(2);
+/// How often the end looks whether everybody has gone.
+const FAREWELL_STEP: Duration = Duration::from_millis(10);
+
+/// What there is to tell.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// Connections now.
+    pub connections: AtomicUsize,
+    /// Of these, listeners and sources.
+    pub seated: AtomicUsize,
+    /// Handshakes that were done.
+    pub handshakes: AtomicU64,
+    /// Handshakes that failed: no TLS, none that both speak, or too slow.
+    pub failed_handshakes: AtomicU64,
+    /// Why the files of the certificate cannot be used.
+    pub problem: Mutex<Option<String>>,
+}
+
+impl Figures {
+    /// For `/status`; null without TLS.
+    #[must_use]
+    pub fn to_json(&self, config: &config::Tls) -> Value {
+        if !config.is_on() {
+            return Value::Null;
+        }
+        json!({
+            "connections": self.connections.load(Relaxed),
+            "listeners": self.seated.load(Relaxed),
+            "listeners_max": config.listeners_max,
+            "handshakes": self.handshakes.load(Relaxed),
+            "failed_handshakes": self.failed_handshakes.load(Relaxed),
+            "problem": self.problem(),
+        })
+    }
+
+    /// What is wrong with the certificate, in a sentence.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_problem(&self, problem: Option<String>) {
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+}
+
+/// Files that TLS may need.
+#[must_use]
+pub fn files(config: &config::Tls) -> u64 {
+    if config.is_on() { (u64::from(config.listeners_max) + AT_THE_DOOR_MAX as u64) * FILES_EACH } else { 0 }
+}
+
+/// The door, opened and with a good certificate.
+pub struct Door {
+    listener: TcpListener,
+    files: Files,
+    stamps: Stamps,
+    good: Arc<ServerConfig>,
+}
+
+impl Door {
+    /// Reads the certificate, and takes the socket that `listen` opens.
+    ///
+    /// # Errors
+    /// One of them is not good.
+    pub fn open(
+        config: &config::Tls,
+        listen: impl FnOnce(u16) -> anyhow::Result<TcpListener>,
+    ) -> anyhow::Result<Option<Self>> {
+        if !config.is_on() {
+            return Ok(None);
+        }
+        let files = Files { certificate: config.certificate.clone(), key: config.key.clone() };
+        let stamps = files.stamps();
+        let good = files.load().context("there is no TLS with this certificate (tls.certificate, tls.key)")?;
+        let listener = listen(config.port)?;
+        listener.set_nonblocking(true)?;
+        Ok(Some(Self { listener, files, stamps, good }))
+    }
+
+    /// The address that the system gave us.
+    ///
+    /// # Errors
+    /// As [`TcpListener::local_addr`].
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Lets people in from now on; what they ask is answered on the runtime that this is called on.
+    ///
+    /// # Errors
+    /// There is no thread for it.
+    pub fn start(&self, tower: &Arc<Tower>, api: axum::Router) -> anyhow::Result<Serving> {
+        let listener = self.listener.try_clone()?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("tls")
+            .enable_all()
+            .build()
+            .context("the thread of TLS could not be started")?;
+        let good = Arc::new(ArcSwap::new(Arc::clone(&self.good)));
+        runtime.spawn(follow(self.files.clone(), self.stamps, Arc::clone(&good), Arc::clone(tower)));
+        let listeners = Arc::new(Semaphore::new(tower.config.tls.listeners_max as usize));
+        let hall = Hall {
+            tower: Arc::clone(tower),
+            api: marked(api, tower.config.tls.hsts_s),
+            listeners,
+            control: Handle::current(),
+        };
+        let accepting = runtime.spawn(accept(listener, good, hall));
+        Ok(Serving { runtime: Some(runtime), accepting, tower: Arc::clone(tower) })
+    }
+}
+
+/// The API, told that it is asked over TLS as a proxy would tell it.
+fn marked(api: axum::Router, hsts_s: u64) -> axum::Router {
+    let api = api.layer(map_request(|mut request: Request<axum::body::Body>| async {
+        const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+        request.headers_mut().insert(PROTO, HeaderValue::from_static("https"));
+        request
+    }));
+    let Some(strict) = (hsts_s > 0).then(|| HeaderValue::try_from(format!("max-age={hsts_s}")).ok()).flatten() else {
+        return api;
+    };
+    api.layer(map_response(move |mut response: Response| {
+        let strict = strict.clone();
+        async move {
+            response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, strict);
+            response
+        }
+    }))
+}
+
+/// A door that lets people in.
+pub struct Serving {
+    runtime: Option<Runtime>,
+    accepting: tokio::task::JoinHandle<()>,
+    tower: Arc<Tower>,
+}
+
+impl Serving {
+    /// Lets nobody in any more.
+    pub fn close(&self) {
+        self.accepting.abort();
+    }
+
+    /// Waits until everybody has been sent what the tower had for him, `farewell` at most.
+    pub async fn finish(&self, farewell: Duration) {
+        let until = Instant::now() + farewell;
+        while self.tower.tls.connections.load(Relaxed) > 0 && Instant::now() < until {
+            sleep(FAREWELL_STEP).await;
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Where connections are led to.
+#[derive(Clone)]
+struct Hall {
+    tower: Arc<Tower>,
+    api: axum::Router,
+    listeners: Arc<Semaphore>,
+    control: Handle,
+}
+
+async fn accept(listener: TcpListener, good: Arc<ArcSwap<ServerConfig>>, hall: Hall) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    let places = Arc::new(Semaphore::new(AT_THE_DOOR_MAX));
+    loop {
+        // Without a free place nothing is accepted: the rest waits in the kernel's backlog.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((socket, address)) => {
+                let acceptor = TlsAcceptor::from(good.load_full());
+                tokio::spawn(lead_in(socket, address, acceptor, place, hall.clone()));
+            }
+            // No files: the front door has said so.
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn lead_in(
+    socket: TcpStream,
+    address: SocketAddr,
+    acceptor: TlsAcceptor,
+    place: OwnedSemaphorePermit,
+    hall: Hall,
+) {
+    prepare(&socket);
+    let mut stream = TimeoutStream::new(socket);
+    stream.set_write_timeout(Some(WRITE_TIME_MAX));
+    let figures = &hall.tower.tls;
+    let Ok(Ok(client)) = timeout(HANDSHAKE_TIME_MAX, acceptor.accept(Box::pin(stream))).await else {
+        figures.failed_handshakes.fetch_add(1, Relaxed);
+        return;
+    };
+    figures.handshakes.fetch_add(1, Relaxed);
+    let Ok((inner, outer)) = pair() else { return };
+    let passage = Arc::new(Passage::new(&hall, place));
+    let visitor = Visitor { address, passage: Some(Arc::clone(&passage)) };
+    let (tower, api) = (Arc::clone(&hall.tower), hall.api.clone());
+    hall.control.spawn(async move {
+        if let Ok(socket) = TcpStream::from_std(inner) {
+            front_door::receive(socket, visitor, &tower, api).await;
+        }
+    });
+    relay::run(client, outer).await;
+    drop(passage);
+}
+
+fn prepare(socket: &TcpStream) {
+    let socket = SockRef::from(socket);
+    let _ = socket.set_send_buffer_size(SNDBUF_BYTES);
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_user_timeout(Some(WRITE_TIME_MAX));
+    let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_IDLE));
+}
+
+/// The way inside. The inner end passes for a TCP socket: what is done with one there (read, write, close a half, give it to
+/// the fan-out) is the same for both kinds, and options of TCP are nobody's condition.
+fn pair() -> std::io::Result<(std::net::TcpStream, tokio::net::UnixStream)> {
+    let (inner, outer) = UnixStream::pair()?;
+    inner.set_nonblocking(true)?;
+    outer.set_nonblocking(true)?;
+    Ok((std::net::TcpStream::from(OwnedFd::from(inner)), tokio::net::UnixStream::from_std(outer)?))
+}
+
+/// A connection's places: at the door first, then among the listeners.
+pub struct Passage {
+    tower: Arc<Tower>,
+    listeners: Arc<Semaphore>,
+    seat: OnceLock<OwnedSemaphorePermit>,
+    place: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+impl Passage {
+    fn new(hall: &Hall, place: OwnedSemaphorePermit) -> Self {
+        hall.tower.tls.connections.fetch_add(1, Relaxed);
+        let (tower, listeners) = (Arc::clone(&hall.tower), Arc::clone(&hall.listeners));
+        Self { tower, listeners, seat: OnceLock::new(), place: Mutex::new(Some(place)) }
+    }
+
+    /// Takes a listener's place, if one is free; it is given back when the connection ends.
+    pub fn sit_down(&self) -> bool {
+        let Ok(seat) = Arc::clone(&self.listeners).try_acquire_owned() else { return false };
+        if self.seat.set(seat).is_ok() {
+            self.tower.tls.seated.fetch_add(1, Relaxed);
+        }
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        true
+    }
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        self.tower.tls.connections.fetch_sub(1, Relaxed);
+        if self.seat.get().is_some() {
+            self.tower.tls.seated.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+/// Looks at the certificate's files; the connections that are there go on with what they have.
+async fn follow(files: Files, in_use: Stamps, good: Arc<ArcSwap<ServerConfig>>, tower: Arc<Tower>) {
+    let mut watch = Watch::new(in_use);
+    loop {
+        sleep(LOOK_PERIOD).await;
+        let files = files.clone();
+        // A file system may stand still.
+        let looked = tokio::task::spawn_blocking(move || {
+            let seen = watch.look(files.stamps(), || files.load());
+            (watch, seen)
+        });
+        let Ok((again, seen)) = looked.await else { return };
+        watch = again;
+        let note = |kind, text: String| tower.journal.note(tower.figures.tick().unwrap_or(0), kind, text);
+        match seen {
+            Seen::Same => {}
+            Seen::New(new) => {
+                good.store(new);
+                let was_bad = tower.tls.problem().is_some();
+                tower.tls.set_problem(None);
+                note(
+                    if was_bad { "alarm_over" } else { "tls" },
+                    "a new certificate is in use for new connections".into(),
+                );
+            }
+            Seen::Bad(error) => {
+                tower.tls.set_problem(Some(format!("the new certificate cannot be used: {error:#}")));
+                note("alarm", format!("ALARM certificate: the new one cannot be used, the old one stays: {error:#}"));
+            }
+            Seen::Back => {
+                tower.tls.set_problem(None);
+                note("alarm_over", "the files of the certificate in use are there again".into());
+            }
+        }
+    }
+}
