@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What must be there, and the package that brings it.
-const NEEDED: [(&str, &str); 11] = [
+const NEEDED: [(&str, &str); 13] = [
     ("ffmpeg", "ffmpeg"),
     ("mpg123", "mpg123"),
     ("curl", "curl"),
@@ -15,6 +15,8 @@ const NEEDED: [(&str, &str); 11] = [
     ("chromium", "chromium"),
     ("icecast2", "icecast2"),
     ("promtool", "prometheus"),
+    ("/usr/sbin/nginx", "nginx-light"),
+    ("caddy", "caddy"),
     ("python3", "python3-minimal"),
     ("taskset", "util-linux"),
     ("/usr/share/games/asc/music/frontiers.mp3", "asc-music"),

@@ -2,46 +2,18 @@
 //! API-1).
 
 mod common;
+mod tls_support;
 
 use radio_proof::alarm::{wait_for, wait_until};
 use radio_proof::http::basic_auth;
 use radio_proof::tower::{ADMIN_PASSWORD, Setup, Tower};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use tls_support::{Certificate, Client, FRAME_BYTES, assert_same};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// 128 kbit/s.
-const FRAME_BYTES: usize = 384;
-
-/// A certificate for this machine that nobody has signed but itself.
-struct Certificate {
-    pem: String,
-    key_pem: String,
-    der: CertificateDer<'static>,
-}
-
-impl Certificate {
-    fn new() -> Self {
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
-        Self { pem: made.cert.pem(), key_pem: made.signing_key.serialize_pem(), der: made.cert.der().clone() }
-    }
-
-    /// Puts it where the tower looks, as programs that renew certificates do: whole files, one after the other.
-    fn install(&self, path: impl Fn(&str) -> PathBuf) {
-        for (name, text) in [("certificate.pem", &self.pem), ("key.pem", &self.key_pem)] {
-            std::fs::write(path("new"), text).expect("a temporary file");
-            std::fs::rename(path("new"), path(name)).expect("our own files");
-        }
-    }
-}
 
 fn with_tls(setup: Setup, certificate: &Certificate) -> Setup {
     certificate.install(|name| setup.path(name));
@@ -54,72 +26,6 @@ fn tls_address(tower: &Tower) -> SocketAddr {
         let text = std::fs::read_to_string(tower.path("stdout")).ok()?;
         text.split_once("TLS: https://")?.1.split_once('/')?.0.parse().ok()
     })
-}
-
-/// Somebody who speaks TLS and trusts one certificate.
-struct Client {
-    stream: StreamOwned<ClientConnection, TcpStream>,
-}
-
-impl Client {
-    fn connect(address: SocketAddr, trusted: &Certificate) -> std::io::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        roots.add(trusted.der.clone()).expect("a certificate");
-        let versions = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        let config = versions.with_safe_default_protocol_versions().expect("ring has them");
-        let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
-        let name = ServerName::try_from("localhost").expect("a name");
-        let socket = TcpStream::connect(address)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        let mut stream = StreamOwned::new(ClientConnection::new(config, name).expect("a client"), socket);
-        while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock)?;
-        }
-        Ok(Self { stream })
-    }
-
-    #[track_caller]
-    fn ask(address: SocketAddr, trusted: &Certificate, request: &str) -> Self {
-        let mut client = Self::connect(address, trusted).expect("a connection");
-        write!(client.stream, "{request}\r\nHost: radio.example:8443\r\n\r\n").expect("it is taken");
-        client
-    }
-
-    /// At least so many bytes.
-    #[track_caller]
-    fn read(&mut self, count: usize) -> Vec<u8> {
-        let mut bytes = vec![0; count];
-        let mut have = 0;
-        while have < count {
-            match self.stream.read(&mut bytes[have..]) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                outcome => match outcome.expect("the stream goes on") {
-                    0 => panic!("the stream ended after {have} of {count} bytes"),
-                    more => have += more,
-                },
-            }
-        }
-        bytes
-    }
-
-    /// All up to an end that TLS has announced.
-    #[track_caller]
-    fn read_to_end(&mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        // `read_to_end` itself goes on after an interruption.
-        self.stream.read_to_end(&mut bytes).expect("an end that nobody has faked");
-        bytes
-    }
-
-    /// The head of the answer.
-    #[track_caller]
-    fn head(&mut self) -> String {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.extend(self.read(1));
-        }
-        String::from_utf8(head).expect("text")
-    }
 }
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
@@ -150,11 +56,7 @@ fn a_listener_over_tls_gets_the_frames_of_a_plain_one_and_is_listed_where_he_is(
     let status = tower.status()["tls"].clone();
     assert_eq!((&status["connections"], &status["listeners"]), (&1.into(), &1.into()), "{status}");
 
-    let skipped = (plain.first_frame() - first) as usize * FRAME_BYTES;
-    plain.wait_bytes(bytes.len() - skipped, PATIENCE);
-    let heard = plain.so_far().bytes;
-    assert!(bytes.len() - skipped >= 50 * FRAME_BYTES, "{skipped} bytes came before");
-    assert!(heard.starts_with(&bytes[skipped..]), "other bytes than the plain listener's");
+    assert_same(&plain, first, &bytes);
     drop(client);
     wait_until("the place to be free", PATIENCE, || tower.status()["tls"]["connections"] == 0);
     let left = "tower_listeners_left_total{reason=\"hung_up\"} 1";
@@ -239,8 +141,8 @@ fn what_is_no_tls_and_what_comes_to_nothing_keeps_nobody_out_for_long() {
     plain.wait_bytes(64_000, PATIENCE);
     let mut client = Client::ask(address, &certificate, "GET /stream HTTP/1.1");
     assert!(client.head().starts_with("HTTP/1.1 200"));
-    wait_until("all of them to be gone", PATIENCE, || failed() == 301);
     drop(stalled);
+    wait_until("all of them to be gone", PATIENCE, || failed() == 301);
 }
 
 #[test]

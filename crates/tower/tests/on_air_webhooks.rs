@@ -2,17 +2,23 @@
 //! (SPEC API-4).
 
 mod common;
+mod tls_support;
 
-use radio_proof::alarm::wait_until;
+use radio_proof::alarm::{wait_for, wait_until};
 use radio_proof::tower::{ADMIN_PASSWORD, Setup, Tower};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver as Inbox, channel};
 use std::time::Duration;
+use tls_support::Certificate;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, pem::PemObject};
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const SECRET: &str = "a secret of some length";
@@ -68,7 +74,7 @@ impl Receiver {
     }
 }
 
-fn read_delivery(stream: &TcpStream) -> Option<Delivery> {
+fn read_delivery(stream: impl Read) -> Option<Delivery> {
     let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut line = String::new();
@@ -242,4 +248,50 @@ fn redirects_are_not_followed_and_a_receiver_that_is_gone_is_left_alone() {
         let text = tower.get_as_admin(target).text();
         assert!(![SECRET, PATH, ADMIN_PASSWORD].iter().any(|secret| text.contains(secret)), "{target}");
     }
+}
+
+/// Takes one delivery over TLS, on a thread.
+fn receive_over_tls(certificate: &Certificate) -> (SocketAddr, Inbox<Delivery>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let key = PrivateKeyDer::from_pem_slice(certificate.key_pem.as_bytes()).expect("a key");
+    let versions = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = versions.with_safe_default_protocol_versions().expect("ring has them").with_no_client_auth();
+    let config = Arc::new(config.with_single_cert(vec![certificate.der.clone()], key).expect("they belong together"));
+    let (sender, deliveries) = channel();
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            let Ok(server) = ServerConnection::new(Arc::clone(&config)) else { return };
+            let mut stream = StreamOwned::new(server, socket);
+            if let Some(delivery) = read_delivery(&mut stream) {
+                let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+                let _ = sender.send(delivery);
+            }
+        }
+    });
+    (address, deliveries)
+}
+
+#[test]
+fn over_https_only_a_receiver_whom_the_machine_trusts_gets_anything() {
+    let (trusted, other) = (Certificate::new(), Certificate::new());
+    let ((good, deliveries), (bad, nothing)) = (receive_over_tls(&trusted), receive_over_tls(&other));
+    let one = |name: &str, address: SocketAddr| {
+        format!(
+            "{{ name = {name:?}, url = \"https://localhost:{}{PATH}\", secret = {SECRET:?}, kinds = [\"action\"] }}",
+            address.port()
+        )
+    };
+    let setup = common::setup().line(&format!("webhook = [{}, {}]", one("good", good), one("bad", bad)));
+    let path = setup.path("authorities.pem");
+    std::fs::write(&path, &trusted.pem).expect("a temporary file");
+    let tower = setup.variable("SSL_CERT_FILE", &path.display().to_string()).start();
+    set_title(&tower, "one");
+    let delivery = deliveries.recv_timeout(PATIENCE).expect("a delivery");
+    assert!(delivery.text().contains("one") && delivery.headers["host"].starts_with("localhost:"), "{delivery:?}");
+    let error = wait_for("the other one's error", PATIENCE, || {
+        Some(tower.status()["webhooks"][1]["last_error"].as_str()?.to_owned())
+    });
+    assert!(error.starts_with("no TLS: invalid peer certificate"), "{error}");
+    assert!(nothing.try_recv().is_err());
 }

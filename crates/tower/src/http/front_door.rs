@@ -12,7 +12,7 @@ use super::who::Who;
 use crate::source::doors::Knock;
 use crate::source::handshake::{self, Admission, BUSY, is_source_method};
 use crate::state::Tower;
-use crate::tls::Passage;
+use crate::tls::passage::Passage;
 use socket2::SockRef;
 use std::net::SocketAddr;
 use std::sync::Arc;

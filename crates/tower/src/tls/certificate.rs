@@ -1,4 +1,4 @@
-//! The certificate: read, checked, and read again when its files are others.
+//! The certificate: read and checked, and what tells its files from others.
 
 use anyhow::{Context, bail};
 use std::fs::File;
@@ -79,93 +79,4 @@ fn stamp(path: &Path) -> Option<(u64, u64, u64, i64, i64)> {
     let file = std::fs::metadata(path).ok()?;
     // The change time moves with permissions, too.
     Some((file.dev(), file.ino(), file.size(), file.ctime(), file.ctime_nsec()))
-}
-
-/// What a look at the files has found.
-#[derive(Debug)]
-pub enum Seen<T> {
-    /// Nothing new.
-    Same,
-    /// Others, and good.
-    New(T),
-    /// Others, and bad.
-    Bad(anyhow::Error),
-    /// Those in use are there again, after bad ones.
-    Back,
-}
-
-/// Looks from time to time whether the files are others.
-#[derive(Debug)]
-pub struct Watch {
-    in_use: Stamps,
-    /// Others that could not be used, and whether that has been said.
-    bad: Option<(Stamps, bool)>,
-}
-
-impl Watch {
-    /// Those with these stamps are in use.
-    #[must_use]
-    pub const fn new(in_use: Stamps) -> Self {
-        Self { in_use, bad: None }
-    }
-
-    /// One look. Two files are never exchanged at once, so what is bad is called so when it is the same a look later.
-    pub fn look<T>(&mut self, stamps: Stamps, load: impl FnOnce() -> anyhow::Result<T>) -> Seen<T> {
-        if stamps == self.in_use {
-            return if self.bad.take().is_some_and(|(_, is_said)| is_said) { Seen::Back } else { Seen::Same };
-        }
-        let is_second = match self.bad {
-            Some((bad, true)) if bad == stamps => return Seen::Same,
-            Some((bad, false)) => bad == stamps,
-            // A bad one that follows a bad one has been announced.
-            Some((_, true)) | None => false,
-        };
-        match load() {
-            Ok(new) => {
-                *self = Self::new(stamps);
-                Seen::New(new)
-            }
-            Err(error) => {
-                self.bad = Some((stamps, is_second));
-                if is_second { Seen::Bad(error) } else { Seen::Same }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn stamps(n: u64) -> Stamps {
-        [Some((1, n, 0, 0, 0)), None]
-    }
-
-    fn good() -> anyhow::Result<()> {
-        Ok(())
-    }
-
-    fn bad() -> anyhow::Result<()> {
-        bail!("bad")
-    }
-
-    #[test]
-    fn others_are_taken_when_they_are_good_and_read_only_then() {
-        let mut watch = Watch::new(stamps(1));
-        assert!(matches!(watch.look(stamps(1), || -> anyhow::Result<()> { panic!("not read") }), Seen::Same));
-        assert!(matches!(watch.look(stamps(2), good), Seen::New(())));
-        assert!(matches!(watch.look(stamps(2), || -> anyhow::Result<()> { panic!("not read") }), Seen::Same));
-    }
-
-    #[test]
-    fn a_moment_between_two_files_is_no_fault_and_a_lasting_one_is_told_once() {
-        let mut watch = Watch::new(stamps(1));
-        assert!(matches!(watch.look(stamps(2), bad), Seen::Same), "the other file may follow");
-        assert!(matches!(watch.look(stamps(3), good), Seen::New(())));
-        assert!(matches!(watch.look(stamps(4), bad), Seen::Same));
-        assert!(matches!(watch.look(stamps(4), bad), Seen::Bad(_)));
-        assert!(matches!(watch.look(stamps(4), bad), Seen::Same), "once");
-        assert!(matches!(watch.look(stamps(3), bad), Seen::Back));
-        assert!(matches!(watch.look(stamps(3), bad), Seen::Same));
-    }
 }

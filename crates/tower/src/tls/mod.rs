@@ -1,6 +1,7 @@
 //! The second port: the same routes and mounts, over TLS.
 //!
-//! - [`certificate`]: read, and read again when its files change; [`relay`]: the bytes of one connection.
+//! - [`certificate`]: read and checked; `renewal`: again when its files are others.
+//! - [`passage`]: how a connection comes inside; [`relay`]: its bytes.
 //! - this file: the door, its places, and what it tells of itself.
 //!
 //! A connection is led inside through a pair of Unix sockets, as by a proxy in the same process: whoever is at their inner
@@ -8,7 +9,9 @@
 //! figures. All of TLS is done on a thread of its own, so that handshakes hold up neither the API nor a plain listener.
 
 pub mod certificate;
+pub mod passage;
 pub mod relay;
+mod renewal;
 
 use crate::config;
 use crate::http::front_door::{self, Visitor};
@@ -19,14 +22,12 @@ use axum::http::header::STRICT_TRANSPORT_SECURITY;
 use axum::http::{HeaderName, HeaderValue, Request};
 use axum::middleware::{map_request, map_response};
 use axum::response::Response;
-use certificate::{Files, Seen, Stamps, Watch};
+use certificate::{Files, Stamps};
+use passage::{Passage, pair, prepare};
 use serde_json::{Value, json};
-use socket2::{SockRef, TcpKeepalive};
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -42,14 +43,10 @@ pub const AT_THE_DOOR_MAX: usize = 256;
 pub const FILES_EACH: u64 = 3;
 /// A handshake must be done within this time.
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
+/// Bytes that TLS itself puts aside when the kernel takes no more.
+const ASIDE_BYTES_MAX: usize = 16 * 1024;
 /// Who takes nothing for so long is gone; the fan-out has given him up half a minute before.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(90);
-/// A peer that is silent this long is probed.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
-/// What the kernel holds for a listener; together with the pair's 64 KiB it is what can wait unheard.
-const SNDBUF_BYTES: usize = 64 * 1024;
-/// How often the files of the certificate are looked at.
-const LOOK_PERIOD: Duration = Duration::from_secs(2);
 /// How often the end looks whether everybody has gone.
 const FAREWELL_STEP: Duration = Duration::from_millis(10);
 
@@ -151,7 +148,7 @@ impl Door {
             .build()
             .context("the thread of TLS could not be started")?;
         let good = Arc::new(ArcSwap::new(Arc::clone(&self.good)));
-        runtime.spawn(follow(self.files.clone(), self.stamps, Arc::clone(&good), Arc::clone(tower)));
+        runtime.spawn(renewal::follow(self.files.clone(), self.stamps, Arc::clone(&good), Arc::clone(tower)));
         let listeners = Arc::new(Semaphore::new(tower.config.tls.listeners_max as usize));
         let hall = Hall {
             tower: Arc::clone(tower),
@@ -250,13 +247,14 @@ async fn lead_in(
     let mut stream = TimeoutStream::new(socket);
     stream.set_write_timeout(Some(WRITE_TIME_MAX));
     let figures = &hall.tower.tls;
-    let Ok(Ok(client)) = timeout(HANDSHAKE_TIME_MAX, acceptor.accept(Box::pin(stream))).await else {
+    let handshake = acceptor.accept_with(Box::pin(stream), |tls| tls.set_buffer_limit(Some(ASIDE_BYTES_MAX)));
+    let Ok(Ok(client)) = timeout(HANDSHAKE_TIME_MAX, handshake).await else {
         figures.failed_handshakes.fetch_add(1, Relaxed);
         return;
     };
     figures.handshakes.fetch_add(1, Relaxed);
     let Ok((inner, outer)) = pair() else { return };
-    let passage = Arc::new(Passage::new(&hall, place));
+    let passage = Arc::new(Passage::new(Arc::clone(&hall.tower), Arc::clone(&hall.listeners), place));
     let visitor = Visitor { address, passage: Some(Arc::clone(&passage)) };
     let (tower, api) = (Arc::clone(&hall.tower), hall.api.clone());
     hall.control.spawn(async move {
@@ -266,93 +264,4 @@ async fn lead_in(
     });
     relay::run(client, outer).await;
     drop(passage);
-}
-
-fn prepare(socket: &TcpStream) {
-    let socket = SockRef::from(socket);
-    let _ = socket.set_send_buffer_size(SNDBUF_BYTES);
-    let _ = socket.set_tcp_nodelay(true);
-    let _ = socket.set_tcp_user_timeout(Some(WRITE_TIME_MAX));
-    let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_IDLE));
-}
-
-/// The way inside. The inner end passes for a TCP socket: what is done with one there (read, write, close a half, give it to
-/// the fan-out) is the same for both kinds, and options of TCP are nobody's condition.
-fn pair() -> std::io::Result<(std::net::TcpStream, tokio::net::UnixStream)> {
-    let (inner, outer) = UnixStream::pair()?;
-    inner.set_nonblocking(true)?;
-    outer.set_nonblocking(true)?;
-    Ok((std::net::TcpStream::from(OwnedFd::from(inner)), tokio::net::UnixStream::from_std(outer)?))
-}
-
-/// A connection's places: at the door first, then among the listeners.
-pub struct Passage {
-    tower: Arc<Tower>,
-    listeners: Arc<Semaphore>,
-    seat: OnceLock<OwnedSemaphorePermit>,
-    place: Mutex<Option<OwnedSemaphorePermit>>,
-}
-
-impl Passage {
-    fn new(hall: &Hall, place: OwnedSemaphorePermit) -> Self {
-        hall.tower.tls.connections.fetch_add(1, Relaxed);
-        let (tower, listeners) = (Arc::clone(&hall.tower), Arc::clone(&hall.listeners));
-        Self { tower, listeners, seat: OnceLock::new(), place: Mutex::new(Some(place)) }
-    }
-
-    /// Takes a listener's place, if one is free; it is given back when the connection ends.
-    pub fn sit_down(&self) -> bool {
-        let Ok(seat) = Arc::clone(&self.listeners).try_acquire_owned() else { return false };
-        if self.seat.set(seat).is_ok() {
-            self.tower.tls.seated.fetch_add(1, Relaxed);
-        }
-        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        true
-    }
-}
-
-impl Drop for Passage {
-    fn drop(&mut self) {
-        self.tower.tls.connections.fetch_sub(1, Relaxed);
-        if self.seat.get().is_some() {
-            self.tower.tls.seated.fetch_sub(1, Relaxed);
-        }
-    }
-}
-
-/// Looks at the certificate's files; the connections that are there go on with what they have.
-async fn follow(files: Files, in_use: Stamps, good: Arc<ArcSwap<ServerConfig>>, tower: Arc<Tower>) {
-    let mut watch = Watch::new(in_use);
-    loop {
-        sleep(LOOK_PERIOD).await;
-        let files = files.clone();
-        // A file system may stand still.
-        let looked = tokio::task::spawn_blocking(move || {
-            let seen = watch.look(files.stamps(), || files.load());
-            (watch, seen)
-        });
-        let Ok((again, seen)) = looked.await else { return };
-        watch = again;
-        let note = |kind, text: String| tower.journal.note(tower.figures.tick().unwrap_or(0), kind, text);
-        match seen {
-            Seen::Same => {}
-            Seen::New(new) => {
-                good.store(new);
-                let was_bad = tower.tls.problem().is_some();
-                tower.tls.set_problem(None);
-                note(
-                    if was_bad { "alarm_over" } else { "tls" },
-                    "a new certificate is in use for new connections".into(),
-                );
-            }
-            Seen::Bad(error) => {
-                tower.tls.set_problem(Some(format!("the new certificate cannot be used: {error:#}")));
-                note("alarm", format!("ALARM certificate: the new one cannot be used, the old one stays: {error:#}"));
-            }
-            Seen::Back => {
-                tower.tls.set_problem(None);
-                note("alarm_over", "the files of the certificate in use are there again".into());
-            }
-        }
-    }
 }
