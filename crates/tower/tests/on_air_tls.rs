@@ -153,8 +153,8 @@ fn places_over_tls_are_counted_and_the_end_of_the_tower_is_a_whole_frame() {
     let mut listener = Client::ask(address, &certificate, "GET /stream HTTP/1.1");
     let head = listener.head();
     let authorization = basic_auth("admin", ADMIN_PASSWORD);
-    let refused =
-        answer(address, &certificate, &format!("GET /admin/monitor HTTP/1.1\r\n{}", authorization.trim_end()));
+    let request = format!("GET /admin/monitor HTTP/1.1\r\n{}", authorization.trim_end());
+    let refused = Client::ask(address, &certificate, &request).head();
     assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
     assert!(answer(address, &certificate, "GET /status HTTP/1.1").starts_with("HTTP/1.1 200 "), "that takes no place");
     assert_eq!(tower.listen("/stream").head.status(), 200, "nor do plain listeners");
