@@ -191,3 +191,19 @@ fn a_tower_whose_certificate_is_not_good_does_not_start_and_says_why() {
     let refusal = common::setup().line("tls.key = \"/etc/tls/key.pem\"").refused();
     assert!(refusal.stderr.contains("`tls.certificate` and `tls.key` belong together"), "{}", refusal.stderr);
 }
+
+#[test]
+fn a_source_over_tls_is_on_air() {
+    let input = "input = [{ password = \"hackme\", preroll_ticks = 10 }]";
+    let tower = with_tls(common::setup(), &Certificate::new()).line(input).start();
+    let url = format!("icecast://source:hackme@localhost:{}/live", tls_address(&tower).port());
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-re", "-f", "lavfi", "-i", "sine", "-c:a", "libmp3lame", "-f", "mp3", "-tls", "1"]);
+    let mut source =
+        ffmpeg.args(["-content_type", "audio/mpeg", &url]).spawn().expect("ffmpeg: apt-get install ffmpeg");
+    tower.wait_source("live", PATIENCE);
+    assert_eq!(tower.status()["tls"]["listeners"], 1, "it has a place");
+    let _ended = source.kill().and_then(|()| source.wait());
+    tower.wait_source("tone", PATIENCE);
+    wait_until("its place to be free", PATIENCE, || tower.status()["tls"]["connections"] == 0);
+}
