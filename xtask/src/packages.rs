@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What must be there, and the package that brings it.
-const NEEDED: [(&str, &str); 10] = [
+const NEEDED: [(&str, &str); 14] = [
     ("ffmpeg", "ffmpeg"),
     ("mpg123", "mpg123"),
     ("curl", "curl"),
@@ -16,10 +16,20 @@ const NEEDED: [(&str, &str); 10] = [
     ("icecast2", "icecast2"),
     ("promtool", "prometheus"),
     ("taskset", "util-linux"),
+    ("java", "default-jre-headless"),
+    ("npm", "npm"),
+    (VENV, "python3-venv"),
+    ("systemd-analyze", "systemd"),
     ("/usr/share/games/asc/music/frontiers.mp3", "asc-music"),
 ];
 
+/// Stands for a Python that can make an environment of its own: no file says so.
+const VENV: &str = "python3 -m venv";
+
 fn present(needed: &str) -> bool {
+    if needed == VENV {
+        return Command::new("python3").args(["-c", "import ensurepip"]).output().is_ok_and(|it| it.status.success());
+    }
     if needed.starts_with('/') { Path::new(needed).exists() } else { material::installed(needed) }
 }
 

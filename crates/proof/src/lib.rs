@@ -14,7 +14,7 @@
 //! - [`witness`], [`judge`], [`report`]: one who follows a tower from frame 0, the verdict, and what is written down.
 //! - [`machine`]: how busy it was meanwhile.
 //! - [`clock`]: whether numbered things arrived at exactly one per 24 ms.
-//! - [`mp3`], [`offline`], [`measure`]: decode, encode, compare.
+//! - [`mp3`], [`offline`], [`measure`]: decode, encode, compare. [`tools`]: what others have to say of its pages and its API.
 
 pub mod alarm;
 pub mod browser;
@@ -35,6 +35,7 @@ pub mod offline;
 pub mod process;
 pub mod report;
 pub mod station;
+pub mod tools;
 pub mod tower;
 pub mod witness;
 
