@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What must be there, and the package that brings it.
-const NEEDED: [(&str, &str); 14] = [
+const NEEDED: [(&str, &str); 15] = [
     ("ffmpeg", "ffmpeg"),
     ("mpg123", "mpg123"),
     ("curl", "curl"),
@@ -20,6 +20,7 @@ const NEEDED: [(&str, &str); 14] = [
     ("npm", "npm"),
     (VENV, "python3-venv"),
     ("systemd-analyze", "systemd"),
+    ("strace", "strace"),
     ("/usr/share/games/asc/music/frontiers.mp3", "asc-music"),
 ];
 
