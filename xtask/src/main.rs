@@ -6,6 +6,7 @@ mod simulate;
 mod steps;
 mod test;
 mod tidy;
+mod tools;
 
 use anyhow::{Result, bail};
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ cargo xtask simulate [--seed N] [--schedules N]  encoders that do everything wro
 cargo xtask bench [--json] [--svg] [NAME]...  the figures of docs/measured.md; --svg draws docs/images/bench.svg
 cargo xtask bench listeners [--full] [--patient] [--tower=PROGRAM] [--json] [--svg] [SCENARIO [N]]...
                             what listeners cost, beside Icecast and a bare send loop
-cargo xtask tidy            the structure checks alone";
+cargo xtask tidy            the structure checks alone
+cargo xtask tools           what the tests judge with: Debian packages, and validators into target/tools";
 
 fn main() -> ExitCode {
     match run() {
@@ -45,6 +47,7 @@ fn run() -> Result<()> {
         "bench" => bench::run(rest),
         "simulate" => simulate::run(rest),
         "tidy" => tidy::run(),
+        "tools" => packages::ensure().and_then(|()| tools::ensure()),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())

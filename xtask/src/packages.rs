@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What must be there, and the package that brings it.
-const NEEDED: [(&str, &str); 13] = [
+const NEEDED: [(&str, &str); 18] = [
     ("ffmpeg", "ffmpeg"),
     ("mpg123", "mpg123"),
     ("curl", "curl"),
@@ -19,10 +19,21 @@ const NEEDED: [(&str, &str); 13] = [
     ("caddy", "caddy"),
     ("python3", "python3-minimal"),
     ("taskset", "util-linux"),
+    ("java", "default-jre-headless"),
+    ("npm", "npm"),
+    (VENV, "python3-venv"),
+    ("systemd-analyze", "systemd"),
+    ("strace", "strace"),
     ("/usr/share/games/asc/music/frontiers.mp3", "asc-music"),
 ];
 
+/// Stands for a Python that can make an environment of its own: no file says so.
+const VENV: &str = "python3 -m venv";
+
 fn present(needed: &str) -> bool {
+    if needed == VENV {
+        return Command::new("python3").args(["-c", "import ensurepip"]).output().is_ok_and(|it| it.status.success());
+    }
     if needed.starts_with('/') { Path::new(needed).exists() } else { material::installed(needed) }
 }
 

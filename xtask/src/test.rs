@@ -1,7 +1,7 @@
 //! `test`: all that must pass. `prove`: the end-to-end tests at full length.
 
 use crate::steps::Steps;
-use crate::{bench, packages, tidy};
+use crate::{bench, packages, tidy, tools};
 use anyhow::Result;
 
 /// Towers under test at the same time: each takes a few per cent of a core and most of its time waits.
@@ -18,6 +18,7 @@ const LOOM: [(&str, &str); 3] =
 pub fn test() -> Result<()> {
     let mut steps = Steps::default();
     steps.run("programs to listen with", |_| packages::ensure());
+    steps.run("programs that judge", |_| tools::ensure());
     steps.cargo("format", "fmt --all --check", &[]);
     steps.run("structure", |_| tidy::run());
     steps.cargo("lints", "clippy --workspace --all-targets --release -- -D warnings", &[]);
@@ -47,6 +48,7 @@ fn loom_packages() -> Vec<&'static str> {
 pub fn prove() -> Result<()> {
     let mut steps = Steps::default();
     steps.run("programs to listen with", |_| packages::ensure());
+    steps.run("programs that judge", |_| tools::ensure());
     let full_length = [("RADIO_PROVE", "1"), TEST_THREADS];
     // `--test` leaves examples out, and the fault tests need theirs.
     steps.cargo("an encoder that goes wrong", "build --release -p radio-tower --example saboteur", &[]);

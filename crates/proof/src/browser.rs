@@ -43,7 +43,12 @@ impl Browser {
         let script = "exec chromium \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1";
         let mut child = Command::new("sh")
             .args(["-c", script, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
-            .args(["--remote-debugging-pipe", "--no-first-run", "--autoplay-policy=no-user-gesture-required"])
+            .args([
+                "--remote-debugging-pipe",
+                "--no-first-run",
+                "--disable-audio-output",
+                "--autoplay-policy=no-user-gesture-required",
+            ])
             .arg(format!("--user-data-dir={}", folder.join("profile").display()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -8,18 +8,19 @@
 //!
 //! - [`alarm`]: every wait has a deadline.
 //! - [`process`], [`tower`]: a tower in its own temporary directory, its children, its figures.
-//! - [`http`], [`listener`], [`monitor`]: the three ways to hear something from it. [`browser`]: how it looks. [`icy`]: titles between the audio.
+//! - [`http`], [`listener`], [`monitor`]: the three ways to hear something from it. [`browser`]: how it looks. [`desks`]: a crowd that asks. [`icy`]: titles between the audio.
 //! - [`station`], [`material`]: what it is fed, and how. [`chance`]: when something happens to it.
 //! - [`frames`], [`numbered`]: the received bytes as a strict chain of frames, against a reference.
 //! - [`witness`], [`judge`], [`report`]: one who follows a tower from frame 0, the verdict, and what is written down.
 //! - [`machine`]: how busy it was meanwhile.
 //! - [`clock`]: whether numbered things arrived at exactly one per 24 ms.
-//! - [`mp3`], [`offline`], [`measure`]: decode, encode, compare.
+//! - [`mp3`], [`offline`], [`measure`]: decode, encode, compare. [`tools`]: what others have to say of its pages and its API.
 
 pub mod alarm;
 pub mod browser;
 pub mod chance;
 pub mod clock;
+pub mod desks;
 pub mod frames;
 pub mod http;
 pub mod icy;
@@ -35,6 +36,7 @@ pub mod offline;
 pub mod process;
 pub mod report;
 pub mod station;
+pub mod tools;
 pub mod tower;
 pub mod witness;
 

@@ -95,3 +95,22 @@ fn every_kind_of_event_is_explained() {
         assert!(text.contains(&format!("**`{kind}`**")), "docs/operating.md does not say what {kind} means");
     }
 }
+
+#[test]
+fn what_sets_a_key_besides_the_file_is_told_with_it_and_is_so() {
+    let text = std::fs::read_to_string(docs("configuration.md")).unwrap();
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_tower")).args(["serve", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for key in KEYS {
+        let row = text.lines().find(|line| line.starts_with(&format!("| `{}` |", key.path))).unwrap();
+        let told = row.split(" | ").nth(3).unwrap();
+        let mut words: Vec<&str> = told.split('`').filter(|word| !word.trim_matches([',', ' ']).is_empty()).collect();
+        for flag in words.iter().filter(|word| word.starts_with("--")) {
+            let is_flag = |line: &str| line.split_whitespace().any(|word| word.trim_end_matches("...") == *flag);
+            assert!(help.lines().any(is_flag), "{}: there is no {flag}", key.path);
+        }
+        words.retain(|word| !word.starts_with("--"));
+        let known = ENV_VARIABLES.iter().filter(|known| known.key == key.path).map(|known| known.name);
+        assert_eq!(words, known.collect::<Vec<_>>(), "{}", key.path);
+    }
+}

@@ -1,9 +1,12 @@
-//! Processor time and memory of the tower's own process, encoder apart.
+//! Processor time and memory of the tower's own process, encoder apart; and what it costs to listen to itself and to be
+//! looked at.
 
 use super::Figure;
+use radio_load::watch::Look;
+use radio_proof::desks::Crowd;
 use radio_proof::listener::Listener;
 use radio_proof::station::{Manner, Station};
-use radio_proof::tower::Setup;
+use radio_proof::tower::{Setup, Tower};
 use radio_proof::{material, process};
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +43,41 @@ pub fn run(tower: &Path) -> Vec<Figure> {
                 .note("12 MB are the monitor's minute"),
         );
     }
+    figures.push(seeing_and_hearing(&tower));
     drop(station);
     figures
+}
+
+/// Dashboards that are open, and how often the metrics are fetched, as docs/monitoring.md has it.
+const DESKS: usize = 10;
+const SCRAPE_PERIOD: Duration = Duration::from_secs(15);
+
+/// The thread that listens to what is sent, and what the whole process takes more while it is looked at.
+fn seeing_and_hearing(tower: &Tower) -> Figure {
+    let percents = || {
+        let before = Look::now(Some(tower.pid()), &[]);
+        std::thread::sleep(SPAN);
+        let after = Look::now(Some(tower.pid()), &[]);
+        let span = (after.at - before.at).as_secs_f64();
+        let percent = |used: Duration| used.as_secs_f64() / span * 100.0;
+        let of_thread = |name: &str| {
+            let of = |look: &Look| look.threads.get(name).copied().unwrap_or_default();
+            percent(of(&after).saturating_sub(of(&before)))
+        };
+        (percent(after.server().saturating_sub(before.server())), of_thread("ear"), of_thread("control"))
+    };
+    let (alone, _, control_alone) = percents();
+    let crowd = Crowd { desks: DESKS, hammers: 0, scrape_period: Some(SCRAPE_PERIOD) }.begin(tower.address);
+    // The first answers bring the last ten minutes.
+    std::thread::sleep(Duration::from_secs(5));
+    let (looked_at, ear, control) = percents();
+    let (tally, _) = crowd.close();
+    let failures: u64 = tally.values().map(|answers| answers.failures).sum();
+    let answers: u64 = tally.values().map(|answers| answers.count).sum();
+    let note = format!(
+        "ear {ear:.2}; the process {alone:.2}, looked at {looked_at:.2} (its thread `control` {control_alone:.2}, {control:.2}); \
+         {answers} answers, {failures} wrong"
+    );
+    let name = format!("CPU of self-listening, metrics each {SCRAPE_PERIOD:?} and {DESKS} dashboards");
+    Figure::new(name, ear + (looked_at - alone).max(0.0), "% of a core").bound(2.0).note(note)
 }

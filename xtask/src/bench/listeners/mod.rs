@@ -1,5 +1,6 @@
 //! `cargo xtask bench listeners`: what listeners cost, beside a bare send loop and Icecast, and whether all are served.
 
+mod desks;
 mod graph;
 mod scenarios;
 mod servers;
@@ -9,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use radio_load::plan::{Kind, Plan};
 use radio_load::report::{OfKind, Report};
 use radio_load::watch::machine_busy;
+use radio_proof::desks::{Crowd, Tally};
 use radio_proof::process::machine_load;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use scenarios::SCENARIOS;
@@ -129,6 +131,26 @@ impl Bench {
         self.measure(scenario, TOWER, &server, plan)
     }
 
+    /// The same with dashboards and programs that ask, and what they were answered in which time.
+    fn besieged_tower(
+        &mut self,
+        scenario: &str,
+        crowd: Crowd,
+        plan: impl FnOnce(&mut Plan),
+    ) -> Result<(Run, Tally, Duration)> {
+        let server = Server::tower(&self.tower, &[]);
+        // The crowd itself is no quiet.
+        let patient = std::mem::take(&mut self.patient);
+        if patient {
+            wait_until_quiet();
+        }
+        let crowd = crowd.begin(server.address);
+        let run = self.measure(scenario, TOWER, &server, plan);
+        self.patient = patient;
+        let (tally, worked) = crowd.close();
+        Ok((run?, tally, worked))
+    }
+
     fn bare(&mut self, scenario: &str, period_ms: u64, plan: impl FnOnce(&mut Plan)) -> Result<Run> {
         let server = Server::bare(&self.load, period_ms)?;
         self.measure(scenario, "bare loop", &server, plan)
@@ -167,7 +189,7 @@ impl Bench {
         if name == TOWER {
             self.broken.extend(wrong.map(|(kind, found)| format!("{scenario}, {kind:?}: {found:?}")));
         }
-        let status = server.listeners_status().unwrap_or(Value::Null);
+        let status = server.status().unwrap_or(Value::Null);
         let run = Run { scenario: scenario.to_owned(), server: name, report, status };
         eprintln!("{}", run.row());
         self.runs.push(run.clone());

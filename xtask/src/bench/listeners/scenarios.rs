@@ -1,5 +1,6 @@
 //! What is measured: how many listeners of which kinds, at which servers, and what must come out.
 
+use super::desks::desks;
 use super::{Bench, Run};
 use crate::bench::Figure;
 use anyhow::Result;
@@ -7,7 +8,7 @@ use radio_load::plan::{Kind, Plan};
 use radio_load::report::OfKind;
 
 /// Connects a second that every server takes; Icecast has a backlog of five.
-const RAMP: f64 = 2000.0;
+pub const RAMP: f64 = 2000.0;
 const RAMP_ICECAST: f64 = 180.0;
 
 /// What may come on top of a send period.
@@ -16,7 +17,7 @@ const GAP_MARGIN_MS: f64 = 150.0;
 type Scenario = fn(&mut Bench, Option<usize>) -> Result<Vec<Figure>>;
 
 /// All by name, in the order in which they run.
-pub const SCENARIOS: [(&str, Scenario); 9] = [
+pub const SCENARIOS: [(&str, Scenario); 10] = [
     ("steady", steady),
     ("curve", curve),
     ("low", low),
@@ -25,6 +26,7 @@ pub const SCENARIOS: [(&str, Scenario); 9] = [
     ("churn", churn),
     ("icy", icy),
     ("window", window),
+    ("desks", desks),
     ("max", max),
 ];
 
@@ -32,7 +34,7 @@ pub const SCENARIOS: [(&str, Scenario); 9] = [
 const CURVE: [usize; 4] = [1000, 2000, 5000, 10_000];
 
 /// The send period that is allowed for so many listeners (SPEC LIS-3).
-fn period_ms(listeners: usize) -> u64 {
+pub fn period_ms(listeners: usize) -> u64 {
     if listeners > 4000 { 1008 } else { 504 }
 }
 
@@ -124,7 +126,7 @@ fn mixed(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     })?;
     let paused = ours.kind(Kind::Paused);
     let gone = paused.ended.values().sum::<usize>() + paused.skipped_again;
-    let dropped = ours.status["dropped_stalled"].as_f64().unwrap_or(f64::NAN);
+    let dropped = ours.status["listeners"]["dropped_stalled"].as_f64().unwrap_or(f64::NAN);
     let kernel_bytes = ours.report.cost.tcp_growth_bytes_max / stuck as f64;
     let slow = ours.kind(Kind::Slow);
     let mut figures = vec![
@@ -210,7 +212,7 @@ fn ratio(name: &str, ours: &Run, other: &Run, bound: f64) -> Figure {
     Figure::new(format!("{name}: tower / {}", other.server), us(ours) / us(other), "").bound(bound).note(note)
 }
 
-fn gap(run: &Run, kind: Kind, period_ms: u64) -> Figure {
+pub fn gap(run: &Run, kind: Kind, period_ms: u64) -> Figure {
     let [median, p99, longest] = run.kind(kind).gap_ms;
     let note = format!(
         "median {median:.0}, p99 {p99:.0}; the generator was late by {:.0} at most",
@@ -224,7 +226,7 @@ fn memory(run: &Run) -> Figure {
 }
 
 /// What must be so in every run: all chains unbroken, nobody lost who should be there.
-fn sound(run: &Run) -> Vec<Figure> {
+pub fn sound(run: &Run) -> Vec<Figure> {
     let kinds = || run.report.kinds.values();
     let sum = |what: fn(&OfKind) -> u64| kinds().map(what).sum::<u64>() as f64;
     let healthy = run.report.kinds.iter().filter(|(kind, _)| !matches!(kind, Kind::Slow | Kind::Stuck | Kind::Paused));

@@ -5,7 +5,7 @@ use radio_proof::station::{Manner, Station};
 use radio_proof::tower::{Setup, Tower};
 use radio_proof::{material, process};
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -205,9 +205,10 @@ impl Server {
         })
     }
 
-    /// What the tower says of its listeners.
-    pub fn listeners_status(&self) -> Option<Value> {
-        self.tower.as_ref().map(|tower| tower.status()["listeners"].clone())
+    /// What the tower says of its listeners and its clock.
+    pub fn status(&self) -> Option<Value> {
+        let status = self.tower.as_ref()?.status();
+        Some(json!({ "listeners": status["listeners"], "lateness_ms": status["lateness_ms"] }))
     }
 }
 

@@ -1,0 +1,290 @@
+//! A crowd at the dashboards: each asks what a browser with the page open asks, and beside them a program that asks for
+//! everything as fast as answers come, and a Prometheus.
+
+use crate::http::{self, Answer, basic_auth, read_head, send_get};
+use crate::tower::ADMIN_PASSWORD;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What the page loads before it asks for anything.
+const FILES: [&str; 7] = [
+    "/admin",
+    "/admin/desk.css",
+    "/admin/desk.js",
+    "/admin/api.js",
+    "/admin/actions.js",
+    "/admin/strip.js",
+    "/admin/views.js",
+];
+/// How often the page asks for the status and what comes with it, and for the listeners (`api.js`, `desk.js`).
+const STATUS_PERIOD: Duration = Duration::from_secs(1);
+const LISTENERS_PERIOD: Duration = Duration::from_secs(5);
+/// How soon a desk sees that an event has come, or that it is to close.
+const LOOK: Duration = Duration::from_millis(50);
+/// Answers that do not end, so a program that wants them all does not ask for them.
+const ENDLESS: [&str; 2] = ["/events", "/admin/monitor"];
+/// Whoever measures goes before those who disturb.
+const NICE: i32 = 10;
+/// Failures that are told in words; all are counted.
+const TOLD_MAX: usize = 10;
+/// Longest wait for an answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+
+/// Who asks for how much.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Crowd {
+    /// Dashboards, each with a session of its own.
+    pub desks: usize,
+    /// Connections at a time on which every GET of the API is asked for, without a pause.
+    pub hammers: usize,
+    /// Time from one fetch of the metrics to the next.
+    pub scrape_period: Option<Duration>,
+}
+
+/// What askers of one kind were answered.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// How many answers.
+    pub count: u64,
+    /// The longest wait for one, from `connect` to the last byte.
+    pub longest_ms: f64,
+    /// Requests without an answer, or with one that should not have been.
+    pub failures: u64,
+    /// The first of them.
+    pub told: Vec<String>,
+}
+
+/// By kind: `desk`, `event`, `hammer`, `metrics`.
+pub type Tally = BTreeMap<&'static str, Answers>;
+
+/// A crowd at work; it leaves when closed or dropped.
+pub struct AtWork {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    begun: Instant,
+}
+
+struct Shared {
+    address: SocketAddr,
+    stop: AtomicBool,
+    tally: Mutex<Tally>,
+}
+
+impl Crowd {
+    /// Sends the crowd to a tower.
+    #[track_caller]
+    #[must_use]
+    pub fn begin(self, address: SocketAddr) -> AtWork {
+        let shared = Arc::new(Shared { address, stop: AtomicBool::new(false), tally: Mutex::default() });
+        let targets = Arc::new(targets(address));
+        let mut threads = Vec::new();
+        let mut spawn = |work: Box<dyn FnOnce(&Shared) + Send>| {
+            let shared = Arc::clone(&shared);
+            threads.push(std::thread::spawn(move || {
+                // Of this thread alone, on Linux; without it the figures are a little worse.
+                let _ = rustix::process::setpriority_process(None, NICE);
+                work(&shared);
+            }));
+        };
+        for _ in 0..self.desks {
+            spawn(Box::new(sit_at_a_desk));
+        }
+        for _ in 0..self.hammers {
+            let targets = Arc::clone(&targets);
+            spawn(Box::new(move |shared| hammer(shared, &targets)));
+        }
+        if let Some(period) = self.scrape_period {
+            spawn(Box::new(move |shared| scrape(shared, period)));
+        }
+        AtWork { shared, threads, begun: Instant::now() }
+    }
+}
+
+impl AtWork {
+    /// Sends them home: what they were answered, and in which time.
+    #[must_use]
+    pub fn close(mut self) -> (Tally, Duration) {
+        let worked = self.begun.elapsed();
+        self.leave();
+        (self.so_far(), worked)
+    }
+
+    /// What they have been answered so far.
+    #[must_use]
+    pub fn so_far(&self) -> Tally {
+        self.shared.tally.lock().map(|tally| tally.clone()).unwrap_or_default()
+    }
+
+    fn leave(&mut self) {
+        self.shared.stop.store(true, Relaxed);
+        for thread in self.threads.drain(..) {
+            let _its_own_panic_has_been_printed = thread.join();
+        }
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// Every path of the description that can be got and ends.
+#[track_caller]
+fn targets(address: SocketAddr) -> Vec<String> {
+    let document = http::get(address, "/api/openapi.json", "").expect("the description of the API").json();
+    let paths = document["paths"].as_object().expect("paths");
+    let ends = |path: &&String| !ENDLESS.contains(&path.as_str());
+    paths.iter().filter(|(_, methods)| methods["get"].is_object()).map(|(path, _)| path).filter(ends).cloned().collect()
+}
+
+impl Shared {
+    fn goes_on(&self) -> bool {
+        !self.stop.load(Relaxed)
+    }
+
+    fn note(&self, kind: &'static str, asked: Instant, failure: Option<String>) {
+        let Ok(mut tally) = self.tally.lock() else { return };
+        let answers = tally.entry(kind).or_default();
+        answers.count += 1;
+        answers.longest_ms = answers.longest_ms.max(asked.elapsed().as_secs_f64() * 1000.0);
+        answers.failures += u64::from(failure.is_some());
+        answers.told.extend(failure.filter(|_| answers.told.len() < TOLD_MAX));
+    }
+
+    /// One GET and its answer, which has to be as `wanted`.
+    fn get(&self, kind: &'static str, target: &str, headers: &str, wanted: impl Fn(u16) -> bool) -> Option<Answer> {
+        let asked = Instant::now();
+        let answer = http::get(self.address, target, headers);
+        let failure = match &answer {
+            Ok(answer) if wanted(answer.head.status()) => None,
+            Ok(answer) => Some(format!("{target}: {}", answer.head.status_line)),
+            Err(error) => Some(format!("{target}: {error}")),
+        };
+        self.note(kind, asked, failure);
+        answer.ok()
+    }
+}
+
+/// Waits no longer than the crowd stays.
+fn wait_until(due: Instant, shared: &Shared) {
+    while shared.goes_on() && Instant::now() < due {
+        std::thread::sleep(LOOK.min(due.saturating_duration_since(Instant::now())));
+    }
+}
+
+fn hammer(shared: &Shared, targets: &[String]) {
+    let auth = basic_auth("admin", ADMIN_PASSWORD);
+    for target in targets.iter().cycle() {
+        if !shared.goes_on() {
+            return;
+        }
+        // Some want a query; that they say so is an answer. That nobody is let in, or that something broke, is none.
+        let wanted = |status| match target.as_str() {
+            "/healthz" => matches!(status, 200 | 503),
+            // It takes its password in the query alone.
+            "/admin.cgi" => matches!(status, 400 | 401),
+            _ => matches!(status, 200 | 400 | 404),
+        };
+        shared.get("hammer", target, &auth, wanted);
+    }
+}
+
+fn scrape(shared: &Shared, period: Duration) {
+    let mut due = Instant::now();
+    while shared.goes_on() {
+        shared.get("metrics", "/metrics", "", |status| status == 200);
+        due += period;
+        wait_until(due, shared);
+    }
+}
+
+/// One dashboard, from the login on.
+fn sit_at_a_desk(shared: &Shared) {
+    let good = |status| status == 200;
+    for file in FILES {
+        shared.get("desk", file, "", good);
+    }
+    let Some(headers) = log_in(shared) else { return };
+    let Some(mut events) = subscribe(shared, &headers) else { return };
+    let (mut newest_moment, mut newest_event) = (None, None);
+    let (mut status_due, mut listeners_due) = (Instant::now(), Instant::now());
+    while shared.goes_on() {
+        if has_event(shared, &mut events) {
+            status_due = Instant::now();
+        }
+        if Instant::now() >= status_due {
+            shared.get("desk", "/status", &headers, good);
+            let recent = shared.get("desk", &after("/api/recent?", newest_moment), &headers, good);
+            newest_moment = newest(recent, "moments", "tick").or(newest_moment);
+            let told = shared.get("desk", &after("/api/events?limit=100&", newest_event), &headers, good);
+            newest_event = newest(told, "events", "id").or(newest_event);
+            status_due = Instant::now() + STATUS_PERIOD;
+        }
+        if Instant::now() >= listeners_due {
+            shared.get("desk", "/admin/listeners?from=0&limit=50", &headers, good);
+            listeners_due = Instant::now() + LISTENERS_PERIOD;
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// The headers of a session.
+fn log_in(shared: &Shared) -> Option<String> {
+    let asked = Instant::now();
+    let body = json!({ "password": ADMIN_PASSWORD }).to_string();
+    let session = http::send(shared.address, "POST", "/api/session", "", body.as_bytes()).ok().and_then(|answer| {
+        let cookie = answer.head.header("set-cookie")?.split(';').next()?.to_owned();
+        let token = answer.json()["token"].as_str()?.to_owned();
+        Some(format!("Cookie: {cookie}\r\nX-Tower-Token: {token}\r\n"))
+    });
+    shared.note("desk", asked, session.is_none().then(|| "no session".into()));
+    session
+}
+
+/// The stream of events, past its head.
+fn subscribe(shared: &Shared, headers: &str) -> Option<TcpStream> {
+    let asked = Instant::now();
+    let stream = send_get(shared.address, "/events", headers, ANSWER_LIMIT).and_then(|mut stream| {
+        let (head, _) = read_head(&mut stream)?;
+        stream.set_nonblocking(true)?;
+        if head.status() == 200 { Ok(stream) } else { Err(io::Error::other(head.status_line)) }
+    });
+    shared.note("desk", asked, stream.as_ref().err().map(|error| format!("/events: {error}")));
+    stream.ok()
+}
+
+/// Whether an event has come since the last look; its end is a failure.
+fn has_event(shared: &Shared, events: &mut TcpStream) -> bool {
+    let mut bytes = [0; 4096];
+    let looked = Instant::now();
+    match events.read(&mut bytes) {
+        Ok(0) => shared.note("event", looked, Some("the events ended".into())),
+        Ok(count) => {
+            let has = bytes[..count].windows(5).any(|window| window == b"data:");
+            if has {
+                shared.note("event", looked, None);
+            }
+            return has;
+        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+        Err(error) => shared.note("event", looked, Some(format!("/events: {error}"))),
+    }
+    false
+}
+
+fn after(target: &str, newest: Option<u64>) -> String {
+    newest.map_or_else(|| target.to_owned(), |newest| format!("{target}after={newest}"))
+}
+
+/// The number of the last in a list.
+fn newest(answer: Option<Answer>, list: &str, number: &str) -> Option<u64> {
+    let answer: Value = serde_json::from_slice(&answer?.body).ok()?;
+    answer[list].as_array()?.last()?[number].as_u64()
+}

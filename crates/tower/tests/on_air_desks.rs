@@ -1,0 +1,39 @@
+//! Listeners do not notice who looks: dashboards, a program that asks for everything, and a Prometheus (SPEC API-2,
+//! LIS-5).
+
+mod common;
+
+use radio_load::generator;
+use radio_load::plan::{Kind, Plan};
+use radio_proof::desks::Crowd;
+use radio_proof::station::{Manner, Station};
+use radio_proof::{alarm, material};
+use std::sync::Arc;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[test]
+fn listeners_are_sent_every_byte_while_dashboards_and_programs_ask_for_everything() {
+    let tower = common::setup().start();
+    let noise = Arc::new(material::noise(12, 2500));
+    let _station = Station::start(&tower.pcm_socket(), noise, Manner { looped: true, ..Manner::default() });
+    tower.wait_source("station", LIMIT);
+    let crowd = Crowd { desks: 10, hammers: 1, scrape_period: Some(Duration::from_secs(1)) }.begin(tower.address);
+    let asked = |kind: &str| crowd.so_far().get(kind).map_or(0, |answers| answers.count);
+    // The files of the page, the login, the events, and then two looks.
+    alarm::wait_until("dashboards", LIMIT, || asked("desk") >= 10 * (9 + 2 * 3));
+    let mut plan = Plan::new(tower.address);
+    (plan.normal, plan.ramp, plan.settle_s) = (500, 500.0, 2.0);
+    plan.hold_s = alarm::seconds(5, 60).as_secs_f64();
+    let report = generator::run(plan).expect("sockets enough");
+    let (tally, _) = crowd.close();
+    for (kind, answers) in &tally {
+        eprintln!("{kind}: {} answers, longest wait {:.0} ms", answers.count, answers.longest_ms);
+        assert_eq!(answers.failures, 0, "{kind}: {:?}", answers.told);
+    }
+    assert!(tally["hammer"].count >= 100 && tally["metrics"].count >= 5, "{tally:?}");
+    let found = &report.kinds[&Kind::Normal];
+    assert_eq!((found.live, found.stalled, found.tally.skips, found.tally.sync_losses), (500, 0, 0, 0), "{found:?}");
+    assert!(found.tally.good_bytes > 40_000 * 500, "{found:?}");
+}

@@ -1,0 +1,95 @@
+//! What others have to say of the API's description, of the pages, and of the tower's answers to whatever can be asked
+//! (SPEC API-1, API-2).
+
+mod common;
+
+use radio_proof::alarm::full_length;
+use radio_proof::browser::Browser;
+use radio_proof::tools::{content, html_checker, python};
+use radio_proof::tower::{ADMIN_PASSWORD, Tower};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Saves what a path of the tower answers.
+fn saved(tower: &Tower, target: &str, name: &str) -> PathBuf {
+    let answer = tower.get(target);
+    assert_eq!(answer.head.status(), 200, "{target}");
+    let path = tower.path(name);
+    std::fs::write(&path, answer.body).expect("a file");
+    path
+}
+
+#[test]
+fn the_description_of_the_api_is_one_by_the_specification() {
+    let tower = common::setup().start();
+    content(python("openapi-spec-validator").arg(saved(&tower, "/api/openapi.json", "openapi.json")));
+}
+
+/// Saves a page as its script has made it.
+fn rendered(tower: &Tower, browser: &mut Browser, name: &str) -> PathBuf {
+    let html = browser.value("'<!DOCTYPE html>' + document.documentElement.outerHTML");
+    let path = tower.path(name);
+    std::fs::write(&path, html.as_str().expect("text")).expect("a file");
+    path
+}
+
+#[test]
+fn the_pages_and_their_styles_are_valid_as_served_and_as_their_scripts_make_them() {
+    let tower = common::setup().start();
+    let _listener = tower.listen("/stream");
+    let mut files = vec![
+        saved(&tower, "/", "player.html"),
+        saved(&tower, "/style.css", "style.css"),
+        saved(&tower, "/admin", "desk.html"),
+        saved(&tower, "/admin/desk.css", "desk.css"),
+    ];
+    let mut browser = Browser::start(&tower.path(""));
+    browser.open(&format!("http://{}/", tower.address));
+    browser.wait("document.readyState === 'complete' && !!document.querySelector('#mounts a')", PATIENCE);
+    files.push(rendered(&tower, &mut browser, "player-rendered.html"));
+    browser.open(&format!("http://{}/admin", tower.address));
+    browser.wait("document.activeElement?.id === 'password'", PATIENCE);
+    browser.type_text(ADMIN_PASSWORD);
+    browser.press("Enter");
+    browser.wait("document.querySelectorAll('#listeners tr').length === 1", PATIENCE);
+    files.push(rendered(&tower, &mut browser, "desk-rendered.html"));
+    content(html_checker().args(["--Werror", "--also-check-css"]).args(files));
+}
+
+/// Endless answers: whether they end well is asked elsewhere.
+const ENDLESS: [&str; 2] = ["/events", "/admin/monitor"];
+
+/// What is wanted of every answer.
+const WANTED: &str = "not_a_server_error,content_type_conformance,response_schema_conformance,\
+    response_headers_conformance,unsupported_method,allow_header_conformance,ignored_auth";
+
+/// Asks whatever the description permits, and what it does not; gives the number of questions.
+fn asked_everything(tower: &Tower, how_much: &[&str]) -> u32 {
+    let document = saved(tower, "/api/openapi.json", "openapi.json");
+    let mut asks = python("schemathesis");
+    asks.arg("run").arg(document).args(["--url", &format!("http://{}", tower.address)]);
+    asks.args(["--auth", &format!("admin:{ADMIN_PASSWORD}"), "--checks", WANTED]);
+    asks.args(ENDLESS.iter().flat_map(|path| ["--exclude-path", path]));
+    // A tower that has to wait for a core answers late; one that hangs does not answer.
+    asks.args(["--request-timeout", "20", "--continue-on-failure", "--no-color"]);
+    let said = content(asks.args(how_much).current_dir(tower.path("")));
+    let count = said.split_once(" generated, ").and_then(|(before, _)| before.rsplit(' ').next()?.parse().ok());
+    count.unwrap_or_else(|| panic!("nothing was asked:\n{said}"))
+}
+
+#[test]
+fn whatever_is_asked_of_the_api_there_is_an_answer_and_none_is_the_towers_fault() {
+    let tower = common::setup().start();
+    let listener = tower.listen("/stream");
+    // Counted and the same each time, so that nobody's change fails by chance; at full length others each time.
+    let count = match full_length() {
+        false => asked_everything(&tower, &["--generation-deterministic", "--max-examples", "20"]),
+        true => asked_everything(&tower, &["--max-time", "300"]),
+    };
+    eprintln!("{count} questions");
+    assert!(count > 1000, "only {count} questions");
+    assert_eq!(listener.end(), None, "the listener hears on");
+    tower.wait_encoder("RUNNING", PATIENCE);
+}

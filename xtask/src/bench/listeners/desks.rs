@@ -1,0 +1,53 @@
+//! What dashboards, a program that asks for everything, and a Prometheus do to the listeners.
+
+use super::scenarios::{RAMP, gap, period_ms, sound};
+use super::{Bench, Run};
+use crate::bench::Figure;
+use anyhow::Result;
+use radio_load::plan::Kind;
+use radio_proof::desks::{Answers, Crowd};
+use std::time::Duration;
+
+const DESKS: usize = 50;
+/// Connections of the program that asks for everything.
+const HAMMERS: [usize; 2] = [1, 8];
+const SCRAPE_PERIOD: Duration = Duration::from_secs(1);
+/// What the longest gap may grow by, and how late a tick may be.
+const GAP_GROWTH_PERCENT_MAX: f64 = 10.0;
+const LATENESS_P999_MS_MAX: f64 = 5.0;
+/// Length of each look: many periods, and a few thousand ticks.
+const HOLD_S: f64 = 60.0;
+
+/// The same listeners without all that, and with it.
+pub fn desks(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
+    let listeners = listeners.unwrap_or(10_000);
+    let plan = |plan: &mut radio_load::plan::Plan| {
+        (plan.normal, plan.ramp, plan.hold_s) = (listeners, RAMP, HOLD_S);
+    };
+    let alone = bench.tower(&format!("desks {listeners}, none"), &[], plan)?;
+    let mut figures = vec![gap(&alone, Kind::Normal, period_ms(listeners)), lateness(&alone)];
+    for hammers in HAMMERS {
+        let name = format!("desks {listeners}, {DESKS} and {hammers} asking");
+        let crowd = Crowd { desks: DESKS, hammers, scrape_period: Some(SCRAPE_PERIOD) };
+        let (run, tally, worked) = bench.besieged_tower(&name, crowd, plan)?;
+        let gap_ms = |run: &Run| run.kind(Kind::Normal).gap_ms[2];
+        let growth = (gap_ms(&run) / gap_ms(&alone) - 1.0) * 100.0;
+        let note = format!("{:.0} ms, without {:.0}", gap_ms(&run), gap_ms(&alone));
+        figures.push(run.figure("longest gap, growth", growth, "%").bound(GAP_GROWTH_PERCENT_MAX).note(note));
+        figures.push(lateness(&run));
+        for (kind, answers) in tally {
+            let Answers { count, longest_ms, failures, told } = answers;
+            let per_s = count as f64 / worked.as_secs_f64();
+            let note = format!("{count} answers, {per_s:.1} a second; longest wait {longest_ms:.0} ms; {told:?}");
+            figures.push(run.figure(&format!("{kind}: not answered"), failures as f64, "").bound(0.0).note(note));
+        }
+        figures.extend(sound(&run));
+    }
+    Ok(figures)
+}
+
+fn lateness(run: &Run) -> Figure {
+    let of = |name: &str| run.status["lateness_ms"][name].as_f64().unwrap_or(f64::NAN);
+    let note = format!("since the start; median {:.3}, latest {:.2}", of("p50"), of("max"));
+    run.figure("tick lateness, p99.9", of("p999"), "ms").bound(LATENESS_P999_MS_MAX).note(note)
+}
