@@ -36,6 +36,11 @@ impl Alarm {
         Self { raise_ms, clear_ms, wrong_since_ms: None, wrong_last_ms: 0, is_raised: false }
     }
 
+    /// From now on it takes other times; what it is now, it stays.
+    pub const fn set_times(&mut self, raise_ms: u64, clear_ms: u64) {
+        (self.raise_ms, self.clear_ms) = (raise_ms, clear_ms);
+    }
+
     /// Whether it is raised.
     #[must_use]
     pub const fn is_raised(&self) -> bool {

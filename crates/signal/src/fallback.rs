@@ -53,8 +53,8 @@ pub struct FallbackConfig {
 /// What the fallback can serve at a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FallbackKind {
-    /// A file, decoded ahead by another thread.
-    File,
+    /// A file, decoded ahead by another thread; which of two buffers, so that one can be faded into the other.
+    File(usize),
     /// The tone.
     Tone,
     /// Nothing but zeros.
@@ -64,7 +64,9 @@ pub enum FallbackKind {
 /// Serves one frame at every tick, whatever has failed. Never blocks, never fails, never allocates.
 #[derive(Debug)]
 pub struct FallbackProvider {
-    file: Option<BufferReader>,
+    files: [Option<BufferReader>; 2],
+    /// The one that is wanted. The other goes on until this one has something.
+    current: usize,
     tone: Option<Tone>,
 }
 
@@ -72,13 +74,31 @@ impl FallbackProvider {
     /// The fallback with an optional file.
     #[must_use]
     pub fn new(config: FallbackConfig, file: Option<BufferReader>) -> Self {
-        Self { file, tone: config.tone_dbfs.map(Tone::new) }
+        Self { files: [file, None], current: 0, tone: config.tone_dbfs.map(Tone::new) }
+    }
+
+    /// Another file, or none, takes the place of the one there is. What is returned was replaced before that one, and is
+    /// to be freed by the caller.
+    pub fn replace_file(&mut self, file: Option<BufferReader>) -> Option<BufferReader> {
+        self.current = 1 - self.current;
+        std::mem::replace(&mut self.files[self.current], file)
+    }
+
+    /// Takes out the file that was replaced, once it is not `in_use` and another can serve in its place.
+    pub fn take_replaced(&mut self, in_use: impl Fn(usize) -> bool) -> Option<BufferReader> {
+        let other = 1 - self.current;
+        let has_heir = self.files[self.current].as_ref().is_none_or(|file| file.fill() > 0);
+        if has_heir && !in_use(other) { self.files[other].take() } else { None }
     }
 
     /// The best kind that can serve. A file must hold more than `look_ahead_ticks`, so that it can still be faded out.
     #[must_use]
     pub fn best(&self, look_ahead_ticks: usize) -> FallbackKind {
-        if self.file_fill() > look_ahead_ticks { FallbackKind::File } else { self.without_file() }
+        // Where there is to be no file any more, the one that was is not asked.
+        let before = self.files[self.current].is_some().then_some(1 - self.current);
+        let mut files = std::iter::once(self.current).chain(before);
+        let ready = files.find(|&file| self.fill(file) > look_ahead_ticks);
+        ready.map_or_else(|| self.without_file(), FallbackKind::File)
     }
 
     /// What serves when there is no file.
@@ -87,18 +107,22 @@ impl FallbackProvider {
         if self.tone.is_some() { FallbackKind::Tone } else { FallbackKind::Silence }
     }
 
-    /// Ticks of the file that are decoded and wait.
+    /// Ticks of a file that are decoded and wait.
     #[must_use]
-    pub fn file_fill(&self) -> usize {
-        self.file.as_ref().map_or(0, BufferReader::fill)
+    pub fn fill(&self, file: usize) -> usize {
+        self.files.get(file).and_then(Option::as_ref).map_or(0, BufferReader::fill)
     }
 
     /// The frame of `kind` at `tick`. A file that has nothing gives silence.
     pub fn render(&mut self, kind: FallbackKind, tick: Serial, out: &mut PcmFrame) {
         *out = PcmFrame::SILENCE;
-        match (kind, &mut self.file, &self.tone) {
-            (FallbackKind::File, Some(file), _) => _ = file.pop(out),
-            (FallbackKind::Tone, _, Some(tone)) => tone.render(tick, out),
+        match (kind, &self.tone) {
+            (FallbackKind::File(file), _) => {
+                if let Some(file) = self.files.get_mut(file).and_then(Option::as_mut) {
+                    file.pop(out);
+                }
+            }
+            (FallbackKind::Tone, Some(tone)) => tone.render(tick, out),
             _ => {}
         }
     }
@@ -153,11 +177,35 @@ mod tests {
         let loud = PcmFrame([1000; crate::units::TICK_VALUES]);
         writer.offer(&loud);
         writer.offer(&loud);
-        assert_eq!(provider.best(1), FallbackKind::File);
+        assert_eq!(provider.best(1), FallbackKind::File(0));
         let mut out = PcmFrame::SILENCE;
-        provider.render(FallbackKind::File, 0, &mut out);
+        provider.render(FallbackKind::File(0), 0, &mut out);
         assert_eq!(out, loud);
         assert_eq!(provider.best(1), FallbackKind::Tone, "one frame is left, for the fade");
         assert_eq!(FallbackProvider::new(FallbackConfig { tone_dbfs: None }, None).best(1), FallbackKind::Silence);
+    }
+
+    #[test]
+    fn a_file_goes_on_until_the_one_in_its_place_has_something_and_it_is_heard_no_more() {
+        let tone = FallbackConfig { tone_dbfs: Some(-20.0) };
+        let full = || {
+            let (mut writer, reader) = crate::ingest::input_buffer(8);
+            (0..4).for_each(|_| _ = writer.offer(&PcmFrame::SILENCE));
+            (writer, reader)
+        };
+        let (_first, reader) = full();
+        let mut provider = FallbackProvider::new(tone, Some(reader));
+        let (mut second, reader) = crate::ingest::input_buffer(8);
+        assert!(provider.replace_file(Some(reader)).is_none());
+        assert_eq!(provider.best(1), FallbackKind::File(0), "nothing is decoded yet");
+        assert!(provider.take_replaced(|_| false).is_none());
+        (0..4).for_each(|_| _ = second.offer(&PcmFrame::SILENCE));
+        assert_eq!(provider.best(1), FallbackKind::File(1));
+        assert!(provider.take_replaced(|file| file == 0).is_none(), "it is being faded out");
+        assert!(provider.take_replaced(|file| file == 1).is_some());
+
+        assert!(provider.replace_file(None).is_none());
+        assert_eq!(provider.best(1), FallbackKind::Tone, "there is to be no file");
+        assert!(provider.take_replaced(|_| false).is_some());
     }
 }

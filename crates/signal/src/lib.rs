@@ -6,13 +6,14 @@
 //! # Layout, in the order of the signal path (a module uses only those above it)
 //!
 //! - [`units`], [`pcm`]: the tick, the serial, one frame of PCM.
+//! - [`grid`]: how the frames of a codec lie on the ticks.
 //! - [`ingest`]: bytes to frames; each producer's buffer; clock drift.
 //! - [`fallback`], [`router`]: what is on air, and the crossfade between two answers.
 //! - [`titles`]: which title is heard at which tick.
 //! - [`pump`]: when each tick is due.
 //! - [`supervisor`]: when an encoder process is started, given up, replaced.
 //! - [`poison`]: which tick of PCM kills them.
-//! - [`mpeg`]: bytes of an encoder to whole frames.
+//! - [`mpeg`], [`ogg`]: bytes of an encoder to whole frames, and Opus packets to pages.
 //! - [`frame_ring`]: numbered frames, written once.
 //! - [`release`]: when a frame goes to the listeners.
 //! - [`likeness`]: whether what is heard is what should be.
@@ -22,9 +23,11 @@
 pub mod alarm;
 pub mod fallback;
 pub mod frame_ring;
+pub mod grid;
 pub mod ingest;
 pub mod likeness;
 pub mod mpeg;
+pub mod ogg;
 pub mod pcm;
 pub mod poison;
 pub mod pump;

@@ -25,7 +25,13 @@ impl Release {
     /// in the past at start.
     #[must_use]
     pub const fn new(delay_ticks: u64, hold_ticks_max: u64, first_present: Serial) -> Self {
-        Self { next: 0, delay_ticks, hold_ticks_max, first_present }
+        Self::starting_at(0, delay_ticks, hold_ticks_max, first_present)
+    }
+
+    /// As [`new`](Self::new), for a stream whose first frame is `first`.
+    #[must_use]
+    pub const fn starting_at(first: FrameNumber, delay_ticks: u64, hold_ticks_max: u64, first_present: Serial) -> Self {
+        Self { next: first, delay_ticks, hold_ticks_max, first_present }
     }
 
     /// The frame that is due at `tick` and not released yet. Call [`Self::released`] and ask again, until `None`.

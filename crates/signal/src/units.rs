@@ -32,6 +32,12 @@ pub const fn ticks_in_ms(ms: u64) -> u64 {
     ms / TICK_MS
 }
 
+/// Samples of each channel in `ms` milliseconds.
+#[must_use]
+pub const fn samples_in_ms(ms: u64) -> usize {
+    (ms * SAMPLE_RATE_HZ as u64 / 1000) as usize
+}
+
 /// A point on the monotonic clock, in nanoseconds from an arbitrary origin.
 ///
 /// State machines take time as this value instead of reading a clock, so a test can run ten years in a second.

@@ -17,7 +17,8 @@ mod slot;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-pub use crate::mpeg::header::FRAME_BYTES_MAX;
+/// Bytes of one frame at most: two of AAC, which is what a tick can hold; more than one of MP3, or a page of Opus.
+pub const FRAME_BYTES_MAX: usize = 2 * crate::mpeg::adts::STEREO_FRAME_BYTES_MAX;
 use crate::units::FrameNumber;
 use atomic::{AtomicU64, Ordering};
 use slot::{Claim, Slot};

@@ -1,9 +1,11 @@
 //! One producer's bounded buffer, from its socket to the router (SPEC IN-3, IN-4, IN-6).
 
+use super::gain::{Amplifier, Gain};
+use super::gate::{GateKeeper, SilenceGate};
 use crate::pcm::PcmFrame;
 use crate::units::{CHANNELS, TICK_SAMPLES};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 
 /// Makes a buffer of `capacity_ticks` (at least 2: one to play and one to look ahead).
 #[must_use]
@@ -17,9 +19,14 @@ pub fn input_buffer(capacity_ticks: usize) -> (BufferWriter, BufferReader) {
             taken: AtomicU64::new(0),
             overflow: AtomicU64::new(0),
             stale: AtomicU64::new(0),
+            gate_ticks: AtomicU64::new(0),
+            gate_peak: AtomicU16::new(0),
+            is_silent: AtomicBool::new(false),
         }),
     };
-    (BufferWriter { producer, gauge: gauge.clone() }, BufferReader { consumer, gauge })
+    let amplifier = Amplifier::new(Gain::unity());
+    let writer = BufferWriter { producer, gauge: gauge.clone(), gate: GateKeeper::default(), amplifier };
+    (writer, BufferReader { consumer, gauge })
 }
 
 /// The producer's end. Dropping it says that the producer has ended.
@@ -27,13 +34,25 @@ pub fn input_buffer(capacity_ticks: usize) -> (BufferWriter, BufferReader) {
 pub struct BufferWriter {
     producer: rtrb::Producer<PcmFrame>,
     gauge: BufferGauge,
+    gate: GateKeeper,
+    amplifier: Amplifier,
 }
 
 impl BufferWriter {
+    /// From now on frames are as loud as `gain` says.
+    #[must_use]
+    pub fn with_gain(self, gain: Gain) -> Self {
+        Self { amplifier: Amplifier::new(gain), ..self }
+    }
+
     /// Adds a frame. When the buffer is full the frame, being the newest, is dropped and counted, and the answer is
     /// false.
     pub fn offer(&mut self, frame: &PcmFrame) -> bool {
-        let taken = self.producer.push(*frame).is_ok();
+        let frame = self.amplifier.apply(frame);
+        let shared = &self.gauge.shared;
+        let gate = SilenceGate { ticks: shared.gate_ticks.load(Relaxed), peak: shared.gate_peak.load(Relaxed) };
+        shared.is_silent.store(self.gate.observe(gate, &frame), Relaxed);
+        let taken = self.producer.push(frame).is_ok();
         let counter = if taken { &self.gauge.shared.offered } else { &self.gauge.shared.overflow };
         counter.fetch_add(1, Relaxed);
         taken
@@ -72,10 +91,28 @@ impl BufferReader {
         self.consumer.slots()
     }
 
+    /// Frames it holds at most.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.gauge.capacity()
+    }
+
     /// Whether the producer has ended; what waits can still be played.
     #[must_use]
     pub fn ended(&self) -> bool {
         self.consumer.is_abandoned()
+    }
+
+    /// From now on this says when the producer counts as silent.
+    pub fn set_gate(&self, gate: SilenceGate) {
+        self.gauge.shared.gate_ticks.store(gate.ticks, Relaxed);
+        self.gauge.shared.gate_peak.store(gate.peak, Relaxed);
+    }
+
+    /// Whether the producer has sent nothing but silence for as long as its gate allows.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.gauge.is_silent()
     }
 
     /// Moves the oldest frame to `out`; false, and `out` untouched, if there is none.
@@ -130,6 +167,9 @@ struct Shared {
     taken: AtomicU64,
     overflow: AtomicU64,
     stale: AtomicU64,
+    gate_ticks: AtomicU64,
+    gate_peak: AtomicU16,
+    is_silent: AtomicBool,
 }
 
 impl BufferGauge {
@@ -157,6 +197,12 @@ impl BufferGauge {
     #[must_use]
     pub fn taken(&self) -> u64 {
         self.shared.taken.load(Relaxed)
+    }
+
+    /// Whether the producer counts as silent: its gate is closed.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.shared.is_silent.load(Relaxed)
     }
 
     /// Ticks dropped because it was full.

@@ -2,14 +2,19 @@
 //!
 //! - [`Accumulator`]: bytes of any sizes, cut into ticks.
 //! - [`input_buffer`]: one producer's bounded buffer, from its socket to the router.
+//! - [`SilenceGate`]: when a producer that sends nothing but silence counts as absent.
 //! - [`DriftController`], [`DriftResampler`]: for a producer whose clock is not the tower's.
 
 mod accumulator;
 mod buffer;
 mod drift;
+mod gain;
+mod gate;
 mod resampler;
 
 pub use accumulator::Accumulator;
 pub use buffer::{BufferGauge, BufferReader, BufferWriter, input_buffer};
 pub use drift::{CORRECTION_PPM_MAX, DriftController};
+pub use gain::Gain;
+pub use gate::{RETURN_TICKS, SilenceGate};
 pub use resampler::DriftResampler;

@@ -1,6 +1,9 @@
 //! The header of an audio frame (ISO/IEC 11172-3, 2.4.1.3; 13818-3 for the lower sampling frequencies; "MPEG-2.5" is
 //! Fraunhofer's extension below those).
 
+use super::packetizer::Header;
+use super::tags;
+
 /// Bytes of a header.
 pub const HEADER_BYTES: usize = 4;
 
@@ -154,6 +157,29 @@ impl FrameHeader {
     #[must_use]
     pub const fn format(&self) -> StreamFormat {
         StreamFormat { version: self.version, sample_rate_hz: self.sample_rate_hz, channels: self.channels() }
+    }
+}
+
+impl Header for FrameHeader {
+    type Format = StreamFormat;
+
+    const BYTES: usize = HEADER_BYTES;
+    const FRAME_BYTES_MAX: usize = FRAME_BYTES_MAX;
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.first_chunk().and_then(|&bytes| Self::parse(bytes))
+    }
+
+    fn frame_bytes(&self) -> usize {
+        self.frame_bytes()
+    }
+
+    fn format(&self) -> StreamFormat {
+        self.format()
+    }
+
+    fn is_table_of_contents(&self, frame: &[u8]) -> bool {
+        tags::is_table_of_contents(self, frame)
     }
 }
 

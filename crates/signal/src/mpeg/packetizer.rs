@@ -13,20 +13,45 @@
 //!                        neither such a header nor a tag where one is due
 //! ```
 
-use super::header::{FRAME_BYTES_MAX, FrameHeader, HEADER_BYTES, StreamFormat};
+use super::header::FrameHeader;
 use super::tags::{self, Tag};
+use std::fmt::Debug;
 
-/// Bytes that a [`Packetizer`] takes in one [`push`](Packetizer::push) if all frames have been pulled before: a full pipe.
+/// Bytes that a [`Framer`] takes in one [`push`](Framer::push) if all frames have been pulled before: a full pipe.
 pub const PUSH_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes it may hold back for want of more: a frame to be confirmed, and what must follow it.
-pub const HELD_BYTES_MAX: usize = FRAME_BYTES_MAX + tags::TAG_HEADER_BYTES_MAX;
+pub const HELD_BYTES_MAX: usize = FrameHeader::FRAME_BYTES_MAX + tags::TAG_HEADER_BYTES_MAX;
+
+/// What opens a frame of a self-framing stream: Layer III ([`FrameHeader`]) or AAC ([`AdtsHeader`](super::AdtsHeader)).
+pub trait Header: Copy + Debug {
+    /// What stays the same from frame to frame of one stream.
+    type Format: Copy + Debug + PartialEq;
+
+    /// Bytes that are read of it.
+    const BYTES: usize;
+
+    /// Bytes of the longest frame it can open.
+    const FRAME_BYTES_MAX: usize;
+
+    /// Reads it from the first [`Self::BYTES`] bytes; `None` if they, or fewer, are no header.
+    fn read(bytes: &[u8]) -> Option<Self>;
+
+    /// Length of its frame with it; at least [`Self::BYTES`].
+    fn frame_bytes(&self) -> usize;
+
+    /// What the next frame of the stream must share with it.
+    fn format(&self) -> Self::Format;
+
+    /// Whether its frame, whole, is a table of contents instead of sound.
+    fn is_table_of_contents(&self, frame: &[u8]) -> bool;
+}
 
 /// One whole frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame<'a> {
+pub struct Frame<'a, H = FrameHeader> {
     /// Its header, read.
-    pub header: FrameHeader,
+    pub header: H,
     /// The frame with its header.
     pub bytes: &'a [u8],
 }
@@ -48,10 +73,13 @@ pub struct Counters {
     pub resyncs: u64,
 }
 
-/// Cuts a byte stream into frames; see the [module](self). Memory: one buffer of [`PUSH_BYTES_MAX`] +
-/// [`HELD_BYTES_MAX`] bytes, made in [`Packetizer::new`]; tags of any length pass through without being kept.
+/// Cuts a stream of Layer III into frames.
+pub type Packetizer = Framer<FrameHeader>;
+
+/// Cuts a byte stream into frames; see the [module](self). Memory: one buffer of [`PUSH_BYTES_MAX`], a frame and a tag's
+/// header, made in [`Framer::new`]; tags of any length pass through without being kept.
 #[derive(Debug)]
-pub struct Packetizer {
+pub struct Framer<H: Header> {
     /// Pending bytes are `buffer[start..end]`.
     buffer: Box<[u8]>,
     start: usize,
@@ -59,7 +87,7 @@ pub struct Packetizer {
     /// Whether every frame waits for what follows it.
     confirms_each: bool,
     /// In sync with a stream of this format.
-    sync: Option<StreamFormat>,
+    sync: Option<H::Format>,
     was_in_sync: bool,
     /// Bytes still to come of a tag whose beginning was set aside.
     tag_bytes_left: u64,
@@ -68,23 +96,23 @@ pub struct Packetizer {
 }
 
 /// What the pending bytes begin with.
-enum Next {
+enum Next<H> {
     /// More bytes will tell.
     Unknown,
     /// A whole frame, confirmed.
-    Frame(FrameHeader),
+    Frame(H),
     /// A tag of this length, perhaps not all of it here.
     Tag(u64),
     /// Nothing that belongs there.
     Garbage,
 }
 
-impl Packetizer {
+impl<H: Header> Framer<H> {
     /// A packetizer at the beginning of a stream.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            buffer: vec![0; PUSH_BYTES_MAX + HELD_BYTES_MAX].into_boxed_slice(),
+            buffer: vec![0; PUSH_BYTES_MAX + H::FRAME_BYTES_MAX + tags::TAG_HEADER_BYTES_MAX].into_boxed_slice(),
             start: 0,
             end: 0,
             confirms_each: false,
@@ -129,7 +157,7 @@ impl Packetizer {
     }
 
     /// The next whole frame, if there is one.
-    pub fn next_frame(&mut self) -> Option<Frame<'_>> {
+    pub fn next_frame(&mut self) -> Option<Frame<'_, H>> {
         loop {
             self.pass_tag_bytes();
             if self.start == self.end {
@@ -149,7 +177,7 @@ impl Packetizer {
                 Next::Frame(header) => {
                     self.enter_sync(header.format());
                     let frame = self.start..self.start + header.frame_bytes();
-                    if tags::is_table_of_contents(&header, &self.buffer[frame.clone()]) {
+                    if header.is_table_of_contents(&self.buffer[frame.clone()]) {
                         self.counters.tags_skipped += 1;
                         self.tag_bytes_left = header.frame_bytes() as u64;
                         continue;
@@ -164,7 +192,7 @@ impl Packetizer {
     }
 
     /// Pushes all of `bytes`, handing each frame to `sink` as it becomes whole.
-    pub fn packetize(&mut self, mut bytes: &[u8], mut sink: impl FnMut(Frame<'_>)) {
+    pub fn packetize(&mut self, mut bytes: &[u8], mut sink: impl FnMut(Frame<'_, H>)) {
         loop {
             let taken = self.push(bytes);
             bytes = &bytes[taken..];
@@ -192,21 +220,21 @@ impl Packetizer {
 
     /// The format of the stream, while in sync.
     #[must_use]
-    pub fn format(&self) -> Option<StreamFormat> {
+    pub fn format(&self) -> Option<H::Format> {
         self.sync
     }
 
-    fn look(&self) -> Next {
+    fn look(&self) -> Next<H> {
         let bytes = &self.buffer[self.start..self.end];
         match tags::recognise(bytes) {
             Tag::Bytes(bytes) => return Next::Tag(bytes),
             Tag::Perhaps => return Next::Unknown,
             Tag::No => {}
         }
-        let Some(&head) = bytes.first_chunk::<HEADER_BYTES>() else {
+        if bytes.len() < H::BYTES {
             return Next::Unknown;
-        };
-        let Some(header) = FrameHeader::parse(head) else {
+        }
+        let Some(header) = H::read(bytes) else {
             return Next::Garbage;
         };
         if self.sync.is_some_and(|format| format != header.format()) {
@@ -222,7 +250,7 @@ impl Packetizer {
     }
 
     /// Judges a frame by what follows it.
-    fn confirm(&self, header: FrameHeader, rest: &[u8]) -> Next {
+    fn confirm(&self, header: H, rest: &[u8]) -> Next<H> {
         if self.finished && rest.is_empty() {
             return Next::Frame(header);
         }
@@ -231,16 +259,16 @@ impl Packetizer {
             Tag::Perhaps => return Next::Unknown,
             Tag::No => {}
         }
-        match rest.first_chunk::<HEADER_BYTES>() {
-            None => Next::Unknown,
-            Some(&next) => match FrameHeader::parse(next) {
-                Some(next) if next.format() == header.format() => Next::Frame(header),
-                _ => Next::Garbage,
-            },
+        if rest.len() < H::BYTES {
+            return Next::Unknown;
+        }
+        match H::read(rest) {
+            Some(next) if next.format() == header.format() => Next::Frame(header),
+            _ => Next::Garbage,
         }
     }
 
-    fn enter_sync(&mut self, format: StreamFormat) {
+    fn enter_sync(&mut self, format: H::Format) {
         if self.sync.is_none() {
             self.counters.resyncs += u64::from(self.was_in_sync);
             self.was_in_sync = true;
@@ -257,7 +285,7 @@ impl Packetizer {
     }
 }
 
-impl Default for Packetizer {
+impl<H: Header> Default for Framer<H> {
     fn default() -> Self {
         Self::new()
     }

@@ -45,8 +45,12 @@ impl Router {
         !self.is_barred(slot) && !self.on_air.is_leaving() && !self.is_at_its_end(slot)
     }
 
-    /// Whether the operator does not want this source on air.
+    /// Whether this source is not to be on air: the operator does not want it, or it sends silence.
     fn is_barred(&self, slot: usize) -> bool {
+        self.sources.is_silent(slot) || self.is_unwanted(slot)
+    }
+
+    fn is_unwanted(&self, slot: usize) -> bool {
         self.wishes.fallback_forced() || self.sources.spec(slot).is_some_and(|spec| !self.wishes.allows(spec.input))
     }
 
@@ -66,8 +70,10 @@ impl Router {
     fn reason_of_leaving(&self, slot: usize) -> Reason {
         if self.wishes.fallback_forced() {
             Reason::FallbackForced
-        } else if self.is_barred(slot) {
+        } else if self.is_unwanted(slot) {
             Reason::TakenOffAir
+        } else if self.sources.is_silent(slot) {
+            Reason::Silent
         } else if self.sources.ended(slot) {
             Reason::Ended
         } else {
@@ -76,7 +82,6 @@ impl Router {
     }
 
     fn best_present(&self, goes_on: bool) -> Option<usize> {
-        let look_ahead = self.look_ahead_ticks();
         (0..SOURCES_MAX)
             .filter(|&slot| {
                 if self.on_air.plays_slot(slot) {
@@ -84,7 +89,7 @@ impl Router {
                 } else {
                     // A source that is still fading out cannot be on a second deck; it waits for the fade's end.
                     let fading = self.fading.iter().flatten().any(|deck| deck.plays_slot(slot));
-                    !fading && !self.is_barred(slot) && self.sources.is_ready(slot, look_ahead) && !self.must_wait(slot)
+                    !fading && !self.is_barred(slot) && self.sources.is_ready(slot) && !self.must_wait(slot)
                 }
             })
             .max_by_key(|&slot| self.sources.rank(slot, self.wishes.preferred()))
@@ -129,14 +134,14 @@ impl Router {
     fn fallback_voice(&self) -> (Voice, Reason) {
         let look_ahead = self.look_ahead_ticks();
         let (wanted_ticks, reason) = match self.on_air.voice {
-            Voice::File => (look_ahead, Reason::FileDry),
+            Voice::File(_) => (look_ahead, Reason::FileDry),
             Voice::Tone | Voice::Silence(SilenceReason::NoFallback) => {
                 (look_ahead + FILE_RETURN_TICKS, Reason::FileReady)
             }
             _ => (look_ahead, Reason::GraceOver),
         };
         let voice = match self.fallback.best(wanted_ticks) {
-            FallbackKind::File => Voice::File,
+            FallbackKind::File(file) => Voice::File(file),
             FallbackKind::Tone => Voice::Tone,
             FallbackKind::Silence => Voice::Silence(SilenceReason::NoFallback),
         };

@@ -10,7 +10,8 @@ use std::f32::consts::FRAC_PI_2;
 pub(super) enum Voice {
     Silence(SilenceReason),
     Source(usize),
-    File,
+    /// Which of the fallback's.
+    File(usize),
     Tone,
 }
 

@@ -55,6 +55,8 @@ pub enum Reason {
     TakenOffAir,
     /// The operator prefers its input.
     Preferred,
+    /// The source on air sent nothing but silence for too long.
+    Silent,
 }
 
 impl std::fmt::Display for Reason {
@@ -71,6 +73,7 @@ impl std::fmt::Display for Reason {
             Self::FallbackForced => "the operator wants the fallback",
             Self::TakenOffAir => "the operator took the one before off air",
             Self::Preferred => "the operator prefers it",
+            Self::Silent => "the one before has sent nothing but silence for too long",
         })
     }
 }

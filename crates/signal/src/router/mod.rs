@@ -35,7 +35,7 @@ const FADING_MAX: usize = 3;
 pub struct RouterConfig {
     /// Ticks of silence between programme and fallback; 0: none.
     pub grace_ticks: u64,
-    /// Samples of every crossfade; 0 is a hard cut, which clicks.
+    /// Samples of every crossfade of which a source does not say something else; 0 is a hard cut, which clicks.
     pub fade_samples: usize,
     /// The first tick that is not in the past at start; before it there is silence (SPEC PUMP-5).
     pub first_live_tick: Serial,
@@ -64,7 +64,7 @@ impl Router {
         Self {
             config,
             fallback,
-            sources: Sources::new(),
+            sources: Sources::new(config.fade_samples),
             tick: 0,
             on_air: Deck::steady(Voice::Silence(SilenceReason::Start)),
             fading: [None; FADING_MAX],
@@ -82,6 +82,30 @@ impl Router {
     /// The buffer itself, when there are [`SOURCES_MAX`] already.
     pub fn attach(&mut self, id: SourceId, spec: SourceSpec, reader: BufferReader) -> Result<(), BufferReader> {
         self.sources.attach(id, spec, reader)
+    }
+
+    /// Treats the sources of an input in another way from the next tick on.
+    pub fn treat(&mut self, spec: SourceSpec) {
+        self.sources.treat(spec);
+    }
+
+    /// Changes the silence between programme and fallback.
+    pub const fn set_grace(&mut self, grace_ticks: u64) {
+        self.config.grace_ticks = grace_ticks;
+    }
+
+    /// Another file takes the place of the fallback's, or none does: the one on air goes on until the other has something,
+    /// and is faded into it. Returns a buffer to be freed by the caller.
+    #[must_use]
+    pub fn replace_fallback_file(&mut self, file: Option<BufferReader>) -> Option<BufferReader> {
+        self.fallback.replace_file(file)
+    }
+
+    /// The buffer of a replaced file that is heard no more, to be freed by the caller.
+    pub fn poll_replaced_file(&mut self) -> Option<BufferReader> {
+        let (on_air, fading) = (&self.on_air, &self.fading);
+        let plays = |deck: &Deck, file| deck.voice == Voice::File(file);
+        self.fallback.take_replaced(|file| plays(on_air, file) || fading.iter().flatten().any(|deck| plays(deck, file)))
     }
 
     /// Takes in what the operator wants; it counts from the next tick on.
@@ -105,9 +129,7 @@ impl Router {
         }
         self.sources.note_held();
         let (on_air, fading) = (&self.on_air, &self.fading);
-        self.sources.trim(self.look_ahead_ticks(), |slot| {
-            on_air.plays_slot(slot) || fading.iter().flatten().any(|deck| deck.plays_slot(slot))
-        });
+        self.sources.trim(|slot| on_air.plays_slot(slot) || fading.iter().flatten().any(|deck| deck.plays_slot(slot)));
         self.on_air_now()
     }
 
@@ -135,15 +157,23 @@ impl Router {
         self.name(self.on_air.voice)
     }
 
-    /// Ticks that a source must hold beyond the one it plays, so that it can always be faded out (SPEC ROUTER-5).
+    /// Ticks that a file must hold beyond the one it plays, so that it can always be faded out (SPEC ROUTER-5).
     fn look_ahead_ticks(&self) -> usize {
         self.config.fade_samples.div_ceil(TICK_SAMPLES).max(1)
+    }
+
+    /// Samples of the crossfade between two voices: who comes says how, and who leaves where no source comes.
+    fn fade_samples(&self, from: Voice, to: Voice) -> usize {
+        match (from, to) {
+            (_, Voice::Source(slot)) | (Voice::Source(slot), _) => self.sources.fade_samples(slot),
+            _ => self.config.fade_samples,
+        }
     }
 
     fn name(&self, voice: Voice) -> OnAir {
         match voice {
             Voice::Silence(reason) => OnAir::Silence(reason),
-            Voice::File => OnAir::FallbackFile,
+            Voice::File(_) => OnAir::FallbackFile,
             Voice::Tone => OnAir::Tone,
             Voice::Source(slot) => {
                 self.sources.id(slot).map_or(OnAir::Silence(SilenceReason::NoFallback), OnAir::Source)
@@ -158,13 +188,18 @@ impl Router {
             // Nothing changes but, perhaps, that it is about to end.
         } else if let Some(free) = self.fading.iter().position(Option::is_none) {
             let (from, since) = (self.on_air_now(), self.since_tick);
-            let leaving = self.fade_away(self.on_air);
+            let fade_samples = self.fade_samples(self.on_air.voice, voice);
+            let leaving = self.fade_away(self.on_air, fade_samples);
             self.fading[free] = (!leaving.has_faded_out()).then_some(leaving);
-            self.on_air = Deck::fading_in(voice, self.config.fade_samples);
+            self.on_air = Deck::fading_in(voice, fade_samples);
             self.since_tick = tick;
             let to = self.name(voice);
-            // One kind of silence after another is no change that anyone could hear.
-            if !matches!((from, to), (OnAir::Silence(_), OnAir::Silence(_))) {
+            // One kind of silence after another is no change that anyone could hear, and of a file in the place of another
+            // its title tells.
+            let is_told = |pair| {
+                !matches!(pair, (OnAir::Silence(_), OnAir::Silence(_)) | (OnAir::FallbackFile, OnAir::FallbackFile))
+            };
+            if is_told((from, to)) {
                 self.events.push(RouterEvent { tick, from, to, reason, ticks_on_air: tick - since });
             }
         }
@@ -177,14 +212,14 @@ impl Router {
     }
 
     /// The deck of a voice that leaves while another comes: faded out over what it still has.
-    fn fade_away(&mut self, deck: Deck) -> Deck {
+    fn fade_away(&mut self, deck: Deck, fade_samples: usize) -> Deck {
         let left_samples = match deck.voice {
             Voice::Source(slot) => self.sources.sounding_samples(slot),
-            Voice::File => self.fallback.file_fill() * TICK_SAMPLES,
+            Voice::File(file) => self.fallback.fill(file) * TICK_SAMPLES,
             Voice::Tone => usize::MAX,
             Voice::Silence(_) => 0,
         };
-        deck.fading_out(0, self.config.fade_samples.min(left_samples))
+        deck.fading_out(0, fade_samples.min(left_samples))
     }
 
     /// A source that runs dry with nobody to follow it ends in a fade that closes with its last sample.
@@ -194,7 +229,7 @@ impl Router {
             return;
         }
         let left_samples = self.sources.sounding_samples(slot);
-        let fade_samples = self.config.fade_samples.min(left_samples);
+        let fade_samples = self.sources.fade_samples(slot).min(left_samples);
         self.on_air = self.on_air.fading_out(left_samples - fade_samples, fade_samples);
     }
 
@@ -202,9 +237,9 @@ impl Router {
     /// The last frame of one that has ended may hold a few samples only.
     fn is_at_its_end(&mut self, slot: usize) -> bool {
         if self.sources.ended(slot) {
-            self.sources.sounding_samples(slot) < self.config.fade_samples + TICK_SAMPLES
+            self.sources.sounding_samples(slot) < self.sources.fade_samples(slot) + TICK_SAMPLES
         } else {
-            self.sources.fill(slot) <= self.look_ahead_ticks()
+            self.sources.fill(slot) <= self.sources.look_ahead_ticks(slot)
         }
     }
 
@@ -233,7 +268,7 @@ fn render(voice: Voice, tick: Serial, sources: &mut Sources, fallback: &mut Fall
     match voice {
         Voice::Silence(_) => *out = PcmFrame::SILENCE,
         Voice::Source(slot) => sources.render(slot, out),
-        Voice::File => fallback.render(FallbackKind::File, tick, out),
+        Voice::File(file) => fallback.render(FallbackKind::File(file), tick, out),
         Voice::Tone => fallback.render(FallbackKind::Tone, tick, out),
     }
 }

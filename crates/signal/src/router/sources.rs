@@ -1,7 +1,8 @@
 //! The producers and their buffers, in a table of fixed size.
 
-use crate::ingest::BufferReader;
+use crate::ingest::{BufferReader, SilenceGate};
 use crate::pcm::PcmFrame;
+use crate::units::TICK_SAMPLES;
 
 /// Sources that can be attached at the same time.
 pub const SOURCES_MAX: usize = 32;
@@ -41,8 +42,12 @@ pub struct SourceSpec {
     pub when_full: WhenFull,
     /// Ticks for which no lower input follows when this one leaves; `None`: they follow at once.
     pub grace_ticks: Option<u64>,
+    /// Samples of the crossfades to it, and from it to what is no source; `None`: as everywhere.
+    pub fade_samples: Option<usize>,
     /// How unevenly its audio arrives.
     pub jitter: Jitter,
+    /// When it counts as silent, and so as absent.
+    pub gate: SilenceGate,
 }
 
 /// How unevenly a source's audio arrives: whatever came through a network comes in lumps.
@@ -71,23 +76,43 @@ struct Source {
     held_ticks: u64,
 }
 
+impl Source {
+    /// Ticks it must hold beyond the one it plays, so that it can always be faded out (SPEC ROUTER-5). What does not fit into
+    /// its buffer would keep it off air for ever.
+    fn look_ahead_ticks(&self, fade_samples: usize) -> usize {
+        let ticks = self.spec.fade_samples.unwrap_or(fade_samples).div_ceil(TICK_SAMPLES);
+        ticks.min(self.reader.capacity().saturating_sub(2)).max(1)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Sources {
     slots: [Option<Source>; SOURCES_MAX],
+    /// Of sources that have no crossfade of their own.
+    fade_samples: usize,
 }
 
 impl Sources {
-    pub(super) const fn new() -> Self {
-        Self { slots: [const { None }; SOURCES_MAX] }
+    pub(super) const fn new(fade_samples: usize) -> Self {
+        Self { slots: [const { None }; SOURCES_MAX], fade_samples }
     }
 
     pub(super) fn attach(&mut self, id: SourceId, spec: SourceSpec, reader: BufferReader) -> Result<(), BufferReader> {
         match self.slots.iter_mut().find(|slot| slot.is_none()) {
             Some(slot) => {
+                reader.set_gate(spec.gate);
                 *slot = Some(Source { id, spec, reader, held_ticks: 0 });
                 Ok(())
             }
             None => Err(reader),
+        }
+    }
+
+    /// Treats the sources of an input in another way.
+    pub(super) fn treat(&mut self, spec: SourceSpec) {
+        for source in self.slots.iter_mut().flatten().filter(|source| source.id.input == spec.input) {
+            source.reader.set_gate(spec.gate);
+            source.spec = spec;
         }
     }
 
@@ -103,6 +128,15 @@ impl Sources {
         self.get(slot).map_or(0, |source| source.reader.fill())
     }
 
+    /// Samples of its crossfades.
+    pub(super) fn fade_samples(&self, slot: usize) -> usize {
+        self.get(slot).and_then(|source| source.spec.fade_samples).unwrap_or(self.fade_samples)
+    }
+
+    pub(super) fn look_ahead_ticks(&self, slot: usize) -> usize {
+        self.get(slot).map_or(1, |source| source.look_ahead_ticks(self.fade_samples))
+    }
+
     /// Samples that a source still has to be heard with.
     pub(super) fn sounding_samples(&mut self, slot: usize) -> usize {
         self.slots.get_mut(slot).and_then(Option::as_mut).map_or(0, |source| source.reader.sounding_samples())
@@ -112,9 +146,15 @@ impl Sources {
         self.get(slot).is_none_or(|source| source.reader.ended())
     }
 
+    /// Whether a source counts as silent (SPEC ROUTER-7). One that has ended is played to its end.
+    pub(super) fn is_silent(&self, slot: usize) -> bool {
+        self.get(slot).is_some_and(|source| source.reader.is_silent() && !source.reader.ended())
+    }
+
     /// Whether an off-air source could go on air: it has its pre-roll, or has ended with less (SPEC ROUTER-3).
-    pub(super) fn is_ready(&self, slot: usize, look_ahead_ticks: usize) -> bool {
+    pub(super) fn is_ready(&self, slot: usize) -> bool {
         self.get(slot).is_some_and(|source| {
+            let look_ahead_ticks = source.look_ahead_ticks(self.fade_samples);
             let fill = source.reader.fill();
             let Jitter { settle_ticks, lump_ticks } = source.spec.jitter;
             // A burst is a cushion by itself, and would be cut off air.
@@ -148,12 +188,14 @@ impl Sources {
 
     /// Off air, sources that drop keep only what is fresh; nothing stale is ever played (SPEC IN-4). What one that has
     /// ended left behind is no longer fresh, and goes as time goes.
-    pub(super) fn trim(&mut self, look_ahead_ticks: usize, in_use: impl Fn(usize) -> bool) {
+    pub(super) fn trim(&mut self, in_use: impl Fn(usize) -> bool) {
         for (slot, source) in self.slots.iter_mut().enumerate() {
             if let Some(source) = source
-                && source.spec.when_full == WhenFull::Drop
+                // One that waits would never send the sound that brings it back.
+                && (source.spec.when_full == WhenFull::Drop || source.reader.is_silent())
                 && !in_use(slot)
             {
+                let look_ahead_ticks = source.look_ahead_ticks(self.fade_samples);
                 let fresh_ticks = source.spec.preroll_ticks.max(look_ahead_ticks + 1) + source.spec.jitter.lump_ticks;
                 let fill = source.reader.fill();
                 let ended = source.reader.ended();

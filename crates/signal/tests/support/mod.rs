@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test file uses its own part
 
 use radio_signal::fallback::{FallbackConfig, FallbackProvider};
-use radio_signal::ingest::{BufferReader, BufferWriter, input_buffer};
+use radio_signal::ingest::{BufferReader, BufferWriter, SilenceGate, input_buffer};
 use radio_signal::pcm::PcmFrame;
 use radio_signal::router::{InputId, Jitter, OnAir, Router, RouterConfig, RouterEvent, SourceId, SourceSpec, WhenFull};
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_VALUES};
@@ -57,7 +57,9 @@ pub fn station() -> SourceSpec {
         preroll_ticks: 10,
         when_full: WhenFull::Drop,
         grace_ticks: None,
+        fade_samples: None,
         jitter: Jitter::NONE,
+        gate: SilenceGate::default(),
     }
 }
 
