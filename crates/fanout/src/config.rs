@@ -12,7 +12,7 @@ const BRINK_MARGIN: u64 = 8;
 /// Most listeners that may be asked for.
 const LISTENERS_MAX: usize = 1_000_000;
 /// Most mounts that may be asked for.
-const MOUNTS_MAX: usize = 256;
+pub(crate) const MOUNTS_MAX: usize = 256;
 
 /// Settings of the whole fan-out.
 #[derive(Clone, Debug)]
@@ -131,19 +131,27 @@ pub(crate) fn check(config: &FanoutConfig, mounts: &[MountConfig]) -> io::Result
         if mounts[..i].iter().any(|other| other.name == *name) {
             return bad(format!("mount {name}: the name is used twice; give each mount its own"));
         }
-        if mount.ring_bytes == 0 || mount.ring_frames == 0 {
-            return bad(format!("mount {name}: the ring is empty; give it at least one frame"));
-        }
-        if mount.period_ticks == 0 || mount.period_ticks > 1024 {
-            return bad(format!("mount {name}: period_ticks = {}: give 1 to 1024", mount.period_ticks));
-        }
-        if !(1..=8).contains(&mount.crowd_stretch) {
-            return bad(format!("mount {name}: crowd_stretch = {}: give 1 to 8", mount.crowd_stretch));
-        }
-        if !(1..=mount.ring_frames as u64).contains(&mount.skip_back_frames) {
-            let most = mount.ring_frames;
-            return bad(format!("mount {name}: skip_back_frames = {}: give 1 to {most}", mount.skip_back_frames));
-        }
+        check_mount(mount)?;
+    }
+    Ok(())
+}
+
+/// The same of one mount alone.
+pub(crate) fn check_mount(mount: &MountConfig) -> io::Result<()> {
+    let bad = |what: String| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    let name = &mount.name;
+    if mount.ring_bytes == 0 || mount.ring_frames == 0 {
+        return bad(format!("mount {name}: the ring is empty; give it at least one frame"));
+    }
+    if mount.period_ticks == 0 || mount.period_ticks > 1024 {
+        return bad(format!("mount {name}: period_ticks = {}: give 1 to 1024", mount.period_ticks));
+    }
+    if !(1..=8).contains(&mount.crowd_stretch) {
+        return bad(format!("mount {name}: crowd_stretch = {}: give 1 to 8", mount.crowd_stretch));
+    }
+    if !(1..=mount.ring_frames as u64).contains(&mount.skip_back_frames) {
+        let most = mount.ring_frames;
+        return bad(format!("mount {name}: skip_back_frames = {}: give 1 to {most}", mount.skip_back_frames));
     }
     Ok(())
 }

@@ -17,9 +17,10 @@ use crate::figures::{ListenerId, ListenerPage, PageCursor, ShardFigures, Snapsho
 use crate::guests::{Guest, Guests};
 use crate::lag::Lag;
 use crate::layout;
-use crate::listener::Arrival;
+use crate::listener::{Arrival, Message};
 use crate::memory::Memory;
 use crate::mount::{Mount, Publisher, Start};
+use crate::mounts::Mounts;
 use crate::record::Record;
 use crate::seats::Seats;
 use crate::shard::Shard;
@@ -32,8 +33,8 @@ const HEAD_BYTES_MAX: usize = u16::MAX as usize;
 
 /// The fan-out: rings, shards, listeners. Dropping it ends it at once; see [`Fanout::shutdown`].
 pub struct Fanout {
-    shared: Arc<Shared>,
-    doors: Vec<SyncSender<Arrival>>,
+    pub(crate) shared: Arc<Shared>,
+    doors: Vec<SyncSender<Message>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     agents: Mutex<Agents>,
 }
@@ -86,6 +87,9 @@ pub enum RefusedReason {
     /// All seats for its address are taken.
     #[error("the address has as many listeners as it may: stop one, or raise listeners_per_address_max")]
     AddressFull,
+    /// The mount is closed.
+    #[error("the mount is closed: join another")]
+    Closed,
     /// Its head is longer than 65,535 bytes.
     #[error("the head is longer than {HEAD_BYTES_MAX} bytes: shorten it")]
     HeadTooLong,
@@ -141,7 +145,7 @@ impl Fanout {
         let shared = Arc::new(Shared {
             guests: Guests::new(config.listeners_max),
             config,
-            mounts: mounts.into(),
+            mounts: Mounts::new(mounts),
             parts,
             seats,
             hooks,
@@ -167,14 +171,14 @@ impl Fanout {
         Ok((fanout, publishers))
     }
 
-    /// The mounts, in the order in which they were given.
-    pub fn mounts(&self) -> &[Mount] {
-        &self.shared.mounts
+    /// The mounts that are open, in the order in which they were opened.
+    pub fn mounts(&self) -> Vec<Mount> {
+        self.shared.mounts.open()
     }
 
     /// The mount of this name.
     pub fn mount(&self, name: &str) -> Option<Mount> {
-        self.shared.mounts.iter().find(|mount| mount.name() == name).cloned()
+        self.mounts().into_iter().find(|mount| mount.name() == name)
     }
 
     /// A handle that gives the ticks.
@@ -199,6 +203,9 @@ impl Fanout {
         if shared.stop.get().is_some() {
             return Err(Refused { reason: RefusedReason::ShuttingDown, socket });
         }
+        if !shared.mounts.is_open(mount) {
+            return Err(Refused { reason: RefusedReason::Closed, socket });
+        }
         let Ok(head_bytes) = u16::try_from(head.len()) else {
             return Err(Refused { reason: RefusedReason::HeadTooLong, socket });
         };
@@ -218,17 +225,21 @@ impl Fanout {
         let record = Record::new(id.0, mount as u16, head_bytes, meta.metaint, start.frame, start.position);
         Lag::new(shared.tick().unwrap_or(0)).store(shared.parts.lag(seat));
         record.create(shared.parts.record(seat));
-        let (reason, back) = match self.doors[shard].try_send(Arrival { socket, seat, mount, shard }) {
+        let (reason, back) = match self.doors[shard].try_send(Message::Arrival(Arrival { socket, seat, mount, shard }))
+        {
             Ok(()) => {
-                shared.shards[shard].next_due.store(0, Ordering::SeqCst);
-                shared.wake(shard);
+                shared.call(shard);
                 return Ok(id);
             }
             Err(TrySendError::Full(back)) => (RefusedReason::Full, back),
             Err(TrySendError::Disconnected(back)) => (RefusedReason::ShuttingDown, back),
         };
         shared.release(seat, mount, shard);
-        Err(Refused { reason, socket: back.socket })
+        match back {
+            Message::Arrival(Arrival { socket, .. }) => Err(Refused { reason, socket }),
+            // What was sent is what comes back.
+            _ => Ok(id),
+        }
     }
 
     /// Whether a shard serves at the longer period.
@@ -236,8 +247,23 @@ impl Fanout {
         self.shared.shards.iter().any(|shard| shard.is_crowded.load(Ordering::Relaxed))
     }
 
+    /// Tells every shard, or `one`. Waits while an inbox is full, which its shard empties at once.
+    pub(crate) fn tell_shards(&self, one: Option<usize>, message: impl Fn() -> Message) {
+        for shard in (0..self.doors.len()).filter(|shard| one.is_none_or(|one| one == *shard)) {
+            // A shard that has ended needs no word.
+            if self.doors[shard].send(message()).is_ok() {
+                self.shared.call(shard);
+            }
+        }
+    }
+
     /// Listeners in all at most.
     pub fn listeners_max(&self) -> usize {
+        self.shared.seats.in_all_max()
+    }
+
+    /// Listeners in all that there is memory for, whatever the limit is now.
+    pub fn listeners_room(&self) -> usize {
         self.shared.config.listeners_max
     }
 

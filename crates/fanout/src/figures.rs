@@ -5,6 +5,8 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::mount::Mount;
+
 /// Number of a listener, never used twice by one fan-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListenerId(pub u64);
@@ -14,7 +16,7 @@ pub struct ListenerId(pub u64);
 pub struct Snapshot {
     /// Listeners connected.
     pub listeners: usize,
-    /// Each mount, in the order in which they were given.
+    /// Each mount that is open, in the order in which they were opened.
     pub mounts: Vec<MountFigures>,
     /// The tick through which every shard has served its slots; `None` before the first.
     pub served_tick: Option<u64>,
@@ -27,9 +29,17 @@ pub struct Snapshot {
 /// Bounds of the lag histogram, in frames: one period, two (or one in a crowd), four, 5 s, 10 s, 30 s, of 24 ms frames.
 pub const LAG_FRAMES: [u64; 6] = [21, 42, 84, 208, 417, 1250];
 
+impl Snapshot {
+    /// The figures of a mount; none if it was closed.
+    pub fn of(&self, mount: &Mount) -> Option<&MountFigures> {
+        self.mounts.iter().find(|figures| figures.index == mount.index())
+    }
+}
+
 /// One mount at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MountFigures {
+    pub(crate) index: usize,
     /// Its name.
     pub name: String,
     /// Listeners connected to it.
@@ -53,8 +63,10 @@ pub struct Totals {
     pub dropped_skips: u64,
     /// Listeners dropped because the rest of their frame was overwritten and could not be put aside.
     pub dropped_lost: u64,
-    /// Listeners that the shutdown ended.
+    /// Listeners that the shutdown ended, or that of their mount.
     pub ended: u64,
+    /// Listeners that the operator sent away.
+    pub kicked: u64,
     /// Skips made.
     pub skips: u64,
     /// Frames that skips left out.
@@ -77,6 +89,7 @@ impl AddAssign for Totals {
         self.dropped_skips += other.dropped_skips;
         self.dropped_lost += other.dropped_lost;
         self.ended += other.ended;
+        self.kicked += other.kicked;
         self.skips += other.skips;
         self.skipped_frames += other.skipped_frames;
         self.bytes += other.bytes;
@@ -137,6 +150,7 @@ pub(crate) struct ShardFigures {
     pub dropped_skips: AtomicU64,
     pub dropped_lost: AtomicU64,
     pub ended: AtomicU64,
+    pub kicked: AtomicU64,
     pub skips: AtomicU64,
     pub skipped_frames: AtomicU64,
     pub bytes: AtomicU64,
@@ -155,6 +169,7 @@ impl ShardFigures {
             dropped_skips: get(&self.dropped_skips),
             dropped_lost: get(&self.dropped_lost),
             ended: get(&self.ended),
+            kicked: get(&self.kicked),
             skips: get(&self.skips),
             skipped_frames: get(&self.skipped_frames),
             bytes: get(&self.bytes),

@@ -87,6 +87,25 @@ fn digest(config: &FanoutConfig, mounts: &[MountConfig]) -> u64 {
     bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
+fn open_mount(mount: &MountConfig, is_new: bool, take: &mut impl FnMut(usize) -> Span) -> MountParts {
+    let mut open_ring = |size: RingSize, first: u64| {
+        let span = take(size.words());
+        if is_new {
+            ring::format(&span, first);
+        }
+        ring::open(span, size)
+    };
+    MountParts {
+        frames: open_ring(frames_size(mount), mount.first_frame),
+        titles: open_ring(titles::SIZE, titles::FIRST),
+    }
+}
+
+/// A mount that is opened later has memory of its own, which no later fan-out goes on with.
+pub(crate) fn open_later(mount: &MountConfig) -> MountParts {
+    open_mount(mount, true, &mut |words| Memory::zeroed(words).span(0, words))
+}
+
 /// Takes a memory apart: a zeroed one is made ready, another one must fit the settings.
 pub(crate) fn open(
     memory: &Memory,
@@ -115,18 +134,7 @@ pub(crate) fn open(
         lags: take(config.listeners_max * LAG_WORDS),
         asides: Asides(take(asides::WORDS)),
     };
-    let mut open_ring = |size: RingSize, first: u64| {
-        let span = take(size.words());
-        if is_new {
-            ring::format(&span, first);
-        }
-        ring::open(span, size)
-    };
-    let mount = |mount: &MountConfig| MountParts {
-        frames: open_ring(frames_size(mount), mount.first_frame),
-        titles: open_ring(titles::SIZE, titles::FIRST),
-    };
-    let mounts = mounts.iter().map(mount).collect();
+    let mounts = mounts.iter().map(|mount| open_mount(mount, is_new, &mut take)).collect();
     (0..3).rev().for_each(|word| memory[word].store(header[word], Ordering::Release));
     Ok((parts, mounts))
 }

@@ -29,10 +29,12 @@
 //! - `shard`: the thread around them; `listener`: what it knows of each. `socket`: options and calls.
 //! - `fanout`: the door: [`Fanout::start`], [`Fanout::admit`], [`Fanout::shutdown`]; `seats`: how many may come in;
 //!   `guests`: who they are; `survive`: listeners of a fan-out before this one.
+//! - `changes`: what changes while listeners are there: mounts (`mounts`: those that are open), limits, who has to leave.
 //! - `figures`: what can be counted; `listing`: read from the records, without a word to the shards.
 
 mod agents;
 mod asides;
+mod changes;
 mod config;
 mod fanout;
 mod figures;
@@ -43,6 +45,7 @@ mod listener;
 mod listing;
 mod memory;
 mod mount;
+mod mounts;
 pub mod record;
 pub mod ring;
 mod scratch;

@@ -2,9 +2,23 @@
 
 use std::os::fd::OwnedFd;
 
+use crate::figures::ListenerId;
 use crate::lag::{LagFault, LagPolicy};
+use crate::mount::Mount;
 use crate::serve::Turn;
 use crate::shared::Shared;
+
+/// What a shard is told.
+pub(crate) enum Message {
+    /// A listener comes.
+    Arrival(Arrival),
+    /// A mount is open.
+    Open(Mount),
+    /// A mount is closed: its listeners get the rest of their frame, until this tick at the latest.
+    Close(Mount, u64),
+    /// A listener has to leave.
+    Kick(ListenerId),
+}
 
 /// A listener on its way to its shard.
 pub(crate) struct Arrival {
@@ -20,6 +34,7 @@ pub(crate) enum Leaving {
     HungUp,
     Faulty(LagFault),
     Ended,
+    Kicked,
 }
 
 /// What only this process knows of a listener; the rest is in its record.
@@ -45,14 +60,21 @@ pub(crate) enum State {
 
 impl Listener {
     /// Its turn, up to the position `live`.
-    pub fn turn<'a>(&self, shared: &'a Shared, shard: usize, policy: &'a LagPolicy, live: u64) -> Turn<'a> {
+    pub fn turn<'a>(
+        &self,
+        shared: &'a Shared,
+        mount: &'a Mount,
+        shard: usize,
+        policy: &'a LagPolicy,
+        live: u64,
+    ) -> Turn<'a> {
         let seat = self.seat as usize;
         Turn {
             record: shared.parts.record(seat),
             lag: shared.parts.lag(seat),
             guests: &shared.guests,
             seat,
-            mount: &shared.mounts[self.mount as usize],
+            mount,
             tick: shared.tick().unwrap_or(0),
             live,
             is_behind: self.state == State::Behind,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::config::MOUNTS_MAX;
 use crate::figures::{LAG_FRAMES, ListenerId, ListenerPage, ListenerRow, MountFigures, PageCursor};
 use crate::lag::Lag;
 use crate::mount::Mount;
@@ -30,14 +31,18 @@ impl Shared {
 
     /// The figures of each mount.
     pub fn mount_figures(&self) -> Vec<MountFigures> {
+        let mounts = self.mounts.open();
         let new = |mount: &Mount| MountFigures {
+            index: mount.index(),
             name: mount.name().to_owned(),
             listeners: 0,
             lag: Default::default(),
             next_frame: mount.frames().end,
         };
-        let mut figures: Vec<_> = self.mounts.iter().map(new).collect();
-        let bounds: Vec<_> = self.mounts.iter().map(lag_bounds).collect();
+        let mut figures: Vec<_> = mounts.iter().map(|mount| (new(mount), lag_bounds(mount))).collect();
+        // By number, which need not be the place among those that are open.
+        let mut places = [usize::MAX; MOUNTS_MAX];
+        mounts.iter().zip(0..).for_each(|(mount, place)| places[mount.index()] = place);
         // The lowest seats are taken first, so the listeners are together, but for those that have left.
         let mut left = self.listeners.load(Ordering::Relaxed);
         for seat in 0..self.config.listeners_max {
@@ -45,28 +50,29 @@ impl Shared {
                 break;
             }
             let record = Record::load(self.parts.record(seat));
-            let Some((figures, bounds)) = figures.get_mut(record.mount()).zip(bounds.get(record.mount())) else {
+            if record.id == 0 {
                 continue;
-            };
-            if record.id != 0 {
-                left -= 1;
+            }
+            left = left.saturating_sub(1);
+            let place = places.get(record.mount()).copied().unwrap_or(usize::MAX);
+            if let Some((figures, bounds)) = figures.get_mut(place) {
                 figures.listeners += 1;
                 figures.lag[bounds.partition_point(|&bound| record.position() < bound)] += 1;
             }
         }
-        figures
+        figures.into_iter().map(|(figures, _)| figures).collect()
     }
 
     fn row(&self, seat: usize) -> Option<ListenerRow> {
         let (record, lag) = self.look(seat)?;
-        let mount = self.mounts.get(record.mount())?;
+        let mount = self.mounts.at(record.mount())?;
         let (address, user_agent, shard) = {
             let guest = self.guests.lock(seat);
             let guest = guest.as_ref()?;
             (guest.address, Arc::clone(&guest.user_agent), guest.shard)
         };
         let is_crowded = self.shards[shard].is_crowded.load(Ordering::Relaxed);
-        let through = sent_through(mount, &record, &lag);
+        let through = sent_through(&mount, &record, &lag);
         let ticks = self.tick().unwrap_or(0).saturating_sub(lag.admitted_tick);
         let config = mount.config();
         Some(ListenerRow {

@@ -106,21 +106,40 @@ impl Mount {
     /// The frames before this position will soon be gone; 0 while there is room for more.
     pub(crate) fn brink(&self) -> u64 {
         let frames = self.frames();
-        if frames.start == self.shared.config.first_frame {
+        if !self.is_overwriting(&frames) {
             return 0;
         }
         self.ring().position(self.oldest_to_start(&frames)).unwrap_or(0)
     }
 
+    /// Whether the ring overwrites its oldest frames, or is about to: several may go at once.
+    fn is_overwriting(&self, frames: &Range<u64>) -> bool {
+        let config = &self.shared.config;
+        let is_nearly_full = || {
+            let brink = config.brink_frames();
+            let frame_bytes = (config.ring_bytes / config.ring_frames.max(1)) as u64;
+            let there = |frame| self.ring().position(frame).unwrap_or(0);
+            let bytes = there(frames.end).saturating_sub(there(frames.start));
+            frames.end - frames.start + brink > config.ring_frames as u64
+                || bytes + brink * frame_bytes > config.ring_bytes as u64
+        };
+        frames.start > config.first_frame || is_nearly_full()
+    }
+
     /// Frames at the old end are no place to start once the ring overwrites: they are gone before they have been sent.
     fn oldest_to_start(&self, frames: &Range<u64>) -> u64 {
-        let overwriting = frames.start > self.shared.config.first_frame;
-        let brink = if overwriting { self.shared.config.brink_frames() } else { 0 };
+        let brink = if self.is_overwriting(frames) { self.shared.config.brink_frames() } else { 0 };
         (frames.start + brink).min(frames.end)
     }
 
+    /// Its number: that of no other mount while it is open.
     pub(crate) fn index(&self) -> usize {
         self.shared.index
+    }
+
+    /// Whether both are one mount.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     pub(crate) fn ring(&self) -> &RingReader {

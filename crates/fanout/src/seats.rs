@@ -7,98 +7,140 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::config::{FanoutConfig, MountConfig};
 use crate::fanout::RefusedReason;
 
-pub(crate) struct Seats {
-    limits: Limits,
-    taken: Mutex<Taken>,
-}
+pub(crate) struct Seats(Mutex<Plan>);
 
-struct Limits {
-    per_address: usize,
+struct Plan {
+    /// Listeners in all at most; never more than there are seats.
+    in_all_max: usize,
     /// 0: none.
-    per_mount: Box<[usize]>,
-}
-
-struct Taken {
+    per_address_max: usize,
     free: Vec<u32>,
-    by_mount: Box<[usize]>,
+    taken: usize,
+    by_mount: Vec<OfMount>,
     /// By neighbourhood, if those are limited; as many entries as listeners at most.
     by_address: HashMap<IpAddr, usize>,
 }
 
+#[derive(Clone, Copy, Default)]
+struct OfMount {
+    taken: usize,
+    /// 0: no limit but that in all.
+    max: usize,
+}
+
 impl Seats {
     pub fn new(config: &FanoutConfig, mounts: &[MountConfig]) -> Self {
-        let per_mount: Box<[usize]> = mounts.iter().map(|mount| mount.listeners_max).collect();
-        // The first seats are taken first.
-        let free = (0..config.listeners_max as u32).rev().collect();
-        let by_mount = vec![0; per_mount.len()].into();
-        Self {
-            limits: Limits { per_address: config.listeners_per_address_max, per_mount },
-            taken: Mutex::new(Taken { free, by_mount, by_address: HashMap::new() }),
-        }
+        Self(Mutex::new(Plan {
+            in_all_max: config.listeners_max,
+            per_address_max: config.listeners_per_address_max,
+            // The first seats are taken first.
+            free: (0..config.listeners_max as u32).rev().collect(),
+            taken: 0,
+            by_mount: mounts.iter().map(|mount| OfMount { taken: 0, max: mount.listeners_max }).collect(),
+            by_address: HashMap::new(),
+        }))
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A seat, if there is one left in all, at this mount and for this address.
     pub fn take(&self, mount: usize, address: Option<IpAddr>) -> Result<usize, RefusedReason> {
-        let mut taken = self.taken();
-        let per_mount = self.limits.per_mount[mount];
-        if per_mount > 0 && taken.by_mount[mount] >= per_mount {
+        let mut plan = self.plan();
+        let of_mount = plan.by_mount[mount];
+        if of_mount.max > 0 && of_mount.taken >= of_mount.max {
             return Err(RefusedReason::MountFull);
         }
-        let address = self.limited(address);
-        if address.is_some_and(|address| taken.by_address.get(&address).is_some_and(|n| *n >= self.limits.per_address))
-        {
+        let address = plan.limited(address);
+        if address.is_some_and(|address| plan.by_address.get(&address).is_some_and(|n| *n >= plan.per_address_max)) {
             return Err(RefusedReason::AddressFull);
         }
-        let seat = taken.free.pop().ok_or(RefusedReason::Full)?;
-        taken.seated(mount, address);
+        if plan.taken >= plan.in_all_max {
+            return Err(RefusedReason::Full);
+        }
+        let seat = plan.free.pop().ok_or(RefusedReason::Full)?;
+        plan.seated(mount, address);
         Ok(seat as usize)
     }
 
     /// Takes the seats of listeners that are there already; whatever the limits are now, they stay.
     pub fn take_these(&self, listeners: impl Iterator<Item = (usize, usize, Option<IpAddr>)>) {
-        let mut taken = self.taken();
+        let mut plan = self.plan();
         let mut gone = std::collections::HashSet::new();
         for (seat, mount, address) in listeners {
             gone.insert(seat as u32);
-            taken.seated(mount, self.limited(address));
+            let address = plan.limited(address);
+            plan.seated(mount, address);
         }
-        taken.free.retain(|seat| !gone.contains(seat));
+        plan.free.retain(|seat| !gone.contains(seat));
     }
 
     pub fn give_back(&self, seat: usize, mount: usize, address: Option<IpAddr>) {
-        let mut taken = self.taken();
-        taken.free.push(seat as u32);
-        taken.by_mount[mount] -= 1;
-        if let Some(address) = self.limited(address)
-            && let Some(count) = taken.by_address.get_mut(&address)
+        let mut plan = self.plan();
+        plan.free.push(seat as u32);
+        plan.taken -= 1;
+        plan.by_mount[mount].taken -= 1;
+        if let Some(address) = plan.limited(address)
+            && let Some(count) = plan.by_address.get_mut(&address)
         {
             *count -= 1;
             if *count == 0 {
-                taken.by_address.remove(&address);
+                plan.by_address.remove(&address);
             }
         }
     }
 
     /// Seats still free in all.
     pub fn free(&self) -> usize {
-        self.taken().free.len()
+        let plan = self.plan();
+        plan.in_all_max.saturating_sub(plan.taken)
     }
 
-    fn limited(&self, address: Option<IpAddr>) -> Option<IpAddr> {
-        address.filter(|_| self.limits.per_address > 0).map(neighbourhood)
+    /// Listeners in all at most.
+    pub fn in_all_max(&self) -> usize {
+        self.plan().in_all_max
+    }
+
+    /// Seats taken at a mount.
+    pub fn taken_at(&self, mount: usize) -> usize {
+        self.plan().by_mount.get(mount).map_or(0, |of_mount| of_mount.taken)
+    }
+
+    /// Changes the limits of all mounts together; nobody who is there has to leave. `addresses` are those of the listeners
+    /// who are there, to be counted if addresses were not limited before.
+    pub fn limit(&self, in_all_max: usize, per_address_max: usize, addresses: impl Iterator<Item = IpAddr>) {
+        let mut plan = self.plan();
+        plan.in_all_max = in_all_max.min(plan.free.len() + plan.taken);
+        let was_limited = std::mem::replace(&mut plan.per_address_max, per_address_max) > 0;
+        if per_address_max == 0 {
+            plan.by_address = HashMap::new();
+        } else if !was_limited {
+            addresses.for_each(|address| *plan.by_address.entry(neighbourhood(address)).or_insert(0) += 1);
+        }
+    }
+
+    /// Changes the limit of one mount, or gives a new mount its own.
+    pub fn limit_mount(&self, mount: usize, max: usize) {
+        let mut plan = self.plan();
+        if plan.by_mount.len() <= mount {
+            plan.by_mount.resize(mount + 1, OfMount::default());
+        }
+        plan.by_mount[mount].max = max;
     }
 }
 
-impl Taken {
+impl Plan {
     fn seated(&mut self, mount: usize, address: Option<IpAddr>) {
-        self.by_mount[mount] += 1;
+        self.taken += 1;
+        self.by_mount[mount].taken += 1;
         if let Some(address) = address {
             *self.by_address.entry(address).or_insert(0) += 1;
         }
+    }
+
+    fn limited(&self, address: Option<IpAddr>) -> Option<IpAddr> {
+        address.filter(|_| self.per_address_max > 0).map(neighbourhood)
     }
 }
 

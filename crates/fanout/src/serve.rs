@@ -183,6 +183,11 @@ impl Turn<'_> {
         record.store(self.record, &before);
         add(&self.figures.bytes, bytes as u64);
         add(&self.figures.sends, 1);
+        self.count_jump(record);
+    }
+
+    /// Once the first byte behind a jump has gone, it is a skip, and over.
+    fn count_jump(&self, record: &mut Record) {
         if record.jump == NO_JUMP {
             return;
         }
@@ -200,8 +205,15 @@ impl Turn<'_> {
     fn choose(&self, record: &mut Record, position: u64, scratch: &mut Scratch) {
         let before = *record;
         let titles = self.mount.titles();
-        let frame = self.mount.ring().frame_at(position);
-        let version = frame.map_or(0, |(frame, _)| titles.version_at(frame, &mut scratch.spare));
+        let frame = match self.mount.ring().frame_at(position) {
+            Ok((frame, _)) => Some(frame),
+            // It was put aside.
+            Err(Overwritten) if record.jump != NO_JUMP && position < record.jump => {
+                Lag::load(self.lag).jump_frame.checked_sub(1)
+            }
+            Err(Overwritten) => None,
+        };
+        let version = frame.map_or(0, |frame| titles.version_at(frame, &mut scratch.spare));
         match titles.block(version, &mut scratch.spare) {
             Some(block) if version != record.title_version() => record.choose(version, block[0]),
             _ => record.choose(record.title_version(), 0),
@@ -211,6 +223,8 @@ impl Turn<'_> {
 
     /// Sees to a listener that is about to lose its place, or that has lost it.
     fn mend(&self, record: &mut Record, scratch: &mut Scratch) -> Result<(), LagFault> {
+        // Whoever served it before may have died between that byte and the count.
+        self.count_jump(record);
         let position = record.position();
         if record.jump == NO_JUMP {
             return if position < self.mount.brink() { self.prepare_jump(record, scratch) } else { Ok(()) };

@@ -267,3 +267,59 @@ fn a_listener_that_stays_behind_is_not_tried_again_until_its_time_is_up() {
 fn the_words_of_a_listener_are_two_cache_lines() {
     assert_eq!((RECORD_WORDS + crate::lag::LAG_WORDS) * size_of::<u64>(), 128);
 }
+
+#[test]
+fn who_has_had_one_frame_when_the_ring_overwrites_for_the_first_time_loses_nothing_without_a_skip() {
+    let mut bench = Bench::new(0, 0);
+    for (frames, room) in [(34, HEAD.len() + frame(0).len()), (4, 0), (4, 0)] {
+        bench.tick += 1;
+        bench.publish(frames);
+        // The whole room at once; what is left over is refused.
+        let mut left = room;
+        let served = bench.turn(room > 0, |slices| {
+            let taken = left.min(slices.concat().len());
+            left -= taken;
+            if taken == 0 { Err(Errno::AGAIN) } else { Ok(taken) }
+        });
+        assert_eq!(served, Served::Behind, "after {} frames", bench.publisher.next_frame());
+    }
+}
+
+#[test]
+fn a_death_right_behind_a_skip_does_not_make_the_listener_lose_its_place_later() {
+    let mut bench = Bench::new(0, 0);
+    let mut step = |frames, room: usize, dies_at_skip| {
+        bench.tick += 1;
+        bench.publish(frames);
+        let (records, lags) = (bench.parts.records.clone(), bench.parts.lags.clone());
+        let (mut left, mut died) = (room, None);
+        let served = bench.turn(room > 0, |slices| {
+            let taken = left.min(slices.concat().len());
+            left -= taken;
+            if taken == 0 {
+                return Err(Errno::AGAIN);
+            }
+            let words: Vec<u64> = records.iter().chain(lags.iter()).map(|word| word.load(Ordering::Relaxed)).collect();
+            let is_behind_the_skip = Lag::load(&lags).target != NO_TARGET;
+            if dies_at_skip && is_behind_the_skip && died.is_none() {
+                died = Some((words, records[1].load(Ordering::Relaxed) + 1));
+                left = 0;
+                return Ok(1);
+            }
+            Ok(taken)
+        });
+        if let Some((words, written)) = &died {
+            bench.resume(words, *written);
+        }
+        (served, died.is_some())
+    };
+    step(34, HEAD.len() + frame(0).len() + 1, false);
+    for _ in 0..3 {
+        assert_eq!(step(4, 0, false), (Served::Behind, false));
+    }
+    assert_eq!(step(1, 1000, true), (Served::Behind, true), "it dies with the first byte behind the skip");
+    for _ in 0..12 {
+        assert_eq!(step(4, 0, false), (Served::Behind, false));
+    }
+    assert_eq!(step(0, 1000, false), (Served::Live, false));
+}

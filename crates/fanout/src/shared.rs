@@ -10,7 +10,7 @@ use crate::fanout::ListenerMeta;
 use crate::figures::{ListenerId, ShardFigures};
 use crate::guests::Guests;
 use crate::layout::Parts;
-use crate::mount::Mount;
+use crate::mounts::Mounts;
 use crate::seats::Seats;
 
 /// The value of `ShardShared::next_due` while there is nobody to serve.
@@ -44,7 +44,7 @@ pub(crate) enum Stop {
 
 pub(crate) struct Shared {
     pub config: FanoutConfig,
-    pub mounts: Box<[Mount]>,
+    pub mounts: Mounts,
     pub parts: Parts,
     pub guests: Guests,
     pub seats: Seats,
@@ -95,6 +95,12 @@ impl Shared {
         self.shards[shard].load.fetch_sub(1, Ordering::Relaxed);
         self.listeners.fetch_sub(1, Ordering::Relaxed);
         self.seats.give_back(seat, mount, address.map(|address| address.ip()));
+    }
+
+    /// Has a shard look into its inbox.
+    pub fn call(&self, shard: usize) {
+        self.shards[shard].next_due.store(0, Ordering::SeqCst);
+        self.wake(shard);
     }
 
     /// Wakes a shard; a wake-up already under way serves for this one too.

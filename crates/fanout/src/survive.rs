@@ -21,7 +21,7 @@ impl Shared {
             let words = self.parts.record(seat);
             let before = Record::load(words);
             let there = survivors.remove(&before.id).filter(|survivor| {
-                survivor.head.len() as u64 == before.head_bytes() && before.mount() < self.mounts.len()
+                survivor.head.len() as u64 == before.head_bytes() && self.mounts.at(before.mount()).is_some()
             });
             let Some(Survivor { socket, head, meta, written, .. }) = there.filter(|_| before.id != 0) else {
                 words[0].store(0, Ordering::Release);

@@ -94,8 +94,12 @@ impl Station {
         }
     }
 
+    /// Admits a listener and waits until a shard has it: ticks before that pass it by.
     pub fn admit(&self, socket: impl Into<std::os::fd::OwnedFd>, start: Start) {
+        let admitted = || self.fanout.snapshot().totals.admitted;
+        let before = admitted();
         self.fanout.admit(socket, &self.mount(), start, HEAD.to_vec(), ListenerMeta::default()).unwrap();
+        wait_until("a shard has the listener", || admitted() > before);
     }
 
     pub fn rows(&self) -> Vec<ListenerRow> {

@@ -1,21 +1,24 @@
 //! A shard: the thread that owns some of the listeners' sockets.
 //!
-//! It sleeps until a tick, a newcomer, a laggard's socket or a hang-up wakes it, and then serves, in this order: the slots
-//! of the ticks that have passed, laggards whose sockets take bytes again, newcomers. It waits for nothing else, and
+//! It sleeps until a tick, its inbox, a laggard's socket or a hang-up wakes it, and then serves, in this order: the slots
+//! of the ticks that have passed, laggards whose sockets take bytes again, newcomers and whatever else it is told. It waits for nothing else, and
 //! nothing waits for it.
 
+mod farewell;
+
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
-use std::time::Instant;
 
 use rustix::event::{Timespec, epoll};
 
 use crate::figures::{ShardFigures, add};
 use crate::lag::{LagFault, LagPolicy};
-use crate::listener::{Arrival, Leaving, Listener, State};
+use crate::listener::{Arrival, Leaving, Listener, Message, State};
+use crate::mount::Mount;
 use crate::record::Record;
 use crate::scratch::Scratch;
 use crate::serve::Served;
@@ -27,21 +30,35 @@ use crate::socket;
 const EVENTS_MAX: usize = 256;
 /// Newcomers served between two looks at the clock, so that a crowd at the door delays no slot.
 const NEWCOMERS_MAX: usize = 64;
-/// How often a socket is tried again while the fan-out ends.
-const END_RETRY: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
 const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// Epoll's name for the wake-up; listeners are named by their key.
 const WAKE: u64 = u64::MAX;
 
+/// A mount, as a shard serves it.
+struct Stage {
+    mount: Mount,
+    slots: Slots,
+    /// It is closed: at this tick whoever still has not taken the rest of its frame is cut.
+    closes: Option<u64>,
+}
+
+impl Stage {
+    fn new(mount: Mount) -> Self {
+        let slots = Slots::new(mount.config().period_ticks, mount.config().crowd_stretch);
+        Self { mount, slots, closes: None }
+    }
+}
+
 pub(crate) struct Shard {
     shared: Arc<Shared>,
     index: usize,
-    inbox: Receiver<Arrival>,
+    inbox: Receiver<Message>,
     epoll: OwnedFd,
     policy: LagPolicy,
     listeners: Vec<Option<Listener>>,
     free: Vec<Key>,
-    slots: Vec<Slots>,
+    /// By number; none where a mount was closed and all have left.
+    stages: Vec<Option<Stage>>,
     expectant: Vec<Key>,
     /// Laggards whose sockets take bytes again.
     writable: Vec<Key>,
@@ -52,7 +69,7 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    pub fn new(shared: Arc<Shared>, index: usize, inbox: Receiver<Arrival>) -> std::io::Result<Self> {
+    pub fn new(shared: Arc<Shared>, index: usize, inbox: Receiver<Message>) -> std::io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &shared.shards[index].wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
         let config = &shared.config;
@@ -61,7 +78,6 @@ impl Shard {
             skips_max: config.skips_max,
             skips_window_ticks: config.skips_window_ms / config.tick_ms,
         };
-        let slots = |mount: &crate::Mount| Slots::new(mount.config().period_ticks, mount.config().crowd_stretch);
         Ok(Self {
             index,
             inbox,
@@ -69,7 +85,7 @@ impl Shard {
             policy,
             listeners: Vec::new(),
             free: Vec::new(),
-            slots: shared.mounts.iter().map(slots).collect(),
+            stages: shared.mounts.open().into_iter().map(|mount| Some(Stage::new(mount))).collect(),
             expectant: Vec::new(),
             writable: Vec::new(),
             scratch: Scratch::default(),
@@ -123,13 +139,8 @@ impl Shard {
         }
         let passed = self.tick_due.unwrap_or(tick)..tick + 1;
         self.count_overrun(passed.start, tick);
-        for mount in 0..self.slots.len() {
-            let live = self.shared.mounts[mount].ring().live();
-            for slot in self.slots[mount].due(passed.clone(), self.is_crowded) {
-                let mut keys = self.slots[mount].take(slot);
-                keys.retain(|&key| self.serve(key, live, false));
-                self.slots[mount].put(slot, keys);
-            }
+        for index in 0..self.stages.len() {
+            self.serve_stage(index, &passed);
         }
         for key in std::mem::take(&mut self.expectant) {
             if let Some(live) = self.live_of(key)
@@ -141,6 +152,22 @@ impl Shard {
         }
         self.tick_due = Some(tick + 1);
         self.shared.parts.clocks[self.index].store(tick + 2, crate::sync::Ordering::Release);
+    }
+
+    fn serve_stage(&mut self, index: usize, passed: &Range<u64>) {
+        let Some(stage) = &self.stages[index] else { return };
+        if stage.closes.is_some() {
+            return self.close(index, passed.end.saturating_sub(1));
+        }
+        let live = stage.mount.ring().live();
+        for slot in stage.slots.due(passed.clone(), self.is_crowded) {
+            let Some(stage) = &mut self.stages[index] else { return };
+            let mut keys = stage.slots.take(slot);
+            keys.retain(|&key| self.serve(key, live, false));
+            if let Some(stage) = &mut self.stages[index] {
+                stage.slots.put(slot, keys);
+            }
+        }
     }
 
     fn count_overrun(&self, first: u64, tick: u64) {
@@ -171,32 +198,63 @@ impl Shard {
 
     /// The first tick from `tick` on at which there is something to do.
     fn next_due(&self, tick: u64) -> Option<u64> {
-        if self.expectant.is_empty() {
-            self.slots.iter().filter_map(|slots| slots.next_due(tick, self.is_crowded)).min()
-        } else {
-            Some(tick)
+        if !self.expectant.is_empty() || self.stages.iter().flatten().any(|stage| stage.closes.is_some()) {
+            return Some(tick);
         }
+        self.stages.iter().flatten().filter_map(|stage| stage.slots.next_due(tick, self.is_crowded)).min()
     }
 
-    /// Takes in newcomers; says whether there may be more of them.
+    /// Looks into the inbox; says whether there may be more in it.
     fn serve_door(&mut self) -> bool {
         for _ in 0..NEWCOMERS_MAX {
-            let Ok(arrival) = self.inbox.try_recv() else { return false };
-            add(&self.figures().admitted, 1);
+            let Ok(message) = self.inbox.try_recv() else { return false };
+            let arrival = match message {
+                Message::Arrival(arrival) => arrival,
+                Message::Open(mount) => {
+                    self.open(mount);
+                    continue;
+                }
+                Message::Close(mount, until_tick) => {
+                    self.begin_to_close(&mount, until_tick);
+                    continue;
+                }
+                Message::Kick(id) => {
+                    self.kick(id);
+                    continue;
+                }
+            };
             // Awake: until this turn is over, no tick passes as one that had nothing due.
             let next_tick = self.shared.tick().map_or(0, |tick| tick + 1);
             self.shared.shards[self.index].next_due.store(next_tick, Ordering::SeqCst);
-            let mount = arrival.mount;
-            if let Some(key) = self.seat(arrival) {
+            add(&self.figures().admitted, 1);
+            if let Some(key) = self.seat(arrival)
+                && let Some(live) = self.live_of(key)
+            {
                 // Head and burst at once.
-                self.serve(key, self.shared.mounts[mount].ring().live(), true);
+                self.serve(key, live, true);
             }
         }
         true
     }
 
+    /// Serves one more mount.
+    fn open(&mut self, mount: Mount) {
+        let index = mount.index();
+        if self.stages.len() <= index {
+            self.stages.resize_with(index + 1, || None);
+        }
+        self.stages[index] = Some(Stage::new(mount));
+    }
+
     /// Gives a listener its slot.
     pub fn seat(&mut self, Arrival { socket: fd, seat, mount, .. }: Arrival) -> Option<Key> {
+        let Some(stage) = self.stages.get_mut(mount).and_then(Option::as_mut) else {
+            // The mount was closed while the listener was on its way.
+            socket::end(&fd);
+            drop(fd);
+            self.shared.release(seat, mount, self.index);
+            return None;
+        };
         let key = self.free.pop().unwrap_or_else(|| {
             self.listeners.push(None);
             (self.listeners.len() - 1) as Key
@@ -204,7 +262,7 @@ impl Shard {
         // Hang-ups are always reported. A reader that has only closed its own sending side is not one.
         let nothing = epoll::EventFlags::empty();
         let added = epoll::add(&self.epoll, &fd, epoll::EventData::new_u64(u64::from(key)), nothing);
-        let slot = self.slots[mount].insert(key) as u16;
+        let slot = stage.slots.insert(key) as u16;
         let (seat, mount) = (seat as u32, mount as u16);
         self.listeners[key as usize] = Some(Listener { fd, seat, mount, slot, state: State::Live, is_settled: false });
         self.look_at_crowd();
@@ -220,7 +278,8 @@ impl Shard {
         let Some(listener) = self.listeners.get_mut(key as usize).and_then(Option::as_mut) else {
             return false;
         };
-        let turn = listener.turn(&self.shared, self.index, &self.policy, live);
+        let Some(stage) = &self.stages[listener.mount as usize] else { return false };
+        let turn = listener.turn(&self.shared, &stage.mount, self.index, &self.policy, live);
         let fd = listener.fd.as_fd();
         let served = if turn.is_behind && !out_of_turn && !turn.is_stalled() {
             turn.watch(&mut self.scratch)
@@ -269,7 +328,9 @@ impl Shard {
         let _ = epoll::delete(&self.epoll, &fd);
         socket::end(&fd);
         drop(fd);
-        self.slots[mount as usize].remove(slot as usize, key);
+        if let Some(stage) = &mut self.stages[mount as usize] {
+            stage.slots.remove(slot as usize, key);
+        }
         if state == State::Expectant {
             self.expectant.retain(|&other| other != key);
         }
@@ -282,38 +343,16 @@ impl Shard {
             Leaving::Faulty(LagFault::SkippedTooOften) => &figures.dropped_skips,
             Leaving::Faulty(LagFault::Lost) => &figures.dropped_lost,
             Leaving::Ended => &figures.ended,
+            Leaving::Kicked => &figures.kicked,
         };
         add(counter, 1);
         self.shared.release(seat as usize, mount as usize, self.index);
     }
 
-    /// Gives every listener the rest of the frame it is in, and closes.
-    fn end(mut self, deadline: Instant) {
-        loop {
-            let late = Instant::now() >= deadline;
-            for key in 0..self.listeners.len() as Key {
-                if self.finish(key) == Some(true) || late {
-                    self.remove(key, Leaving::Ended);
-                }
-            }
-            if self.listeners.iter().all(Option::is_none) {
-                return;
-            }
-            self.wait(Some(&END_RETRY));
-            self.writable.clear();
-        }
-    }
-    /// Sends a listener the rest of its frame; says whether nothing more can be done.
-    fn finish(&mut self, key: Key) -> Option<bool> {
-        let listener = self.listeners.get(key as usize)?.as_ref()?;
-        let turn = listener.turn(&self.shared, self.index, &self.policy, 0);
-        Some(turn.finish(&mut self.scratch, |slices| socket::send(listener.fd.as_fd(), slices)))
-    }
-
     /// The newest position of the mount of a listener that is there.
     fn live_of(&self, key: Key) -> Option<u64> {
         let listener = self.listeners.get(key as usize)?.as_ref()?;
-        Some(self.shared.mounts[listener.mount as usize].ring().live())
+        Some(self.stages[listener.mount as usize].as_ref()?.mount.ring().live())
     }
 
     /// Changes to the longer period when there are many listeners, and back when there are few.
