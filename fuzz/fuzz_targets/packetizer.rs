@@ -42,10 +42,7 @@ fuzz_target!(|input: (Vec<u8>, Vec<u8>)| {
     let accounted = counters.frame_bytes + counters.tag_bytes_skipped + counters.bytes_skipped;
     assert_eq!(accounted, stream.len() as u64);
     assert_eq!(counters.frames, frames.len() as u64);
-    assert!(
-        frames.windows(2).all(|pair| pair[0].0 + pair[0].1 <= pair[1].0),
-        "frames overlap"
-    );
+    assert!(frames.windows(2).all(|pair| pair[0].0 + pair[0].1 <= pair[1].0), "frames overlap");
 
     // Released bytes are the input's bytes.
     let mut next = frames.iter();
@@ -62,10 +59,6 @@ fuzz_target!(|input: (Vec<u8>, Vec<u8>)| {
 
     assert_eq!(cut(&stream, |_| 1), whole, "byte by byte");
     if !sizes.is_empty() {
-        assert_eq!(
-            cut(&stream, |turn| usize::from(sizes[turn % sizes.len()])),
-            whole,
-            "in the chunks given"
-        );
+        assert_eq!(cut(&stream, |turn| usize::from(sizes[turn % sizes.len()])), whole, "in the chunks given");
     }
 });

@@ -30,7 +30,9 @@ fuzz_target!(|input: (u8, u8, Vec<(u8, u16, u8)>)| {
         assert_eq!(found.is_ok(), (oldest..=reader.live()).contains(&positions.start));
         if let Ok((number, start)) = found {
             assert_eq!(starts[(number - 5) as usize], start);
-            assert!(start <= positions.start && starts.get((number - 4) as usize).is_none_or(|end| positions.start < *end));
+            assert!(
+                start <= positions.start && starts.get((number - 4) as usize).is_none_or(|end| positions.start < *end)
+            );
         }
     }
 });

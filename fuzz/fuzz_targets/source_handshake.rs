@@ -11,7 +11,7 @@ use std::io::Read;
 fuzz_target!(|bytes: &[u8]| {
     let Ok(Some(head)) = head::parse(&bytes[..bytes.len().min(head::HEAD_BYTES_MAX)]) else { return };
     let credentials = Credentials::new("source", "a password that no fuzzer finds");
-    let mount = Mount { credentials: &credentials, is_busy: false, must_wait: false };
+    let mount = Mount { credentials: &credentials, is_busy: false, must_wait: false, has_ffmpeg: true };
     assert!(!matches!(decide(&head, Some(mount)), Verdict::Admit(_)));
     for framing in [Framing::UntilEnd, Framing::Length(100), Framing::Chunked] {
         let mut all = Vec::new();
