@@ -6,17 +6,31 @@ use std::path::Path;
 use std::process::Command;
 
 /// What must be there, and the package that brings it.
-const NEEDED: [(&str, &str); 18] = [
+const NEEDED: &[(&str, &str)] = &[
     ("ffmpeg", "ffmpeg"),
     ("mpg123", "mpg123"),
     ("curl", "curl"),
     ("espeak-ng", "espeak-ng"),
     ("ezstream", "ezstream"),
+    ("ices2", "ices2"),
+    ("darkice", "darkice"),
+    ("liquidsoap", "liquidsoap"),
+    ("butt", "butt"),
+    ("mixxx", "mixxx"),
+    ("xdotool", "xdotool"),
+    ("Xvfb", "xvfb"),
+    ("pulseaudio", "pulseaudio"),
+    ("pactl", "pulseaudio-utils"),
+    ("/usr/share/doc/libasound2-plugins", "libasound2-plugins"),
     ("chromium", "chromium"),
     ("icecast2", "icecast2"),
     ("promtool", "prometheus"),
     ("/usr/sbin/nginx", "nginx-light"),
     ("caddy", "caddy"),
+    ("/usr/sbin/haproxy", "haproxy"),
+    ("mpv", "mpv"),
+    ("cvlc", "vlc-bin"),
+    ("/usr/share/doc/vlc-plugin-base", "vlc-plugin-base"),
     ("python3", "python3-minimal"),
     ("taskset", "util-linux"),
     ("java", "default-jre-headless"),

@@ -25,6 +25,8 @@ const FILES: [&str; 7] = [
 /// How often the page asks for the status and what comes with it, and for the listeners (`api.js`, `desk.js`).
 const STATUS_PERIOD: Duration = Duration::from_secs(1);
 const LISTENERS_PERIOD: Duration = Duration::from_secs(5);
+/// How often a station asks.
+const STATION_PERIOD: Duration = Duration::from_millis(100);
 /// How soon a desk sees that an event has come, or that it is to close.
 const LOOK: Duration = Duration::from_millis(50);
 /// Answers that do not end, so a program that wants them all does not ask for them.
@@ -43,6 +45,8 @@ pub struct Crowd {
     pub desks: usize,
     /// Connections at a time on which every GET of the API is asked for, without a pause.
     pub hammers: usize,
+    /// Stations, each of which asks for the fill of its buffer ten times a second and tells what it plays once a second.
+    pub stations: usize,
     /// Time from one fetch of the metrics to the next.
     pub scrape_period: Option<Duration>,
 }
@@ -54,13 +58,15 @@ pub struct Answers {
     pub count: u64,
     /// The longest wait for one, from `connect` to the last byte.
     pub longest_ms: f64,
+    /// Every wait, in ms.
+    pub waits_ms: Vec<f64>,
     /// Requests without an answer, or with one that should not have been.
     pub failures: u64,
     /// The first of them.
     pub told: Vec<String>,
 }
 
-/// By kind: `desk`, `event`, `hammer`, `metrics`.
+/// By kind: `desk`, `event`, `hammer`, `metrics`, `buffer`, `ingest`.
 pub type Tally = BTreeMap<&'static str, Answers>;
 
 /// A crowd at work; it leaves when closed or dropped.
@@ -98,6 +104,9 @@ impl Crowd {
         for _ in 0..self.hammers {
             let targets = Arc::clone(&targets);
             spawn(Box::new(move |shared| hammer(shared, &targets)));
+        }
+        for _ in 0..self.stations {
+            spawn(Box::new(be_a_station));
         }
         if let Some(period) = self.scrape_period {
             spawn(Box::new(move |shared| scrape(shared, period)));
@@ -153,7 +162,9 @@ impl Shared {
         let Ok(mut tally) = self.tally.lock() else { return };
         let answers = tally.entry(kind).or_default();
         answers.count += 1;
-        answers.longest_ms = answers.longest_ms.max(asked.elapsed().as_secs_f64() * 1000.0);
+        let wait_ms = asked.elapsed().as_secs_f64() * 1000.0;
+        answers.longest_ms = answers.longest_ms.max(wait_ms);
+        answers.waits_ms.push(wait_ms);
         answers.failures += u64::from(failure.is_some());
         answers.told.extend(failure.filter(|_| answers.told.len() < TOLD_MAX));
     }
@@ -201,6 +212,26 @@ fn scrape(shared: &Shared, period: Duration) {
     while shared.goes_on() {
         shared.get("metrics", "/metrics", "", |status| status == 200);
         due += period;
+        wait_until(due, shared);
+    }
+}
+
+/// As the reference station asks, each time on a new connection.
+fn be_a_station(shared: &Shared) {
+    let event = json!({ "event_type": "segment_playing", "timestamp": 0, "metadata": {} }).to_string();
+    let mut due = Instant::now();
+    for turn in 0u64.. {
+        if !shared.goes_on() {
+            return;
+        }
+        shared.get("buffer", "/tower/buffer", "", |status| status == 200);
+        if turn.is_multiple_of(10) {
+            let asked = Instant::now();
+            let answer = http::send(shared.address, "POST", "/tower/events/ingest", "", event.as_bytes());
+            let is_good = answer.is_ok_and(|answer| answer.head.status() == 204);
+            shared.note("ingest", asked, (!is_good).then(|| "not taken".into()));
+        }
+        due += STATION_PERIOD;
         wait_until(due, shared);
     }
 }

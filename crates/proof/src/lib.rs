@@ -8,9 +8,10 @@
 //!
 //! - [`alarm`]: every wait has a deadline.
 //! - [`process`], [`tower`]: a tower in its own temporary directory, its children, its figures.
-//! - [`http`], [`listener`], [`monitor`]: the three ways to hear something from it. [`browser`]: how it looks. [`desks`]: a crowd that asks. [`icy`]: titles between the audio.
+//! - [`http`], [`listener`], [`monitor`]: the three ways to hear something from it. [`browser`]: how it looks. [`desks`]: a crowd that asks. [`icy`]: titles between the audio. [`websocket`]: the station's events.
 //! - [`station`], [`material`]: what it is fed, and how. [`chance`]: when something happens to it.
 //! - [`frames`], [`numbered`]: the received bytes as a strict chain of frames, against a reference.
+//! - [`codecs`]: the same for frames that are not a tick long.
 //! - [`witness`], [`judge`], [`report`]: one who follows a tower from frame 0, the verdict, and what is written down.
 //! - [`machine`]: how busy it was meanwhile.
 //! - [`clock`]: whether numbered things arrived at exactly one per 24 ms.
@@ -20,6 +21,7 @@ pub mod alarm;
 pub mod browser;
 pub mod chance;
 pub mod clock;
+pub mod codecs;
 pub mod desks;
 pub mod frames;
 pub mod http;
@@ -38,6 +40,7 @@ pub mod report;
 pub mod station;
 pub mod tools;
 pub mod tower;
+pub mod websocket;
 pub mod witness;
 
 /// Samples per channel in one tick and in one MP3 frame.

@@ -67,7 +67,8 @@ fn seeing_and_hearing(tower: &Tower) -> Figure {
         (percent(after.server().saturating_sub(before.server())), of_thread("ear"), of_thread("control"))
     };
     let (alone, _, control_alone) = percents();
-    let crowd = Crowd { desks: DESKS, hammers: 0, scrape_period: Some(SCRAPE_PERIOD) }.begin(tower.address);
+    let crowd =
+        Crowd { desks: DESKS, hammers: 0, stations: 0, scrape_period: Some(SCRAPE_PERIOD) }.begin(tower.address);
     // The first answers bring the last ten minutes.
     std::thread::sleep(Duration::from_secs(5));
     let (looked_at, ear, control) = percents();

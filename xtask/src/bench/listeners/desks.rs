@@ -6,6 +6,7 @@ use crate::bench::Figure;
 use anyhow::Result;
 use radio_load::plan::Kind;
 use radio_proof::desks::{Answers, Crowd};
+use radio_proof::measure::quantile;
 use std::time::Duration;
 
 const DESKS: usize = 50;
@@ -15,6 +16,9 @@ const SCRAPE_PERIOD: Duration = Duration::from_secs(1);
 /// What the longest gap may grow by, and how late a tick may be.
 const GAP_GROWTH_PERCENT_MAX: f64 = 10.0;
 const LATENESS_P999_MS_MAX: f64 = 5.0;
+/// What a station is promised (SPEC API-3, API-4).
+const BUFFER_P99_MS_MAX: f64 = 10.0;
+const INGEST_P99_MS_MAX: f64 = 100.0;
 /// Length of each look: many periods, and a few thousand ticks.
 const HOLD_S: f64 = 60.0;
 
@@ -28,7 +32,7 @@ pub fn desks(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>>
     let mut figures = vec![gap(&alone, Kind::Normal, period_ms(listeners)), lateness(&alone)];
     for hammers in HAMMERS {
         let name = format!("desks {listeners}, {DESKS} and {hammers} asking");
-        let crowd = Crowd { desks: DESKS, hammers, scrape_period: Some(SCRAPE_PERIOD) };
+        let crowd = Crowd { desks: DESKS, hammers, stations: 0, scrape_period: Some(SCRAPE_PERIOD) };
         let (run, tally, worked) = bench.besieged_tower(&name, crowd, plan)?;
         let gap_ms = |run: &Run| run.kind(Kind::Normal).gap_ms[2];
         let growth = (gap_ms(&run) / gap_ms(&alone) - 1.0) * 100.0;
@@ -36,12 +40,32 @@ pub fn desks(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>>
         figures.push(run.figure("longest gap, growth", growth, "%").bound(GAP_GROWTH_PERCENT_MAX).note(note));
         figures.push(lateness(&run));
         for (kind, answers) in tally {
-            let Answers { count, longest_ms, failures, told } = answers;
+            let Answers { count, longest_ms, failures, told, .. } = answers;
             let per_s = count as f64 / worked.as_secs_f64();
             let note = format!("{count} answers, {per_s:.1} a second; longest wait {longest_ms:.0} ms; {told:?}");
             figures.push(run.figure(&format!("{kind}: not answered"), failures as f64, "").bound(0.0).note(note));
         }
         figures.extend(sound(&run));
+    }
+    Ok(figures)
+}
+
+/// What a station waits for an answer while others listen.
+pub fn station(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
+    let listeners = listeners.unwrap_or(5000);
+    let crowd = Crowd { stations: 1, ..Crowd::default() };
+    let (run, tally, _) = bench.besieged_tower(&format!("station, {listeners}"), crowd, |plan| {
+        (plan.normal, plan.ramp, plan.hold_s) = (listeners, RAMP, HOLD_S);
+    })?;
+    let mut figures = vec![gap(&run, Kind::Normal, period_ms(listeners)), lateness(&run)];
+    for (kind, bound_ms) in [("buffer", BUFFER_P99_MS_MAX), ("ingest", INGEST_P99_MS_MAX)] {
+        let Answers { count, longest_ms, failures, waits_ms, .. } = tally.get(kind).cloned().unwrap_or_default();
+        let note = format!(
+            "{count} answers while the listeners came and listened; median {:.2} ms, longest {longest_ms:.1}",
+            quantile(&waits_ms, 0.5)
+        );
+        figures.push(run.figure(&format!("{kind}, p99"), quantile(&waits_ms, 0.99), "ms").bound(bound_ms).note(note));
+        figures.push(run.figure(&format!("{kind}: not answered"), failures as f64, "").bound(0.0));
     }
     Ok(figures)
 }

@@ -1,6 +1,6 @@
 //! What is measured: how many listeners of which kinds, at which servers, and what must come out.
 
-use super::desks::desks;
+use super::desks::{desks, station};
 use super::{Bench, Run};
 use crate::bench::Figure;
 use anyhow::Result;
@@ -17,7 +17,7 @@ const GAP_MARGIN_MS: f64 = 150.0;
 type Scenario = fn(&mut Bench, Option<usize>) -> Result<Vec<Figure>>;
 
 /// All by name, in the order in which they run.
-pub const SCENARIOS: [(&str, Scenario); 10] = [
+pub const SCENARIOS: [(&str, Scenario); 11] = [
     ("steady", steady),
     ("curve", curve),
     ("low", low),
@@ -27,6 +27,7 @@ pub const SCENARIOS: [(&str, Scenario); 10] = [
     ("icy", icy),
     ("window", window),
     ("desks", desks),
+    ("station", station),
     ("max", max),
 ];
 
