@@ -1,17 +1,22 @@
 // What the operator can do. Nothing is done before he has read what listeners will hear.
 
 import { ask } from "./api.js";
-import { $, set } from "./views.js";
+import { $, make, set } from "./views.js";
+
+// Outputs that are replaced are on air first.
+const RELOAD_MAX_MS = 30000;
 
 const STATION_DELAY = "Everybody hears it after the playout delay and whatever his player has buffered.";
 
 /** Asks whether to do it; does it; says what went wrong. `focusBack` has the focus afterwards. */
-function confirm({ title, text, yes, fields, act }, focusBack) {
+function confirm({ title, text, yes, fields, list = [], act }, focusBack) {
   const dialog = $("confirm");
   set($("confirm-title"), title);
   set($("confirm-text"), text);
   set($("confirm-yes"), yes);
   set($("confirm-fault"), "");
+  $("confirm-list").replaceChildren(...list.map((line) => make("li", "", line)));
+  $("confirm-yes").hidden = !act;
   $("confirm-fields").hidden = !fields;
   dialog.returnValue = "";
   $("confirm-yes").onclick = async (event) => {
@@ -25,7 +30,7 @@ function confirm({ title, text, yes, fields, act }, focusBack) {
     }
     $("confirm-yes").disabled = false;
   };
-  dialog.onclose = () => focusBack.focus();
+  dialog.onclose = () => (focusBack.isConnected ? focusBack : document.querySelector(".scroll")).focus();
   dialog.showModal();
   (fields ? $("title-artist") : $("confirm-no")).focus();
 }
@@ -90,6 +95,41 @@ export function restartEncoder(mount, button) {
     yes: "Restart it",
     act: () => ask("POST", "/api/encoder/restart", { mount }),
   }, button);
+}
+
+/** `done` is called when he is gone: his row, and its button, go with him. */
+export function kickListener({ id, address, mount }, button, done) {
+  const who = address ? `the listener at ${address}` : `listener ${id}`;
+  confirm({
+    title: `Send ${who} away?`,
+    text: `The stream ${mount} ends there, after a whole frame; many players connect again by themselves. Nobody else hears `
+      + "anything of it.",
+    yes: "Send away",
+    act: () => ask("POST", "/api/listeners/kick", { id }).then(done),
+  }, button);
+}
+
+const EFFECTS = { now: "at once", reconnect: "its listeners connect again", restart: "after a restart" };
+
+/** Asks first what it would change; a configuration that is not good is told, and there is nothing to agree to. */
+export async function reload(button) {
+  const title = "Reload the configuration?";
+  let changes;
+  try {
+    ({ changes } = await ask("GET", "/admin/reload"));
+  } catch (fault) {
+    confirm({ title, text: fault.message, yes: "", act: null }, button);
+    return;
+  }
+  const cut = changes.filter(({ effect }) => effect === "reconnect").length > 0;
+  const text = changes.length === 0
+    ? "Nothing has changed since it was read."
+    : cut
+      ? "Listeners of the outputs that change are sent away after a whole frame, and connect again. Nobody else hears anything of it."
+      : "No listener hears anything of it.";
+  const list = changes.map(({ key, from, to, effect }) => `${key}: ${from ?? "nothing"} \u2192 ${to ?? "nothing"}, ${EFFECTS[effect]}`);
+  const act = changes.length ? () => ask("POST", "/admin/reload", undefined, RELOAD_MAX_MS) : null;
+  confirm({ title, text, yes: "Reload", list, act }, button);
 }
 
 export function setTitle(button) {

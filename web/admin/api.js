@@ -8,19 +8,21 @@ const ACTION_MS = 250;
 // Given by the tower to this page alone; what changes something is refused without it.
 let token = "";
 let lookSoon = () => {};
+// Ends the requests under way at the logout: they would be refused.
+let sessionEnds = new AbortController();
 
 /** Thrown when the session is over: the page asks for the password again. */
 export class LoggedOut extends Error {}
 
 /** One request; the answer's JSON. An error says what the tower says. */
-export async function ask(method, path, body) {
+export async function ask(method, path, body, timeMaxMs = TIME_MAX_MS) {
   const answer = await fetch(path, {
     method,
     cache: "no-store",
     credentials: "same-origin",
     headers: { "X-Tower-Token": token, ...(body && { "Content-Type": "application/json" }) },
     body: body && JSON.stringify(body),
-    signal: AbortSignal.timeout(TIME_MAX_MS),
+    signal: AbortSignal.any([AbortSignal.timeout(timeMaxMs), sessionEnds.signal]),
   });
   const json = await answer.json().catch(() => ({}));
   if (method !== "GET") lookSoon();
@@ -30,18 +32,22 @@ export async function ask(method, path, body) {
   throw new Error(text);
 }
 
-/** Whether this browser is logged in already. */
+/** The role of whoever is logged in here already; null: nobody is. */
 export async function session() {
   const now = await ask("GET", "/api/session");
   token = now.token || "";
-  return now.logged_in;
+  return now.role;
 }
 
-export async function logIn(password) {
-  token = (await ask("POST", "/api/session", { password })).token;
+export async function logIn(user, password) {
+  const now = await ask("POST", "/api/session", { user, password });
+  token = now.token;
+  return now.role;
 }
 
 export async function logOut() {
+  sessionEnds.abort();
+  sessionEnds = new AbortController();
   await ask("DELETE", "/api/session");
   token = "";
 }

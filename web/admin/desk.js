@@ -10,7 +10,11 @@ const EVENTS_SHOWN = 100;
 const LISTENERS_SHOWN = 50;
 const LISTENERS_MS = 5000;
 
-const desk = { status: null, events: [], from: 0, next: null, page: 1, timer: 0, stop: () => {} };
+// What takes a role; whoever has a lower one sees the button, and what it would take.
+const ROLES = ["observer", "operator", "admin"];
+const TAKES = { operator: "#fallback, #set-title, .allow, .prefer, .restart, .kick", admin: "#reload" };
+
+const desk = { role: null, status: null, events: [], from: 0, next: null, page: 1, timer: 0, stop: () => {}, leaving: null };
 
 function showLogin(text) {
   desk.stop();
@@ -22,7 +26,20 @@ function showLogin(text) {
   $("password").focus();
 }
 
-function showDesk() {
+/** Of buttons that only some may press. */
+function permit() {
+  for (const [role, buttons] of Object.entries(TAKES)) {
+    const may = ROLES.indexOf(desk.role) >= ROLES.indexOf(role);
+    for (const button of document.querySelectorAll(buttons)) {
+      button.disabled = !may;
+      button.title = may ? "" : `This takes the role ${role}.`;
+    }
+  }
+}
+
+function showDesk(role) {
+  desk.role = role;
+  permit();
   $("login").hidden = true;
   $("desk").hidden = false;
   desk.stop = follow(show, fail);
@@ -31,6 +48,7 @@ function showDesk() {
 }
 
 function fail(fault) {
+  if ($("desk").hidden) return;
   if (fault instanceof LoggedOut) return showLogin("The session is over; log in again.");
   lamp("", "tower not reached");
 }
@@ -55,6 +73,7 @@ async function show(status) {
   const { now, peak, limit } = status.listeners;
   set($("listeners-now"), now);
   set($("listeners-more"), `now, ${peak} at most, room for ${limit}`);
+  permit();
   await Promise.all([showRecent(isNewTower), showEvents()]);
 }
 
@@ -96,8 +115,9 @@ async function showListeners() {
   try {
     const page = await ask("GET", `/admin/listeners?from=${desk.from}&limit=${LISTENERS_SHOWN}`);
     desk.next = page.next;
-    views.listeners(page);
+    views.listeners(page, { kick: (one, button) => actions.kickListener(one, button, showListeners) });
     set($("listeners-page"), `page ${desk.page}, ${page.total} listeners in all`);
+    permit();
     $("listeners-next").disabled = page.next === null;
     $("listeners-first").disabled = desk.page === 1;
   } catch (fault) {
@@ -114,17 +134,19 @@ $("listeners-first").addEventListener("click", () => turn(0, 1));
 $("listeners-next").addEventListener("click", () => turn(desk.next, desk.page + 1));
 $("fallback").addEventListener("click", () => desk.status && actions.forceFallback(desk.status, $("fallback")));
 $("set-title").addEventListener("click", () => actions.setTitle($("set-title")));
-$("log-out").addEventListener("click", async () => {
-  await logOut().catch(() => {});
+$("reload").addEventListener("click", () => actions.reload($("reload")));
+$("log-out").addEventListener("click", () => {
   showLogin("");
+  desk.leaving = logOut().catch(() => {});
 });
 
-async function tryLogIn(password) {
+async function tryLogIn(user, password) {
   try {
-    await logIn(password);
+    await desk.leaving;
+    const role = await logIn(user, password);
     $("password").value = "";
     set($("login-fault"), "");
-    showDesk();
+    showDesk(role);
   } catch (fault) {
     showLogin(fault.message);
   }
@@ -132,16 +154,16 @@ async function tryLogIn(password) {
 
 $("login-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  tryLogIn($("password").value);
+  tryLogIn($("user").value, $("password").value);
 });
 
 // The address printed at start brings the token behind a "#", which no browser sends anywhere. It is not left there.
 const printed = decodeURIComponent(location.hash.slice(1));
 if (printed && !document.getElementById(printed)) {
   history.replaceState(null, "", location.pathname);
-  await tryLogIn(printed);
-} else if (await session().catch(() => false)) {
-  showDesk();
+  await tryLogIn("admin", printed);
 } else {
-  showLogin("");
+  const role = await session().catch(() => null);
+  if (role) showDesk(role);
+  else showLogin("");
 }

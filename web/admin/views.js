@@ -112,11 +112,11 @@ export function inputs(status, { allow, prefer }) {
     const newest = connected.at(-1);
     const isOff = off_air.includes(name);
     const state = producers.some((producer) => producer.on_air) ? "on air"
-      : isOff ? "kept off air" : newest ? "ready" : "nobody there";
+      : isOff ? "kept off air" : newest?.silent ? "sends silence" : newest ? "ready" : "nobody there";
     set(item.querySelector("strong"), name);
     const shown = item.querySelector(".state");
     set(shown, state);
-    shown.className = `state ${state === "on air" ? "live" : isOff ? "warn" : ""}`;
+    shown.className = `state ${state === "on air" ? "live" : isOff || newest?.silent ? "warn" : ""}`;
     const { count, capacity } = newest || { count: 0, capacity: 100 };
     setBar(item.querySelector(".meter"), count, [0, capacity], `${(count * 0.024).toFixed(1)} s`, "fine");
     const lost = newest ? newest.overflow_count : 0;
@@ -176,15 +176,22 @@ export function events(list) {
   each($("events"), list.toReversed(), ({ id }) => id, create, () => {});
 }
 
-export function listeners(page) {
+export function listeners(page, { kick }) {
   const create = () => {
     const row = make("tr");
-    for (let column = 0; column < 6; column += 1) row.append(make("td"));
+    for (let column = 0; column < 7; column += 1) row.append(make("td"));
+    const button = make("button", "kick");
+    button.type = "button";
+    set(button, "Send away");
+    row.lastChild.append(button);
     return row;
   };
   each($("listeners"), page.listeners, ({ id }) => id, create, (row, one) => {
     const cells = [one.address || "\u2013", one.user_agent || "\u2013", one.mount, duration(one.connected_seconds),
       `${(one.lag_ms / 1000).toFixed(1)} s`, one.skipped ? `${(one.skipped * 0.024).toFixed(1)} s` : "\u2013"];
     cells.forEach((text, index) => set(row.children[index], text));
+    const button = row.lastChild.firstChild;
+    button.setAttribute("aria-label", `Send away listener ${one.id}`);
+    button.onclick = () => kick(one, button);
   });
 }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `FAULT` happens at the frame `FRAME` of each process (0), or only if there is a file in `FOLDER` left, which is then
-//! removed. `mute`, `corrupt`, `quiet` and `slow-motion` happen from then on while `FILE` exists. Frames are taken to be of 384 bytes: 128 kbit/s at 48 kHz. For tests only.
+//! removed. `mute`, `corrupt`, `quiet`, `hush` and `slow-motion` happen from then on while `FILE` exists. Frames are taken to be of 384 bytes: 128 kbit/s at 48 kHz. For tests only.
 
 use rustix::io::Errno;
 use std::fs::File;
@@ -102,7 +102,7 @@ impl Bend {
     const SPEED: f64 = 0.8;
 
     fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
-        if !["quiet", "slow-motion"].contains(&self.fault.as_str()) {
+        if !["quiet", "hush", "slow-motion"].contains(&self.fault.as_str()) {
             return bytes.to_vec();
         }
         self.rest.extend_from_slice(bytes);
@@ -110,6 +110,9 @@ impl Bend {
         if !lasts(self.during.as_deref()) {
             (self.queue, self.position) = (Vec::new(), 0.0);
             return whole;
+        }
+        if self.fault == "hush" {
+            return vec![0; whole.len()];
         }
         if self.fault == "quiet" {
             let tenth = |pair: &[u8]| (i16::from_le_bytes([pair[0], pair[1]]) / 10).to_le_bytes();

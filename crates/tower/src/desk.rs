@@ -1,14 +1,15 @@
 //! The operator's desk: what he wants of the router, on its way to the pump.
 
+use crate::pump::Order;
 use radio_signal::router::{Command, Wishes};
 use std::sync::{Mutex, PoisonError};
 
-/// Commands on their way to the pump, which takes them with its next tick.
-const COMMANDS_MAX: usize = 32;
+/// Orders on their way to the pump, which takes them with its next tick: more than a reload gives.
+const COMMANDS_MAX: usize = 128;
 
 /// Takes commands to the pump, and remembers what is wanted.
 pub struct Desk {
-    inner: Mutex<(rtrb::Producer<Command>, Wishes)>,
+    inner: Mutex<(rtrb::Producer<Order>, Wishes)>,
 }
 
 /// The pump has not taken the last [`COMMANDS_MAX`] commands.
@@ -19,9 +20,9 @@ pub struct ClockStands;
 impl Desk {
     /// The desk, and the end of its ring that the pump reads.
     #[must_use]
-    pub fn new() -> (Self, rtrb::Consumer<Command>) {
-        let (to_pump, commands) = rtrb::RingBuffer::new(COMMANDS_MAX);
-        (Self { inner: Mutex::new((to_pump, Wishes::default())) }, commands)
+    pub fn new() -> (Self, rtrb::Consumer<Order>) {
+        let (to_pump, orders) = rtrb::RingBuffer::new(COMMANDS_MAX);
+        (Self { inner: Mutex::new((to_pump, Wishes::default())) }, orders)
     }
 
     /// Sends a command to the pump, unless all is so already. Says whether it changes anything.
@@ -36,9 +37,18 @@ impl Desk {
         if wanted == *wishes {
             return Ok(false);
         }
-        to_pump.push(command).map_err(|_| ClockStands)?;
+        to_pump.push(Order::Router(command)).map_err(|_| ClockStands)?;
         *wishes = wanted;
         Ok(true)
+    }
+
+    /// Sends any other order to the pump.
+    ///
+    /// # Errors
+    /// The ring is full, and the order is dropped.
+    pub fn order(&self, order: Order) -> Result<(), ClockStands> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.0.push(order).map_err(|_| ClockStands)
     }
 
     /// What the operator wants now.
@@ -58,12 +68,12 @@ mod tests {
         let (desk, mut commands) = Desk::new();
         let off = |number| Command::Allow { input: InputId(number), allowed: false };
         for number in 0..COMMANDS_MAX as u16 {
-            assert_eq!(desk.command(off(number)), Ok(true));
+            assert_eq!(desk.command(Command::ForceFallback { forced: number % 2 == 0 }), Ok(true));
         }
-        assert_eq!(desk.command(off(0)), Ok(false), "it is so already");
+        assert_eq!(desk.command(Command::ForceFallback { forced: false }), Ok(false), "it is so already");
         assert_eq!(desk.command(off(50)), Err(ClockStands));
-        assert!(desk.wishes().allows(InputId(50)) && !desk.wishes().allows(InputId(31)));
-        assert_eq!(commands.pop(), Ok(off(0)));
+        assert!(desk.wishes().allows(InputId(50)) && !desk.wishes().fallback_forced());
+        assert!(matches!(commands.pop(), Ok(Order::Router(Command::ForceFallback { forced: true }))));
         assert_eq!(desk.command(off(50)), Ok(true));
     }
 }

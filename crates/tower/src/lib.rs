@@ -4,9 +4,9 @@
 //!
 //! [`ingest`], [`source`] and [`files`] fill buffers; [`pump`] owns the clock and asks the router what is on air; [`encoder`] turns
 //! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators, [`tls`] another to the same rooms.
-//! [`serve`] joins them; [`titles`] says what is playing. [`state`] is what the doors share, [`ear`] what the tower hears
+//! [`serve`] joins them; [`titles`] says what is playing. [`state`] is what the doors share, [`setup`] the part of it that the configuration makes and [`reload`] replaces, [`ear`] what the tower hears
 //! of itself, [`desk`] what its operator wants, [`recent`] its last ten minutes, [`metrics`] its figures for Prometheus,
-//! [`webhook`] who elsewhere is told what happens. [`config`], [`cli`] and [`life`] are about the program itself.
+//! [`webhook`] who elsewhere is told what happens, [`station_events`] what the station has to say. [`config`], [`cli`] and [`life`] are about the program itself.
 
 pub mod broadcast;
 pub mod cli;
@@ -14,6 +14,7 @@ pub mod config;
 pub mod desk;
 pub mod ear;
 pub mod encoder;
+pub mod feeds;
 pub mod files;
 pub mod http;
 pub mod ingest;
@@ -21,9 +22,12 @@ pub mod life;
 pub mod metrics;
 pub mod pump;
 pub mod recent;
+pub mod reload;
 pub mod serve;
+pub mod setup;
 pub mod source;
 pub mod state;
+pub mod station_events;
 pub mod status;
 pub mod titles;
 pub mod tls;

@@ -4,7 +4,7 @@
 
 use clap::Parser;
 use radio_tower::cli::args::{Cli, Command};
-use radio_tower::cli::{check, config, doctor, encode, events, feed, serve, status, verify};
+use radio_tower::cli::{check, config, doctor, encode, events, feed, passwd, reload, serve, status, verify};
 use radio_tower::config::{ConfigError, Loaded, station_socket_path};
 use std::process::ExitCode;
 
@@ -21,13 +21,15 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-        Command::Serve(args) => serve::run(warned(args.load()?))?,
+        Command::Serve(args) => serve::run(warned(args.load()?), args.sources())?,
         Command::Feed { source, feed } => feed::run(&feed, station_socket_path(&source.load(Vec::new())?.config)?)?,
         Command::Encode(args) => encode::run(&args)?,
         Command::Verify { source, verify: args } => return Ok(verify::run(&args, &warned(source.load(Vec::new())?))),
         Command::Status(args) => status::run(&args, &warned(args.load()?))?,
         Command::Events(args) => events::run(&args, &warned(args.load()?))?,
+        Command::Reload(args) => return reload::run(&args, &args.load()?),
         Command::Check(args) => return Ok(check::run(args.load())),
+        Command::Passwd(args) => passwd::run(&args)?,
         Command::Config(args) => config::run(&args, &warned(args.serve.load()?))?,
         Command::Doctor(args) => return Ok(doctor::run(&args, args.serve.load())),
     }

@@ -1,5 +1,6 @@
 //! The last ten minutes, a second at a time: what the dashboard draws as a strip.
 
+use crate::setup::OutputState;
 use crate::state::Tower;
 use radio_signal::router::OnAir;
 use radio_signal::units::Serial;
@@ -72,17 +73,17 @@ pub async fn follow(tower: Arc<Tower>) {
 }
 
 fn look(tower: &Tower, tick: Serial) -> Moment {
-    let restarts = |output: &crate::state::OutputState| {
-        output.manager.lock().unwrap_or_else(PoisonError::into_inner).status().restarts
-    };
+    let setup = tower.setup();
+    let restarts =
+        |output: &Arc<OutputState>| output.manager.lock().unwrap_or_else(PoisonError::into_inner).status().restarts;
     Moment {
         time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()),
         tick,
         source: tower.on_air_source(),
         momentary_lufs: tower.ear.findings().programme.momentary_lufs,
         listeners: tower.fanout.listeners_now(),
-        restarts: tower.outputs.iter().map(restarts).sum(),
-        holds: tower.outputs.iter().map(|output| output.figures.holds.load(Relaxed)).sum(),
-        silent_frames: tower.outputs.iter().map(|output| output.figures.silent_frames.load(Relaxed)).sum(),
+        restarts: setup.outputs.iter().map(restarts).sum(),
+        holds: setup.outputs.iter().map(|output| output.figures.holds.load(Relaxed)).sum(),
+        silent_frames: setup.outputs.iter().map(|output| output.figures.silent_frames.load(Relaxed)).sum(),
     }
 }

@@ -1,26 +1,22 @@
 //! What all doors of a running tower share: who it is, what it is made of, and how it is.
 
-use crate::broadcast::BroadcastFigures;
-use crate::config::{Config, Output};
+use crate::config::Sources;
 use crate::desk::Desk;
-use crate::encoder::EncoderManager;
 use crate::files::PlayerHandle;
-use crate::http::auth::Secret;
 use crate::http::session::Sessions;
 use crate::ingest::Inputs;
-use crate::ingest::names::InputNames;
 use crate::life::journal::Journal;
 use crate::life::open_files::OpenFiles;
 use crate::pump::PumpFigures;
 use crate::recent::Recent;
-use crate::source::SourceDoors;
+use crate::setup::Setup;
 use crate::titles::{Title, Titles};
-use crate::webhook::Webhook;
+use arc_swap::ArcSwap;
 use radio_fanout::{Fanout, Mount};
 use radio_signal::ingest::BufferGauge;
 use radio_signal::router::OnAir;
 use radio_signal::units::{Serial, TICK_MS};
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use uuid::Uuid;
@@ -36,22 +32,6 @@ pub struct OnAirNow {
     pub since_tick: u64,
 }
 
-/// One output: its encoder and its listeners.
-pub struct OutputState {
-    /// As configured.
-    pub config: Output,
-    /// The encoder's manager.
-    pub manager: Mutex<EncoderManager>,
-    /// What its broadcast counts.
-    pub figures: Arc<BroadcastFigures>,
-    /// Where listeners join.
-    pub mount: Mount,
-    /// The playout delay, in ticks.
-    pub delay_ticks: u64,
-    /// A burst is never shorter than this (SPEC LIS-2).
-    pub burst_frames_min: u64,
-}
-
 /// A running tower.
 pub struct Tower {
     /// Name of this life of the tower.
@@ -60,12 +40,10 @@ pub struct Tower {
     pub epoch_started: SystemTime,
     /// When this process began to serve.
     pub started: Instant,
-    /// The configuration in force.
-    pub config: Config,
+    /// What the configuration makes of it; see [`setup`](Self::setup).
+    pub setup: ArcSwap<Setup>,
     /// What the pump counts.
     pub figures: Arc<PumpFigures>,
-    /// The outputs, in the order of the configuration.
-    pub outputs: Vec<OutputState>,
     /// The router's PCM.
     pub monitor: Mount,
     /// The listeners.
@@ -74,24 +52,20 @@ pub struct Tower {
     pub listeners_peak: AtomicUsize,
     /// The producers.
     pub inputs: Arc<Inputs>,
-    /// What the inputs are called.
-    pub input_names: InputNames,
+    /// What the station says.
+    pub station_events: crate::station_events::StationEvents,
+    /// Connections of trusted proxies that did not begin with the header they owe.
+    pub refused_proxy_headers: AtomicU64,
     /// The door for TLS.
     pub tls: crate::tls::Figures,
     /// What the operator wants.
     pub desk: Desk,
-    /// The doors for DJ software.
-    pub source_doors: SourceDoors,
     /// What happened.
     pub journal: Arc<Journal>,
-    /// Who elsewhere is told of it.
-    pub webhooks: Vec<Arc<Webhook>>,
     /// What is on air.
     pub on_air: Mutex<OnAirNow>,
     /// What is playing.
     pub titles: Arc<Titles>,
-    /// The fallback file's buffer, if there is one.
-    pub fallback_gauge: Option<BufferGauge>,
     /// The last ten minutes.
     pub recent: Recent,
     /// Who is logged in.
@@ -100,23 +74,31 @@ pub struct Tower {
     pub ear: crate::ear::Board,
     /// Players of files: programme and fallback.
     pub players: Mutex<Vec<PlayerHandle>>,
+    /// Inputs that the tower tends itself.
+    pub feeds: crate::feeds::Feeds,
     /// The limit of open files.
     pub open_files: OpenFiles,
-    /// What the administrator knows.
-    pub secret: Secret,
+    /// Where the configuration is read again from.
+    pub sources: tokio::sync::Mutex<Sources>,
     /// Log lines that could not be written.
     pub log: Option<crate::life::logging::Logging>,
 }
 
 impl Tower {
+    /// The tower as it is configured now.
+    #[must_use]
+    pub fn setup(&self) -> Arc<Setup> {
+        self.setup.load_full()
+    }
+
     /// A name for people and scripts.
     #[must_use]
-    pub fn on_air_name(&self, on_air: OnAir) -> &str {
+    pub fn on_air_name(&self, on_air: OnAir) -> String {
         match on_air {
-            OnAir::Source(id) => self.input_names.of(id.input),
-            OnAir::FallbackFile => "fallback file",
-            OnAir::Tone => "tone",
-            OnAir::Silence(_) => "silence",
+            OnAir::Source(id) => self.setup().input_names.of(id.input).to_owned(),
+            OnAir::FallbackFile => "fallback file".into(),
+            OnAir::Tone => "tone".into(),
+            OnAir::Silence(_) => "silence".into(),
         }
     }
 
@@ -137,7 +119,7 @@ impl Tower {
     pub fn gauge_of(&self, source: OnAir) -> Option<BufferGauge> {
         match source {
             OnAir::Source(id) => self.inputs.of(id.input).into_iter().find(|entry| entry.id == id).map(|e| e.gauge),
-            OnAir::FallbackFile => self.fallback_gauge.clone(),
+            OnAir::FallbackFile => self.setup().fallback_gauge.clone(),
             OnAir::Tone | OnAir::Silence(_) => None,
         }
     }
@@ -152,17 +134,7 @@ impl Tower {
     pub fn title_arrives_at(&self, source: OnAir, title: Title) -> u64 {
         let gauge = self.gauge_of(source);
         self.titles.announce(source, gauge.as_ref().map(|gauge| (gauge, gauge.offered())), title);
-        let delay_ticks = self.outputs.iter().map(|output| output.delay_ticks).max().unwrap_or(0);
+        let delay_ticks = self.setup().outputs.iter().map(|output| output.delay_ticks).max().unwrap_or(0);
         (gauge.map_or(0, |gauge| gauge.count() as u64) + delay_ticks) * TICK_MS
-    }
-
-    /// The output of a mount's path, with or without `.mp3`.
-    #[must_use]
-    pub fn output_at(&self, path: &str) -> Option<usize> {
-        let bare = path.strip_suffix(".mp3").unwrap_or(path);
-        self.outputs.iter().position(|output| {
-            let mount = output.config.mount.as_str();
-            mount == path || mount.strip_suffix(".mp3").unwrap_or(mount) == bare
-        })
     }
 }

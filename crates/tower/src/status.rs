@@ -1,14 +1,15 @@
 //! How the tower is: `/status`, `/healthz`, `/tower/buffer` (SPEC API-2, API-3).
 
 use crate::ear::{Heard, Loudness, Severity};
-use crate::state::{OutputState, Tower};
+use crate::setup::OutputState;
+use crate::state::Tower;
 use radio_fanout::{LAG_FRAMES, MountFigures};
 use radio_signal::router::{InputId, OnAir};
 use radio_signal::units::TICK_MS;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 use std::time::UNIX_EPOCH;
 
 /// Events shown in `/status`.
@@ -42,9 +43,10 @@ impl Tower {
     /// Fill of the buffer of the newest producer of the input `name`; `None` if there is no such input.
     #[must_use]
     pub fn buffer(&self, name: &str) -> Option<BufferFill> {
-        let id = self.input_names.id(name)?;
+        let setup = self.setup();
+        let id = setup.input_names.id(name)?;
         let newest = self.inputs.of(id).pop();
-        let (capacity, count, overflow_count) = newest.map_or((self.config.station.capacity_ticks, 0, 0), |entry| {
+        let (capacity, count, overflow_count) = newest.map_or((setup.config.station.capacity_ticks, 0, 0), |entry| {
             let count = if entry.connected { entry.gauge.count() } else { 0 };
             (entry.gauge.capacity(), count, entry.gauge.overflow_count())
         });
@@ -54,19 +56,19 @@ impl Tower {
     /// What is wrong, in sentences.
     #[must_use]
     pub fn health(&self) -> Health {
-        let (mut reasons, mut warnings) = (Vec::new(), Vec::new());
+        let (mut reasons, mut warnings, setup) = (Vec::new(), Vec::new(), self.setup());
         let age_ms = self.figures.last_tick_age_ms();
         if age_ms > TICK_AGE_MS_MAX {
             reasons.push(format!("the clock has not ticked for {age_ms} ms"));
         }
-        for output in &self.outputs {
+        for output in &setup.outputs {
             let mount = &output.config.mount;
             let behind = output.figures.behind_ticks.load(Relaxed);
             if behind > 0 {
                 reasons.push(format!("{mount}: frames are {} ms late", behind * TICK_MS));
             }
             let encoder = lock(&output.manager).status();
-            if self.config.encoder.enabled && encoder.state != crate::encoder::State::Running {
+            if setup.config.encoder.enabled && encoder.state != crate::encoder::State::Running {
                 let carried = encoder.is_carried_by_stand_in();
                 let what = if carried { ", and the built-in one carries the programme" } else { "" };
                 let told = if carried { &mut warnings } else { &mut reasons };
@@ -75,7 +77,7 @@ impl Tower {
         }
         warnings.extend(self.wishes_to_remember());
         warnings.extend(self.tls.problem());
-        warnings.extend(self.webhooks.iter().filter_map(|webhook| webhook.warning()));
+        warnings.extend(setup.webhooks.iter().filter_map(|webhook| webhook.warning()));
         for alarm in &self.ear.findings().alarms {
             let told = if alarm.severity == Severity::Failing { &mut reasons } else { &mut warnings };
             told.push(alarm.text.clone());
@@ -89,8 +91,11 @@ impl Tower {
         let on_air = lock(&self.on_air).clone();
         let listeners = self.fanout.snapshot();
         let heard = self.ear.findings().clone();
-        let sound = |index: usize| heard.outputs.get(index).copied();
-        let outputs = self.outputs.iter().zip(&listeners.mounts).enumerate();
+        let setup = self.setup();
+        let output_status = |output: &Arc<OutputState>| {
+            let figures = listeners.of(&output.mount).cloned().unwrap_or_default();
+            output_status(output, &figures, heard.of(output.id))
+        };
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "pid": std::process::id(),
@@ -109,7 +114,7 @@ impl Tower {
             "alarms": heard.alarms,
             "inputs": self.inputs_status(on_air.source),
             "players": lock(&self.players).iter().map(crate::files::PlayerHandle::status).collect::<Vec<_>>(),
-            "outputs": outputs.map(|(i, (o, m))| output_status(o, m, sound(i))).collect::<Vec<_>>(),
+            "outputs": setup.outputs.iter().map(output_status).collect::<Vec<_>>(),
             "listeners": {
                 "now": listeners.listeners,
                 "peak": self.listeners_peak.load(Relaxed),
@@ -119,6 +124,7 @@ impl Tower {
                 "dropped_stalled": listeners.totals.dropped_stalled,
                 "dropped_skips": listeners.totals.dropped_skips,
                 "dropped_lost": listeners.totals.dropped_lost,
+                "kicked": listeners.totals.kicked,
                 "skips": listeners.totals.skips,
                 "skipped_frames": listeners.totals.skipped_frames,
                 "overruns": listeners.totals.overruns,
@@ -138,8 +144,8 @@ impl Tower {
             "reanchors": self.figures.reanchors.load(Relaxed),
             "events_lost": self.figures.events_lost.load(Relaxed),
             "log_lines_lost": self.log.as_ref().map_or(0, crate::life::logging::Logging::lines_lost),
-            "tls": self.tls.to_json(&self.config.tls),
-            "webhooks": self.webhooks.iter().map(|webhook| webhook.to_json()).collect::<Vec<_>>(),
+            "tls": self.tls.to_json(&setup.config.tls),
+            "webhooks": setup.webhooks.iter().map(|webhook| webhook.to_json()).collect::<Vec<_>>(),
             "events": self.journal.newest(EVENTS_SHOWN),
         })
     }
@@ -147,30 +153,31 @@ impl Tower {
     /// What the operator wants over the head of the rules, and what a forced fallback would sound like.
     #[must_use]
     pub fn operator_status(&self) -> Value {
-        let wishes = self.desk.wishes();
-        let off_air = self.input_names.iter().filter(|(id, _)| !wishes.allows(*id)).map(|(_, name)| name);
-        let has_file = self.fallback_gauge.as_ref().is_some_and(|gauge| gauge.count() > 0);
+        let (wishes, setup) = (self.desk.wishes(), self.setup());
+        let off_air = setup.input_names.iter().filter(|(id, _)| !wishes.allows(*id)).map(|(_, name)| name);
+        let has_file = setup.fallback_gauge.as_ref().is_some_and(|gauge| gauge.count() > 0);
         json!({
             "fallback_forced": wishes.fallback_forced(),
-            "preferred": wishes.preferred().map(|id| self.input_names.of(id)),
+            "preferred": wishes.preferred().map(|id| setup.input_names.of(id)),
             "off_air": off_air.collect::<Vec<_>>(),
-            "fallback": if has_file { "fallback file" } else if self.config.fallback.tone { "tone" } else { "silence" },
+            "fallback": if has_file { "fallback file" } else if setup.config.fallback.tone { "tone" } else { "silence" },
         })
     }
 
     /// What keeps a programme off air because somebody wanted it so, and how to end it.
     fn wishes_to_remember(&self) -> Vec<String> {
-        let wishes = self.desk.wishes();
+        let (wishes, setup) = (self.desk.wishes(), self.setup());
         let mut told = Vec::new();
         if wishes.fallback_forced() {
             told.push("the operator forces the fallback, so no programme is on air; release it at /admin".to_owned());
         }
-        let off_air = self.input_names.iter().filter(|(id, _)| !wishes.allows(*id));
+        let off_air = setup.input_names.iter().filter(|(id, _)| !wishes.allows(*id));
         told.extend(off_air.map(|(_, name)| format!("the operator keeps {name} off air; allow it again at /admin")));
         told
     }
 
     fn inputs_status(&self, on_air: OnAir) -> Vec<Value> {
+        let setup = self.setup();
         let one = |(id, name): (InputId, &str)| {
             let producers: Vec<Value> = self
                 .inputs
@@ -184,13 +191,20 @@ impl Tower {
                         "capacity": entry.gauge.capacity(),
                         "overflow_count": entry.gauge.overflow_count(),
                         "stale_count": entry.gauge.stale_count(),
+                        "silent": entry.gauge.is_silent(),
                         "on_air": on_air == OnAir::Source(entry.id),
                     })
                 })
                 .collect();
-            json!({ "name": name, "source": self.source_doors.status(id), "producers": producers })
+            let configured = setup.config.input.iter().find(|input| input.name == name);
+            json!({
+                "name": name,
+                "source": setup.source_doors.status(id),
+                "feed": self.feeds.status(name, configured),
+                "producers": producers,
+            })
         };
-        self.input_names.iter().map(one).collect()
+        setup.input_names.iter().map(one).collect()
     }
 }
 
@@ -204,9 +218,12 @@ fn output_status(output: &OutputState, listeners: &MountFigures, sound: Option<(
     json!({
         "mount": output.config.mount,
         "name": output.config.name,
+        "codec": output.config.codec,
         "bitrate_kbps": output.config.bitrate_kbps,
+        "sample_rate_hz": output.config.sample_rate_hz,
         "channels": output.config.channels,
         "encoder": manager.status(),
+        "encoder_history": output.past.changes(),
         "buffer": {
             "capacity": frames.capacity(),
             "count": frames.count(),

@@ -255,9 +255,27 @@ fn set_takes_plain_words_and_toml_and_adds_the_next_output() {
 }
 
 #[test]
+fn an_input_has_the_keys_of_its_kind_and_no_others() {
+    let tcp = "[[input]]\nname = \"a\"\nkind = \"pcm_tcp\"\n";
+    let list = "[[input]]\nname = \"b\"\nkind = \"playlist\"\npaths = [\"/srv/music\"]\n";
+    let url = "[[input]]\nname = \"c\"\nkind = \"url\"\nurl = \"http://host:8000/x\"\n";
+    let config = loaded(&[tcp, list, url].concat(), &[], &[]).unwrap().config;
+    let priorities: Vec<i32> = config.input.iter().map(radio_tower::config::Input::priority).collect();
+    assert_eq!(priorities, [30, 10, 30]);
+    assert!(config.input[0].address.ip().is_loopback(), "it has no password");
+    let problem = |text: &str| the_problem(text, &[], &[]);
+    assert!(problem(&format!("{tcp}mount = \"/x\"")).contains("means nothing with kind = \"pcm_tcp\""));
+    assert!(problem(&format!("{list}password = \"p\"")).contains("it is for \"icecast\" and \"url\""));
+    assert!(problem(&[tcp, &tcp.replace("\"a\"", "\"d\"")].concat()).contains("is taken by input 0"));
+    assert!(problem("[[input]]\nkind = \"playlist\"").contains("`input.0.paths` is empty"));
+    assert!(problem("[[input]]\nkind = \"url\"\nurl = \"http://me:pw@host/\"").contains("cannot have a user"));
+    assert!(problem(&format!("{list}gain_db = 21.0")).contains("valid is a gain in dB, -60 to 20"));
+}
+
+#[test]
 fn an_input_has_a_name_a_mount_and_a_password_of_its_own() {
     let good = "[[input]]\nname = \"dj\"\npassword = \"p\"\n[[input]]\nname = \"studio\"\nmount = \"/stream\"\npassword = \"q\"";
-    assert_eq!(loaded(good, &[], &[("input.1.priority", "50")]).unwrap().config.input[1].priority, 50);
+    assert_eq!(loaded(good, &[], &[("input.1.priority", "50")]).unwrap().config.input[1].priority, Some(50));
     let problem = |lines: &str| the_problem(&format!("{good}\n[[input]]\n{lines}"), &[], &[]);
     assert!(problem("mount = \"/x\"").contains("`input.2.password` must be given"), "whoever knows it can go on air");
     assert!(problem("name = \"station\"\nmount = \"/x\"\npassword = \"r\"").contains("the tower uses that itself"));

@@ -168,3 +168,36 @@ fn what_cannot_be_done_is_refused_with_what_can_be() {
     assert_eq!(wrong.head.status(), 401);
     assert_eq!(tower.status()["operator"]["fallback_forced"], false);
 }
+
+#[test]
+fn a_listener_is_sent_away_with_a_whole_frame_and_no_other_notices() {
+    let tower = Setup::new(env!("CARGO_BIN_EXE_tower")).start();
+    let [first, second, third] = ["/stream?burst=0"; 3].map(|path| tower.listen(path));
+    let ids = |tower: &Tower| -> Vec<u64> {
+        let page = tower.get_as_admin("/admin/listeners").json();
+        page["listeners"].as_array().expect("rows").iter().map(|row| row["id"].as_u64().expect("a number")).collect()
+    };
+    let [one, two, three] = ids(&tower)[..] else { panic!("three are there") };
+    third.wait_bytes(40 * FRAME_BYTES, PATIENCE);
+
+    act(&tower, "POST", "/api/listeners/kick", &format!("{{\"id\": {one}}}"));
+    let answer = tower.get_as_admin(&format!("/admin/killclient?mount=/stream&id={two}"));
+    assert!(answer.head.status() == 200 && answer.text().contains("<return>1</return>"), "{}", answer.text());
+    wait_for("the two to be gone", PATIENCE, || Some(ids(&tower)).filter(|ids| ids[..] == [three]));
+    for gone in [first, second] {
+        let _how = gone.wait_end(PATIENCE);
+        let bytes = gone.stop().bytes;
+        assert_eq!(bytes.len() % FRAME_BYTES, 0, "it ends with a whole frame");
+    }
+    assert_eq!(tower.status()["listeners"]["kicked"], 2);
+    let history = tower.status()["outputs"][0]["encoder_history"].clone();
+    let states: Vec<_> = history.as_array().expect("a list").iter().map(|change| change["state"].clone()).collect();
+    assert_eq!(states[..3], ["STARTING", "BOOTING", "RUNNING"], "{history}");
+    assert!(tower.get_as_admin("/api/events").text().contains(&format!("listener {one} at 127.0.0.1 is sent away")));
+
+    let again = tower.send_as_admin("POST", "/api/listeners/kick", &format!("{{\"id\": {one}}}"));
+    assert_eq!(again.head.status(), 404, "{}", again.text());
+    assert_eq!(tower.get_as_admin("/admin/killclient?mount=/stream&id=none").head.status(), 400);
+    third.wait_bytes(80 * FRAME_BYTES, PATIENCE);
+    assert_eq!(ids(&tower), [three]);
+}

@@ -64,6 +64,36 @@ fn clicks(pcm: &MonitorPcm) -> [f64; 3] {
 }
 
 #[test]
+fn a_station_that_goes_on_and_sends_silence_makes_way_until_it_sends_sound() {
+    let tower = common::setup().line("station.silence_gate_ms = 2400").line("router.grace_ms = 0").start();
+    wait_for_tone(&tower);
+    let monitor = tower.monitor(None);
+    let (sound, silent_ticks) = (hostile(312.5), 250);
+    let programme = [&sound[..], &vec![0; silent_ticks * TICK_BYTES], &sound[..]].concat();
+    let station = Station::start(&tower.pcm_socket(), Arc::new(programme), Manner::default());
+    assert!(station.finish() > 0);
+    wait_for_tone(&tower);
+    let pcm = monitor.stop();
+    let one =
+        |tick: u64| [312.5, 440.0].into_iter().find(|&hz| measure::tone_dbfs(&pcm.left_from(tick, 1), hz) > -25.0);
+    let mut order: Vec<(f64, u64)> = Vec::new();
+    for tick in pcm.serials() {
+        match (one(tick), order.last_mut()) {
+            (Some(hz), Some((last, count))) if *last == hz => *count += 1,
+            (Some(hz), _) => order.push((hz, 1)),
+            (None, _) => {}
+        }
+    }
+    order.retain(|(_, ticks)| *ticks > 5);
+    let heard: Vec<f64> = order.iter().map(|(hz, _)| *hz).collect();
+    assert_eq!(heard, [440.0, 312.5, 440.0, 312.5, 440.0], "{order:?}");
+    // 100 ticks until the gate closes, less what waits in the buffer; then tone until there is sound.
+    assert!((130..=170).contains(&order[2].1), "{order:?}");
+    let told = tower.events("on_air");
+    assert!(told.iter().any(|(_, text)| text.contains("nothing but silence for too long")), "{told:?}");
+}
+
+#[test]
 fn after_the_programme_silence_lasts_exactly_its_grace_and_no_change_clicks() {
     let tower = common::setup().start();
     for frequency_hz in [100.0, 312.5, 1000.0] {

@@ -3,16 +3,18 @@
 
 mod common;
 
+use radio_proof::alarm::full_length;
 use radio_proof::browser::{Browser, Screen};
 use radio_proof::http::{Answer, send};
 use radio_proof::process::signal;
 use radio_proof::station::{Manner, Station};
 use radio_proof::tower::{ADMIN_PASSWORD, Tower};
 use radio_proof::{material, mp3, tools};
+use radio_signal::units::TICK_MS;
 use rustix::process::Signal;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// For whatever the page shows by itself; on a quiet machine it takes a second.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -71,9 +73,26 @@ fn act(browser: &mut Browser, button: &str, told: &str) {
     browser.wait("!document.getElementById('confirm').open", PATIENCE);
 }
 
+/// What happens is on the page within a second. Where other tests run beside this one, the machine may take its time.
+#[track_caller]
+fn assert_soon(what: &str, seen: Duration) {
+    eprintln!("{what} was on the page after {seen:?}");
+    let limit = if full_length() { Duration::from_secs(1) } else { Duration::from_secs(10) };
+    assert!(seen <= limit, "{what} was on the page after {seen:?}");
+}
+
+/// On a busy machine an encoder may have been restarted before anybody wanted it.
+fn restarts(tower: &Tower) -> u64 {
+    tower.status()["outputs"][0]["encoder"]["restarts"].as_u64().expect("a number")
+}
+
+fn more_restarts_than(count: u64) -> String {
+    format!(r"Number(/(\d+) restart/.exec(document.getElementById('outputs').innerText)?.[1]) > {count}")
+}
+
 #[test]
 fn the_dashboard_shows_what_happens_and_does_what_it_is_told() {
-    let tower = common::setup().start();
+    let tower = common::setup().line("alarm.no_programme_ms = 2000").start();
     let station = music_station(&tower);
     let _listener = tower.listen("/stream");
     let mut browser = Browser::start(&tower.path(""));
@@ -86,9 +105,10 @@ fn the_dashboard_shows_what_happens_and_does_what_it_is_told() {
     assert_accessible(&mut browser);
 
     // An encoder is killed.
+    let before = restarts(&tower);
     signal(tower.encoder_pid().expect("an encoder"), Signal::KILL);
-    let seen = browser.wait(&is_shown("outputs", "1 restart"), PATIENCE);
-    eprintln!("the restart was on the page after {seen:?}");
+    let seen = browser.wait(&more_restarts_than(before), PATIENCE);
+    assert_soon("the restart", seen);
     browser.wait(&is_shown("events", "process was killed by signal 9"), PATIENCE);
     browser.wait(&is_shown("outputs", "not a byte differs"), PATIENCE);
 
@@ -104,19 +124,34 @@ fn the_dashboard_shows_what_happens_and_does_what_it_is_told() {
     browser.wait(&is_shown("source", "station"), PATIENCE);
     act(&mut browser, "#inputs .prefer", "stays there even if an input with a higher priority comes");
     browser.wait(&is_shown("wishes", "station goes before all other inputs"), PATIENCE);
+    let before = restarts(&tower);
     act(&mut browser, "#outputs .restart", "Listeners hear nothing of it");
-    browser.wait(&is_shown("outputs", "2 restarts"), PATIENCE);
+    browser.wait(&more_restarts_than(before), PATIENCE);
     browser.wait(&is_shown("events", "logged in)"), PATIENCE);
     browser.value("document.getElementById('set-title').click()");
     browser.type_text("Nina Simone");
     browser.value("document.getElementById('title-title').value = 'Sinnerman'");
     browser.value("document.getElementById('confirm-yes').click()");
     browser.wait(&is_shown("playing", "Nina Simone - Sinnerman"), PATIENCE);
+    let config = std::fs::read_to_string(tower.path("tower.toml")).expect("the tower's configuration");
+    std::fs::write(tower.path("tower.toml"), config + "router.grace_ms = 240\n").expect("the tower's configuration");
+    act(&mut browser, "#reload", "No listener hears anything of it");
+    browser.wait(&is_shown("events", "router.grace_ms: 1500 -> 240"), PATIENCE);
+    act(&mut browser, "#listeners .kick", "ends there, after a whole frame");
+    browser.wait("document.querySelectorAll('#listeners tr').length === 0", PATIENCE);
+    browser.wait(&is_shown("events", "is sent away"), PATIENCE);
 
     // The source drops.
     let _sent = station.stop();
     let seen = browser.wait("!document.getElementById('lamp').className.includes('live')", PATIENCE);
-    eprintln!("the loss of the source was on the page after {seen:?}");
+    assert_soon("the loss of the source", seen);
+    browser.wait("document.getElementById('alarms').innerText.includes('there has been no programme')", PATIENCE);
+    let seen = SystemTime::now();
+    let raised = tower.status()["alarms"].as_array().expect("alarms").iter().map(|alarm| alarm["tick"].as_u64()).max();
+    let raised = raised.flatten().expect("it is still raised");
+    let started = tower.status()["epoch_started_at"].as_f64().expect("seconds since 1970");
+    let raised = UNIX_EPOCH + Duration::from_secs_f64(started) + Duration::from_millis(raised * TICK_MS);
+    assert_soon("the alarm", seen.duration_since(raised).unwrap_or_default());
     browser.wait(&is_shown("inputs", "nobody there"), PATIENCE);
 
     assert_accessible_everywhere(&mut browser);

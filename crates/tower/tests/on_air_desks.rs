@@ -19,7 +19,8 @@ fn listeners_are_sent_every_byte_while_dashboards_and_programs_ask_for_everythin
     let noise = Arc::new(material::noise(12, 2500));
     let _station = Station::start(&tower.pcm_socket(), noise, Manner { looped: true, ..Manner::default() });
     tower.wait_source("station", LIMIT);
-    let crowd = Crowd { desks: 10, hammers: 1, scrape_period: Some(Duration::from_secs(1)) }.begin(tower.address);
+    let crowd =
+        Crowd { desks: 10, hammers: 1, stations: 0, scrape_period: Some(Duration::from_secs(1)) }.begin(tower.address);
     let asked = |kind: &str| crowd.so_far().get(kind).map_or(0, |answers| answers.count);
     // The files of the page, the login, the events, and then two looks.
     alarm::wait_until("dashboards", LIMIT, || asked("desk") >= 10 * (9 + 2 * 3));

@@ -100,11 +100,12 @@ impl Drop for Relay {
 }
 
 impl Relay {
-    fn start(tower: &Tower) -> Self {
+    fn start(tower: &Tower, on_demand: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
         let config = folder.path().join("icecast.xml");
-        std::fs::write(&config, configuration(folder.path(), address.port(), tower.address.port())).expect("a file");
+        std::fs::write(&config, configuration(folder.path(), address.port(), tower.address.port(), on_demand))
+            .expect("a file");
         // It refuses to run as root.
         let is_root = rustix::process::geteuid().is_root();
         let mut command = Command::new(if is_root { "setpriv" } else { "icecast2" });
@@ -120,15 +121,15 @@ impl Relay {
     }
 }
 
-fn configuration(folder: &Path, port: u16, tower: u16) -> String {
-    let folder = folder.display();
+fn configuration(folder: &Path, port: u16, tower: u16, on_demand: bool) -> String {
+    let (folder, on_demand) = (folder.display(), u8::from(on_demand));
     format!(
         "<icecast><limits><clients>20</clients><sources>2</sources><burst-size>0</burst-size></limits>
          <authentication><source-password>x</source-password><admin-user>admin</admin-user>
          <admin-password>x</admin-password></authentication><hostname>localhost</hostname>
          <listen-socket><port>{port}</port><bind-address>127.0.0.1</bind-address></listen-socket>
          <relay><server>127.0.0.1</server><port>{tower}</port><mount>/stream</mount>
-         <local-mount>/relayed</local-mount><on-demand>0</on-demand>
+         <local-mount>/relayed</local-mount><on-demand>{on_demand}</on-demand>
          <relay-shoutcast-metadata>1</relay-shoutcast-metadata></relay>
          <paths><basedir>{folder}</basedir><logdir>{folder}</logdir><webroot>/usr/share/icecast2/web</webroot>
          <adminroot>/usr/share/icecast2/admin</adminroot></paths>
@@ -147,28 +148,50 @@ fn relays(tower: &Tower) -> Vec<u64> {
 
 #[test]
 fn an_icecast_relay_never_reconnects_and_its_listeners_get_every_frame() {
-    let tower = common::setup().start();
-    let station = with_station(&tower);
-    let relay = Relay::start(&tower);
-    let title = || {
-        let stats = get(relay.address, "/status-json.xsl", "").ok()?;
-        serde_json::from_slice::<Value>(&stats.body).ok()?["icestats"]["source"]["title"].as_str().map(str::to_owned)
-    };
-    let first = wait_for("the relay", PATIENCE, || Some(relays(&tower)).filter(|relays| !relays.is_empty()));
-    let is_there = || get(relay.address, "/status-json.xsl", "").is_ok_and(|stats| stats.text().contains("listenurl"));
-    wait_until("its mount", PATIENCE, is_there);
-    let direct = tower.listen("/stream?burst=30");
-    let listener = Listener::open(relay.address, "/relayed");
+    relay_for_a_while(false);
+}
 
-    let (pid, frame) = wait_for("an encoder that delivers", PATIENCE, || tower.delivering());
-    assert!(signal(pid, rustix::process::Signal::KILL));
-    tower.send_as_admin("PUT", "/api/now-playing", "{\"title\": \"Sinnerman\"}");
-    wait_until("the title at the relay", PATIENCE, || title().is_some_and(|title| title.contains("Sinnerman")));
-    drop(station);
-    tower.wait_source("tone", PATIENCE);
-    wait_until("a new encoder and two seconds of it", PATIENCE, || {
-        tower.delivering().is_some_and(|(now, delivered)| now != pid && delivered > frame + 84)
+#[test]
+fn an_icecast_relay_on_demand_comes_with_its_first_listener_and_stays() {
+    relay_for_a_while(true);
+}
+
+/// What happens in hours, in seconds: encoders die, the station leaves and comes back, titles change.
+fn relay_for_a_while(on_demand: bool) {
+    let tower = common::setup().start();
+    let mut station = Some(with_station(&tower));
+    let relay = Relay::start(&tower, on_demand);
+    let stats = || Some(get(relay.address, "/status-json.xsl", "").ok()?.text());
+    wait_until("Icecast", PATIENCE, || stats().is_some());
+    if on_demand {
+        assert!(relays(&tower).is_empty(), "nobody listens to it yet");
+    } else {
+        wait_until("its mount", PATIENCE, || stats().is_some_and(|stats| stats.contains("listenurl")));
+    }
+    let direct = tower.listen("/stream?burst=30");
+    // Icecast answers a little before it knows its relays.
+    let listener = wait_for("Icecast to let somebody in", PATIENCE, || {
+        let listener = Listener::try_open(relay.address, "/relayed", "").ok()?;
+        (listener.head.status() == 200).then_some(listener)
     });
+    let first = wait_for("the relay", PATIENCE, || Some(relays(&tower)).filter(|relays| !relays.is_empty()));
+    for round in 0..3 {
+        let (pid, frame) = wait_for("an encoder that delivers", PATIENCE, || tower.delivering());
+        assert!(signal(pid, rustix::process::Signal::KILL));
+        let title = format!("Sinnerman {round}");
+        tower.send_as_admin("PUT", "/api/now-playing", &format!("{{\"title\": \"{title}\"}}"));
+        wait_until("the title at the relay", PATIENCE, || stats().is_some_and(|stats| stats.contains(&title)));
+        match station.take() {
+            Some(station) => {
+                let _sent = station.stop();
+                tower.wait_source("tone", PATIENCE);
+            }
+            None => station = Some(with_station(&tower)),
+        }
+        wait_until("a new encoder and two seconds of it", PATIENCE, || {
+            tower.delivering().is_some_and(|(now, delivered)| now != pid && delivered > frame + 84)
+        });
+    }
     listener.wait_bytes(listener.received() + 3 * 16_000, PATIENCE);
     assert_eq!(relays(&tower), first, "the relay has never left");
 
@@ -177,6 +200,10 @@ fn an_icecast_relay_never_reconnects_and_its_listeners_get_every_frame() {
     direct.wait_bytes(direct.received() + 16_000, PATIENCE);
     let sent = direct.stop().bytes;
     assert!(frames::strict(&sent).len() > 100);
-    let begin = sent.windows(64).position(|some| some == &relayed[..64]).expect("what the relay begins with");
-    assert!(relayed.len() > 48_000 && sent[begin..].starts_with(&relayed), "all that was sent, and nothing else");
+    assert!(relayed.len() > 48_000);
+    // Long enough not to be somewhere else by chance, as bytes that fill up frames are.
+    let begin = sent.windows(4096).position(|some| some == &relayed[..4096]).expect("what the relay begins with");
+    let differs = relayed.iter().zip(&sent[begin..]).position(|(relayed, sent)| relayed != sent);
+    assert_eq!(differs, None, "of {} bytes: all that was sent, and nothing else", relayed.len());
+    assert!(sent.len() - begin >= relayed.len(), "{} of {}", sent.len() - begin, relayed.len());
 }

@@ -3,12 +3,15 @@
 mod common;
 
 use radio_proof::alarm::{wait_for, wait_until};
+use radio_proof::material;
 use radio_proof::process::signal;
+use radio_proof::station::{Manner, Station};
 use radio_proof::tower::Tower;
 use rustix::process::Signal;
 use std::collections::HashMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -82,6 +85,19 @@ fn figures_rise_with_what_happens_and_promtool_finds_no_fault_in_them() {
     let (ticks, all) = (after["tower_ticks_total"], after["tower_tick_lateness_seconds_count"]);
     assert!(all > 0.0 && all <= ticks, "{all} of {ticks} ticks were timed");
     assert_eq!(after["tower_tick_lateness_seconds_bucket{le=\"+Inf\"}"], all);
+    assert_eq!(after["tower_arrival_to_send_seconds_count{mount=\"/stream\"}"], 0.0, "nothing has arrived");
+
+    // What arrives is sent after its wait in the buffer, up to its 100 ticks, and the playout delay of 500 ms.
+    let manner = Manner { looped: true, ..Manner::default() };
+    let station = Station::start(&tower.pcm_socket(), Arc::new(material::music(0, 20, 20)), manner);
+    let after = wait_for("what arrives to be measured", LIMIT, || {
+        let after = scrape(&tower);
+        (after["tower_arrival_to_send_seconds_count{mount=\"/stream\"}"] >= 10.0).then_some(after)
+    });
+    drop(station);
+    let of = |name: &str| after[&format!("tower_arrival_to_send_seconds_{name}{{mount=\"/stream\"}}")];
+    let mean_s = of("sum") / of("count");
+    assert!((0.5..=0.504 + 2.4 + 1.0).contains(&mean_s), "{mean_s} s");
 
     drop(listener.stop());
     wait_until("the listener to be gone", LIMIT, || {

@@ -2,12 +2,15 @@
 
 mod common;
 
+use radio_proof::alarm::{wait_for, wait_until};
 use radio_proof::station::{Manner, Station};
 use radio_proof::tower::Tower;
-use radio_proof::{frames, material, measure, mp3};
+use radio_proof::{frames, material, measure, mp3, process};
+use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -110,4 +113,122 @@ fn the_audio_element_of_a_browser_plays_the_stream() {
     let _already_gone = browser.kill();
     let _status = browser.wait();
     assert!(last.parse::<f64>().is_ok_and(|seconds| seconds >= 4.0), "the page last reported {last:?}");
+}
+
+/// A player that writes what it plays to a file: 16 bit, two channels, 48 kHz.
+struct Player {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        let _already_gone = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+impl Player {
+    /// `arguments` names what is played, and where to; the folder is the player's own.
+    fn start(program: &str, arguments: impl FnOnce(&Path) -> Vec<String>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        // VLC refuses to run as root.
+        let mut command = Command::new(if rustix::process::geteuid().is_root() { "setpriv" } else { program });
+        if rustix::process::geteuid().is_root() {
+            let chown = Command::new("chown").arg("nobody").arg(folder.path()).status();
+            assert!(chown.is_ok_and(|status| status.success()), "the folder is for the user nobody");
+            command.args(["--reuid=nobody", "--clear-groups", program]);
+        }
+        let said = std::fs::File::create(folder.path().join("said")).expect("a temporary file");
+        command.args(arguments(folder.path())).env("HOME", folder.path()).stdin(Stdio::null());
+        command.stdout(said.try_clone().expect("our own file")).stderr(said);
+        let child =
+            command.spawn().unwrap_or_else(|error| panic!("cannot run {program} ({error}): apt-get install it"));
+        Self { child, folder }
+    }
+
+    fn mpv(url: &str) -> Self {
+        Self::start("mpv", |folder| {
+            let file = format!("--ao-pcm-file={}", sound(folder).display());
+            let how =
+                "--no-config --no-video --ao=pcm --ao-pcm-waveheader=no --audio-format=s16 --audio-samplerate=48000";
+            let how = how.split(' ').map(str::to_owned);
+            how.chain([file, "--audio-channels=stereo".into(), url.to_owned()]).collect()
+        })
+    }
+
+    fn vlc(url: &str) -> Self {
+        Self::start("cvlc", |folder| {
+            let file = format!("--audiofile-file={}", sound(folder).display());
+            let how = "-vv --no-video --aout=afile --audiofile-format=s16 --no-audiofile-wav";
+            how.split(' ').map(str::to_owned).chain([file, url.to_owned()]).collect()
+        })
+    }
+
+    fn said(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.folder.path().join("said")).unwrap_or_default()).into_owned()
+    }
+
+    /// The left channel of the first `seconds` of what it plays, as soon as it has played that much.
+    fn heard(&self, seconds: usize) -> Vec<f64> {
+        let bytes = wait_for("sound from the player", Duration::from_secs(40), || {
+            let bytes = std::fs::read(sound(self.folder.path())).ok()?;
+            (bytes.len() >= seconds * 192_000).then_some(bytes)
+        });
+        measure::left_s16(&bytes[..seconds * 192_000])
+    }
+}
+
+fn sound(folder: &Path) -> PathBuf {
+    folder.join("sound")
+}
+
+/// The tower's tone, without a hole: each tenth of a second but the first, in which a player may begin gently.
+#[track_caller]
+fn assert_tone_throughout(left: &[f64]) {
+    for (i, tenth) in left.chunks_exact(4800).enumerate().skip(1) {
+        let level = measure::tone_dbfs(tenth, 440.0);
+        assert!((level + 20.0).abs() < 1.5, "after {:.1} s: {level:.1} dBFS", i as f64 / 10.0);
+    }
+}
+
+/// A tower whose newcomers hear nothing but its tone.
+fn with_tone() -> Tower {
+    let tower = common::setup().start();
+    tower.wait_source("tone", Duration::from_secs(10));
+    let at_tone = released(&tower);
+    wait_until("the tone to fill a burst", Duration::from_secs(20), || released(&tower) > at_tone + 200);
+    tower
+}
+
+/// Frames of its stream so far.
+fn released(tower: &Tower) -> u64 {
+    tower.status()["outputs"][0]["frame"].as_u64().unwrap_or(0)
+}
+
+#[test]
+fn vlc_plays_the_stream_and_is_told_the_title() {
+    let tower = with_tone();
+    tower.send_as_admin("PUT", "/api/now-playing", "{\"artist\": \"Somebody\", \"title\": \"Through and through\"}");
+    let vlc = Player::vlc(&url(&tower));
+    assert_tone_throughout(&vlc.heard(4));
+    wait_until("the title at VLC", Duration::from_secs(20), || {
+        vlc.said().contains("New Icy-Title=Somebody - Through and through")
+    });
+}
+
+#[test]
+fn mpv_plays_the_stream_and_goes_on_where_it_was_after_a_pause() {
+    let tower = with_tone();
+    let mpv = Player::mpv(&url(&tower));
+    assert_tone_throughout(&mpv.heard(3));
+    assert!(process::signal(mpv.child.id(), Signal::STOP));
+    let before = Instant::now();
+    // Longer than two send periods: the tower sees that nothing is taken, or that all is in the kernel.
+    let at_pause = released(&tower);
+    wait_until("six seconds of stream", Duration::from_secs(30), || released(&tower) > at_pause + 250);
+    assert!(before.elapsed() > Duration::from_secs(4) && process::signal(mpv.child.id(), Signal::CONT));
+    assert_tone_throughout(&mpv.heard(14));
+    let listeners = tower.get_as_admin("/admin/listeners").json();
+    assert_eq!(listeners["listeners"].as_array().map(Vec::len), Some(1), "the same connection: {listeners}");
 }

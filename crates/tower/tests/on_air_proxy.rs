@@ -6,6 +6,7 @@ mod tls_support;
 
 use radio_proof::alarm::{wait_for, wait_until};
 use radio_proof::tower::{ADMIN_PASSWORD, Tower};
+use radio_proof::{measure, mp3};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +14,11 @@ use std::time::Duration;
 use tls_support::{Certificate, FRAME_BYTES, assert_same};
 
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Whom the proxies have before them.
+const CLIENT: &str = "127.0.0.5";
+/// Whom the tower has before it.
+const TRUSTED: &str = "server.trusted_proxies = [\"127.0.0.1\"]";
 
 /// A program that is ended with the test, however that ends.
 struct Running(Child);
@@ -64,7 +70,9 @@ fn start(tower: &Tower, port: u16, mut command: Command) -> Proxy<'_> {
 impl Proxy<'_> {
     fn curl(&self, arguments: &[&str], target: &str, output: &Path) -> Running {
         let mut curl = Command::new("curl");
-        curl.args(["-sSN", "--http1.1", "--cacert"]).arg(self.tower.path("certificate.pem")).args(arguments);
+        curl.args(["-sSN", "--http1.1", "--interface", CLIENT, "--cacert"])
+            .arg(self.tower.path("certificate.pem"))
+            .args(arguments);
         curl.arg("-o").arg(output).arg(format!("https://localhost:{}{target}", self.port));
         Running(curl.spawn().expect("curl: apt-get install curl"))
     }
@@ -87,6 +95,9 @@ impl Proxy<'_> {
         let first: u64 = header("x-tower-frame").and_then(|number| number.trim().parse().ok()).expect("a frame");
         assert_same(&plain, first, &bytes);
 
+        let clients = tower.get_as_admin("/admin/listclients?mount=/stream").text();
+        assert!(clients.contains(&format!("<IP>{CLIENT}</IP>")), "{clients}");
+
         let events = self.path("events");
         let _following = self.curl(&["-u", &format!("admin:{ADMIN_PASSWORD}")], "/events", &events);
         let told = |what: &str| std::fs::read_to_string(&events).is_ok_and(|text| text.contains(what));
@@ -102,15 +113,13 @@ impl Proxy<'_> {
     }
 }
 
-#[test]
-fn nginx_passes_everything_on_as_it_comes() {
-    let tower = common::setup().start();
+fn nginx(tower: &Tower) -> Proxy<'_> {
     Certificate::new().install(|name| tower.path(name));
     let port = free_port();
     let path = |name: &str| tower.path(name).display().to_string();
     let server = documented(
         "nginx",
-        &tower,
+        tower,
         &[
             ("443", format!("127.0.0.1:{port}")),
             ("/etc/ssl/radio/certificate.pem", path("certificate.pem")),
@@ -127,7 +136,13 @@ fn nginx_passes_everything_on_as_it_comes() {
     std::fs::write(tower.path("nginx.conf"), config).expect("a temporary file");
     let mut nginx = Command::new("/usr/sbin/nginx");
     nginx.args(["-e", "stderr", "-c"]).arg(tower.path("nginx.conf"));
-    let proxy = start(&tower, port, nginx);
+    start(tower, port, nginx)
+}
+
+#[test]
+fn nginx_passes_everything_on_as_it_comes() {
+    let tower = common::setup().line(TRUSTED).start();
+    let proxy = nginx(&tower);
     proxy.prove();
     let head = std::fs::read_to_string(tower.path("head")).expect("a head").to_ascii_lowercase();
     assert!(!head.contains("chunked"), "old radios cannot read chunks: {head}");
@@ -135,7 +150,7 @@ fn nginx_passes_everything_on_as_it_comes() {
 
 #[test]
 fn caddy_passes_everything_on_as_it_comes() {
-    let tower = common::setup().start();
+    let tower = common::setup().line(TRUSTED).start();
     Certificate::new().install(|name| tower.path(name));
     let port = free_port();
     let path = |name: &str| tower.path(name).display().to_string();
@@ -150,4 +165,77 @@ fn caddy_passes_everything_on_as_it_comes() {
         caddy.env(variable, tower.path("caddy"));
     }
     start(&tower, port, caddy).prove();
+}
+
+#[test]
+fn a_source_that_comes_through_nginx_in_chunks_is_heard() {
+    let input = "input = [{ name = \"dj\", mount = \"/live\", password = \"hackme\" }]";
+    let tower = common::setup().line(TRUSTED).line(input).start();
+    let proxy = nginx(&tower);
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-re", "-f", "lavfi", "-i", "sine=frequency=800:sample_rate=48000", "-ac", "2"]);
+    ffmpeg.args(["-b:a", "128k", "-f", "mp3", "pipe:1"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut ffmpeg = Running(ffmpeg.spawn().expect("ffmpeg: apt-get install ffmpeg"));
+    let mut curl = Command::new("curl");
+    curl.args(["-sSN", "--http1.1", "--interface", CLIENT, "--cacert"]).arg(tower.path("certificate.pem"));
+    curl.args(["-u", "source:hackme", "-H", "Content-Type: audio/mpeg", "-T", "-"]);
+    curl.arg(format!("https://localhost:{}/live", proxy.port)).stdin(ffmpeg.0.stdout.take().expect("a pipe"));
+    let _source = Running(curl.stdout(Stdio::null()).spawn().expect("curl: apt-get install curl"));
+    tower.wait_source("dj", PATIENCE);
+    let listener = tower.listen("/stream?burst=0");
+    listener.wait_bytes(5 * 16_000, PATIENCE);
+    let heard = mp3::decode_left(&listener.stop().bytes[..5 * 16_000 / FRAME_BYTES * FRAME_BYTES]);
+    let hz = measure::tone_hz(&heard[heard.len() - 48_000..], 800.0);
+    assert!((hz - 800.0).abs() < 0.5, "{hz:.2} Hz");
+    let connected = tower.status()["inputs"][1]["source"]["connected"].to_string();
+    assert!(connected.contains(CLIENT), "{connected}");
+}
+
+/// HAProxy with this configuration.
+fn haproxy<'a>(tower: &'a Tower, port: u16, text: &str) -> Proxy<'a> {
+    let config = format!("global\n    maxconn 100\n{text}");
+    std::fs::write(tower.path("haproxy.cfg"), config).expect("a temporary file");
+    let mut haproxy = Command::new("/usr/sbin/haproxy");
+    haproxy.args(["-db", "-f"]).arg(tower.path("haproxy.cfg"));
+    start(tower, port, haproxy)
+}
+
+#[test]
+fn haproxy_passes_everything_on_as_it_comes() {
+    let tower = common::setup().line(TRUSTED).start();
+    Certificate::new().install(|name| tower.path(name));
+    let read = |name: &str| std::fs::read_to_string(tower.path(name)).expect("a file");
+    std::fs::write(tower.path("both.pem"), read("certificate.pem") + &read("key.pem")).expect("a temporary file");
+    let port = free_port();
+    let changes = [
+        (":443", format!("127.0.0.1:{port}")),
+        ("/etc/haproxy/radio.pem", tower.path("both.pem").display().to_string()),
+    ];
+    let text = documented("haproxy", &tower, &changes);
+    haproxy(&tower, port, &text).prove();
+}
+
+#[test]
+fn haproxy_passes_bytes_on_and_tells_whose_they_are_by_the_proxy_protocol() {
+    // The tower is asked directly too, and so from another address.
+    let lines = ["server.trusted_proxies = [\"127.0.0.2\"]", "server.proxy_protocol = true"];
+    for version in ["send-proxy-v2", "send-proxy"] {
+        let tower = lines.iter().fold(common::setup(), |setup, line| setup.line(line)).start();
+        let port = free_port();
+        let changes =
+            [(":80\n", format!("127.0.0.1:{port}\n")), ("send-proxy-v2", format!("source 127.0.0.2 {version}"))];
+        let proxy = haproxy(&tower, port, &documented("haproxy-tcp", &tower, &changes));
+        let plain = tower.listen("/stream?burst=0");
+        let mut curl = Command::new("curl");
+        curl.args(["-sSN", "--interface", CLIENT, "-D"]).arg(proxy.path("head")).arg("-o").arg(proxy.path("body"));
+        let _listening = Running(curl.arg(format!("http://127.0.0.1:{port}/stream")).spawn().expect("curl"));
+        let bytes = wait_for("sound through the proxy", PATIENCE, || {
+            std::fs::read(proxy.path("body")).ok().filter(|bytes| bytes.len() >= 300 * FRAME_BYTES)
+        });
+        let head = std::fs::read_to_string(proxy.path("head")).expect("a head").to_ascii_lowercase();
+        let first = head.lines().find_map(|line| line.strip_prefix("x-tower-frame: ")?.trim().parse().ok());
+        assert_same(&plain, first.expect("a frame"), &bytes);
+        let clients = tower.get_as_admin("/admin/listclients?mount=/stream").text();
+        assert!(clients.contains(&format!("<IP>{CLIENT}</IP>")), "{version}: {clients}");
+    }
 }

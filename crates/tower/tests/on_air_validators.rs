@@ -82,7 +82,7 @@ fn asked_everything(tower: &Tower, how_much: &[&str]) -> u32 {
 #[test]
 fn whatever_is_asked_of_the_api_there_is_an_answer_and_none_is_the_towers_fault() {
     let tower = common::setup().start();
-    let listener = tower.listen("/stream");
+    let listeners: Vec<_> = (0..20).map(|_| tower.listen("/stream")).collect();
     // Counted and the same each time, so that nobody's change fails by chance; at full length others each time.
     let count = match full_length() {
         false => asked_everything(&tower, &["--generation-deterministic", "--max-examples", "20"]),
@@ -90,6 +90,9 @@ fn whatever_is_asked_of_the_api_there_is_an_answer_and_none_is_the_towers_fault(
     };
     eprintln!("{count} questions");
     assert!(count > 1000, "only {count} questions");
-    assert_eq!(listener.end(), None, "the listener hears on");
+    let ended = listeners.iter().filter(|listener| listener.end().is_some()).count();
+    let kicked = tower.status()["listeners"]["kicked"].as_u64().expect("a number");
+    assert_eq!(ended as u64, kicked, "whoever was not asked to be sent away hears on");
+    assert!(ended < listeners.len());
     tower.wait_encoder("RUNNING", PATIENCE);
 }

@@ -41,6 +41,7 @@ pub struct Broadcast {
     figures: Arc<BroadcastFigures>,
     buffer: FrameBuf,
     hold: Option<Hold>,
+    first: u64,
 }
 
 struct Hold {
@@ -59,7 +60,9 @@ impl Broadcast {
         publisher: Publisher,
         figures: Arc<BroadcastFigures>,
     ) -> Self {
-        Self { frames, silence, release, publisher, figures, buffer: FrameBuf::new(), hold: None }
+        let first = release.next();
+        figures.frames.store(first, Relaxed);
+        Self { frames, silence, release, publisher, figures, buffer: FrameBuf::new(), hold: None, first }
     }
 
     /// Releases what is due at `tick`.
@@ -110,8 +113,8 @@ impl Broadcast {
             return None;
         }
         self.hold = Some(Hold { frame, began: tick, silent_before: self.figures.silent_frames.load(Relaxed) });
-        // Before the first frame the tower is starting, and nobody waits for anything that was promised.
-        if frame == 0 {
+        // Before the first frame the output is starting, and nobody waits for anything that was promised.
+        if frame == self.first {
             return None;
         }
         self.figures.holds.fetch_add(1, Relaxed);
@@ -122,7 +125,7 @@ impl Broadcast {
         let hold = self.hold.take()?;
         self.figures.behind_ticks.store(0, Relaxed);
         let silent_frames = self.figures.silent_frames.load(Relaxed) - hold.silent_before;
-        if hold.frame == 0 && silent_frames == 0 {
+        if hold.frame == self.first && silent_frames == 0 {
             return None;
         }
         Some(BroadcastEvent::HoldEnded { frame: hold.frame, ticks: tick - hold.began, silent_frames })

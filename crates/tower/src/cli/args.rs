@@ -42,6 +42,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Show what happens in a running tower, as it happens
     Events(EventsArgs),
+    /// Have a running tower read its configuration again: all of it, or nothing
+    Reload(ReloadArgs),
     /// Say in one line whether a tower is well, for Nagios and the like (exit codes 0 to 3)
     Check(CheckArgs),
     /// Check that a live tower's stream is what one uninterrupted encoder makes of what is on air
@@ -53,6 +55,8 @@ pub enum Command {
         #[command(flatten)]
         verify: VerifyArgs,
     },
+    /// Hash a password for the configuration
+    Passwd(PasswdArgs),
     /// Show the effective configuration and where each value came from
     Config(ConfigArgs),
     /// Check this machine and the configuration, and say what to do
@@ -131,6 +135,31 @@ pub struct StatusArgs {
     pub json: bool,
 }
 
+/// Flags of `tower passwd`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PasswdArgs {
+    /// Make a password, and show it on standard error
+    #[arg(long)]
+    pub generate: bool,
+}
+
+/// Flags of `tower reload`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ReloadArgs {
+    /// Where the configuration comes from that says where the tower is found.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// TCP port of the tower that is told
+    #[arg(long)]
+    pub port: Option<String>,
+    /// Only say what would change
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Show the answer as the API gives it
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Flags of `tower events`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct EventsArgs {
@@ -203,9 +232,13 @@ impl SourceArgs {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn load(&self, more: Vec<Setting>) -> Result<Loaded, ConfigError> {
+        load(&self.sources(more))
+    }
+
+    fn sources(&self, more: Vec<Setting>) -> Sources {
         let mut flags = self.settings();
         flags.extend(more);
-        load(&Sources::of_process(self.config.clone(), flags))
+        Sources::of_process(self.config.clone(), flags)
     }
 }
 
@@ -217,6 +250,22 @@ impl SourceArgs {
     }
 }
 
+/// Flags of `tower serve` with a key each.
+pub const FLAGS: [(&str, &str); 12] = [
+    ("--socket", "station.socket"),
+    ("--host", "server.host"),
+    ("--port", "server.port"),
+    ("--encoder", "output.0.encoder"),
+    ("--bitrate", "output.0.bitrate_kbps"),
+    ("--playout-delay-ms", "output.0.playout_delay_ms"),
+    ("--preroll-ticks", "station.preroll_ticks"),
+    ("--pacing", "station.pacing"),
+    ("--admin-password", "admin.password"),
+    ("--log", "log.level"),
+    ("--play", "play.paths"),
+    ("--fallback", "fallback.paths"),
+];
+
 impl ServeArgs {
     /// The configuration with these flags over it.
     ///
@@ -224,6 +273,12 @@ impl ServeArgs {
     /// Everything that is wrong with it.
     pub fn load(&self) -> Result<Loaded, ConfigError> {
         self.source.load(self.settings())
+    }
+
+    /// Where the configuration is read from.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        self.source.sources(self.settings())
     }
 
     fn settings(&self) -> Vec<Setting> {
@@ -248,6 +303,16 @@ impl ServeArgs {
         let lists = lists
             .map(|(flag, key, paths)| setting(flag, key, Given::Value(Value::Array(paths.iter().map(path).collect()))));
         words.chain(lists).collect()
+    }
+}
+
+impl ReloadArgs {
+    /// The configuration of the tower that is told.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it: the tower would refuse it, too.
+    pub fn load(&self) -> Result<Loaded, ConfigError> {
+        self.source.load_for(self.port.as_ref())
     }
 }
 

@@ -9,6 +9,8 @@ pub mod doctor;
 pub mod encode;
 pub mod events;
 pub mod feed;
+pub mod passwd;
+pub mod reload;
 pub mod serve;
 pub mod status;
 pub mod verify;

@@ -1,44 +1,93 @@
-//! `[[input]]`: doors at which live programmes arrive, each with a name and a priority (SPEC ROUTER-1).
+//! `[[input]]`: where programmes come from beside the station's socket, each with a name and a priority (SPEC ROUTER-1).
 
-use super::schema::WhenFull;
+use super::schema::{Config, Pacing, WhenFull};
 use serde::{Deserialize, Serialize};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
-/// `[[input]]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// `[[input]]`. Which keys mean something depends on its kind.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Input {
     /// Name in `/status`, in metrics and in the journal.
     pub name: String,
-    /// What kind of door it is.
+    /// Of what kind it is.
     pub kind: InputKind,
-    /// Where a source connects to, beginning with `/`.
+    /// `icecast`: where a source connects to, beginning with `/`.
     pub mount: String,
-    /// The user that a source gives.
+    /// `icecast`: the user that a source gives. `url`: the user to give.
     pub user: String,
-    /// The password that a source gives; there is none by default, and there must be one.
+    /// `icecast`: the password that a source gives; there is none by default, and there must be one. `url`: the password
+    /// to give; empty: none.
     pub password: String,
-    /// Higher ones go on air before lower ones. The station has 20, files that are played 10.
-    pub priority: i32,
+    /// `pcm_tcp`: where to listen.
+    pub address: SocketAddr,
+    /// `pcm_tcp`: whether the producer's clock is trusted.
+    pub pacing: Pacing,
+    /// `pcm_tcp`: producers connected at the same time.
+    pub producers_max: usize,
+    /// `playlist`: files, folders and lists of them.
+    pub paths: Vec<PathBuf>,
+    /// `playlist`: shuffle each round.
+    pub shuffle: bool,
+    /// `url`: the stream to pull.
+    pub url: String,
+    /// Higher ones go on air before lower ones. None: as its kind has it.
+    pub priority: Option<i32>,
     /// Ticks a source must hold before it is on air, and for which it must have been there.
     pub preroll_ticks: usize,
     /// Ticks its buffer holds: the longest burst that is taken.
     pub capacity_ticks: usize,
-    /// What a full buffer does.
+    /// What a full buffer does; a playlist always waits.
     pub when_full: WhenFull,
     /// Grace of this input alone, in ms: while it lasts, no lower input follows. None: lower inputs follow at once.
     pub grace_ms: Option<u64>,
-    /// What becomes of a second source that knows the password.
+    /// Crossfade of this input alone, in ms. None: the router's.
+    pub fade_ms: Option<u64>,
+    /// Nothing but silence for so long, in ms, counts as absence; 0: never.
+    pub silence_gate_ms: u64,
+    /// What never is louder than this is silence, in dBFS.
+    pub silence_gate_dbfs: f32,
+    /// Louder by so much, in dB.
+    pub gain_db: f32,
+    /// `icecast`: what becomes of a second source that knows the password.
     pub second_source: SecondSource,
     /// A source that delivers no byte for this long, in ms, is ended.
     pub timeout_ms: u64,
 }
 
-/// What kind of door an input is.
+impl std::fmt::Debug for Input {
+    /// Without the password, which must not reach a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Input").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// Where an input's sound comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum InputKind {
     /// A mount to which DJ software connects as it does to Icecast.
     Icecast,
+    /// An address that takes PCM.
+    PcmTcp,
+    /// Files that the tower plays.
+    Playlist,
+    /// A stream of another server that the tower pulls.
+    Url,
+}
+
+impl InputKind {
+    /// As it is configured.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Icecast => "icecast",
+            Self::PcmTcp => "pcm_tcp",
+            Self::Playlist => "playlist",
+            Self::Url => "url",
+        }
+    }
 }
 
 /// What becomes of a source that comes while another is connected to the same mount.
@@ -51,6 +100,40 @@ pub enum SecondSource {
     Refuse,
 }
 
+impl Input {
+    /// Its place among the others: live before music.
+    #[must_use]
+    pub fn priority(&self) -> i32 {
+        let by_kind = if self.kind == InputKind::Playlist { 10 } else { 30 };
+        self.priority.unwrap_or(by_kind)
+    }
+
+    /// Length of its crossfades, in ms.
+    #[must_use]
+    pub fn fade_ms(&self, config: &Config) -> u64 {
+        self.fade_ms.unwrap_or(config.router.fade_ms)
+    }
+
+    /// Whether what runs for this one can go on for `new`: all else is looked up when somebody connects.
+    #[must_use]
+    pub fn goes_on_as(&self, new: &Self) -> bool {
+        let is_same = self.name == new.name && self.kind == new.kind;
+        is_same
+            && match self.kind {
+                InputKind::Icecast => true,
+                InputKind::PcmTcp => self.address == new.address,
+                InputKind::Playlist => {
+                    // Its buffer is made for its crossfade.
+                    self.paths == new.paths && self.shuffle == new.shuffle && self.fade_ms == new.fade_ms
+                }
+                InputKind::Url => {
+                    let settings = |input: &Self| (input.user.clone(), input.password.clone(), input.timeout_ms);
+                    self.url == new.url && settings(self) == settings(new)
+                }
+            }
+    }
+}
+
 impl Default for Input {
     fn default() -> Self {
         Self {
@@ -59,13 +142,41 @@ impl Default for Input {
             mount: "/live".into(),
             user: "source".into(),
             password: String::new(),
-            priority: 30,
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8010)),
+            pacing: Pacing::Resample,
+            producers_max: 4,
+            paths: Vec::new(),
+            shuffle: false,
+            url: String::new(),
+            priority: None,
             preroll_ticks: 20,
             capacity_ticks: 500,
             when_full: WhenFull::Drop,
             grace_ms: None,
+            fade_ms: None,
+            silence_gate_ms: 0,
+            silence_gate_dbfs: -60.0,
+            gain_db: 0.0,
             second_source: SecondSource::Takeover,
             timeout_ms: 10_000,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_goes_on_unless_it_would_do_something_else() {
+        let of = |kind| Input { kind, ..Input::default() };
+        let louder = |input: &Input| Input { gain_db: 3.0, priority: Some(7), ..input.clone() };
+        for kind in [InputKind::Icecast, InputKind::PcmTcp, InputKind::Playlist, InputKind::Url] {
+            assert!(of(kind).goes_on_as(&louder(&of(kind))));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+        let url = of(InputKind::Url);
+        assert!(!url.goes_on_as(&Input { url: "http://x/".into(), ..url.clone() }));
+        assert!(!url.goes_on_as(&of(InputKind::PcmTcp)));
     }
 }

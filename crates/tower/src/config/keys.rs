@@ -1,19 +1,22 @@
-//! Every key of `tower.toml` and what may stand there; docs/configuration.md is tested against this table.
+//! What a key of `tower.toml` is, and how one is found. The table of all of them is in `key_table`.
 
-use super::validate::{INPUTS_MAX, OUTPUTS_MAX, WEBHOOKS_MAX};
+use super::key_table::KEYS;
+use super::validate::{INPUTS_MAX, OUTPUTS_MAX, USERS_MAX, WEBHOOKS_MAX};
 use std::fmt;
 
 /// A key of the configuration.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Key {
     /// Dotted path, `output.*.mount` for a key of every `[[output]]`.
     pub path: &'static str,
     /// What may stand there.
     pub valid: Valid,
+    /// What it means, in Markdown.
+    pub about: &'static str,
 }
 
 /// What may stand at a key.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Valid {
     /// A number, or several, from the first to the second, both included; then what it means.
     Range(i64, i64, &'static str),
@@ -42,108 +45,13 @@ impl fmt::Display for Valid {
 /// Bitrates of MPEG-1 Layer III in kbit/s (ISO 11172-3, 2.4.2.3).
 pub const BITRATES_KBPS: [u32; 14] = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
 
-const DAY_MS: i64 = 86_400_000;
-const BOOLEAN: Valid = Valid::Text("true or false");
-const PATHS: Valid = Valid::Text("a list of files and folders, at most 1000");
-const TITLE: Valid = Valid::Text("one line of text, at most 255 bytes");
-
-const fn key(path: &'static str, valid: Valid) -> Key {
-    Key { path, valid }
-}
-
-/// All keys, in the order in which they are shown.
-pub const KEYS: &[Key] = &[
-    key("server.host", Valid::Text("an IP address, such as 127.0.0.1, or 0.0.0.0 for every IPv4 interface")),
-    key("server.port", Valid::Range(0, 65_535, "a TCP port")),
-    key("server.listeners_max", Valid::Range(1, 1_000_000, "a number of listeners")),
-    key("server.listeners_per_address_max", Valid::Range(0, 1_000_000, "a number of listeners")),
-    key("server.shards", Valid::Range(0, 64, "a number of threads")),
-    key("server.period_ms", Valid::Range(24, 2000, "a time in ms")),
-    key("server.crowd_above", Valid::Range(1, 1_000_000, "a number of listeners")),
-    key("server.crowd_below", Valid::Range(1, 1_000_000, "a number of listeners")),
-    key("server.admin_socket", Valid::Text("a path of at most 107 bytes")),
-    key("tls.host", Valid::Text("an IP address")),
-    key("tls.port", Valid::Range(0, 65_535, "a TCP port")),
-    key("tls.certificate", Valid::Text("a path of a PEM file")),
-    key("tls.key", Valid::Text("a path of a PEM file")),
-    key("tls.listeners_max", Valid::Range(1, 100_000, "a number of listeners")),
-    key("tls.hsts_s", Valid::Range(0, 63_072_000, "a time in s")),
-    key("station.socket", Valid::Text("a path of at most 107 bytes")),
-    key("station.preroll_ticks", Valid::Range(1, 2499, "a number of ticks")),
-    key("station.capacity_ticks", Valid::Range(2, 2500, "a number of ticks")),
-    key("station.when_full", Valid::Words(&["drop", "wait"])),
-    key("station.pacing", Valid::Words(&["buffer", "resample"])),
-    key("station.producers_max", Valid::Range(1, 16, "a number of producers")),
-    key("station.grace_ms", Valid::Range(0, DAY_MS, "a time in ms")),
-    key("play.paths", PATHS),
-    key("play.shuffle", BOOLEAN),
-    key("router.grace_ms", Valid::Range(0, DAY_MS, "a time in ms")),
-    key("router.fade_ms", Valid::Range(1, 10_000, "a time in ms")),
-    key("fallback.paths", PATHS),
-    key("fallback.shuffle", BOOLEAN),
-    key("fallback.tone", BOOLEAN),
-    key("fallback.tone_dbfs", Valid::Range(-60, 0, "a level in dBFS")),
-    key("encoder.enabled", BOOLEAN),
-    key("encoder.buffer_frames", Valid::Range(4, 2500, "a number of frames")),
-    key("encoder.suspicion_ms", Valid::Range(50, 60_000, "a time in ms")),
-    key("encoder.first_frame_ms", Valid::Range(50, 60_000, "a time in ms")),
-    key("encoder.stall_threshold_ms", Valid::Range(100, 600_000, "a time in ms")),
-    key("encoder.backoff_ms", Valid::Range(0, 3_600_000, "a list of 1 to 32 times in ms, each")),
-    key("encoder.max_restarts", Valid::Range(0, 1000, "a number of restarts")),
-    key("encoder.recovery_retry_minutes", Valid::Range(1, 10_080, "a time in minutes")),
-    key("encoder.hold_max_ms", Valid::Range(0, 10_000, "a time in ms")),
-    key("encoder.replay_ticks_max", Valid::Range(10, 400, "a number of ticks")),
-    key("encoder.memory_mib_max", Valid::Range(32, 1_048_576, "a size in MiB")),
-    key("encoder.ffmpeg", Valid::Text("the name or path of an executable")),
-    key("output.*.mount", Valid::Text("a path such as \"/stream\", of letters, digits, and any of . _ ~ - /")),
-    key("output.*.name", TITLE),
-    key("output.*.genre", TITLE),
-    key("output.*.description", TITLE),
-    key("output.*.encoder", Valid::Words(&["builtin", "ffmpeg", "command"])),
-    key("output.*.command", Valid::Text("a list of words: an executable and its arguments, at most 64")),
-    key("output.*.command_delay_ms", Valid::Range(24, 10_000, "a time in ms")),
-    key("output.*.replay", Valid::Words(&["exact", "approx", "none"])),
-    key("output.*.stand_in", BOOLEAN),
-    key("output.*.bitrate_kbps", Valid::Text("a bitrate of MPEG-1 Layer III in kbit/s")),
-    key("output.*.channels", Valid::Range(1, 2, "a number of channels")),
-    key("output.*.playout_delay_ms", Valid::Range(0, 60_000, "a time in ms")),
-    key("output.*.burst_ms", Valid::Range(0, 30_000, "a time in ms")),
-    key("output.*.latency", Valid::Words(&["normal", "low"])),
-    key("output.*.title_charset", Valid::Words(&["utf-8", "latin1"])),
-    key("output.*.listeners_max", Valid::Range(0, 1_000_000, "a number of listeners")),
-    key("input.*.name", Valid::Text("one line of text, at most 255 bytes, and not a name the tower uses itself")),
-    key("input.*.kind", Valid::Words(&["icecast"])),
-    key("input.*.mount", Valid::Text("a path such as \"/live\", of letters, digits, and any of . _ ~ - /")),
-    key("input.*.user", Valid::Text("one line of text without a colon, at most 255 bytes")),
-    key("input.*.password", Valid::Text("one line of text, at most 1024 bytes, not empty")),
-    key("input.*.priority", Valid::Range(1, 1000, "a number")),
-    key("input.*.preroll_ticks", Valid::Range(1, 1249, "a number of ticks")),
-    key("input.*.capacity_ticks", Valid::Range(100, 2500, "a number of ticks")),
-    key("input.*.when_full", Valid::Words(&["drop", "wait"])),
-    key("input.*.grace_ms", Valid::Range(0, DAY_MS, "a time in ms")),
-    key("input.*.second_source", Valid::Words(&["takeover", "refuse"])),
-    key("input.*.timeout_ms", Valid::Range(1000, 600_000, "a time in ms")),
-    key("admin.password", Valid::Text("one line of text, at most 1024 bytes")),
-    key("webhook.*.name", Valid::Text("one line of text, at most 255 bytes")),
-    key("webhook.*.url", Valid::Text("a URL with http or https, at most 2048 bytes")),
-    key("webhook.*.secret", Valid::Text("one line of text, 16 to 1024 bytes")),
-    key("webhook.*.kinds", Valid::Text("a list of kinds of events")),
-    key("alarm.silence_ms", Valid::Range(0, DAY_MS, "a time in ms")),
-    key("alarm.silence_dbfs", Valid::Range(-90, -20, "a level in dBFS")),
-    key("alarm.differs_ms", Valid::Range(0, DAY_MS, "a time in ms")),
-    key("alarm.differs_db", Valid::Range(3, 60, "a difference in dB")),
-    key("alarm.damaged_frames", Valid::Range(0, 1_000_000, "a number of frames")),
-    key("alarm.late_ms", Valid::Range(0, DAY_MS, "a time in ms")),
-    key("alarm.no_programme_ms", Valid::Range(0, DAY_MS, "a time in ms")),
-    key("alarm.disk_free_mib", Valid::Range(0, 1_000_000_000, "a size in MiB")),
-    key("alarm.clear_ms", Valid::Range(100, DAY_MS, "a time in ms")),
-    key("log.level", Valid::Text("a filter such as \"info\" or \"info,radio_tower::encoder=debug\"")),
-    key("log.format", Valid::Words(&["text", "json"])),
-];
-
 /// The lists of tables, how many each may have, and what one of them is called.
-pub(super) const LISTS: [(&str, usize, &str); 3] =
-    [("output", OUTPUTS_MAX, "outputs"), ("input", INPUTS_MAX, "inputs"), ("webhook", WEBHOOKS_MAX, "webhooks")];
+pub(super) const LISTS: [(&str, usize, &str); 4] = [
+    ("output", OUTPUTS_MAX, "outputs"),
+    ("input", INPUTS_MAX, "inputs"),
+    ("user", USERS_MAX, "users"),
+    ("webhook", WEBHOOKS_MAX, "webhooks"),
+];
 
 /// The list that `path` is or leads into, such as `output.3.mount`.
 pub(super) fn list_of(path: &str) -> Option<&'static (&'static str, usize, &'static str)> {

@@ -4,7 +4,7 @@
 //!
 //! - `schema`, `input`, `output`, `webhook`, `tls`: the structs and their defaults; `keys`: what may stand in each place.
 //! - `sources`, `file`, `env`: where values come from; `layers`: laying them over each other, each with its origin.
-//! - `validate`, `mount`: rules between values, and paths of streams; `problem`: what is said when something is wrong.
+//! - `validate`, `mount`, `network`: rules between values, paths of streams, and networks; `problem`: what is said when something is wrong.
 //! - `runtime_dir`: where sockets live when nobody says where.
 //!
 //! [`load`] opens nothing but `tower.toml`, and reports every problem it finds, not the first.
@@ -12,32 +12,46 @@
 mod env;
 mod file;
 mod input;
+mod key_table;
+mod key_table_lists;
+mod key_table_server;
 mod keys;
 mod layers;
 mod load;
+mod masked;
 mod mount;
+mod network;
 mod output;
 mod problem;
 mod runtime_dir;
 mod schema;
+pub mod shown;
 mod tls;
+mod user;
 mod validate;
+mod validate_codec;
 mod validate_inputs;
+mod validate_users;
 mod validate_webhooks;
 mod webhook;
 
 pub use env::{ENV_VARIABLES, EnvVariable};
 pub use input::{Input, InputKind, SecondSource};
-pub use keys::{BITRATES_KBPS, KEYS, Key, Valid};
+pub use key_table::KEYS;
+pub use keys::{BITRATES_KBPS, Key, Valid};
 pub use layers::{Given, Setting};
 pub use load::{Loaded, Sources, load};
+pub use masked::{MASK, masked};
 pub use mount::is_reserved_route;
-pub use output::{EncoderKind, Latency, Output, Replay};
+pub use network::Network;
+pub use output::{Codec, EncoderKind, Latency, Output, Replay};
 pub use problem::{ConfigError, Origin, Problem};
 pub use runtime_dir::{admin_socket_path, default_station_socket, runtime_dir, station_socket_path};
 pub use schema::*;
 pub use tls::Tls;
+pub use user::{Role, User};
 pub use validate::{
-    INPUTS_MAX, Invalid, OUTPUTS_MAX, WEBHOOKS_MAX, playout_delay_ms_max, playout_delay_ticks_min, validate,
+    INPUTS_MAX, Invalid, OUTPUTS_MAX, TRUSTED_PROXIES_MAX, USERS_MAX, WEBHOOKS_MAX, playout_delay_ms_max,
+    playout_delay_ticks_min, validate,
 };
 pub use webhook::Webhook;

@@ -15,6 +15,8 @@ pub struct Output {
     pub genre: String,
     /// Description shown to players.
     pub description: String,
+    /// Page of the programme, shown to players; empty: none.
+    pub url: String,
     /// Which encoder makes the frames.
     pub encoder: EncoderKind,
     /// For `command`: the executable and its arguments.
@@ -25,8 +27,12 @@ pub struct Output {
     pub replay: Replay,
     /// Whether the built-in encoder carries the programme while another one cannot.
     pub stand_in: bool,
-    /// Constant bitrate in kbit/s, one of MPEG-1 Layer III's.
+    /// What its frames are.
+    pub codec: Codec,
+    /// Constant bitrate in kbit/s: for MP3 one of MPEG-1 Layer III's, for AAC and Opus 16 to 320. AAC varies around it.
     pub bitrate_kbps: u32,
+    /// Sample rate of the frames: 48000, or for MP3 44100.
+    pub sample_rate_hz: u32,
     /// Channels of the frames: 2, or 1 for the mean of both.
     pub channels: u8,
     /// Playout delay in ms; acts in whole ticks.
@@ -37,8 +43,22 @@ pub struct Output {
     pub latency: Latency,
     /// Charset of its ICY titles.
     pub title_charset: Charset,
+    /// What listeners must give, with the name `listener`: in plain or as a hash; empty: nothing.
+    pub password: String,
     /// Listeners of this output; 0 means no limit but that in all.
     pub listeners_max: u32,
+}
+
+/// What the frames of an output are (SPEC SIG-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Codec {
+    /// MPEG-1 Layer III.
+    Mp3,
+    /// AAC-LC in ADTS.
+    Aac,
+    /// Opus in Ogg.
+    Opus,
 }
 
 /// Who makes the frames (SPEC ENC-4).
@@ -47,9 +67,9 @@ pub struct Output {
 pub enum EncoderKind {
     /// The tower's own executable as `tower encode`, around LAME.
     Builtin,
-    /// FFmpeg with libmp3lame.
+    /// FFmpeg with libmp3lame, its own AAC, or libopus.
     Ffmpeg,
-    /// Any program that reads PCM and writes MP3 frames.
+    /// Any program that reads PCM and writes frames.
     Command,
 }
 
@@ -75,6 +95,32 @@ pub enum Latency {
     Low,
 }
 
+impl Codec {
+    /// Ending of a mount of it, which a listener may write or leave out.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Mp3 => ".mp3",
+            Self::Aac => ".aac",
+            Self::Opus => ".opus",
+        }
+    }
+}
+
+impl Output {
+    /// Path of the mount without its codec's ending.
+    #[must_use]
+    pub fn bare_mount(&self) -> &str {
+        self.mount.strip_suffix(self.codec.extension()).unwrap_or(&self.mount)
+    }
+
+    /// Whether a listener of `path` means this one: with or without its ending.
+    #[must_use]
+    pub fn answers_to(&self, path: &str) -> bool {
+        path == self.mount || path.strip_suffix(self.codec.extension()).unwrap_or(path) == self.bare_mount()
+    }
+}
+
 impl Default for Output {
     fn default() -> Self {
         Self {
@@ -82,17 +128,21 @@ impl Default for Output {
             name: "Radio Tower".into(),
             genre: String::new(),
             description: String::new(),
+            url: String::new(),
             encoder: EncoderKind::Builtin,
             command: Vec::new(),
             command_delay_ms: 72,
             replay: Replay::Approx,
             stand_in: true,
+            codec: Codec::Mp3,
             bitrate_kbps: 128,
+            sample_rate_hz: 48_000,
             channels: 2,
             playout_delay_ms: 500,
             burst_ms: 2000,
             latency: Latency::Normal,
             title_charset: Charset::Utf8,
+            password: String::new(),
             listeners_max: 0,
         }
     }

@@ -1,8 +1,10 @@
 //! What can be configured: one struct per table of `tower.toml`, with its default values.
 
 use super::input::Input;
+use super::network::Network;
 use super::output::Output;
 use super::tls::Tls;
+use super::user::User;
 use super::webhook::Webhook;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -32,6 +34,8 @@ pub struct Config {
     pub output: Vec<Output>,
     /// Who may do what.
     pub admin: Admin,
+    /// People and programs beside the administrator.
+    pub user: Vec<User>,
     /// Where events are posted to.
     pub webhook: Vec<Webhook>,
     /// When an alarm is raised.
@@ -48,10 +52,16 @@ pub struct Server {
     pub host: IpAddr,
     /// TCP port, 0 to let the system choose one.
     pub port: u16,
+    /// Whether sources may come by Shoutcast 1, on the port behind `port`.
+    pub icy: bool,
     /// Listeners in all; the next one gets 503.
     pub listeners_max: u32,
     /// Listeners from one address (IPv6: one /64); 0 means no limit.
     pub listeners_per_address_max: u32,
+    /// Networks of the proxies that may say whose a request is.
+    pub trusted_proxies: Vec<Network>,
+    /// Whether these begin every connection with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
     /// Threads that send to listeners; 0: one for each core but one, at most 8.
     pub shards: usize,
     /// Time between two sends to a listener, in ms; acts in whole ticks. `low` outputs are sent with every frame.
@@ -64,8 +74,16 @@ pub struct Server {
     pub admin_socket: PathBuf,
 }
 
+impl Server {
+    /// Whether `address` is a proxy's that may say for whom it speaks.
+    #[must_use]
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(address))
+    }
+}
+
 /// `[station]`: the Unix socket that takes raw PCM.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Station {
     /// Path of the socket; empty: `pcm.sock` in the runtime directory.
@@ -82,6 +100,21 @@ pub struct Station {
     pub producers_max: usize,
     /// Grace of this input alone, in ms: while it lasts, no lower input follows. None: lower inputs follow at once.
     pub grace_ms: Option<u64>,
+    /// Nothing but silence for so long, in ms, counts as absence; 0: never.
+    pub silence_gate_ms: u64,
+    /// What never is louder than this is silence, in dBFS.
+    pub silence_gate_dbfs: f32,
+    /// Louder by so much, in dB.
+    pub gain_db: f32,
+    /// What the station gives where it asks for its buffer, in plain or as `tower passwd` prints it; empty: nothing.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Station {
+    /// Without the password, which must not reach a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Station").field("socket", &self.socket).finish_non_exhaustive()
+    }
 }
 
 /// What happens to PCM that comes while a producer's buffer is full (SPEC IN-4).
@@ -172,7 +205,7 @@ pub struct Encoder {
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
-    /// Password of the user `admin`; empty: a random token is made at each start and printed.
+    /// Password of the user `admin`, in plain or as `tower passwd` prints it; empty: a random token is made at each start and printed.
     pub password: String,
 }
 
@@ -233,8 +266,11 @@ impl Default for Server {
         Self {
             host: IpAddr::from([127, 0, 0, 1]),
             port: 8000,
+            icy: false,
             listeners_max: 10_000,
             listeners_per_address_max: 0,
+            trusted_proxies: Vec::new(),
+            proxy_protocol: false,
             shards: 0,
             period_ms: 504,
             crowd_above: 4000,
@@ -254,6 +290,10 @@ impl Default for Station {
             pacing: Pacing::Buffer,
             producers_max: 8,
             grace_ms: None,
+            silence_gate_ms: 0,
+            silence_gate_dbfs: -60.0,
+            gain_db: 0.0,
+            password: String::new(),
         }
     }
 }

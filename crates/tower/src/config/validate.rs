@@ -1,10 +1,11 @@
 //! What must hold in a configuration beyond the types: ranges, syntax, and rules between values.
 
-use super::keys::{BITRATES_KBPS, KEYS, Valid};
+use super::key_table::KEYS;
+use super::keys::Valid;
 use super::mount::mount_syntax_error;
-use super::output::{EncoderKind, Output};
+use super::output::{Codec, EncoderKind, Output};
 use super::schema::Config;
-use radio_signal::units::{TICK_MS, ticks_in_ms};
+use radio_signal::units::{SAMPLE_RATE_HZ, TICK_MS, ticks_in_ms};
 use std::path::Path;
 use toml::Value;
 
@@ -14,11 +15,15 @@ pub const OUTPUTS_MAX: usize = 8;
 pub const INPUTS_MAX: usize = 8;
 /// Webhooks of one tower.
 pub const WEBHOOKS_MAX: usize = 8;
+/// Networks of trusted proxies.
+pub const TRUSTED_PROXIES_MAX: usize = 64;
+/// Users beside the administrator.
+pub const USERS_MAX: usize = 16;
 
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 pub(super) const TITLE_BYTES_MAX: usize = 255;
 pub(super) const PASSWORD_BYTES_MAX: usize = 1024;
-const PATHS_MAX: usize = 1000;
+pub(super) const PATHS_MAX: usize = 1000;
 const BACKOFF_STEPS_MAX: usize = 32;
 const COMMAND_WORDS_MAX: usize = 64;
 
@@ -46,6 +51,7 @@ pub fn validate(config: &Config) -> Vec<Invalid> {
         check.output(config, i, output);
     }
     check.inputs(config);
+    check.users(config);
     check.webhooks(config);
     check.tls(config);
     check.found
@@ -56,7 +62,10 @@ pub fn validate(config: &Config) -> Vec<Invalid> {
 pub const fn playout_delay_ticks_min(output: &Output) -> u64 {
     match output.encoder {
         EncoderKind::Builtin => 2,
-        EncoderKind::Ffmpeg => 3,
+        EncoderKind::Ffmpeg => match output.codec {
+            Codec::Mp3 if output.sample_rate_hz == SAMPLE_RATE_HZ => 3,
+            Codec::Mp3 | Codec::Aac | Codec::Opus => 6,
+        },
         EncoderKind::Command => output.command_delay_ms.div_ceil(TICK_MS),
     }
 }
@@ -127,6 +136,15 @@ impl Check {
             );
             self.add(&["server.crowd_below", "server.crowd_above"], message);
         }
+        let proxies = config.server.trusted_proxies.len();
+        if proxies > TRUSTED_PROXIES_MAX {
+            let message = format!("`server.trusted_proxies`: {proxies} networks; there may be {TRUSTED_PROXIES_MAX}");
+            self.add(&["server.trusted_proxies"], message);
+        }
+        if config.server.proxy_protocol && proxies == 0 {
+            let message = "`server.proxy_protocol` is for trusted proxies only; name them in `server.trusted_proxies`";
+            self.add(&["server.proxy_protocol", "server.trusted_proxies"], message.into());
+        }
     }
 
     fn station(&mut self, config: &Config) {
@@ -187,7 +205,8 @@ impl Check {
         if config.encoder.ffmpeg.as_os_str().is_empty() {
             self.add(&["encoder.ffmpeg"], "`encoder.ffmpeg` is empty; write \"ffmpeg\" or its path".into());
         }
-        self.line("admin.password", &config.admin.password, PASSWORD_BYTES_MAX);
+        self.password("admin.password", &config.admin.password);
+        self.password("station.password", &config.station.password);
         if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&config.log.level) {
             let message = format!("`log.level`: {error}; write \"info\" or \"info,radio_tower::encoder=debug\"");
             self.add(&["log.level"], message);
@@ -204,19 +223,17 @@ impl Check {
     fn output(&mut self, config: &Config, index: usize, output: &Output) {
         let key = |name: &str| format!("output.{index}.{name}");
         self.mount(config, index, &output.mount);
-        for (name, text) in [("name", &output.name), ("genre", &output.genre), ("description", &output.description)] {
+        let texts = [
+            ("name", &output.name),
+            ("genre", &output.genre),
+            ("description", &output.description),
+            ("url", &output.url),
+        ];
+        for (name, text) in texts {
             self.line(&key(name), text, TITLE_BYTES_MAX);
         }
-        if !BITRATES_KBPS.contains(&output.bitrate_kbps) {
-            let nearest = BITRATES_KBPS.iter().min_by_key(|known| known.abs_diff(output.bitrate_kbps)).unwrap_or(&128);
-            let all = BITRATES_KBPS.map(|rate| rate.to_string()).join(", ");
-            let message = format!(
-                "`{}` cannot be {}; the nearest bitrate of MPEG-1 Layer III is {nearest} (all of them: {all})",
-                key("bitrate_kbps"),
-                output.bitrate_kbps
-            );
-            self.add(&[&key("bitrate_kbps")], message);
-        }
+        self.codec(index, output);
+        self.password(&key("password"), &output.password);
         self.command(&key("command"), &key("encoder"), output);
         self.playout_delay(config, &key("playout_delay_ms"), &key("encoder"), output);
     }
@@ -273,7 +290,10 @@ impl Check {
         let key = format!("output.{index}.mount");
         let wrong = mount_syntax_error(mount).map(str::to_owned).or_else(|| {
             // `/a` is served as `/a.mp3` too, so these two are one.
-            let same = |other: &Output| other.mount.trim_end_matches(".mp3") == mount.trim_end_matches(".mp3");
+            let output = config.output.get(index)?;
+            let same = |other: &Output| {
+                other.mount == mount || (other.codec == output.codec && other.bare_mount() == output.bare_mount())
+            };
             let earlier = config.output[..index].iter().position(same)?;
             Some(format!("is taken by output {earlier}; give each output its own"))
         });

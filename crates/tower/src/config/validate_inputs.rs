@@ -1,20 +1,29 @@
 //! What must hold for `[[input]]` beyond the types.
 
-use super::input::Input;
+use super::input::{Input, InputKind};
 use super::mount::mount_syntax_error;
 use super::schema::Config;
-use super::validate::{Check, FADE_MS_MAX, PASSWORD_BYTES_MAX, TITLE_BYTES_MAX};
+use super::validate::{Check, FADE_MS_MAX, PATHS_MAX, TITLE_BYTES_MAX};
+use super::validate_webhooks::url_error;
 use radio_signal::units::TICK_MS;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// What can be on air besides the configured inputs: their names would be ambiguous.
-const NAMES_TAKEN: [&str; 5] = ["station", "play", "fallback file", "tone", "silence"];
+const NAMES_TAKEN: [&str; 6] = ["station", "play", "fallback", "fallback file", "tone", "silence"];
 
 impl Check {
     pub(super) fn inputs(&mut self, config: &Config) {
         for (i, input) in config.input.iter().enumerate() {
             self.input_name(config, i, &input.name);
-            self.input_mount(config, i, &input.mount);
             self.input_credentials(i, input);
+            match input.kind {
+                InputKind::Icecast => self.input_mount(config, i, &input.mount),
+                InputKind::PcmTcp => self.input_address(config, i, input.address),
+                InputKind::Playlist => self.input_paths(i, &input.paths),
+                InputKind::Url => self.input_url(i, &input.url),
+            }
+            self.keys_of_other_kinds(i, input);
             self.input_buffer(config, i, input);
         }
     }
@@ -32,11 +41,69 @@ impl Check {
     fn input_mount(&mut self, config: &Config, index: usize, mount: &str) {
         let key = format!("input.{index}.mount");
         let wrong = mount_syntax_error(mount).map(str::to_owned).or_else(|| {
-            let earlier = config.input[..index].iter().position(|other| other.mount == mount)?;
+            let is_same = |other: &Input| other.kind == InputKind::Icecast && other.mount == mount;
+            let earlier = config.input[..index].iter().position(is_same)?;
             Some(format!("is taken by input {earlier}; give each input its own"))
         });
         if let Some(wrong) = wrong {
             self.add(&[&key], format!("`{key}` = \"{}\" {wrong}", mount.escape_debug()));
+        }
+    }
+
+    fn input_address(&mut self, config: &Config, index: usize, address: SocketAddr) {
+        let key = format!("input.{index}.address");
+        let is_same =
+            |other: &Input| other.kind == InputKind::PcmTcp && other.address == address && address.port() != 0;
+        if let Some(earlier) = config.input[..index].iter().position(is_same) {
+            self.add(&[&key], format!("`{key}` = \"{address}\" is taken by input {earlier}; give each input its own"));
+        }
+    }
+
+    fn input_paths(&mut self, index: usize, paths: &[PathBuf]) {
+        let key = format!("input.{index}.paths");
+        if paths.is_empty() || paths.iter().any(|path| path.as_os_str().is_empty()) {
+            self.add(&[&key], format!("`{key}` is empty; name a folder, an .m3u list or files, each with its path"));
+        } else if paths.len() > PATHS_MAX {
+            let message =
+                format!("`{key}` has {} entries, at most {PATHS_MAX}; name their folder instead", paths.len());
+            self.add(&[&key], message);
+        }
+    }
+
+    fn input_url(&mut self, index: usize, url: &str) {
+        let key = format!("input.{index}.url");
+        if let Some(wrong) = url_error(url) {
+            self.add(&[&key], format!("`{key}` {wrong}"));
+        }
+    }
+
+    /// What would do nothing is a mistake, and the kind may be the wrong one.
+    fn keys_of_other_kinds(&mut self, index: usize, input: &Input) {
+        use InputKind::{Icecast, PcmTcp, Playlist, Url};
+        let no = Input::default();
+        let keys: [(&str, &[InputKind], bool); 10] = [
+            ("mount", &[Icecast], input.mount != no.mount),
+            ("user", &[Icecast, Url], input.user != no.user),
+            ("password", &[Icecast, Url], input.password != no.password),
+            ("second_source", &[Icecast], input.second_source != no.second_source),
+            ("address", &[PcmTcp], input.address != no.address),
+            ("pacing", &[PcmTcp], input.pacing != no.pacing),
+            ("producers_max", &[PcmTcp], input.producers_max != no.producers_max),
+            ("paths", &[Playlist], input.paths != no.paths),
+            ("shuffle", &[Playlist], input.shuffle != no.shuffle),
+            ("url", &[Url], input.url != no.url),
+        ];
+        for (name, kinds, is_given) in keys {
+            if is_given && !kinds.contains(&input.kind) {
+                let key = format!("input.{index}.{name}");
+                let kinds: Vec<String> = kinds.iter().map(|kind| format!("\"{}\"", kind.name())).collect();
+                let message = format!(
+                    "`{key}` means nothing with kind = \"{}\": it is for {}; take it out, or choose that kind",
+                    input.kind.name(),
+                    kinds.join(" and ")
+                );
+                self.add(&[&key], message);
+            }
         }
     }
 
@@ -46,8 +113,8 @@ impl Check {
         if input.user.contains(':') {
             self.add(&[&user], format!("`{user}` cannot have a colon: it ends the user in what a source sends"));
         }
-        self.line(&password, &input.password, PASSWORD_BYTES_MAX);
-        if input.password.is_empty() {
+        self.password(&password, &input.password);
+        if input.kind == InputKind::Icecast && input.password.is_empty() {
             self.add(&[&password], format!("`{password}` must be given: whoever knows it can go on air"));
         }
     }
@@ -66,13 +133,15 @@ impl Check {
         }
         // As for the station: on air a source must always hold its fade (SPEC ROUTER-5, ROUTER-6).
         let fade_ms_max = (input.capacity_ticks as u64).saturating_sub(2) * TICK_MS;
-        if (fade_ms_max + 1..=FADE_MS_MAX).contains(&config.router.fade_ms) {
+        let fade = if input.fade_ms.is_some() { format!("input.{index}.fade_ms") } else { "router.fade_ms".into() };
+        let fade_ms = input.fade_ms(config);
+        if (fade_ms_max + 1..=FADE_MS_MAX).contains(&fade_ms) {
             let message = format!(
-                "`router.fade_ms` is {} and `{capacity}` {}: a buffer holds fades of at most {fade_ms_max} ms; shorten \
+                "`{fade}` is {fade_ms} and `{capacity}` {}: a buffer holds fades of at most {fade_ms_max} ms; shorten \
                  the fade or enlarge the buffer",
-                config.router.fade_ms, input.capacity_ticks
+                input.capacity_ticks
             );
-            self.add(&["router.fade_ms", &capacity], message);
+            self.add(&[&fade, &capacity], message);
         }
     }
 }

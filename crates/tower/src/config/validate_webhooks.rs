@@ -54,7 +54,7 @@ impl Check {
 }
 
 /// What is wrong with a URL. It is not shown: its path may be a secret.
-fn url_error(url: &str) -> Option<&'static str> {
+pub(super) fn url_error(url: &str) -> Option<&'static str> {
     if url.is_empty() {
         return Some("must be given: where events are posted to");
     }
@@ -68,7 +68,9 @@ fn url_error(url: &str) -> Option<&'static str> {
         return Some("must begin with http:// or https://");
     }
     match uri.authority() {
-        Some(authority) if authority.as_str().contains('@') => Some("cannot have a user or password; use the secret"),
+        Some(authority) if authority.as_str().contains('@') => {
+            Some("cannot have a user or password; there are keys of their own for that")
+        }
         Some(authority) if !authority.host().is_empty() => None,
         _ => Some("names no host"),
     }

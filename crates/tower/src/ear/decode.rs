@@ -1,77 +1,152 @@
 //! Frames to sound, as a listener's player makes it.
 
-use radio_signal::units::TICK_SAMPLES;
+use crate::config::Codec;
+use crate::encoder::Format;
+use anyhow::Context;
+use opus_decoder::OpusDecoder;
+use radio_signal::mpeg::adts;
+use radio_signal::ogg::opus;
+use radio_signal::units::CHANNELS;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use symphonia::core::codecs::audio::well_known::CODEC_ID_MP3;
+use symphonia::core::audio::layouts::{CHANNEL_LAYOUT_MONO, CHANNEL_LAYOUT_STEREO};
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP3};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
-use symphonia::core::errors::Error;
 use symphonia::core::packet::PacketRef;
 use symphonia::core::units::{Duration, Timestamp};
 
-/// A decoder of MP3 frames at 48 kHz.
+/// Left and right, full scale 1.
+pub(super) type Planes = [Vec<f32>; CHANNELS];
+
+/// Samples of each channel in a frame of MPEG-1 Layer III.
+const MP3_FRAME_SAMPLES: usize = 1152;
+
+/// Decodes the frames of one format, one at a time.
 pub(super) struct Decoder {
-    decoder: Box<dyn AudioDecoder>,
-    /// Left and right of the last frame, [`TICK_SAMPLES`] each.
+    codec: Inner,
+    /// Samples of each channel in a frame.
+    frame_samples: usize,
+    /// Channels of the last frame, one or two.
     planes: Vec<Vec<f32>>,
+}
+
+enum Inner {
+    Mpeg(Box<dyn AudioDecoder>),
+    /// And interleaved samples.
+    Opus(Box<OpusDecoder>, Vec<f32>),
 }
 
 impl Decoder {
     /// # Errors
-    /// The program was built without a decoder of MP3.
-    pub fn new() -> Result<Self, Error> {
-        let mut parameters = AudioCodecParameters::new();
-        parameters.for_codec(CODEC_ID_MP3);
-        let decoder =
-            symphonia::default::get_codecs().make_audio_decoder(&parameters, &AudioDecoderOptions::default())?;
-        Ok(Self { decoder, planes: Vec::new() })
+    /// The program was built without this decoder.
+    pub fn new(format: &Format) -> anyhow::Result<Self> {
+        let channels = usize::from(format.channels);
+        let mpeg = |codec| {
+            let mut parameters = AudioCodecParameters::new();
+            let layout = if channels == 1 { CHANNEL_LAYOUT_MONO } else { CHANNEL_LAYOUT_STEREO };
+            parameters.for_codec(codec).with_sample_rate(format.sample_rate_hz).with_channels(layout);
+            symphonia::default::get_codecs().make_audio_decoder(&parameters, &AudioDecoderOptions::default())
+        };
+        let (codec, frame_samples) = match format.codec {
+            Codec::Mp3 => (Inner::Mpeg(mpeg(CODEC_ID_MP3)?), MP3_FRAME_SAMPLES),
+            Codec::Aac => (Inner::Mpeg(mpeg(CODEC_ID_AAC)?), adts::FRAME_SAMPLES as usize),
+            Codec::Opus => {
+                let decoder = OpusDecoder::new(format.sample_rate_hz, channels).context("no decoder of Opus")?;
+                let samples = vec![0.0; decoder.max_frame_size_per_channel() * channels];
+                (Inner::Opus(Box::new(decoder), samples), opus::PACKET_SAMPLES as usize)
+            }
+        };
+        Ok(Self { codec, frame_samples, planes: Vec::new() })
     }
 
-    /// Decodes one frame: left and right, and whether it was good. What cannot be decoded is silence, as in most players.
-    pub fn decode(&mut self, frame: &[u8]) -> ([&[f32]; 2], bool) {
-        let packet = PacketRef::new(0, Timestamp::new(0), Duration::new(TICK_SAMPLES as u64), frame);
-        let (decoder, planes) = (&mut self.decoder, &mut self.planes);
+    /// Appends the sound of one frame to `out`, and says whether it was good. What cannot be decoded is silence, as in most
+    /// players.
+    pub fn decode(&mut self, frame: &[u8], out: &mut Planes) -> bool {
         // Encoders are others' programs, and their bytes may be anything: a decoder that panics costs this frame only.
-        let is_good = catch_unwind(AssertUnwindSafe(|| match decoder.decode_ref(&packet) {
-            Ok(audio) if (1..=2).contains(&audio.num_planes()) && audio.frames() == TICK_SAMPLES => {
-                audio.copy_to_vecs_planar(planes);
-                true
-            }
-            _ => false,
-        }))
-        .unwrap_or_else(|_| {
-            decoder.reset();
+        let is_good = catch_unwind(AssertUnwindSafe(|| self.try_decode(frame))).unwrap_or_else(|_| {
+            self.reset();
             false
         });
-        if !is_good {
-            planes.clear();
+        for (channel, samples) in out.iter_mut().enumerate() {
+            match self.planes.get(channel).or_else(|| self.planes.first()).filter(|_| is_good) {
+                Some(plane) => samples.extend_from_slice(plane),
+                None => samples.resize(samples.len() + self.frame_samples, 0.0),
+            }
         }
-        if planes.is_empty() {
-            planes.push(vec![0.0; TICK_SAMPLES]);
+        is_good
+    }
+
+    fn try_decode(&mut self, frame: &[u8]) -> bool {
+        let Self { codec, frame_samples, planes } = self;
+        match codec {
+            Inner::Mpeg(decoder) => {
+                let packet = PacketRef::new(0, Timestamp::new(0), Duration::new(*frame_samples as u64), frame);
+                match decoder.decode_ref(&packet) {
+                    Ok(audio) if (1..=2).contains(&audio.num_planes()) && audio.frames() == *frame_samples => {
+                        audio.copy_to_vecs_planar(planes);
+                        true
+                    }
+                    _ => false,
+                }
+            }
+            Inner::Opus(decoder, samples) => {
+                // Nothing would be taken for a lost packet.
+                if frame.is_empty() || decoder.decode_float(frame, samples, false).ok() != Some(*frame_samples) {
+                    return false;
+                }
+                let channels = samples.len() / decoder.max_frame_size_per_channel();
+                planes.resize_with(channels, Vec::new);
+                for (channel, plane) in planes.iter_mut().enumerate() {
+                    plane.clear();
+                    plane.extend(samples.iter().skip(channel).step_by(channels).take(*frame_samples));
+                }
+                true
+            }
         }
-        let (left, right) = (&planes[0], planes.get(1).unwrap_or(&planes[0]));
-        ([left, right], is_good)
     }
 
     /// Forgets the frames before the next one.
     pub fn reset(&mut self) {
-        self.decoder.reset();
+        match &mut self.codec {
+            Inner::Mpeg(decoder) => decoder.reset(),
+            Inner::Opus(decoder, _) => decoder.reset(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Output;
     use radio_lame::Encoder;
+    use radio_signal::units::TICK_SAMPLES;
+
+    fn decoder(codec: Codec) -> Decoder {
+        Decoder::new(&Format::of(&Output { codec, ..Output::default() })).expect("it is built in")
+    }
 
     #[test]
     fn whatever_comes_a_frame_of_sound_comes_out() {
-        let mut decoder = Decoder::new().expect("built with MP3");
-        for bytes in [vec![], vec![0xff; 384], [&[0xff, 0xfb, 0x94, 0x00][..], &[0xa5; 380]].concat(), vec![7; 10_000]]
-        {
-            let ([left, right], is_good) = decoder.decode(&bytes);
-            assert_eq!((left.len(), right.len()), (TICK_SAMPLES, TICK_SAMPLES));
-            assert!(!is_good, "{} bytes of nonsense", bytes.len());
+        for codec in [Codec::Mp3, Codec::Aac, Codec::Opus] {
+            let mut decoder = decoder(codec);
+            let nonsense =
+                [vec![], vec![0xff; 384], [&[0xff, 0xfb, 0x94, 0x00][..], &[0xa5; 380]].concat(), vec![7; 10_000]];
+            let mut good = 0;
+            for bytes in &nonsense {
+                let mut out = Planes::default();
+                good += u32::from(decoder.decode(bytes, &mut out));
+                assert!(out.iter().all(|plane| plane.len() == decoder.frame_samples));
+            }
+            // Nearly any bytes are Opus, and some are AAC.
+            assert!(good == 0 || codec != Codec::Mp3, "{good} of nonsense");
         }
+    }
+
+    #[test]
+    fn a_packet_of_silence_is_silent_and_good() {
+        let (mut decoder, mut out) = (decoder(Codec::Opus), Planes::default());
+        assert!((0..10).all(|_| decoder.decode(&opus::silence(2), &mut out)));
+        assert_eq!(out[1].len(), 10 * opus::PACKET_SAMPLES as usize);
+        assert!(out.iter().flatten().all(|sample| sample.abs() < 1e-4));
     }
 
     #[test]
@@ -84,13 +159,9 @@ mod tests {
             let pcm: Vec<i16> = (0..2 * TICK_SAMPLES).map(sample).collect();
             encoder.encode_interleaved(&pcm, &mut stream).expect("PCM");
         }
-        let mut decoder = Decoder::new().expect("built with MP3");
-        let mut peak = 0.0f32;
-        for frame in stream.chunks_exact(384) {
-            let ([left, _], is_good) = decoder.decode(frame);
-            assert!(is_good);
-            peak = left.iter().fold(peak, |peak, sample| peak.max(sample.abs()));
-        }
+        let (mut decoder, mut out) = (decoder(Codec::Mp3), Planes::default());
+        assert!(stream.chunks_exact(384).all(|frame| decoder.decode(frame, &mut out)));
+        let peak = out[0].iter().fold(0.0f32, |peak, sample| peak.max(sample.abs()));
         assert!((0.2..0.3).contains(&peak), "{peak}");
     }
 }

@@ -62,6 +62,11 @@ impl Meter {
         Ok(Self { ebu, shown: Loudness::default(), ticks: 0, peak: 0.0, peaks: VecDeque::new(), silence_dbfs })
     }
 
+    /// From now on sound below this is silence.
+    pub const fn set_silence(&mut self, silence_dbfs: f32) {
+        self.silence_dbfs = silence_dbfs;
+    }
+
     /// Adds a tick of left and right; gives the level of the louder one, in dBFS.
     pub fn add(&mut self, planes: [&[f32]; CHANNELS]) -> f32 {
         let level_dbfs = planes.map(level_dbfs).into_iter().fold(f32::NEG_INFINITY, f32::max);

@@ -1,8 +1,8 @@
 //! One output, heard as a listener hears it, beside what should be heard.
 
-use super::decode::Decoder;
 use super::meter::{Loudness, Meter};
-use crate::config::Output;
+use super::sound::Sound;
+use crate::encoder::Format;
 use radio_fanout::Mount;
 use radio_signal::likeness::{Comparison, Second, Thinner, VALUES_PER_TICK};
 use radio_signal::units::{CHANNELS, TICK_SAMPLES, TICK_VALUES};
@@ -12,9 +12,9 @@ use serde::Serialize;
 const FRAMES_AT_ONCE: u64 = 250;
 /// An ear that is further behind goes on at the newest frame: 12 s, far within the stream's history.
 const BEHIND_FRAMES_MAX: u64 = 500;
-/// Frames after a beginning that may lean on frames before it.
-const WARM_UP_FRAMES: u64 = 3;
-/// How much earlier than tick `i` frame `i` begins to sound: 1105 samples, that is one tick less 47 samples (SPEC SIG-4).
+/// Ticks after a beginning that may lean on frames before it.
+const WARM_UP_TICKS: u64 = 3;
+/// How much earlier than its tick the sound begins: 1105 samples, that is one tick less 47 samples (SPEC SIG-4).
 const EARLIER_VALUES: usize = VALUES_PER_TICK - 4;
 /// 47 samples, less the one that is left out, are four values.
 const LEFT_OUT_SAMPLES: isize = 1;
@@ -23,6 +23,8 @@ const LEFT_OUT_SAMPLES: isize = 1;
 const ERROR_TIMES_KBPS: f32 = 35.0;
 /// At high bitrates no less than this.
 const ERROR_MIN: f32 = 0.25;
+/// Of other codecs, which are not made to keep the form of the wave, damage must be this much louder than the sound around it.
+const ERROR_OTHER: f32 = 4.0;
 /// The comparison wants to see the programme this much further than the frame.
 const AHEAD_TICKS: u64 = 5;
 
@@ -52,7 +54,7 @@ pub(super) enum Notice {
 
 /// Follows one output.
 pub(super) struct OutputEar {
-    decoder: Decoder,
+    sound: Sound,
     meter: Meter,
     follow: Option<Follow>,
     heard: Heard,
@@ -63,20 +65,22 @@ pub(super) struct OutputEar {
 
 /// Where it is in stream and programme.
 struct Follow {
-    first_frame: u64,
     next_frame: u64,
     next_tick: u64,
+    /// Ticks that have been heard.
+    ticks: u64,
     comparison: Comparison,
     thin_frames: Thinner,
     thin_ticks: Thinner,
 }
 
 impl Follow {
-    fn from(first_frame: u64, error_max: f32) -> Self {
+    /// From a frame on whose sound begins with `tick`.
+    fn from(frame: u64, tick: u64, error_max: f32) -> Self {
         Self {
-            first_frame,
-            next_frame: first_frame,
-            next_tick: first_frame,
+            next_frame: frame,
+            next_tick: tick,
+            ticks: 0,
             comparison: Comparison::new(EARLIER_VALUES, error_max),
             thin_frames: Thinner::skipping(LEFT_OUT_SAMPLES),
             thin_ticks: Thinner::skipping(0),
@@ -87,10 +91,18 @@ impl Follow {
 impl OutputEar {
     /// # Errors
     /// No decoder or no memory.
-    pub fn new(silence_dbfs: f32, output: &Output) -> anyhow::Result<Self> {
-        let error_max = (ERROR_TIMES_KBPS / output.bitrate_kbps as f32).max(ERROR_MIN);
-        let (decoder, meter, mono) = (Decoder::new()?, Meter::new(silence_dbfs)?, output.channels == 1);
-        Ok(Self { decoder, meter, follow: None, heard: Heard::default(), error_max, mono, bytes: Vec::new() })
+    pub fn new(silence_dbfs: f32, format: Format) -> anyhow::Result<Self> {
+        let error_max = match format.is_native() {
+            true => (ERROR_TIMES_KBPS / format.bitrate_kbps as f32).max(ERROR_MIN),
+            false => ERROR_OTHER,
+        };
+        let (sound, meter, mono) = (Sound::new(format)?, Meter::new(silence_dbfs)?, format.channels == 1);
+        Ok(Self { sound, meter, follow: None, heard: Heard::default(), error_max, mono, bytes: Vec::new() })
+    }
+
+    /// From now on sound below this is silence.
+    pub const fn set_silence(&mut self, silence_dbfs: f32) {
+        self.meter.set_silence(silence_dbfs);
     }
 
     /// What it knows now.
@@ -101,14 +113,17 @@ impl OutputEar {
     /// Hears what is new.
     pub fn listen(&mut self, output: &Mount, programme: &Mount, mut tell: impl FnMut(Notice)) {
         let there = output.frames();
+        // Before its first frame there is nothing to be late for.
+        if there.is_empty() {
+            return;
+        }
         let mut follow = match self.follow.take() {
             Some(follow) if there.end.saturating_sub(follow.next_frame) <= BEHIND_FRAMES_MAX => follow,
             Some(lost) => {
                 self.heard.unheard_frames += there.end.saturating_sub(lost.next_frame);
-                self.decoder.reset();
-                Follow::from(there.end, self.error_max)
+                self.begin(there.end)
             }
-            None => Follow::from(there.start, self.error_max),
+            None => self.begin(there.start),
         };
         let until = there.end.min(follow.next_frame + FRAMES_AT_ONCE);
         while follow.next_frame < until {
@@ -116,7 +131,10 @@ impl OutputEar {
                 follow.next_frame = there.end.saturating_add(BEHIND_FRAMES_MAX);
                 break;
             }
-            self.hear_frame(&mut follow, &mut tell);
+            self.sound.push(follow.next_frame, &self.bytes);
+            self.heard.frame = follow.next_frame;
+            follow.next_frame += 1;
+            self.hear_sound(&mut follow, &mut tell);
             self.hear_programme(&mut follow, programme);
             if let Some(second) = follow.comparison.take() {
                 self.heard.louder_db = second.louder_db;
@@ -128,17 +146,21 @@ impl OutputEar {
         self.follow = Some(follow);
     }
 
-    fn hear_frame(&mut self, follow: &mut Follow, tell: &mut impl FnMut(Notice)) {
-        let frame = follow.next_frame;
-        let (planes, is_good) = self.decoder.decode(&self.bytes);
-        let is_good = is_good || frame < follow.first_frame + WARM_UP_FRAMES;
-        let level_dbfs = self.meter.add(planes);
-        let samples = planes[0].iter().zip(planes[1]).map(|(left, right)| [*left, *right]);
-        follow.thin_frames.push(samples, follow.comparison.is());
-        follow.next_frame += 1;
-        self.heard.frame = frame;
-        self.heard.damaged_frames += u64::from(!is_good);
-        tell(Notice::Frame { frame, level_dbfs, is_good });
+    fn begin(&mut self, frame: u64) -> Follow {
+        Follow::from(frame, self.sound.begin(frame), self.error_max)
+    }
+
+    fn hear_sound(&mut self, follow: &mut Follow, tell: &mut impl FnMut(Notice)) {
+        let frame = self.heard.frame;
+        while let Some((planes, is_good)) = self.sound.next_tick() {
+            let is_good = is_good || follow.ticks < WARM_UP_TICKS;
+            let level_dbfs = self.meter.add(planes);
+            let samples = planes[0].iter().zip(planes[1]).map(|(left, right)| [*left, *right]);
+            follow.thin_frames.push(samples, follow.comparison.is());
+            follow.ticks += 1;
+            self.heard.damaged_frames += u64::from(!is_good);
+            tell(Notice::Frame { frame, level_dbfs, is_good });
+        }
     }
 
     fn hear_programme(&mut self, follow: &mut Follow, programme: &Mount) {
@@ -176,6 +198,11 @@ impl ProgrammeEar {
     pub fn new(silence_dbfs: f32) -> anyhow::Result<Self> {
         let planes = [(); CHANNELS].map(|()| Vec::with_capacity(TICK_VALUES / CHANNELS));
         Ok(Self { meter: Meter::new(silence_dbfs)?, next_tick: None, bytes: Vec::new(), planes })
+    }
+
+    /// From now on sound below this is silence.
+    pub const fn set_silence(&mut self, silence_dbfs: f32) {
+        self.meter.set_silence(silence_dbfs);
     }
 
     /// Hears what is new.

@@ -3,9 +3,11 @@
 use super::kind::Kind;
 use super::output::{Notice, OutputEar, ProgrammeEar};
 use super::watch::{Moment, Watch};
-use super::{Findings, LIKENESS_MIN, advice, disk};
-use crate::encoder::State;
+use super::{Delays, Findings, LIKENESS_MIN, advice, disk};
+use crate::config::AlarmLimits;
+use crate::encoder::{Format, State};
 use crate::pump::clock;
+use crate::setup::{OutputId, OutputState, Setup};
 use crate::state::Tower;
 use anyhow::Context;
 use radio_signal::alarm::Strikes;
@@ -69,6 +71,8 @@ pub fn start(tower: Arc<Tower>) -> anyhow::Result<EarHandle> {
 
 struct Ear {
     tower: Arc<Tower>,
+    /// What it knows of; the tower may have another by now.
+    setup: Arc<Setup>,
     outputs: Vec<Ears>,
     programme: ProgrammeEar,
     watch: Watch,
@@ -79,8 +83,12 @@ struct Ear {
 
 /// What belongs to one output.
 struct Ears {
+    id: OutputId,
+    /// Where it listens.
+    output: Arc<OutputState>,
     ear: OutputEar,
     strikes: Strikes,
+    delays: Delays,
     differs_since_ms: Option<u64>,
     silent_since_ms: Option<u64>,
     late_since_ms: Option<u64>,
@@ -88,32 +96,71 @@ struct Ears {
     trouble: u64,
 }
 
+impl Ears {
+    fn new(output: &Arc<OutputState>, limits: AlarmLimits) -> anyhow::Result<Self> {
+        Ok(Self {
+            id: output.id,
+            output: Arc::clone(output),
+            ear: OutputEar::new(limits.silence_dbfs, Format::of(&output.config))?,
+            strikes: Strikes::new(limits.damaged_frames, limits.clear_ms),
+            delays: Delays::default(),
+            differs_since_ms: None,
+            silent_since_ms: None,
+            late_since_ms: None,
+            trouble: 0,
+        })
+    }
+}
+
 impl Ear {
     fn new(tower: Arc<Tower>) -> anyhow::Result<Self> {
-        let limits = tower.config.alarm;
-        let ears = |output: &crate::state::OutputState| {
-            anyhow::Ok(Ears {
-                ear: OutputEar::new(limits.silence_dbfs, &output.config)?,
-                strikes: Strikes::new(limits.damaged_frames, limits.clear_ms),
-                differs_since_ms: None,
-                silent_since_ms: None,
-                late_since_ms: None,
-                trouble: 0,
-            })
-        };
-        Ok(Self {
-            outputs: tower.outputs.iter().map(ears).collect::<anyhow::Result<_>>()?,
-            programme: ProgrammeEar::new(limits.silence_dbfs)?,
-            watch: Watch::new(&tower.config),
+        let setup = tower.setup();
+        let mut ear = Self {
+            programme: ProgrammeEar::new(setup.config.alarm.silence_dbfs)?,
+            outputs: Vec::new(),
+            watch: Watch::new(),
+            setup,
             tower,
             started: Instant::now(),
             notices: Vec::new(),
             disk_seen: None,
-        })
+        };
+        ear.look_at_setup()?;
+        Ok(ear)
+    }
+
+    /// Follows the outputs that there are now. Those that were there before are followed on.
+    fn look_at_setup(&mut self) -> anyhow::Result<()> {
+        let setup = self.tower.setup();
+        let limits = setup.config.alarm;
+        self.programme.set_silence(limits.silence_dbfs);
+        let mut before = std::mem::take(&mut self.outputs);
+        for output in &setup.outputs {
+            let same = before.iter().position(|ears| ears.id == output.id);
+            let mut ears = match same {
+                Some(index) => before.swap_remove(index),
+                None => Ears::new(output, limits)?,
+            };
+            ears.ear.set_silence(limits.silence_dbfs);
+            if limits.damaged_frames != self.setup.config.alarm.damaged_frames {
+                ears.strikes = Strikes::new(limits.damaged_frames, limits.clear_ms);
+            }
+            self.outputs.push(ears);
+        }
+        let outputs: Vec<_> = setup.outputs.iter().map(|output| (output.id, output.config.mount.as_str())).collect();
+        let tick = self.tower.figures.tick().unwrap_or(0);
+        self.watch.set(&setup.config, &outputs, tick, &self.tower.journal);
+        self.setup = setup;
+        Ok(())
     }
 
     /// Listens to what is new, looks around, and says what it has found.
     fn listen(&mut self) {
+        if !Arc::ptr_eq(&self.setup, &self.tower.setup())
+            && let Err(error) = self.look_at_setup()
+        {
+            tracing::warn!("an output is not listened to: {error:#}");
+        }
         let programme = self.programme.listen(&self.tower.monitor);
         let tick = self.tower.figures.tick().unwrap_or(0);
         let now = Moment { now_ms: self.started.elapsed().as_millis() as u64, tick };
@@ -121,59 +168,64 @@ impl Ear {
         for index in 0..self.outputs.len() {
             self.listen_to(index, programme.silent_ms, tick);
             self.look_at(index, now);
-            heard.push(self.outputs[index].ear.read());
+            let Ears { id, ear, .. } = &mut self.outputs[index];
+            let (loudness, compared) = ear.read();
+            heard.push((*id, loudness, compared));
         }
         self.look_around(now);
+        self.measure_delays();
+        let delays = self.outputs.iter().map(|ears| (ears.id, ears.delays.clone())).collect();
         let (alarms, tallies) = (self.watch.raised(), self.watch.tallies());
         let spent = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
         let cpu_s = spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9;
-        *self.tower.ear.findings() = Findings { programme, outputs: heard, alarms, tallies, cpu_s };
+        *self.tower.ear.findings() = Findings { programme, outputs: heard, delays, alarms, tallies, cpu_s };
     }
 
     /// What listeners of an output hear. Time is that of the stream, so a busy machine changes nothing.
     fn listen_to(&mut self, index: usize, programme_silent_ms: u64, tick: u64) {
-        let Self { tower, outputs, watch, notices, .. } = self;
-        let (limits, ears) = (tower.config.alarm, &mut outputs[index]);
+        let Self { tower, setup, outputs, watch, notices, .. } = self;
+        let (limits, ears) = (setup.config.alarm, &mut outputs[index]);
         notices.clear();
-        ears.ear.listen(&tower.outputs[index].mount, &tower.monitor, |notice| notices.push(notice));
+        ears.ear.listen(&ears.output.mount, &tower.monitor, |notice| notices.push(notice));
         for notice in notices.drain(..) {
             match notice {
                 Notice::Frame { frame, level_dbfs, is_good } => {
                     let now = Moment { now_ms: frame * TICK_MS, tick };
-                    let silence = (Kind::Silence, Some(index));
+                    let silence = (Kind::Silence, Some(ears.id));
                     let margin_db = if watch.is_raised(silence.0, silence.1) { SILENCE_HYSTERESIS_DB } else { 0.0 };
                     let is_silent = level_dbfs < limits.silence_dbfs + margin_db;
                     let silent_ms = lasted(&mut ears.silent_since_ms, now.now_ms, is_silent);
                     watch.observe(silence, now, is_silent, &tower.journal, || {
                         advice::silence(silent_ms, programme_silent_ms, tower.on_air_source())
                     });
-                    Self::damage(watch, tower, (index, ears), now, u64::from(!is_good));
+                    Self::damage(watch, tower, ears, now, u64::from(!is_good));
                 }
                 Notice::Second { frame, second } => {
                     let now = Moment { now_ms: frame * TICK_MS, tick };
-                    let differs = (Kind::Differs, Some(index));
+                    let differs = (Kind::Differs, Some(ears.id));
                     let margin_db = if watch.is_raised(differs.0, differs.1) { DIFFERENCE_HYSTERESIS_DB } else { 0.0 };
                     let is_wrong = is_another(&second, limits.differs_db - margin_db);
                     let lasted_ms = lasted(&mut ears.differs_since_ms, now.now_ms, is_wrong);
                     let text = || advice::differs(&second, lasted_ms);
                     watch.observe(differs, now, is_wrong, &tower.journal, text);
-                    Self::damage(watch, tower, (index, ears), now, second.damaged_ticks);
+                    Self::damage(watch, tower, ears, now, second.damaged_ticks);
                 }
             }
         }
     }
 
-    fn damage(watch: &mut Watch, tower: &Tower, (index, ears): (usize, &mut Ears), now: Moment, frames: u64) {
+    fn damage(watch: &mut Watch, tower: &Tower, ears: &mut Ears, now: Moment, frames: u64) {
         let is_wrong = ears.strikes.observe(now.now_ms, frames);
         let count = ears.strikes.count();
         let text = || advice::damaged_frames(count);
-        watch.observe((Kind::DamagedFrames, Some(index)), now, is_wrong, &tower.journal, text);
+        watch.observe((Kind::DamagedFrames, Some(ears.id)), now, is_wrong, &tower.journal, text);
     }
 
     /// How an output's encoder and its broadcast are.
     fn look_at(&mut self, index: usize, now: Moment) {
         let Self { tower, outputs, watch, .. } = self;
-        let (output, ears) = (&tower.outputs[index], &mut outputs[index]);
+        let ears = &mut outputs[index];
+        let (id, output) = (ears.id, Arc::clone(&ears.output));
         let encoder = output.manager.lock().unwrap_or_else(PoisonError::into_inner).status();
         let behind_ticks = output.figures.behind_ticks.load(Relaxed);
         let trouble = output.figures.holds.load(Relaxed) + output.figures.silent_frames.load(Relaxed);
@@ -181,7 +233,7 @@ impl Ear {
         ears.trouble = trouble;
         let lasted_ms = lasted(&mut ears.late_since_ms, now.now_ms, is_late);
         let mut tell = |kind, is_wrong, text: &dyn Fn() -> String| {
-            watch.observe((kind, Some(index)), now, is_wrong, &tower.journal, text);
+            watch.observe((kind, Some(id)), now, is_wrong, &tower.journal, text);
         };
         tell(Kind::FramesLate, is_late, &|| advice::frames_late(behind_ticks, lasted_ms));
         let is_failed = encoder.state == State::Failed;
@@ -191,14 +243,25 @@ impl Ear {
         tell(Kind::EncoderStandIn, is_failed && is_carried, &|| advice::encoder_stand_in(last_error));
     }
 
+    /// What arrives now at the source on air waits in its buffer, then in the encoder, and then while listeners hold.
+    fn measure_delays(&mut self) {
+        let source = self.tower.on_air_source();
+        let Some(gauge) = self.tower.gauge_of(source).filter(|_| matches!(source, OnAir::Source(_))) else { return };
+        let waiting_ticks = gauge.count() as u64;
+        for ears in &mut self.outputs {
+            let behind_ticks = ears.output.figures.behind_ticks.load(Relaxed);
+            ears.delays.observe(waiting_ticks + ears.output.delay_ticks + behind_ticks);
+        }
+    }
+
     /// How the rest of the tower is.
     fn look_around(&mut self, now: Moment) {
-        let Self { tower, watch, .. } = self;
+        let Self { tower, setup, watch, .. } = self;
         let on_air = tower.on_air.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let is_without = !matches!(on_air.source, OnAir::Source(_));
         // A programme may be interrupted by another kind of none: what counts is the time without any.
-        let limit_ms = tower.config.alarm.no_programme_ms;
-        let text = || advice::no_programme(limit_ms, tower.on_air_name(on_air.source));
+        let limit_ms = setup.config.alarm.no_programme_ms;
+        let text = || advice::no_programme(limit_ms, &tower.on_air_name(on_air.source));
         watch.observe((Kind::NoProgramme, None), now, is_without, &tower.journal, text);
 
         let ticked_ns = tower.figures.last_tick_ns.load(Relaxed);
@@ -209,8 +272,8 @@ impl Ear {
 
         if self.disk_seen.is_none_or(|seen| seen.elapsed() >= DISK_PERIOD) {
             self.disk_seen = Some(Instant::now());
-            if let Some((place, free_mib)) = disk::least_free(&tower.config) {
-                let is_full = free_mib < tower.config.alarm.disk_free_mib;
+            if let Some((place, free_mib)) = disk::least_free(&setup.config) {
+                let is_full = free_mib < setup.config.alarm.disk_free_mib;
                 let text = || advice::disk_full(&place, free_mib);
                 watch.observe((Kind::DiskFull, None), now, is_full, &tower.journal, text);
             }

@@ -3,6 +3,7 @@
 use super::kind::{Kind, Severity};
 use crate::config::{AlarmLimits, Config};
 use crate::life::journal::Journal;
+use crate::setup::OutputId;
 use radio_signal::alarm::{Alarm, Change};
 use radio_signal::units::Serial;
 use serde::Serialize;
@@ -45,7 +46,7 @@ pub(super) struct Watch {
 
 struct Entry {
     kind: Kind,
-    output: Option<usize>,
+    output: Option<OutputId>,
     mount: String,
     alarm: Alarm,
     raised: Option<RaisedAlarm>,
@@ -62,32 +63,52 @@ pub(super) struct Moment {
 }
 
 impl Watch {
-    /// The alarms that are not switched off.
-    pub fn new(config: &Config) -> Self {
-        let mut entries = Vec::new();
+    /// No alarm yet; see [`Watch::set`].
+    pub const fn new() -> Self {
+        Self { entries: Vec::new() }
+    }
+
+    /// From now on the alarms are those of this configuration, less those that are switched off. What is raised stays so
+    /// where there still is such an alarm, and else is over.
+    pub fn set(&mut self, config: &Config, outputs: &[(OutputId, &str)], tick: Serial, journal: &Journal) {
+        let mut before = std::mem::take(&mut self.entries);
         for kind in Kind::ALL {
             let Some(raise_ms) = raise_ms(kind, config) else { continue };
-            let alarm = Alarm::new(raise_ms, config.alarm.clear_ms);
-            let entry = |output, mount| Entry { kind, output, mount, alarm: alarm.clone(), raised: None, times: 0 };
+            let mut enter = |output: Option<OutputId>, mount: &str| {
+                let same = before.iter().position(|entry| entry.kind == kind && entry.output == output);
+                let mut entry = same.map(|index| before.swap_remove(index)).unwrap_or_else(|| Entry {
+                    kind,
+                    output,
+                    mount: String::new(),
+                    alarm: Alarm::new(raise_ms, config.alarm.clear_ms),
+                    raised: None,
+                    times: 0,
+                });
+                entry.alarm.set_times(raise_ms, config.alarm.clear_ms);
+                entry.mount = mount.to_owned();
+                self.entries.push(entry);
+            };
             if kind.is_of_output() {
-                let outputs = config.output.iter().enumerate();
-                entries.extend(outputs.map(|(index, output)| entry(Some(index), output.mount.clone())));
+                outputs.iter().for_each(|&(id, mount)| enter(Some(id), mount));
             } else {
-                entries.push(entry(None, String::new()));
+                enter(None, "");
             }
         }
-        Self { entries }
+        for entry in before.iter().filter(|entry| entry.raised.is_some()) {
+            let text = format!("{}over: {}, which is watched no more", entry.prefix(), entry.kind.name());
+            journal.note(tick, "alarm_over", text);
+        }
     }
 
     /// Whether this alarm is raised.
-    pub fn is_raised(&self, kind: Kind, output: Option<usize>) -> bool {
+    pub fn is_raised(&self, kind: Kind, output: Option<OutputId>) -> bool {
         self.entries.iter().any(|entry| entry.kind == kind && entry.output == output && entry.raised.is_some())
     }
 
     /// It is wrong, or right; `text` says what, and what to do.
     pub fn observe(
         &mut self,
-        (kind, output): (Kind, Option<usize>),
+        (kind, output): (Kind, Option<OutputId>),
         moment: Moment,
         is_wrong: bool,
         journal: &Journal,
@@ -96,7 +117,7 @@ impl Watch {
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.kind == kind && entry.output == output) else {
             return;
         };
-        let prefix = if entry.mount.is_empty() { String::new() } else { format!("{}: ", entry.mount) };
+        let prefix = entry.prefix();
         match entry.alarm.observe(moment.now_ms, is_wrong) {
             Some(Change::Raised { since_ms }) => {
                 let text = format!("{prefix}{}", text());
@@ -140,6 +161,12 @@ impl Watch {
     }
 }
 
+impl Entry {
+    fn prefix(&self) -> String {
+        if self.mount.is_empty() { String::new() } else { format!("{}: ", self.mount) }
+    }
+}
+
 /// How long each may be wrong; none: it is switched off.
 fn raise_ms(kind: Kind, config: &Config) -> Option<u64> {
     let AlarmLimits { silence_ms, differs_ms, late_ms, no_programme_ms, damaged_frames, disk_free_mib, .. } =
@@ -167,10 +194,14 @@ pub(super) fn seconds(ms: u64) -> String {
 mod tests {
     use super::*;
 
+    const STREAM: OutputId = OutputId(0);
+
     fn watch(change: impl FnOnce(&mut Config)) -> Watch {
         let mut config = Config { output: vec![Default::default()], ..Config::default() };
         change(&mut config);
-        Watch::new(&config)
+        let mut watch = Watch::new();
+        watch.set(&config, &[(STREAM, "/stream")], 0, &Journal::default());
+        watch
     }
 
     #[test]
@@ -179,8 +210,9 @@ mod tests {
         let journal = Journal::default();
         for now_ms in (0..=6000).step_by(500) {
             let moment = Moment { now_ms, tick: now_ms / 24 };
-            watch.observe((Kind::Silence, Some(0)), moment, now_ms <= 3000, &journal, || "nothing is heard".into());
-            assert_eq!(watch.is_raised(Kind::Silence, Some(0)), (2000..4000).contains(&now_ms), "{now_ms}");
+            watch
+                .observe((Kind::Silence, Some(STREAM)), moment, now_ms <= 3000, &journal, || "nothing is heard".into());
+            assert_eq!(watch.is_raised(Kind::Silence, Some(STREAM)), (2000..4000).contains(&now_ms), "{now_ms}");
         }
         let told: Vec<_> = journal.newest(9).into_iter().map(|event| (event.kind, event.text)).collect();
         let wanted = [

@@ -72,7 +72,7 @@ fn tick(serial: u64) -> PcmFrame {
 }
 
 fn own_frames(config: &EncoderConfig, pcm: &[PcmFrame]) -> io::Result<Vec<Vec<u8>>> {
-    let mut encoder = Encoder::new(config.format).map_err(io::Error::other)?;
+    let mut encoder = Encoder::new(config.format.lame()).map_err(io::Error::other)?;
     let mut stream = Vec::new();
     for frame in pcm {
         encoder.encode_interleaved(&frame.0, &mut stream).map_err(io::Error::other)?;

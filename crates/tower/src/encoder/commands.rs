@@ -1,9 +1,9 @@
 //! What is configured of one output's encoder, and the command lines that follow from it.
 
-use crate::config::{self, EncoderKind, Replay};
-use radio_lame::Settings as FrameFormat;
+use super::format::Format;
+use crate::config::{self, Codec, EncoderKind, Replay};
 use radio_signal::supervisor::{self, Role};
-use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, TICK_SAMPLES, ticks_in_ms};
+use radio_signal::units::{SAMPLE_RATE_HZ, TICK_SAMPLES, ticks_in_ms};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub struct EncoderConfig {
     /// The built-in encoder beside it, where it is to stand in.
     pub stand_in: Option<Program>,
     /// What its frames are.
-    pub format: FrameFormat,
+    pub format: Format,
     /// False: no process ever.
     pub enabled: bool,
     /// Capacity of the frame buffer, where none is passed in.
@@ -43,7 +43,7 @@ pub struct Program {
     pub kind: EncoderKind,
     /// The command that reads PCM and writes frames, and its arguments.
     pub command: Vec<OsString>,
-    /// Frame `i` is owed when `1152*i` samples and this many more are in.
+    /// A frame is owed when the samples before it and this many more are in.
     pub latency_samples: u64,
     /// Before so many are in, it cannot have been made.
     pub latency_samples_min: u64,
@@ -78,6 +78,18 @@ pub enum ConfigError {
     NoSilence(u32),
 }
 
+/// Whether there is such an executable, where the system would look for it.
+#[must_use]
+pub fn is_installed(executable: &Path) -> bool {
+    let is_executable =
+        |path: &Path| path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+    if executable.components().count() > 1 {
+        return is_executable(executable);
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| is_executable(&folder.join(executable)))
+}
+
 impl EncoderConfig {
     /// From the tables `[encoder]` and `[[output]]`.
     #[must_use]
@@ -96,11 +108,13 @@ impl EncoderConfig {
         let is_own = output.encoder == EncoderKind::Builtin;
         let other_line =
             supervisor::LineSettings { first_frame_ms: encoder.first_frame_ms, recovery_retry_ms: retry_ms };
-        let stands_in = output.stand_in && !is_own;
+        let format = Format::of(output);
+        // It makes nothing but MP3 at the tower's own rate.
+        let stands_in = output.stand_in && !is_own && format.is_native();
         Self {
             main,
             stand_in: stands_in.then_some(own),
-            format: format(output),
+            format,
             enabled: encoder.enabled,
             buffer_frames: encoder.buffer_frames,
             playout_delay_ticks: ticks_in_ms(output.playout_delay_ms),
@@ -137,15 +151,7 @@ impl EncoderConfig {
     /// that is for the supervisor.
     pub fn check_installed(&self) -> Result<(), ConfigError> {
         let Some(executable) = self.main.command.first().map(Path::new) else { return Err(ConfigError::EmptyCommand) };
-        let is_executable =
-            |path: &Path| path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
-        let found = if executable.components().count() > 1 {
-            is_executable(executable)
-        } else {
-            let folders = std::env::var_os("PATH").unwrap_or_default();
-            std::env::split_paths(&folders).any(|folder| is_executable(&folder.join(executable)))
-        };
-        if found { Ok(()) } else { Err(ConfigError::NotInstalled(executable.to_owned())) }
+        if is_installed(executable) { Ok(()) } else { Err(ConfigError::NotInstalled(executable.to_owned())) }
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
@@ -170,9 +176,10 @@ impl EncoderConfig {
     }
 
     fn frames_in(&self, samples: u64, latency_samples: u64) -> u64 {
-        let confirmation = if self.unhurried() { TICK_SAMPLES as u64 } else { 0 };
+        let confirmation = if self.unhurried() { self.format.confirmation_samples() } else { 0 };
         let rest = samples.checked_sub(latency_samples.saturating_add(confirmation));
-        rest.map_or(0, |rest| rest / TICK_SAMPLES as u64 + 1)
+        let grid = self.format.grid();
+        rest.map_or(0, |rest| grid.whole_ticks(grid.frames_begun(rest)))
     }
 }
 
@@ -192,25 +199,32 @@ impl Program {
     }
 
     /// `-probesize 32`: else the first frame takes a second. Never `-fflags nobuffer`: it throws PCM away. The mean of both
-    /// channels is not rounded, nor is that of the built-in encoder, so that the bytes are the same.
+    /// channels is not rounded, nor is that of the built-in encoder, so that the bytes are the same. A page of Ogg holds
+    /// one packet, or frames would come late.
     fn ffmpeg(executable: &Path, output: &config::Output) -> Self {
-        let bitrate = format!("{}k", output.bitrate_kbps);
         let mean = if output.channels == 1 { "-af aformat=fltp,pan=mono|c0=0.5*c0+0.5*c1" } else { "" };
-        let arguments = "-hide_banner -loglevel warning -nostdin \
-                         -f s16le -ar 48000 -ac 2 -probesize 32 -i pipe:0 MEAN \
-                         -c:a libmp3lame -b:a BITRATE -reservoir 0 -write_xing 0 -id3v2_version 0 \
-                         -flush_packets 1 -f mp3 pipe:1";
-        let words = arguments.split_whitespace().flat_map(|word| match word {
-            "BITRATE" => bitrate.split_whitespace(),
-            "MEAN" => mean.split_whitespace(),
-            _ => word.split_whitespace(),
-        });
+        let codec = match output.codec {
+            Codec::Mp3 => "-c:a libmp3lame -reservoir 0 -write_xing 0 -id3v2_version 0 -f mp3",
+            Codec::Aac => "-c:a aac -profile:a aac_low -f adts",
+            Codec::Opus => "-c:a libopus -vbr off -application audio -frame_duration 20 -page_duration 1 -f ogg",
+        };
+        let line = format!(
+            "-hide_banner -loglevel warning -nostdin -f s16le -ar 48000 -ac 2 -probesize 32 -i pipe:0 \
+             {mean} -ar {} -b:a {}k {codec} -flush_packets 1 pipe:1",
+            output.sample_rate_hz, output.bitrate_kbps
+        );
+        let (latency_samples, latency_samples_min) = match (output.codec, output.sample_rate_hz) {
+            (Codec::Mp3, SAMPLE_RATE_HZ) => (3216, 1376),
+            (Codec::Mp3, _) => (4608, 1376),
+            (Codec::Aac, _) => (4608, 1024),
+            (Codec::Opus, _) => (3840, 960),
+        };
         Self {
             kind: EncoderKind::Ffmpeg,
-            command: std::iter::once(executable.into()).chain(words.map(OsString::from)).collect(),
-            latency_samples: 3216,
-            latency_samples_min: 1376,
-            replay: Replay::Exact,
+            command: std::iter::once(executable.into()).chain(line.split_whitespace().map(OsString::from)).collect(),
+            latency_samples,
+            latency_samples_min,
+            replay: if output.codec == Codec::Aac { Replay::Approx } else { Replay::Exact },
         }
     }
 
@@ -222,17 +236,6 @@ impl Program {
             latency_samples_min: TICK_SAMPLES as u64,
             replay: output.replay,
         }
-    }
-}
-
-/// What the frames of an output are. Every encoder gets the tower's own PCM, stereo, whatever it makes of it.
-#[must_use]
-pub const fn format(output: &config::Output) -> FrameFormat {
-    FrameFormat {
-        sample_rate_hz: SAMPLE_RATE_HZ,
-        channels: CHANNELS as u8,
-        mono: output.channels == 1,
-        bitrate_kbps: output.bitrate_kbps,
     }
 }
 

@@ -119,7 +119,7 @@ mod tests {
 
     fn delivery(exact: bool) -> Delivery {
         let frames = Arc::new(FrameRingBuffer::new(100, 16));
-        Delivery { exact, ..Delivery::new(Ledger::new(), frames) }
+        Delivery { exact, ..Delivery::new(Ledger::starting_at(0), frames) }
     }
 
     fn heard(delivery: &Delivery) -> String {

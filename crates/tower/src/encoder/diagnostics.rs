@@ -1,4 +1,4 @@
-//! What an encoder complains of on stderr: always drained, the last lines kept, a few a second logged.
+//! What an encoder or decoder complains of on stderr: always drained, the last lines kept, a few a second logged.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ const LINE_BYTES_MAX: usize = 400;
 const LOGGED_PER_SECOND_MAX: u32 = 10;
 
 #[derive(Default)]
-pub(super) struct Diagnostics {
+pub(crate) struct Diagnostics {
     lines: VecDeque<String>,
     /// The line that is coming in; longer ones are cut.
     line: Vec<u8>,
@@ -16,7 +16,7 @@ pub(super) struct Diagnostics {
 }
 
 impl Diagnostics {
-    pub(super) fn push(&mut self, bytes: &[u8], now_s: u64, pid: u32) {
+    pub(crate) fn push(&mut self, bytes: &[u8], now_s: u64, pid: u32) {
         for &byte in bytes {
             if byte == b'\n' || byte == b'\r' {
                 self.end_line(now_s, pid);
@@ -27,14 +27,14 @@ impl Diagnostics {
     }
 
     /// The last thing said, whole line or not.
-    pub(super) fn last_line(&self) -> Option<String> {
+    pub(crate) fn last_line(&self) -> Option<String> {
         let unfinished = clean(&self.line);
         if unfinished.is_empty() { self.lines.back().cloned() } else { Some(unfinished) }
     }
 
     /// Whether one of the last lines is about memory: what encoders, libraries and languages say when they get no more
     /// of it has this word in common.
-    pub(super) fn speaks_of_memory(&self) -> bool {
+    pub(crate) fn speaks_of_memory(&self) -> bool {
         let speaks = |line: &str| {
             let line = line.to_ascii_lowercase();
             line.contains("memory") || line.contains("bad_alloc")
@@ -54,7 +54,7 @@ impl Diagnostics {
         }
         self.logged += 1;
         if self.logged <= LOGGED_PER_SECOND_MAX {
-            tracing::debug!(pid, line, "encoder says");
+            tracing::debug!(pid, line, "a child says");
         }
         if self.lines.len() == LINES_KEPT {
             self.lines.pop_front();

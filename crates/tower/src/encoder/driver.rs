@@ -5,10 +5,11 @@ use super::child::{Child, Launcher};
 use super::commands::EncoderConfig;
 use super::delivery::{Delivery, Heard};
 use super::feed::Tick;
+use super::framing::Framing;
 use super::history::PcmHistory;
 use super::hunt::Hunt;
 use super::news::EncoderNews;
-use super::process::{Expected, Process, ReadBuffer};
+use super::process::{Process, ReadBuffer};
 use super::replay::{Pace, plan, replay_ticks};
 use super::status::{Agreement, ProcessStatus, ReplayReport, Shared};
 use crate::config::Replay;
@@ -115,13 +116,12 @@ impl<L: Launcher> Driver<L> {
         let process = &mut processes[index];
         let (id, role) = (process.id, process.role);
         let frames_max = config.frames_possible(role, process.samples_fed());
-        let expected = Expected { format: config.format, frames_max };
         let ended = process.child.end();
         if process.take_diagnostics(now, buffer) {
             shared.board().last_error = process.diagnostics.last_line();
         }
         let had_caught_up = supervisor.has_caught_up(id);
-        let read = process.take_frames(expected, buffer, |process, n, bytes| {
+        let read = process.take_frames(frames_max, buffer, |process, n, bytes| {
             process.first_frame.get_or_insert(now);
             let warming_up = n >= delivery.ledger.next() && n < process.plan.deliver_from;
             let heard = if warming_up { Heard::No } else { delivery.offer(id, n, bytes) };
@@ -211,12 +211,14 @@ impl<L: Launcher> Driver<L> {
             ),
         };
         let kept = self.history.oldest()..self.history.end();
-        let plan = plan(next_frame, kept, replay_ticks, self.poison[role_index(role)].head_start());
+        let grid_ticks = self.config.format.grid().period_ticks();
+        let plan = plan(next_frame, kept, replay_ticks, self.poison[role_index(role)].head_start(), grid_ticks);
         let event = match self.launcher.launch(program, self.config.memory_bytes_max) {
             Ok(child) => {
                 let (pid, start_tick) = (child.pid(), plan.start_tick);
                 tracing::info!(pid, %role, start_tick, next_frame, replay_ticks, until_due_ms, "encoder starts");
-                let mut process = Process::new(id, role, child, plan, now, self.config.unhurried());
+                let framing = Framing::new(self.config.format, start_tick, self.config.unhurried());
+                let mut process = Process::new(id, role, child, plan, now, framing);
                 process.replay.until_due_ms = until_due_ms;
                 process.hunt = self.poison[role_index(role)].stretch().map(|stretch| Hunt::new(stretch, now));
                 self.processes.push(process);

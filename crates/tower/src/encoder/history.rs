@@ -15,8 +15,9 @@ pub(super) struct PcmHistory {
 }
 
 impl PcmHistory {
-    pub(super) fn new() -> Self {
-        Self { bytes: vec![0; HISTORY_TICKS * TICK_BYTES].into_boxed_slice(), oldest: 0, end: 0 }
+    /// Nothing is kept; the first tick is `first`, and what comes before it is ignored.
+    pub(super) fn starting_at(first: Serial) -> Self {
+        Self { bytes: vec![0; HISTORY_TICKS * TICK_BYTES].into_boxed_slice(), oldest: first, end: first }
     }
 
     /// First tick kept.
@@ -24,7 +25,7 @@ impl PcmHistory {
         self.oldest
     }
 
-    /// One past the newest tick; 0 before the first.
+    /// One past the newest tick; before it, the first.
     pub(super) fn end(&self) -> Serial {
         self.end
     }
@@ -88,7 +89,7 @@ mod tests {
 
     #[test]
     fn it_keeps_the_newest_512_ticks_in_order() {
-        let mut history = PcmHistory::new();
+        let mut history = PcmHistory::starting_at(0);
         for serial in 0..2000 {
             assert_eq!(history.push(serial, &tick(serial)), 0);
         }
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn ticks_that_never_came_are_silence_and_the_next_keeps_its_place() {
-        let mut history = PcmHistory::new();
+        let mut history = PcmHistory::starting_at(0);
         history.push(0, &tick(7));
         assert_eq!(history.push(3, &tick(3)), 2);
         let bytes = all_from(&history, 0);

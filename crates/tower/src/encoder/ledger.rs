@@ -22,8 +22,9 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new() -> Self {
-        Self { next: 0, hashes: Box::new([None; HASHES]) }
+    /// Nothing is delivered; the first frame is `first`.
+    pub(super) fn starting_at(first: FrameNumber) -> Self {
+        Self { next: first, hashes: Box::new([None; HASHES]) }
     }
 
     /// One past the greatest number delivered.
@@ -58,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_number_is_new_once_and_compared_afterwards() {
-        let mut ledger = Ledger::new();
+        let mut ledger = Ledger::starting_at(0);
         assert_eq!(ledger.enter(0, b"a"), Entry::New);
         assert_eq!(ledger.enter(1, b"b"), Entry::New);
         assert_eq!(ledger.enter(0, b"a"), Entry::Delivered { equal: Some(true) });
@@ -68,7 +69,7 @@ mod tests {
 
     #[test]
     fn what_was_skipped_or_is_long_past_cannot_be_compared() {
-        let mut ledger = Ledger::new();
+        let mut ledger = Ledger::starting_at(0);
         ledger.enter(0, b"a");
         ledger.enter(600, b"b");
         assert_eq!(ledger.enter(300, b"c"), Entry::Delivered { equal: None });
@@ -83,7 +84,7 @@ mod tests {
         use crate::encoder::history::PcmHistory;
         use radio_signal::{pcm::PcmFrame, units::TICK_BYTES};
         const TICKS: u64 = 200_000;
-        let (mut history, mut ledger) = (PcmHistory::new(), Ledger::new());
+        let (mut history, mut ledger) = (PcmHistory::starting_at(0), Ledger::starting_at(0));
         let (tick, frame) = (PcmFrame::SILENCE, [0x55; 384]);
         let start = std::time::Instant::now();
         for n in 0..TICKS {

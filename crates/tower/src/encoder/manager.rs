@@ -5,13 +5,11 @@ use super::commands::{ConfigError, EncoderConfig};
 use super::delivery::Delivery;
 use super::driver::Driver;
 use super::feed::{self, PcmFeed};
-use super::history::PcmHistory;
-use super::ledger::Ledger;
 use super::news::EncoderNews;
 use super::status::{Agreement, EncoderStatus, Shared};
 use super::system::{System, now};
 use super::thread::{DriverThread, Memory};
-use radio_signal::frame_ring::{FRAME_BYTES_MAX, FrameBuf, FrameRingBuffer, Get};
+use radio_signal::frame_ring::{FrameBuf, FrameRingBuffer, Get};
 use radio_signal::supervisor::Role;
 use radio_signal::units::FrameNumber;
 use rustix::event::EventfdFlags;
@@ -25,6 +23,7 @@ use std::thread::{Builder, JoinHandle};
 /// fills the buffer.
 pub struct EncoderManager {
     config: EncoderConfig,
+    first: FrameNumber,
     frames: Arc<FrameRingBuffer>,
     shared: Arc<Shared>,
     /// Here while stopped, with the driver while running.
@@ -43,10 +42,21 @@ impl EncoderManager {
     /// A manager that is stopped. Without `frames` it creates the frame buffer itself, as configured; otherwise the
     /// very one passed in is filled.
     pub fn new(config: EncoderConfig, frames: Option<Arc<FrameRingBuffer>>) -> Result<Self, ConfigError> {
+        Self::starting_at(0, config, frames)
+    }
+
+    /// As [`new`](Self::new), for a stream whose first frame is `first`. What is fed a little before that is warm-up.
+    pub fn starting_at(
+        first: FrameNumber,
+        config: EncoderConfig,
+        frames: Option<Arc<FrameRingBuffer>>,
+    ) -> Result<Self, ConfigError> {
         config.check()?;
-        let frames = frames.unwrap_or_else(|| Arc::new(FrameRingBuffer::new(config.buffer_frames, FRAME_BYTES_MAX)));
-        let memory = Some(Memory { history: PcmHistory::new(), ledger: Ledger::new() });
-        Ok(Self { config, frames, shared: Arc::default(), memory, driver: None })
+        let frames = frames
+            .unwrap_or_else(|| Arc::new(FrameRingBuffer::new(config.buffer_frames, config.format.tick_bytes_max())));
+        frames.advance_to(first);
+        let memory = Some(Memory::starting_at(first, config.format.grid().period_ticks()));
+        Ok(Self { config, first, frames, shared: Arc::default(), memory, driver: None })
     }
 
     /// The frame buffer: the same one in the whole life of the manager.
@@ -76,8 +86,10 @@ impl EncoderManager {
         let stop = Arc::new(AtomicBool::new(false));
         let replace = Arc::new(AtomicBool::new(false));
         let (pcm_feed, ticks) = PcmFeed::new(Arc::clone(&bell), Arc::clone(&self.shared.ticks_lost));
-        let fresh = || Memory { history: PcmHistory::new(), ledger: Ledger::new() };
-        let Memory { history, ledger } = self.memory.take().unwrap_or_else(fresh);
+        let Memory { history, ledger } = self
+            .memory
+            .take()
+            .unwrap_or_else(|| Memory::starting_at(self.first, self.config.format.grid().period_ticks()));
         let delivery = Delivery::new(ledger, Arc::clone(&self.frames));
         let (config, shared) = (self.config.clone(), Arc::clone(&self.shared));
         let news = Box::new(move |news| {

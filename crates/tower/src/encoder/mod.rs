@@ -8,40 +8,45 @@
 //! - [`history`]: the last ticks of PCM, which are also every process's queue.
 //! - [`driver`]: moves bytes and does what the supervisor says; [`thread`] waits for it.
 //! - [`replay`]: where a new process joins the stream. [`hunt`]: how the tick is found that kills them.
-//! - [`process`]: one encoder process, fed and drained through [`child`]; [`system`] and [`spawn`] are the real ones,
+//! - [`process`]: one encoder process, fed and drained through [`child`], its bytes cut by [`framing`]; [`system`] and [`spawn`] are the real ones,
 //!   and [`diagnostics`] keeps what they complain of.
 //! - [`delivery`]: which of several processes is heard; [`ledger`]: what has been delivered, and its hashes.
 //! - [`silence`]: what is sent when no encoder has anything.
 //! - [`agreement`]: whether the built-in encoder gives the bytes of the one it stands in for.
-//! - [`commands`], [`news`], [`status`]: what is configured, what is told, what is shown.
+//! - [`commands`], [`format`], [`news`], [`status`]: what is configured, what is told, what is shown.
 
 mod agreement;
 mod child;
 mod commands;
 mod delivery;
-mod diagnostics;
+pub(crate) mod diagnostics;
 mod driver;
 mod feed;
+mod format;
+mod framing;
 mod history;
 mod hunt;
 mod ledger;
 mod manager;
 mod news;
+mod past;
 mod process;
 mod replay;
 mod silence;
 #[cfg(test)]
 mod simulation;
-mod spawn;
+pub(crate) mod spawn;
 mod status;
 mod system;
 mod thread;
 
-pub use commands::{ConfigError, EncoderConfig, Program, format};
+pub use commands::{ConfigError, EncoderConfig, Program, is_installed};
 pub use feed::PcmFeed;
+pub use format::Format;
 pub use history::HISTORY_TICKS;
 pub use manager::EncoderManager;
 pub use news::EncoderNews;
+pub use past::{Past, PastChange};
 pub use radio_signal::supervisor::{Change as StateChange, Reason, Role, Settings as Supervision, State};
 pub use silence::SilentFrames;
 pub use status::{Agreement, EncoderStatus, ProcessStatus, ReplayReport};

@@ -2,12 +2,12 @@
 
 use super::child::Child;
 use super::diagnostics::Diagnostics;
+use super::framing::Framing;
 use super::history::PcmHistory;
 use super::hunt::Hunt;
 use super::replay::Plan;
 use super::status::ReplayReport;
 use radio_signal::mpeg::packetizer::PUSH_BYTES_MAX;
-use radio_signal::mpeg::{FrameHeader, Packetizer};
 use radio_signal::supervisor::{ProcessId, Reason, Role};
 use radio_signal::units::{FrameNumber, MonoTime, Serial, TICK_BYTES};
 use rustix::io::Errno;
@@ -35,29 +35,12 @@ pub(super) struct Process<C> {
     pub(super) hunt: Option<Hunt>,
     /// Position in the history, in bytes from tick 0; what lies before it has been written.
     fed_to: u64,
-    frames: u64,
-    packetizer: Packetizer,
+    framing: Framing,
     frame: Vec<u8>,
 }
 
-/// What its frames must be.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Expected {
-    pub(super) format: radio_lame::Settings,
-    /// How many of them the PCM fed so far can have become.
-    pub(super) frames_max: u64,
-}
-
-impl Expected {
-    fn fits(&self, header: &FrameHeader) -> bool {
-        let mono = header.channels() == 1;
-        (u32::from(header.bitrate_kbps), header.sample_rate_hz, mono)
-            == (self.format.bitrate_kbps, self.format.sample_rate_hz, self.format.mono)
-    }
-}
-
 impl<C: Child> Process<C> {
-    pub(super) fn new(id: ProcessId, role: Role, child: C, plan: Plan, now: MonoTime, confirmed: bool) -> Self {
+    pub(super) fn new(id: ProcessId, role: Role, child: C, plan: Plan, now: MonoTime, framing: Framing) -> Self {
         Self {
             id,
             role,
@@ -70,9 +53,8 @@ impl<C: Child> Process<C> {
             new_frames: 0,
             hunt: None,
             fed_to: plan.start_tick * TICK_BYTES as u64,
-            frames: 0,
-            packetizer: if confirmed { Packetizer::confirming() } else { Packetizer::new() },
-            frame: Vec::with_capacity(radio_signal::frame_ring::FRAME_BYTES_MAX),
+            framing,
+            frame: Vec::new(),
         }
     }
 
@@ -86,9 +68,9 @@ impl<C: Child> Process<C> {
         history.end().saturating_sub(self.plan.start_tick) * TICK_BYTES as u64 / 4
     }
 
-    /// Frames delivered since its start.
+    /// Frames (of one tick each) delivered since its start.
     pub(super) fn frames(&self) -> u64 {
-        self.frames
+        self.framing.ticks()
     }
 
     /// Whether there is PCM that it may be fed now.
@@ -99,7 +81,7 @@ impl<C: Child> Process<C> {
     /// Ticks that it has read, at least in part, and delivered no frame of.
     pub(super) fn unanswered(&self) -> Range<Serial> {
         let read_to = self.fed_to.saturating_sub(self.child.unread_bytes()).div_ceil(TICK_BYTES as u64);
-        let answered_to = self.plan.start_tick + self.frames;
+        let answered_to = self.plan.start_tick + self.frames();
         answered_to..read_to.max(answered_to)
     }
 
@@ -131,10 +113,11 @@ impl<C: Child> Process<C> {
         }
     }
 
-    /// Reads what has come and hands every whole frame of the right format to `deliver`, with its number.
+    /// Reads what has come and hands every whole frame of the right format to `deliver`, with its number; in all, no more
+    /// than `frames_max` of what it has been fed.
     pub(super) fn take_frames(
         &mut self,
-        expected: Expected,
+        frames_max: u64,
         buffer: &mut ReadBuffer,
         mut deliver: impl FnMut(&mut Self, FrameNumber, &[u8]),
     ) -> Result<(), Reason> {
@@ -147,33 +130,21 @@ impl<C: Child> Process<C> {
                 Err(Errno::INTR) => continue,
                 Err(_) => return Err(self.child.end_soon().unwrap_or(Reason::ClosedStdout)),
             };
-            // All of it is taken, because every frame before it has been.
-            let _taken = self.packetizer.push(&buffer[..read]);
+            self.framing.push(&buffer[..read])?;
             let mut frame = std::mem::take(&mut self.frame);
             let outcome = loop {
-                let Some(next) = self.packetizer.next_frame() else { break Ok(()) };
-                frame.clear();
-                frame.extend_from_slice(next.bytes);
-                let header = next.header;
-                // Bytes between two frames may have been a frame: from there on the numbers would be guesses.
-                if self.packetizer.counters().bytes_skipped > 0 {
-                    break Err(Reason::NotFrames);
+                match self.framing.next(frames_max) {
+                    Ok(None) => break Ok(()),
+                    Err(reason) => break Err(reason),
+                    Ok(Some((number, bytes))) => {
+                        frame.clear();
+                        frame.extend_from_slice(bytes);
+                        deliver(self, number, &frame);
+                    }
                 }
-                if !expected.fits(&header) {
-                    break Err(Reason::WrongFormat);
-                }
-                if self.frames >= expected.frames_max {
-                    break Err(Reason::TooManyFrames);
-                }
-                let number = self.plan.start_tick + self.frames;
-                self.frames += 1;
-                deliver(self, number, &frame);
             };
             self.frame = frame;
             outcome?;
-            if self.packetizer.counters().bytes_skipped > 0 {
-                return Err(Reason::NotFrames);
-            }
         }
         Ok(())
     }

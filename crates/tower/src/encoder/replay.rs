@@ -24,11 +24,20 @@ pub(super) struct Plan {
 }
 
 /// `next_frame` is the first that listeners still need, `kept` what the history holds, `replay_ticks` how much of it to
-/// take, of which `head_start` ticks may be left out down to what cannot be heard.
-pub(super) fn plan(next_frame: FrameNumber, kept: Range<Serial>, replay_ticks: u64, head_start: u64) -> Plan {
+/// take, of which `head_start` ticks may be left out down to what cannot be heard. A process starts where a frame of its
+/// codec begins with a tick, each `grid_ticks`: rather a little earlier, or, if that is no longer kept, later.
+pub(super) fn plan(
+    next_frame: FrameNumber,
+    kept: Range<Serial>,
+    replay_ticks: u64,
+    head_start: u64,
+    grid_ticks: u64,
+) -> Plan {
     let there = replay_ticks.min(next_frame.saturating_sub(kept.start));
     let start_tick = next_frame.saturating_sub(there.saturating_sub(head_start).max(there.min(REPLAY_TICKS_MIN)));
     let start_tick = start_tick.clamp(kept.start, kept.end);
+    let earlier = start_tick - start_tick % grid_ticks;
+    let start_tick = if earlier >= kept.start { earlier } else { earlier + grid_ticks };
     // From tick 0 on, a new process is what the first one was.
     let warm_up = if start_tick == 0 { 0 } else { replay_ticks.min(REPLAY_TICKS_MIN) };
     Plan { start_tick, deliver_from: next_frame.max(start_tick + warm_up) }
@@ -94,7 +103,7 @@ mod tests {
     use super::*;
 
     fn joins(next_frame: u64, kept: std::ops::Range<u64>) -> (u64, u64) {
-        let plan = plan(next_frame, kept, 200, 0);
+        let plan = plan(next_frame, kept, 200, 0, 1);
         (plan.start_tick, plan.deliver_from)
     }
 
@@ -114,15 +123,26 @@ mod tests {
 
     #[test]
     fn a_head_start_shortens_the_replay_but_never_below_ten_ticks() {
-        let start_tick = |next_frame, head_start| plan(next_frame, 0..next_frame + 2, 200, head_start).start_tick;
+        let start_tick = |next_frame, head_start| plan(next_frame, 0..next_frame + 2, 200, head_start, 1).start_tick;
         assert_eq!([0, 19, 57].map(|head_start| start_tick(10_000, head_start)), [9_800, 9_819, 9_857]);
         assert_eq!([0, 19, 57].map(|head_start| start_tick(50, head_start)), [0, 19, 40]);
         assert_eq!([0, 19].map(|head_start| start_tick(4, head_start)), [0, 0]);
     }
 
     #[test]
+    fn a_process_starts_where_a_frame_begins_with_a_tick() {
+        let joins = |next_frame, kept: Range<u64>| {
+            let plan = plan(next_frame, kept, 200, 0, 160);
+            (plan.start_tick, plan.deliver_from)
+        };
+        assert_eq!(joins(10_000, 9_490..10_002), (9_760, 10_000), "a longer replay");
+        assert_eq!(joins(10_000, 9_790..10_302), (9_920, 10_000), "or, where that is not kept, a shorter one");
+        assert_eq!(joins(150, 0..152), (0, 150));
+    }
+
+    #[test]
     fn what_makes_nothing_of_a_replay_gets_none() {
-        assert_eq!(plan(10_000, 9_490..10_002, 0, 0), Plan { start_tick: 10_000, deliver_from: 10_000 });
+        assert_eq!(plan(10_000, 9_490..10_002, 0, 0, 1), Plan { start_tick: 10_000, deliver_from: 10_000 });
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Starts an encoder child: three pipes, its own process group, a limit on its memory, and no life beyond the tower's.
+//! Starts an encoder or decoder child: three pipes, its own process group, a limit on its memory, and no life beyond the tower's.
 
 use rustix::process::{PidfdFlags, Resource, Rlimit, Signal};
 use std::ffi::OsString;
@@ -11,16 +11,16 @@ use std::process::{Child, Command, Stdio};
 const STDIN_PIPE_BYTES: usize = 1024 * 1024;
 
 /// A child and its ends of the pipes, none of which blocks.
-pub(super) struct Spawned {
-    pub(super) child: Child,
-    pub(super) pidfd: OwnedFd,
-    pub(super) stdin: OwnedFd,
-    pub(super) stdout: OwnedFd,
-    pub(super) stderr: OwnedFd,
+pub(crate) struct Spawned {
+    pub(crate) child: Child,
+    pub(crate) pidfd: OwnedFd,
+    pub(crate) stdin: OwnedFd,
+    pub(crate) stdout: OwnedFd,
+    pub(crate) stderr: OwnedFd,
 }
 
 /// To be called on a thread that lives as long as the child may: the kernel kills the child when that thread ends.
-pub(super) fn spawn(command: &[OsString], memory_bytes_max: u64) -> io::Result<Spawned> {
+pub(crate) fn spawn(command: &[OsString], memory_bytes_max: u64) -> io::Result<Spawned> {
     let Some((executable, arguments)) = command.split_first() else {
         return Err(io::ErrorKind::InvalidInput.into());
     };

@@ -7,7 +7,7 @@ use super::ledger::Ledger;
 use super::process::ReadBuffer;
 use super::system::{System, now};
 use radio_signal::mpeg::packetizer::PUSH_BYTES_MAX;
-use radio_signal::units::TICK_NS;
+use radio_signal::units::{FrameNumber, TICK_NS};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -17,10 +17,23 @@ use std::time::Duration;
 /// A tick that has not come for so long does not come: what is in the pipes is collected without it.
 const TICK_OVERDUE_NS: u64 = 2 * TICK_NS;
 
+/// Ticks before the first frame of a stream that does not begin with the tower: more than the warm-up of a replay.
+pub(super) const LEAD_TICKS: u64 = 16;
+
 /// What outlives a stop and the next start (SPEC ENC-12).
 pub(super) struct Memory {
     pub(super) history: PcmHistory,
     pub(super) ledger: Ledger,
+}
+
+impl Memory {
+    /// Nothing yet; `first` is the first frame of the stream. History begins before it, so that its first frames lean on
+    /// what came before, as all later ones do; and where a frame of the codec begins with a tick, each `grid_ticks`.
+    pub(super) fn starting_at(first: FrameNumber, grid_ticks: u64) -> Self {
+        let begin = first.saturating_sub(LEAD_TICKS);
+        let history = PcmHistory::starting_at(begin - begin % grid_ticks);
+        Self { history, ledger: Ledger::starting_at(first) }
+    }
 }
 
 pub(super) struct DriverThread {

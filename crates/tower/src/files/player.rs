@@ -165,6 +165,12 @@ impl Player {
 }
 
 impl PlayerHandle {
+    /// Whose files it plays.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What is being decoded; none while nothing can be played.
     #[must_use]
     pub fn now_playing(&self) -> Option<Arc<NowPlaying>> {

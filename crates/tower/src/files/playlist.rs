@@ -1,5 +1,8 @@
 //! Files and folders to rounds of files.
 
+use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,6 +11,9 @@ pub const AUDIO_EXTENSIONS: [&str; 9] = ["mp3", "wav", "flac", "ogg", "oga", "m4
 
 /// Files in one round; the rest of a larger folder is not played.
 const FILES_MAX: usize = 50_000;
+
+/// Bytes that are read of a list.
+const LIST_BYTES_MAX: u64 = 4 << 20;
 
 /// Folders in one round, which also ends a circle of symbolic links.
 const FOLDERS_MAX: usize = 10_000;
@@ -26,7 +32,7 @@ pub struct Playlist {
 }
 
 impl Playlist {
-    /// A playlist of files and folders; no file is looked at yet.
+    /// A playlist of files, folders and lists of them; no file is looked at yet.
     #[must_use]
     pub fn new(paths: Vec<PathBuf>, shuffle: bool) -> Self {
         Self::with_seed(paths, shuffle.then(seed_from_time))
@@ -43,10 +49,13 @@ impl Playlist {
         let mut files = Vec::new();
         let mut folders_left = FOLDERS_MAX;
         for path in &self.paths {
-            if path.is_dir() {
-                collect(path, DEPTH_MAX, &mut folders_left, &mut files);
-            } else if files.len() < FILES_MAX {
-                files.push(path.clone());
+            let listed = if is_list(path) { read_list(path) } else { vec![path.clone()] };
+            for path in listed {
+                if path.is_dir() {
+                    collect(&path, DEPTH_MAX, &mut folders_left, &mut files);
+                } else if files.len() < FILES_MAX {
+                    files.push(path);
+                }
             }
         }
         if let Some(random) = &mut self.shuffle {
@@ -60,6 +69,26 @@ impl Playlist {
         self.last = files.last().cloned();
         files
     }
+}
+
+fn is_list(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    ["m3u", "m3u8"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+/// The files and folders that a list names, from its own folder on. Streams are none; `[[input]]` pulls those.
+fn read_list(list: &Path) -> Vec<PathBuf> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(list).and_then(|file| file.take(LIST_BYTES_MAX).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        tracing::warn!(list = %list.display(), %error, "cannot read this list; is it there, and may this user read it?");
+        return Vec::new();
+    }
+    let folder = list.parent().unwrap_or(Path::new(""));
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let is_path = |line: &&[u8]| !line.is_empty() && line[0] != b'#' && !line.windows(3).any(|part| part == b"://");
+    lines.filter(is_path).take(FILES_MAX).map(|line| folder.join(OsStr::from_bytes(line))).collect()
 }
 
 /// Appends the audio files under `folder`, by name, a folder's own files before those of the folders in it.
@@ -149,6 +178,21 @@ mod tests {
             ["a.FLAC", "b.mp3", "c/2.m4a", "c/d/3.wav", "z/1.ogg", "/nowhere/named.xyz"]
         );
         assert_eq!(playlist.round(), round);
+    }
+
+    #[test]
+    fn a_list_names_files_from_its_own_folder_on_and_is_read_anew_in_each_round() {
+        let folder = folder_of(&["sub/a.mp3", "sub/more/b.ogg", "list.m3u8"]);
+        let list = folder.path().join("list.m3u8");
+        let text =
+            "\u{FEFF}#EXTM3U\r\n#EXTINF:10,A - B\r\nsub/a.mp3\r\n\nhttp://host/stream\n/nowhere/é.flac\nsub/more";
+        std::fs::write(&list, text).expect("a file");
+        let mut playlist = Playlist::new(vec![list.clone()], false);
+        assert_eq!(names(folder.path(), &playlist.round()), ["sub/a.mp3", "/nowhere/é.flac", "sub/more/b.ogg"]);
+        std::fs::write(&list, "sub/a.mp3").expect("a file");
+        assert_eq!(playlist.round().len(), 1);
+        std::fs::remove_file(&list).expect("our own file");
+        assert!(playlist.round().is_empty());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{post, put};
 use axum::{Json, Router};
+use radio_fanout::ListenerId;
 use radio_signal::router::{Command, InputId};
 use radio_signal::units::TICK_MS;
 use serde::Deserialize;
@@ -23,6 +24,7 @@ pub fn router() -> Router<Arc<Tower>> {
         .route("/api/inputs/preferred", put(prefer))
         .route("/api/fallback/forced", put(force_fallback))
         .route("/api/encoder/restart", post(restart_encoder))
+        .route("/api/listeners/kick", post(kick))
 }
 
 /// Reads the JSON of a request.
@@ -110,8 +112,9 @@ async fn restart_encoder(
     bytes: Bytes,
 ) -> Result<Response, Refused> {
     let Restart { mount } = body(&bytes, "{\"mount\": \"/stream\"}")?;
-    let Some(output) = tower.outputs.iter().find(|output| output.config.mount == mount) else {
-        let mounts: Vec<&str> = tower.outputs.iter().map(|output| output.config.mount.as_str()).collect();
+    let setup = tower.setup();
+    let Some(output) = setup.outputs.iter().find(|output| output.config.mount == mount) else {
+        let mounts: Vec<&str> = setup.outputs.iter().map(|output| output.config.mount.as_str()).collect();
         let text = format!("there is no output {mount:?}; there are {}", mounts.join(", "));
         return Err(Refused(StatusCode::NOT_FOUND, text));
     };
@@ -123,9 +126,39 @@ async fn restart_encoder(
     Ok((StatusCode::ACCEPTED, Json(json!({ "mount": mount }))).into_response())
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kick {
+    id: u64,
+}
+
+async fn kick(
+    State(tower): State<Arc<Tower>>,
+    Extension(who): Extension<Who>,
+    bytes: Bytes,
+) -> Result<Response, Refused> {
+    let Kick { id } = body(&bytes, "{\"id\": 17}, as /admin/listeners gives it")?;
+    match kick_listener(&tower, &who, id) {
+        true => Ok((StatusCode::ACCEPTED, Json(json!({ "id": id }))).into_response()),
+        false => {
+            let text = format!("there is no listener {id}: /admin/listeners names those that are there");
+            Err(Refused(StatusCode::NOT_FOUND, text))
+        }
+    }
+}
+
+/// Sends a listener away; false if it is not there.
+pub fn kick_listener(tower: &Tower, who: &Who, id: u64) -> bool {
+    let Some(listener) = tower.fanout.kick(ListenerId(id)) else { return false };
+    let address = listener.address.map_or_else(|| "nowhere".into(), |address| address.ip().to_canonical().to_string());
+    note(tower, who.clone(), format!("listener {id} at {address} is sent away"));
+    true
+}
+
 fn input_called(tower: &Tower, name: &str) -> Result<InputId, Refused> {
-    tower.input_names.id(name).ok_or_else(|| {
-        let names: Vec<&str> = tower.input_names.iter().map(|(_, name)| name).collect();
+    let setup = tower.setup();
+    setup.input_names.id(name).ok_or_else(|| {
+        let names: Vec<&str> = setup.input_names.iter().map(|(_, name)| name).collect();
         Refused(StatusCode::NOT_FOUND, format!("there is no input {name:?}; there are {}", names.join(", ")))
     })
 }
@@ -139,7 +172,7 @@ fn command_router(tower: &Tower, who: Who, command: Command, text: String) -> Re
     if changed {
         note(tower, who, text);
     }
-    let delay_ticks = tower.outputs.iter().map(|output| output.delay_ticks).max().unwrap_or(0);
+    let delay_ticks = tower.setup().outputs.iter().map(|output| output.delay_ticks).max().unwrap_or(0);
     let answer = json!({ "heard_in_ms": (delay_ticks + 1) * TICK_MS, "operator": tower.operator_status() });
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }

@@ -1,21 +1,19 @@
 //! The address under which somebody has reached the tower, for links that lead him back to it.
 
+use super::origin::Origin;
 use crate::state::Tower;
 
-/// Whether the header `X-Forwarded-Proto`, from a reverse proxy or from the tower's own TLS, says that a browser speaks
-/// https. Whoever lies about it fools himself: he gets links and a cookie that he cannot use.
+/// `http://HOST` or `https://HOST`, without a slash at the end. What is no name and no address would be somebody's trick, and
+/// is answered with the tower's own.
 #[must_use]
-pub fn is_https(forwarded_proto: &str) -> bool {
-    forwarded_proto.eq_ignore_ascii_case("https")
-}
-
-/// `http://HOST` or `https://HOST`, without a slash at the end. `host` is what the request calls the tower; what is no name and no address
-/// would be somebody's trick, and is answered with the tower's own.
-#[must_use]
-pub fn base(tower: &Tower, host: Option<&str>, is_https: bool) -> String {
-    let configured = || format!("{}:{}", tower.config.server.host, tower.config.server.port);
-    let scheme = if is_https { "https" } else { "http" };
-    format!("{scheme}://{}", host.filter(|host| is_host(host)).map_or_else(configured, str::to_owned))
+pub fn base(tower: &Tower, origin: Option<&Origin>) -> String {
+    let configured = || {
+        let setup = tower.setup();
+        format!("{}:{}", setup.config.server.host, setup.config.server.port)
+    };
+    let scheme = if origin.is_some_and(|origin| origin.is_https) { "https" } else { "http" };
+    let host = origin.and_then(|origin| origin.host.clone()).filter(|host| is_host(host));
+    format!("{scheme}://{}", host.unwrap_or_else(configured))
 }
 
 fn is_host(host: &str) -> bool {

@@ -1,15 +1,17 @@
 //! The API: small JSON answers over axum (SPEC API-2, API-3, API-6).
 
+use super::origin::Origin;
 use super::parameters::Parameters;
 use super::who::Who;
 use crate::state::Tower;
 use axum::Json;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::map_response;
+use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
@@ -20,7 +22,6 @@ use radio_fanout::{ListenerRow, PageCursor};
 use radio_signal::units::TICK_MS;
 use serde::Deserialize;
 use serde_json::json;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -28,6 +29,8 @@ use tokio_io_timeout::TimeoutStream;
 
 /// Bytes of a request's body at most.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+/// A body must be there within this time, like a head.
+const BODY_TIME_MAX: Duration = Duration::from_secs(5);
 /// Bytes of an answer that wait for their reader; an answer that is there as a whole may be longer.
 const BUFFER_BYTES_MAX: usize = 32 * 1024;
 /// Who takes nothing of an answer for so long is let go.
@@ -49,17 +52,19 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
         .merge(super::openapi::router())
         .merge(super::page::router())
         .merge(super::past::router())
+        .merge(super::reload::router())
+        .merge(super::station::router())
         .fallback(|| async { error(StatusCode::NOT_FOUND, "nothing here; the tower's page is at /") })
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn(bounded))
         .layer(map_response(secured))
         .with_state(tower)
 }
 
-/// Where a request comes from.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub IpAddr);
+/// Where a request comes from. None over the Unix socket.
+#[derive(Clone, Debug)]
+pub struct Peer(pub Origin);
 
-/// Answers one request on `stream`, for `who` if it has been let in as administrator. One request a connection: a second
+/// Answers one request on `stream`, for `who` if it has been let in. One request a connection: a second
 /// one may want a stream, and a socket can only be given away by the front door.
 pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
@@ -69,17 +74,33 @@ pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static
 ) {
     let api = TowerToHyperService::new(api);
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        who.map(|who| request.extensions_mut().insert(who));
-        peer.map(|peer| request.extensions_mut().insert(peer));
+        who.clone().map(|who| request.extensions_mut().insert(who));
+        peer.clone().map(|peer| request.extensions_mut().insert(peer));
         api.call(request)
     });
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIME_MAX));
     let stream = TokioIo::new(Box::pin(stream));
     let served =
-        http1::Builder::new().keep_alive(false).max_buf_size(BUFFER_BYTES_MAX).serve_connection(stream, service).await;
+        http1::Builder::new().keep_alive(false).max_buf_size(BUFFER_BYTES_MAX).serve_connection(stream, service);
+    let served = served.with_upgrades().await;
     if let Err(error) = served {
         tracing::debug!(%error, "an API connection ended early");
+    }
+}
+
+/// Takes in the whole body before anything is done: one that is too long or too slow is refused by every route alike, also
+/// where none is read.
+async fn bounded(request: Request, next: Next) -> Response {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > BODY_BYTES_MAX) {
+        return error(StatusCode::PAYLOAD_TOO_LARGE, "a body has at most 65536 bytes");
+    }
+    let (parts, body) = request.into_parts();
+    match tokio::time::timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, bytes.into())).await,
+        Ok(Err(_)) => error(StatusCode::PAYLOAD_TOO_LARGE, "a body has at most 65536 bytes, and comes to its end"),
+        Err(_) => error(StatusCode::REQUEST_TIMEOUT, "the body was not complete in 5 s"),
     }
 }
 

@@ -1,51 +1,175 @@
-//! Who is the administrator: the configured password, or a token made at start (SPEC API-1).
+//! Who knows which password: the administrator, the users of the configuration, sources (SPEC API-1).
 
 use super::head::Head;
+use super::password::{Password, Verdict};
 use super::query::Query;
+use crate::config::{Config, Role};
 use base64::Engine;
-use subtle::ConstantTimeEq;
+use std::sync::Arc;
 
-/// The one secret of this tower.
-#[derive(Clone)]
-pub struct Secret {
-    secret: String,
-    generated: bool,
+/// The name of the one user that there always is.
+pub const ADMIN: &str = "admin";
+/// The name of the station, where it has a password.
+pub const STATION: &str = "station";
+
+/// The name of a listener, where a mount has a password.
+pub const LISTENER: &str = "listener";
+
+/// Somebody who has shown who he is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// His name.
+    pub name: Arc<str>,
+    /// What he may do.
+    pub role: Role,
 }
 
-impl Secret {
-    /// The configured password, or a random token if there is none.
+/// The users of this tower.
+#[derive(Clone)]
+pub struct Users {
+    /// The administrator first.
+    known: Vec<(User, Password)>,
+    /// None: whatever is the station's is open.
+    station: Option<Password>,
+    generated_token: Option<String>,
+    edition: Edition,
+}
+
+/// By this a stream that goes on for ever knows whether the users are still those by whom it was let in.
+#[derive(Clone, Debug, Default)]
+pub struct Edition(Arc<()>);
+
+impl PartialEq for Edition {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// What a request says of who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing.
+    Nothing,
+    /// A user and his password.
+    User(User),
+    /// A password that is not right, or a user that there is not.
+    Wrong,
+    /// It could not be checked: too many are being checked.
+    Busy,
+}
+
+impl Users {
+    /// Those of the configuration. Without a password for the administrator, a random token is his.
     #[must_use]
-    pub fn from_password(password: &str) -> Self {
-        if password.is_empty() {
-            Self { secret: uuid::Uuid::new_v4().simple().to_string(), generated: true }
-        } else {
-            Self { secret: password.to_owned(), generated: false }
+    pub fn new(config: &Config) -> Self {
+        let is_wanted = config.admin.password.is_empty();
+        Self::with_token(config, is_wanted.then(|| uuid::Uuid::new_v4().simple().to_string()))
+    }
+
+    /// Those of another configuration. A token that was printed at the start stays what it is.
+    #[must_use]
+    pub fn replacing(before: &Self, config: &Config) -> Self {
+        match before.generated_token.clone().filter(|_| config.admin.password.is_empty()) {
+            Some(token) => Self::with_token(config, Some(token)),
+            None => Self::new(config),
         }
     }
 
-    /// The token, if it was made at start and has to be told to the operator.
+    fn with_token(config: &Config, generated_token: Option<String>) -> Self {
+        let password = &config.admin.password;
+        let admin = User { name: ADMIN.into(), role: Role::Admin };
+        let admin = (admin, Password::new(generated_token.as_ref().unwrap_or(password)));
+        let others = config
+            .user
+            .iter()
+            .map(|user| (User { name: user.name.as_str().into(), role: user.role }, Password::new(&user.password)));
+        let station = &config.station.password;
+        let station = (!station.is_empty()).then(|| Password::new(station));
+        let known = std::iter::once(admin).chain(others).collect();
+        Self { known, station, generated_token, edition: Edition::default() }
+    }
+
+    /// The same for as long as no user, password or role has changed.
+    #[must_use]
+    pub const fn edition(&self) -> &Edition {
+        &self.edition
+    }
+
+    /// The administrator's token, if it was made at start and has to be told to him.
     #[must_use]
     pub fn generated_token(&self) -> Option<&str> {
-        self.generated.then_some(self.secret.as_str())
+        self.generated_token.as_deref()
     }
 
-    /// Whether a request carries the secret: `Authorization: Basic` (user `admin`), `Bearer`, `?token=` or `?pass=`.
+    /// Who a request is from: `Authorization: Basic`; or the administrator by `Bearer`, `?token=` or `?pass=`.
     #[must_use]
-    pub fn admits(&self, head: &Head) -> bool {
+    pub fn shown(&self, head: &Head) -> Shown {
         let authorization = head.authorization.trim();
-        let given = match authorization.split_once(' ') {
-            Some((scheme, value)) if scheme.eq_ignore_ascii_case("basic") => basic_password(value.trim()),
-            Some((scheme, value)) if scheme.eq_ignore_ascii_case("bearer") => Some(value.trim().to_owned()),
-            _ => query_secret(head),
-        };
-        given.is_some_and(|given| self.is(&given))
+        if let Some((scheme, value)) = authorization.split_once(' ') {
+            return if scheme.eq_ignore_ascii_case("basic") {
+                let decoded = decoded(value.trim());
+                let parts = decoded.as_deref().and_then(|decoded| decoded.split_once(':'));
+                parts.map_or(Shown::Wrong, |(name, password)| self.check(name, password))
+            } else if scheme.eq_ignore_ascii_case("bearer") {
+                self.check(ADMIN, value.trim())
+            } else {
+                Shown::Wrong
+            };
+        }
+        query_secret(head).map_or(Shown::Nothing, |secret| self.check(ADMIN, &secret))
     }
 
-    /// Whether `given` is the secret.
+    /// Whether what is the station's is open to everybody.
     #[must_use]
-    pub fn is(&self, given: &str) -> bool {
-        bool::from(given.as_bytes().ct_eq(self.secret.as_bytes()))
+    pub const fn is_station_open(&self) -> bool {
+        self.station.is_none()
     }
+
+    /// Who a request for what is the station's is from: the station by `Basic` (user `station`) or `Bearer`, or any user.
+    #[must_use]
+    pub fn shown_to_station(&self, head: &Head) -> Shown {
+        let authorization = head.authorization.trim();
+        let given = authorization.split_once(' ').and_then(|(scheme, value)| {
+            let basic = || decoded(value.trim())?.strip_prefix(STATION)?.strip_prefix(':').map(str::to_owned);
+            if scheme.eq_ignore_ascii_case("bearer") { Some(value.trim().to_owned()) } else { basic() }
+        });
+        match given.zip(self.station.as_ref()).map(|(given, wanted)| wanted.verify(&given)) {
+            Some(Verdict::Right) => Shown::User(station()),
+            Some(Verdict::Busy) => Shown::Busy,
+            Some(Verdict::Wrong) | None => self.shown(head),
+        }
+    }
+
+    /// The user called `name`, as he is now.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<User> {
+        self.known.iter().find(|(user, _)| *user.name == *name).map(|(user, _)| user.clone())
+    }
+
+    /// Whether `password` is that of the user called `name`.
+    #[must_use]
+    pub fn check(&self, name: &str, password: &str) -> Shown {
+        let Some((user, wanted)) = self.known.iter().find(|(user, _)| *user.name == *name) else {
+            return Shown::Wrong;
+        };
+        match wanted.verify(password) {
+            Verdict::Right => Shown::User(user.clone()),
+            Verdict::Wrong => Shown::Wrong,
+            Verdict::Busy => Shown::Busy,
+        }
+    }
+}
+
+/// The station that feeds the tower; it may do nothing but what is its own.
+fn station() -> User {
+    User { name: STATION.into(), role: Role::Observer }
+}
+
+/// Whether a user of the one configuration is the same in the other, with the same password and role.
+#[must_use]
+pub fn is_same_user(one: &Config, other: &Config, name: &str) -> bool {
+    let of = |config: &Config| config.user.iter().find(|user| user.name == name).cloned();
+    if name == ADMIN { one.admin == other.admin } else { of(one) == of(other) }
 }
 
 /// Shoutcast's software gives the password as `?pass=`.
@@ -58,7 +182,7 @@ fn query_secret(head: &Head) -> Option<String> {
 #[derive(Clone)]
 pub struct Credentials {
     user: String,
-    password: String,
+    password: Password,
 }
 
 /// What a request says of who it is.
@@ -70,13 +194,21 @@ pub enum Given {
     Wrong,
     /// User and password.
     Right,
+    /// It could not be checked: too many are being checked.
+    Busy,
 }
 
 impl Credentials {
-    /// What must be given.
+    /// What must be given; the password in plain or hashed.
     #[must_use]
     pub fn new(user: &str, password: &str) -> Self {
-        Self { user: user.to_owned(), password: password.to_owned() }
+        Self { user: user.to_owned(), password: Password::new(password) }
+    }
+
+    /// What a listener must give where there is a password.
+    #[must_use]
+    pub fn of_listeners(password: &str) -> Option<Self> {
+        (!password.is_empty()).then(|| Self::new(LISTENER, password))
     }
 
     /// What `Authorization: Basic` of a request says. An empty password is never right.
@@ -88,9 +220,14 @@ impl Credentials {
         }
         let basic = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
         let Some(given) = basic.and_then(|(_, value)| decoded(value.trim())) else { return Given::Wrong };
-        let wanted = format!("{}:{}", self.user, self.password);
-        let right = bool::from(given.as_bytes().ct_eq(wanted.as_bytes())) && !self.password.is_empty();
-        if right { Given::Right } else { Given::Wrong }
+        let Some((_, password)) = given.split_once(':').filter(|(user, _)| *user == self.user) else {
+            return Given::Wrong;
+        };
+        match self.password.verify(password) {
+            Verdict::Right => Given::Right,
+            Verdict::Wrong => Given::Wrong,
+            Verdict::Busy => Given::Busy,
+        }
     }
 }
 
@@ -98,61 +235,77 @@ fn decoded(encoded: &str) -> Option<String> {
     String::from_utf8(base64::engine::general_purpose::STANDARD.decode(encoded).ok()?).ok()
 }
 
-/// The password of `admin` in a Basic credential.
-fn basic_password(encoded: &str) -> Option<String> {
-    decoded(encoded)?.strip_prefix("admin:").map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
     use crate::http::head::parse;
 
     fn head(text: &str) -> Head {
         parse(text.as_bytes()).unwrap().unwrap()
     }
 
+    fn users(password: &str) -> Users {
+        let mut config = Config::default();
+        config.admin.password = password.into();
+        let hashed = crate::http::password::hash("quiet").unwrap();
+        config.user = vec![config::User { name: "ann".into(), password: hashed, role: Role::Operator }];
+        Users::new(&config)
+    }
+
     #[test]
     fn the_password_is_asked_for_in_four_places() {
-        let secret = Secret::from_password("hush");
-        assert!(secret.admits(&head("GET /x HTTP/1.1\r\nAuthorization: Basic YWRtaW46aHVzaA==\r\n\r\n")));
-        assert!(secret.admits(&head("GET /x HTTP/1.1\r\nAuthorization: Bearer hush\r\n\r\n")));
-        assert!(secret.admits(&head("GET /x?token=hush HTTP/1.1\r\n\r\n")));
-        assert!(secret.admits(&head("GET /admin.cgi?mode=updinfo&pass=h%75sh HTTP/1.1\r\n\r\n")));
-    }
-
-    #[test]
-    fn everything_else_is_refused() {
-        let secret = Secret::from_password("hush");
+        let users = users("hush");
+        let admin = Shown::User(User { name: ADMIN.into(), role: Role::Admin });
         for request in [
-            "GET /x HTTP/1.1\r\n\r\n",
-            "GET /x?token= HTTP/1.1\r\n\r\n",
-            "GET /x?token=hushh HTTP/1.1\r\n\r\n",
-            "GET /x HTTP/1.1\r\nAuthorization: Basic c291cmNlOmh1c2g=\r\n\r\n",
-            "GET /x HTTP/1.1\r\nAuthorization: Basic ???\r\n\r\n",
+            "GET /x HTTP/1.1\r\nAuthorization: Basic YWRtaW46aHVzaA==\r\n\r\n",
+            "GET /x HTTP/1.1\r\nAuthorization: Bearer hush\r\n\r\n",
+            "GET /x?token=hush HTTP/1.1\r\n\r\n",
+            "GET /x?pass=hush HTTP/1.1\r\n\r\n",
         ] {
-            assert!(!secret.admits(&head(request)), "{request}");
+            assert_eq!(users.shown(&head(request)), admin, "{request}");
+        }
+        assert_eq!(users.shown(&head("GET /x HTTP/1.1\r\n\r\n")), Shown::Nothing);
+        for wrong in [
+            "GET /x HTTP/1.1\r\nAuthorization: Basic YWRtaW46bG91ZA==\r\n\r\n",
+            "GET /x HTTP/1.1\r\nAuthorization: Basic %%%\r\n\r\n",
+            "GET /x HTTP/1.1\r\nAuthorization: Digest hush\r\n\r\n",
+            "GET /x?token= HTTP/1.1\r\n\r\n",
+        ] {
+            assert_eq!(users.shown(&head(wrong)), Shown::Wrong, "{wrong}");
         }
     }
 
     #[test]
-    fn a_source_gives_nothing_something_wrong_or_what_is_right() {
-        let source = Credentials::new("source", "hackme");
-        let given = |value: &str| source.given(&head(&format!("PUT /live HTTP/1.1\r\n{value}\r\n")));
+    fn a_user_is_known_by_his_own_password_only() {
+        let users = users("hush");
+        let ann = Shown::User(User { name: "ann".into(), role: Role::Operator });
+        assert_eq!([users.check("ann", "quiet"), users.check("ann", "hush")], [ann, Shown::Wrong]);
+        assert_eq!([users.check("bob", "quiet"), users.check("", "")], [Shown::Wrong, Shown::Wrong]);
+        assert_eq!(users.generated_token(), None);
+    }
+
+    #[test]
+    fn without_a_password_a_token_is_made() {
+        let one = users("");
+        let token = one.generated_token().expect("it is told").to_owned();
+        assert!(matches!(one.check(ADMIN, &token), Shown::User(_)) && token.len() == 32);
+        assert_eq!(one.check(ADMIN, ""), Shown::Wrong);
+        assert_ne!(users("").generated_token(), Some(token.as_str()));
+    }
+
+    #[test]
+    fn a_source_gives_user_and_password() {
+        let credentials = Credentials::new("source", "hackme");
+        let given = |line: &str| credentials.given(&head(&format!("PUT /live HTTP/1.1\r\n{line}\r\n")));
         assert_eq!(given(""), Given::Nothing);
         assert_eq!(given("Authorization: Basic c291cmNlOmhhY2ttZQ==\r\n"), Given::Right);
-        for wrong in ["Basic YWRtaW46aGFja21l", "Basic c291cmNlOmhhY2ttZQ", "Bearer hackme", "Basic", "Basic \u{e9}"] {
-            assert_eq!(given(&format!("Authorization: {wrong}\r\n")), Given::Wrong, "{wrong}");
-        }
-        let open = Credentials::new("source", "");
-        let empty = head("PUT /live HTTP/1.1\r\nAuthorization: Basic c291cmNlOg==\r\n\r\n");
-        assert_eq!(open.given(&empty), Given::Wrong);
-    }
-
-    #[test]
-    fn without_a_password_a_token_is_made_and_differs_each_time() {
-        let (one, two) = (Secret::from_password(""), Secret::from_password(""));
-        assert_ne!(one.generated_token(), two.generated_token());
-        assert!(Secret::from_password("set").generated_token().is_none());
+        assert_eq!(given("Authorization: Basic YWRtaW46aGFja21l\r\n"), Given::Wrong);
+        assert_eq!(given("Authorization: Bearer hackme\r\n"), Given::Wrong);
+        let nothing_is_right = Credentials::new("source", "");
+        assert_eq!(
+            nothing_is_right.given(&head("PUT /live HTTP/1.1\r\nAuthorization: Basic c291cmNlOg==\r\n\r\n")),
+            Given::Wrong
+        );
     }
 }

@@ -4,18 +4,20 @@
 //! the journal for himself.
 
 use super::api::error;
+use super::auth::Edition;
 use super::parameters::Parameters;
 use super::past::Audited;
 use super::routes;
+use super::who::Who;
 use crate::life::journal::Event;
 use crate::state::Tower;
-use axum::Router;
 use axum::extract::State;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use futures_util::stream::{StreamExt, iter, unfold};
 use serde::Deserialize;
 use std::collections::VecDeque;
@@ -37,9 +39,14 @@ pub fn router() -> Router<Arc<Tower>> {
     let places = Arc::new(Semaphore::new(SUBSCRIBERS_MAX));
     Router::new().route(
         routes::EVENTS,
-        get(move |tower: State<Arc<Tower>>, headers: HeaderMap, wanted: Parameters<Wanted>| {
-            subscribe(tower, headers, wanted, Arc::clone(&places))
-        }),
+        get(
+            move |tower: State<Arc<Tower>>,
+                  headers: HeaderMap,
+                  who: Option<Extension<Who>>,
+                  wanted: Parameters<Wanted>| {
+                subscribe(tower, headers, who, wanted, Arc::clone(&places))
+            },
+        ),
     )
 }
 
@@ -54,6 +61,7 @@ struct Wanted {
 async fn subscribe(
     State(tower): State<Arc<Tower>>,
     headers: HeaderMap,
+    who: Option<Extension<Who>>,
     Parameters(wanted): Parameters<Wanted>,
     places: Arc<Semaphore>,
 ) -> Response {
@@ -70,7 +78,9 @@ async fn subscribe(
     // An ID without a message: from now on a browser knows where it is, whether anything happens or not.
     let here = sse::Event::default().id(id(&tower, next.checked_sub(1)));
     let kinds = wanted.kind.map(|kinds| kinds.split(',').map(|kind| kind.trim().to_owned()).collect());
-    let subscriber = Subscriber { tower, kinds, next, count, waiting: VecDeque::new(), _place: place };
+    let is_local = matches!(who, Some(Extension(Who::CommandLine)));
+    let let_in_by = (!is_local).then(|| tower.setup().users.edition().clone());
+    let subscriber = Subscriber { let_in_by, tower, kinds, next, count, waiting: VecDeque::new(), _place: place };
     let events = unfold(subscriber, |mut subscriber| async {
         let event = subscriber.next().await?;
         Some((subscriber.message(&event), subscriber))
@@ -92,6 +102,8 @@ fn after(id: &str, epoch: &str) -> u64 {
 
 struct Subscriber {
     tower: Arc<Tower>,
+    /// None: over the socket of the command line, which needs no user.
+    let_in_by: Option<Edition>,
     /// All, if there are none.
     kinds: Option<Vec<String>>,
     /// Number of the next event to be read.
@@ -104,6 +116,10 @@ struct Subscriber {
 impl Subscriber {
     async fn next(&mut self) -> Option<Event> {
         loop {
+            // Who may still come in comes again by himself, and goes on where he was. A change of users is an event itself.
+            if self.let_in_by.as_ref().is_some_and(|edition| edition != self.tower.setup().users.edition()) {
+                return None;
+            }
             if let Some(event) = self.waiting.pop_front() {
                 return Some(event);
             }

@@ -4,12 +4,14 @@
 use super::admission;
 use super::api::Peer;
 use super::head::{self, FULL, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
+use super::origin::{self, Origin};
 use super::playlists;
 use super::rewind::Rewind;
 use super::routes::{self, Class, Found};
 use super::stream::{self, Asker};
 use super::who::Who;
-use crate::source::doors::Knock;
+use crate::setup::OutputState;
+use crate::source::doors::{Door, Knock};
 use crate::source::handshake::{self, Admission, BUSY, is_source_method};
 use crate::state::Tower;
 use crate::tls::passage::Passage;
@@ -46,7 +48,10 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
                 is_failing = false;
                 let (tower, api) = (Arc::clone(&tower), api.clone());
                 tokio::spawn(async move {
-                    receive(socket, Visitor { address, passage: None }, &tower, api).await;
+                    let mut socket = socket;
+                    if let Some(address) = origin::welcome(&mut socket, address, &tower).await {
+                        receive(socket, Visitor { address, passage: None }, &tower, api).await;
+                    }
                     drop(place);
                 });
             }
@@ -86,37 +91,39 @@ pub async fn receive(mut socket: TcpStream, visitor: Visitor, tower: &Arc<Tower>
             Ok(None) => return,
             Err(refusal) => return refuse(socket, refusal).await,
         };
-        match Destination::of(&head, &visitor, tower) {
+        let mut origin = Origin::of(&head, visitor.address, &tower.setup().config.server);
+        origin.is_https |= visitor.passage.is_some();
+        match Destination::of(&head, &origin, tower) {
             Destination::AskAgain(bytes) => {
                 if !matches!(tokio::time::timeout(REFUSAL_TIME_MAX, socket.write_all(&bytes)).await, Ok(Ok(()))) {
                     return;
                 }
                 beyond = head.beyond().to_vec();
             }
-            destination => return serve_one(socket, visitor, head, destination, tower, api).await,
+            destination => return serve_one(socket, (visitor, origin), head, destination, tower, api).await,
         }
     }
 }
 
 async fn serve_one(
     socket: TcpStream,
-    visitor: Visitor,
+    (visitor, origin): (Visitor, Origin),
     head: Head,
     destination: Destination,
     tower: &Arc<Tower>,
     api: axum::Router,
 ) {
-    let address = visitor.address;
+    let address = origin.address;
     match destination {
         Destination::AskAgain(bytes) | Destination::Answer(bytes) => answer(socket, &bytes).await,
         Destination::Api(who) => {
             let is_endless = head.path == routes::EVENTS;
-            if is_endless {
+            if is_endless || head.path == routes::STATION_EVENTS {
                 // What the kernel holds, nobody is seen not to take.
                 let _ = SockRef::from(&socket).set_send_buffer_size(EVENTS_SNDBUF_BYTES);
             }
             let connection =
-                super::api::serve_connection(Rewind::new(head.bytes, socket), api, who, Some(Peer(address.ip())));
+                super::api::serve_connection(Rewind::new(head.bytes, socket), api, who, Some(Peer(origin)));
             if is_endless {
                 connection.await;
             } else {
@@ -125,9 +132,9 @@ async fn serve_one(
         }
         Destination::Refuse(refusal) => refuse(socket, refusal).await,
         _ if !visitor.may_stay() => refuse(socket, FULL).await,
-        Destination::Output(index) => {
+        Destination::Output(output) => {
             let Ok(socket) = socket.into_std() else { return };
-            let joined = stream::join_output(tower, &tower.outputs[index], Asker { socket, address, head });
+            let joined = stream::join_output(tower, &output, Asker { socket, address, head });
             refuse_std(joined).await;
         }
         Destination::Monitor => {
@@ -137,7 +144,7 @@ async fn serve_one(
         Destination::Source { door, admission } => {
             let Ok(socket) = socket.into_std() else { return };
             let beyond = head.beyond().to_vec();
-            let entered = tower.source_doors.enter(tower, door, socket, address, admission, beyond);
+            let entered = door.enter(tower, socket, address, admission, beyond);
             if let Err(Ok(socket)) = entered.map_err(TcpStream::from_std) {
                 answer(socket, &BUSY.to_source(false)).await;
             }
@@ -147,12 +154,12 @@ async fn serve_one(
 
 /// Whose connection it is.
 enum Destination {
-    /// And who asks, if he has been let in as administrator.
+    /// And who asks, if he has been let in.
     Api(Option<Who>),
-    Output(usize),
+    Output(Arc<OutputState>),
     Monitor,
     Source {
-        door: usize,
+        door: Arc<Door>,
         admission: Box<Admission>,
     },
     Answer(Vec<u8>),
@@ -162,25 +169,30 @@ enum Destination {
 }
 
 impl Destination {
-    fn of(head: &Head, visitor: &Visitor, tower: &Tower) -> Self {
-        let address = visitor.address;
-        let is_output = tower.output_at(&head.path).is_some();
+    fn of(head: &Head, origin: &Origin, tower: &Tower) -> Self {
+        let address = origin.address;
+        let setup = tower.setup();
+        let output = setup.output_at(&head.path);
         let found = routes::find(&head.path, &head.method);
-        let is_nothing = !is_output && found == Found::Nothing;
-        if is_source_method(&head.method) && (tower.source_doors.has(&head.path) || is_nothing) {
-            return match tower.source_doors.knock(head, address.ip()) {
+        let is_nothing = output.is_none() && found == Found::Nothing;
+        if is_source_method(&head.method) && (setup.source_doors.has(&head.path) || is_nothing) {
+            return match setup.source_doors.knock(head, address.ip()) {
                 Knock::Enter { door, admission } => Self::Source { door, admission },
                 Knock::Answer { bytes, stays: true } => Self::AskAgain(bytes),
                 Knock::Answer { bytes, stays: false } => Self::Answer(bytes),
             };
         }
-        if head.method == "OPTIONS" && is_nothing && (head.path == "*" || tower.source_doors.has(&head.path)) {
+        if head.method == "OPTIONS" && is_nothing && (head.path == "*" || setup.source_doors.has(&head.path)) {
             return Self::AskAgain(handshake::options_answer());
         }
-        if let Some(index) = tower.output_at(&head.path) {
-            let output = &tower.outputs[index];
+        if let Some(output) = output {
+            if matches!(head.method.as_str(), "GET" | "HEAD")
+                && let Some(refusal) = admission::listener_refused(&setup, output, head, address.ip())
+            {
+                return Self::Refuse(refusal);
+            }
             return match head.method.as_str() {
-                "GET" => Self::Output(index),
+                "GET" => Self::Output(Arc::clone(output)),
                 "HEAD" => {
                     let frame = output.mount.frames().end;
                     Self::Answer(stream::output_head(tower, output, head, frame))
@@ -189,17 +201,21 @@ impl Destination {
                 _ => Self::Refuse(METHOD_NOT_ALLOWED),
             };
         }
-        if is_nothing && let Some(playlist) = playlists::answer(tower, head, visitor.passage.is_some()) {
+        if is_nothing && let Some(playlist) = playlists::answer(tower, head, origin) {
             return Self::Answer(playlist);
         }
         match found {
             Found::Nothing => Self::Refuse(NOT_FOUND),
             Found::OtherMethods(methods) if head.method == "OPTIONS" => Self::Answer(stream::options_answer(&methods)),
             Found::OtherMethods(methods) => Self::Answer(head::method_not_allowed(&methods)),
-            Found::Route(_) if head.path == routes::METADATA && tower.source_doors.admits(head, address.ip()) => {
+            Found::Route(_)
+                if [routes::METADATA, routes::CGI].contains(&head.path.as_str())
+                    && setup.source_doors.admits(head, address.ip()) =>
+            {
                 Self::Api(None)
             }
-            Found::Route(route) if route.class == Class::Admin => {
+            Found::Route(route) if route.class == Class::Station && setup.users.is_station_open() => Self::Api(None),
+            Found::Route(route) if route.class != Class::Public => {
                 match admission::admit(tower, route, head, address.ip()) {
                     Ok(_) if head.path == routes::MONITOR && head.method == "GET" => Self::Monitor,
                     Ok(who) => Self::Api(Some(who)),

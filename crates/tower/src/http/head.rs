@@ -92,14 +92,32 @@ pub const BAD_REQUEST: Refusal = Refusal::new(400, "Bad Request", "this is not a
 pub const UNAUTHORIZED: Refusal = Refusal::new(
     401,
     "Unauthorized",
-    "admin only: user admin with the configured password, or the token printed when the tower started",
+    "who are you? user admin with the configured password or the token printed when the tower started, or another [[user]]",
 );
+/// 401
+pub const LISTENERS_ONLY: Refusal =
+    Refusal::new(401, "Unauthorized", "this stream is for those who have its password; the name is listener");
 /// 403
 pub const FORBIDDEN: Refusal = Refusal::new(
     403,
     "Forbidden",
     "a session changes nothing without its token; send what GET /api/session says in the header X-Tower-Token",
 );
+/// 403
+pub const OPERATORS_ONLY: Refusal = Refusal::new(
+    403,
+    "Forbidden",
+    "this takes the role operator; give it to this user in [[user]], or ask one who has it",
+);
+/// 403
+pub const ADMINS_ONLY: Refusal = Refusal::new(
+    403,
+    "Forbidden",
+    "this takes the role admin; give it to this user in [[user]], or ask one who has it",
+);
+/// 429
+pub const TOO_MANY_GUESSES: Refusal =
+    Refusal::new(429, "Too Many Requests", "too many wrong passwords from this address; wait a minute and try again");
 /// 404
 pub const NOT_FOUND: Refusal = Refusal::new(404, "Not Found", "nothing here; the tower's page is at /");
 /// 405
@@ -155,13 +173,24 @@ impl Head {
     /// The first header called `name`. What is no UTF-8 is taken for Latin-1, as old programs write it.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
+        self.lines(name).next()
+    }
+
+    /// Every header called `name`, as they stand.
+    #[must_use]
+    pub fn headers(&self, name: &str) -> Vec<String> {
+        self.lines(name).collect()
+    }
+
+    fn lines(&self, name: &str) -> impl Iterator<Item = String> {
         let lines = self.bytes[..self.head_bytes].split(|&byte| byte == b'\n').skip(1);
-        let value = lines.map(|line| line.split_at(line.iter().position(|&byte| byte == b':').unwrap_or(line.len())));
-        let (_, value) = value.into_iter().find(|(header, _)| header.eq_ignore_ascii_case(name.as_bytes()))?;
-        let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
-        Some(match std::str::from_utf8(value) {
-            Ok(text) => text.to_owned(),
-            Err(_) => value.iter().map(|&byte| char::from(byte)).collect(),
+        let pairs = lines.map(|line| line.split_at(line.iter().position(|&byte| byte == b':').unwrap_or(line.len())));
+        pairs.filter(move |(header, _)| header.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| {
+            let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
+            match std::str::from_utf8(value) {
+                Ok(text) => text.to_owned(),
+                Err(_) => value.iter().map(|&byte| char::from(byte)).collect(),
+            }
         })
     }
 

@@ -1,19 +1,22 @@
 //! Statistics and commands in the shapes that scripts for Icecast read.
 
-use super::actions::note;
-use super::address::{base, is_https, xml};
+use super::actions::{kick_listener, note};
+use super::address::{base, xml};
+use super::api::Peer;
 use super::now_playing::iceresponse;
 use super::query::Query;
 use super::who::Who;
-use crate::state::{OutputState, Tower};
+use crate::encoder::Format;
+use crate::setup::OutputState;
+use crate::state::Tower;
 use axum::extract::{Extension, RawQuery, State};
-use axum::http::header::{CONTENT_TYPE, HOST};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use radio_fanout::PageCursor;
-use radio_signal::units::{SAMPLE_RATE_HZ, TICK_MS};
+use radio_signal::units::TICK_MS;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -29,26 +32,28 @@ pub fn router() -> Router<Arc<Tower>> {
         .route("/admin/stats", get(stats))
         .route("/admin/listmounts", get(list_mounts))
         .route("/admin/listclients", get(list_clients))
+        .route("/admin/killclient", get(kill_client).post(kill_client))
         .route("/admin/killsource", get(kill_source).post(kill_source))
 }
 
 /// What is told of a mount, by Icecast's names.
-fn source(tower: &Tower, output: &OutputState, base: &str) -> Map<String, Value> {
+fn source(tower: &Tower, output: &OutputState, listeners: u64, is_only_one: bool, base: &str) -> Map<String, Value> {
     let config = &output.config;
     let heard = tower.titles.now().and_then(|heard| heard.title);
     let fields = json!({
-        "audio_info": format!("channels={};samplerate={SAMPLE_RATE_HZ};bitrate={}", config.channels, config.bitrate_kbps),
+        "audio_info": format!("channels={};samplerate={};bitrate={}", config.channels, config.sample_rate_hz, config.bitrate_kbps),
         "artist": heard.as_ref().map(|title| &title.artist),
         "bitrate": config.bitrate_kbps,
         "channels": config.channels,
         "genre": config.genre,
         "ice-bitrate": config.bitrate_kbps,
-        "listeners": listeners(tower, output),
+        "listeners": listeners,
         "listenurl": format!("{base}{}", config.mount),
-        "samplerate": SAMPLE_RATE_HZ,
+        "samplerate": config.sample_rate_hz,
         "server_description": config.description,
+        "server_url": config.url,
         "server_name": config.name,
-        "server_type": "audio/mpeg",
+        "server_type": Format::of(config).content_type(),
         "stream_start": httpdate::fmt_http_date(tower.epoch_started),
         "stream_start_iso8601": iso8601(tower.epoch_started),
         // Icecast's own sources put all of it into the title when they name no artist.
@@ -57,16 +62,19 @@ fn source(tower: &Tower, output: &OutputState, base: &str) -> Map<String, Value>
     let Value::Object(mut fields) = fields else { return Map::new() };
     fields.retain(|_, value| !value.is_null() && *value != "");
     // The most there ever were is known of the whole tower.
-    if tower.outputs.len() == 1 {
+    if is_only_one {
         let peak = tower.listeners_peak.load(std::sync::atomic::Ordering::Relaxed);
         fields.insert("listener_peak".into(), peak.into());
     }
     fields
 }
 
-fn listeners(tower: &Tower, output: &OutputState) -> u64 {
-    let figures = tower.fanout.snapshot().mounts;
-    figures.iter().find(|figures| figures.name == output.config.mount).map_or(0, |figures| figures.listeners)
+/// All mounts, at one moment.
+fn sources(tower: &Tower, base: &str) -> Vec<Map<String, Value>> {
+    let (setup, figures) = (tower.setup(), tower.fanout.snapshot());
+    let listeners = |output: &OutputState| figures.of(&output.mount).map_or(0, |figures| figures.listeners);
+    let is_only_one = setup.outputs.len() == 1;
+    setup.outputs.iter().map(|output| source(tower, output, listeners(output), is_only_one, base)).collect()
 }
 
 fn iso8601(time: SystemTime) -> String {
@@ -89,14 +97,14 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
-fn base_of(tower: &Tower, headers: &HeaderMap) -> String {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    base(tower, text(HOST.as_str()), is_https(text("x-forwarded-proto").unwrap_or_default()))
+/// Whoever asks over the Unix socket is told the configured address.
+fn base_of(tower: &Tower, peer: Option<Extension<Peer>>) -> String {
+    base(tower, peer.as_ref().map(|Extension(Peer(origin))| origin))
 }
 
-async fn status_json(State(tower): State<Arc<Tower>>, headers: HeaderMap) -> Response {
-    let base = base_of(&tower, &headers);
-    let mut sources: Vec<Value> = tower.outputs.iter().map(|output| source(&tower, output, &base).into()).collect();
+async fn status_json(State(tower): State<Arc<Tower>>, peer: Option<Extension<Peer>>) -> Response {
+    let base = base_of(&tower, peer);
+    let mut sources: Vec<Value> = sources(&tower, &base).into_iter().map(Value::Object).collect();
     let mut stats = json!({
         "host": base.split_once("://").map_or(base.as_str(), |(_, host)| host),
         "server_id": concat!("Radio Tower ", env!("CARGO_PKG_VERSION")),
@@ -120,15 +128,15 @@ fn element(name: &str, value: &Value) -> String {
     format!("<{name}>{}</{name}>", xml(&text))
 }
 
-async fn stats(State(tower): State<Arc<Tower>>, headers: HeaderMap) -> Response {
-    let base = base_of(&tower, &headers);
+async fn stats(State(tower): State<Arc<Tower>>, peer: Option<Extension<Peer>>) -> Response {
+    let base = base_of(&tower, peer);
     let mut text = element("server_id", &json!(concat!("Radio Tower ", env!("CARGO_PKG_VERSION"))));
     text += &element("server_start_iso8601", &json!(iso8601(tower.epoch_started)));
     text += &element("listeners", &json!(tower.fanout.listeners_now()));
-    text += &element("sources", &json!(tower.outputs.len()));
-    for output in &tower.outputs {
+    let (setup, sources) = (tower.setup(), sources(&tower, &base));
+    text += &element("sources", &json!(sources.len()));
+    for (output, fields) in setup.outputs.iter().zip(sources) {
         let _ = write!(text, "<source mount=\"{}\">", xml(&output.config.mount));
-        let fields = source(&tower, output, &base);
         fields.iter().for_each(|(name, value)| text += &element(name, value));
         text += "</source>";
     }
@@ -136,15 +144,16 @@ async fn stats(State(tower): State<Arc<Tower>>, headers: HeaderMap) -> Response 
 }
 
 async fn list_mounts(State(tower): State<Arc<Tower>>) -> Response {
-    let mut text = String::new();
-    for output in &tower.outputs {
+    let (mut text, setup, figures) = (String::new(), tower.setup(), tower.fanout.snapshot());
+    for output in &setup.outputs {
         let seconds = tower.started.elapsed().as_secs();
         let _ = write!(
             text,
             "<source mount=\"{}\"><fallback/><listeners>{}</listeners><Connected>{seconds}</Connected>\
-             <content-type>audio/mpeg</content-type></source>",
+             <content-type>{}</content-type></source>",
             xml(&output.config.mount),
-            listeners(&tower, output),
+            figures.of(&output.mount).map_or(0, |figures| figures.listeners),
+            Format::of(&output.config).content_type(),
         );
     }
     xml_answer(&text)
@@ -152,7 +161,8 @@ async fn list_mounts(State(tower): State<Arc<Tower>>) -> Response {
 
 async fn list_clients(State(tower): State<Arc<Tower>>, RawQuery(query): RawQuery) -> Response {
     let mount = Query::parse(query.unwrap_or_default().as_bytes()).text("mount").unwrap_or_default().to_owned();
-    let Some(output) = tower.output_at(&mount).map(|index| &tower.outputs[index]) else {
+    let setup = tower.setup();
+    let Some(output) = setup.output_at(&mount) else {
         return iceresponse(StatusCode::BAD_REQUEST, "there is no such mount; /admin/listmounts names them");
     };
     let (mut text, mut count, mut from) = (String::new(), 0, Some(PageCursor(0)));
@@ -178,13 +188,25 @@ async fn list_clients(State(tower): State<Arc<Tower>>, RawQuery(query): RawQuery
     xml_answer(&format!("<source mount=\"{}\"><Listeners>{count}</Listeners>{text}</source>", xml(&mount)))
 }
 
+async fn kill_client(
+    State(tower): State<Arc<Tower>>,
+    Extension(who): Extension<Who>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let query = Query::parse(query.unwrap_or_default().as_bytes());
+    match query.text("id").map(str::parse) {
+        Some(Ok(id)) if kick_listener(&tower, &who, id) => iceresponse(StatusCode::OK, "Client removed"),
+        _ => iceresponse(StatusCode::BAD_REQUEST, "there is no such client; /admin/listclients names their ids"),
+    }
+}
+
 async fn kill_source(
     State(tower): State<Arc<Tower>>,
     Extension(who): Extension<Who>,
     RawQuery(query): RawQuery,
 ) -> Response {
     let mount = Query::parse(query.unwrap_or_default().as_bytes()).text("mount").unwrap_or_default().to_owned();
-    if !tower.source_doors.end_source(&mount) {
+    if !tower.setup().source_doors.end_source(&mount) {
         return iceresponse(StatusCode::BAD_REQUEST, "no source is connected there; /status names those that are");
     }
     note(&tower, who, format!("the source at {mount} is ended"));

@@ -2,6 +2,7 @@
 
 use super::actions::{Refused, body, note};
 use super::api::{Peer, error};
+use super::auth::{ADMIN, Shown};
 use super::session::{Session, Sessions, TOKEN_HEADER};
 use super::who::Who;
 use crate::state::Tower;
@@ -29,42 +30,52 @@ async fn session(State(tower): State<Arc<Tower>>, headers: HeaderMap) -> Respons
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Password {
+struct Given {
+    user: Option<String>,
     password: String,
 }
 
 async fn log_in(
     State(tower): State<Arc<Tower>>,
-    Extension(Peer(address)): Extension<Peer>,
-    headers: HeaderMap,
+    Extension(Peer(origin)): Extension<Peer>,
     bytes: Bytes,
 ) -> Result<Response, Refused> {
-    let Password { password } = body(&bytes, "{\"password\": \"...\"}")?;
-    let (now, guesses) = (Instant::now(), &tower.source_doors.guesses);
+    let Given { user, password } = body(&bytes, "{\"user\": \"admin\", \"password\": \"...\"}")?;
+    let address = origin.address.ip();
+    let (now, setup) = (Instant::now(), tower.setup());
+    let guesses = &setup.source_doors.guesses;
     if guesses.must_wait(address, now) {
         return Ok(error(StatusCode::TOO_MANY_REQUESTS, "too many wrong passwords; wait a minute and try again"));
     }
-    if !tower.secret.is(&password) {
-        guesses.note_wrong(address, now);
-        tracing::warn!(%address, "wrong password at the dashboard");
-        let text = "this is not the password; it is admin.password, or the token printed when the tower started";
-        return Ok(error(StatusCode::UNAUTHORIZED, text));
-    }
-    guesses.note_right(address);
-    let session = tower.sessions.open(now);
-    note(&tower, Who::Session { address }, "somebody logged in at the dashboard".into());
-    let cookie = tower.sessions.set_cookie(Some(&session), is_https(&headers));
+    let user = match setup.users.check(user.as_deref().unwrap_or(ADMIN), &password) {
+        Shown::User(user) => user,
+        Shown::Busy => return Ok(error(StatusCode::TOO_MANY_REQUESTS, "too many log in just now; try again")),
+        Shown::Nothing | Shown::Wrong => {
+            guesses.note_wrong(address, now);
+            tracing::warn!(%address, "wrong password at the dashboard");
+            let text = "this is not the password; that of admin is admin.password, or the token printed when the tower started";
+            return Ok(error(StatusCode::UNAUTHORIZED, text));
+        }
+    };
+    guesses.note_right(address, user.role);
+    let session = tower.sessions.open(user.clone(), now);
+    note(&tower, Who::Session { user, address }, "somebody logged in at the dashboard".into());
+    let cookie = tower.sessions.set_cookie(Some(&session), origin.is_https);
     Ok(([(SET_COOKIE, cookie)], Json(shown(Some(&session)))).into_response())
 }
 
-async fn log_out(State(tower): State<Arc<Tower>>, headers: HeaderMap) -> Response {
+async fn log_out(
+    State(tower): State<Arc<Tower>>,
+    Extension(Peer(origin)): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
     if let Some(session) = current(&tower, &headers) {
         if !Sessions::is_token(&session, text(&headers, TOKEN_HEADER)) {
             return error(StatusCode::FORBIDDEN, super::head::FORBIDDEN.line);
         }
         tower.sessions.close(text(&headers, COOKIE.as_str()), Instant::now());
     }
-    ([(SET_COOKIE, tower.sessions.set_cookie(None, is_https(&headers)))], Json(shown(None))).into_response()
+    ([(SET_COOKIE, tower.sessions.set_cookie(None, origin.is_https))], Json(shown(None))).into_response()
 }
 
 fn current(tower: &Tower, headers: &HeaderMap) -> Option<Session> {
@@ -72,11 +83,12 @@ fn current(tower: &Tower, headers: &HeaderMap) -> Option<Session> {
 }
 
 fn shown(session: Option<&Session>) -> Value {
-    json!({ "logged_in": session.is_some(), "token": session.map(|session| &session.token) })
-}
-
-fn is_https(headers: &HeaderMap) -> bool {
-    super::address::is_https(text(headers, "x-forwarded-proto"))
+    json!({
+        "logged_in": session.is_some(),
+        "token": session.map(|session| &session.token),
+        "user": session.map(|session| &*session.user.name),
+        "role": session.map(|session| session.user.role),
+    })
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {

@@ -1,10 +1,11 @@
 //! The front door: streams, API, page (SPEC API, LIS).
 //!
-//! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`routes`] help it decide.
+//! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`password`], [`routes`] help it decide.
+//! - [`origin`]: whose a request is that a proxy passes on; [`proxy_header`]: what a proxy writes before it.
 //! - [`guesses`]: who has given wrong passwords.
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
 //! - [`admission`]: who is let in as administrator; [`login`], [`session`]: for hours at a time; [`who`]: who that was.
-//! - [`actions`]: what an operator can do. - [`past`]: what has been; [`events`]: what happens.
+//! - [`actions`]: what an operator can do; [`reload`]: to the configuration. - [`past`]: what has been; [`events`]: what happens.
 //! - [`icecast`], [`playlists`]: what programs made for Icecast look for; [`address`]: links back to the tower.
 //! - [`openapi`]: the API describes itself.
 //! - [`api`], [`now_playing`], [`page`]: everything else.
@@ -22,13 +23,18 @@ pub mod icecast;
 pub mod login;
 pub mod now_playing;
 pub mod openapi;
+pub mod origin;
 pub mod page;
 pub mod parameters;
+pub mod password;
 pub mod past;
 pub mod playlists;
+pub mod proxy_header;
 pub mod query;
+pub mod reload;
 mod rewind;
 pub mod routes;
 pub mod session;
+pub mod station;
 pub mod stream;
 pub mod who;

@@ -87,8 +87,9 @@ fn parameters(query: Option<&str>, body: &[u8]) -> Query {
     Query::parse(query.unwrap_or_default().as_bytes()).or(Query::parse(body))
 }
 
-/// `song`, or `artist` and `title`, in whatever charset the sender has.
-fn title_of(query: &Query) -> Option<Title> {
+/// `song`, or `artist` and `title`, in whatever charset the sender has. `None`: it says nothing of a title.
+#[must_use]
+pub fn title_of(query: &Query) -> Option<Title> {
     let charset = query.text("charset");
     let field = |name| query.bytes(name).map(|bytes| decode(bytes, charset));
     let (artist, title) = match field("song") {
@@ -106,7 +107,7 @@ async fn icecast(State(tower): State<Arc<Tower>>, RawQuery(query): RawQuery, bod
     }
     match title_of(&query) {
         Some(title) => {
-            let connected = query.text("mount").and_then(|mount| tower.source_doors.connected(mount));
+            let connected = query.text("mount").and_then(|mount| tower.setup().source_doors.connected(mount));
             tower.title_arrives_at(connected.map_or_else(|| tower.on_air_source(), OnAir::Source), title);
             iceresponse(StatusCode::OK, "Metadata update successful")
         }
@@ -127,7 +128,8 @@ async fn shoutcast(State(tower): State<Arc<Tower>>, RawQuery(query): RawQuery, b
     let query = parameters(query.as_deref(), &body);
     match title_of(&query) {
         Some(title) if query.text("mode") == Some("updinfo") => {
-            tower.title_arrives(title);
+            let connected = query.text("pass").and_then(|pass| tower.setup().source_doors.connected_by(pass));
+            tower.title_arrives_at(connected.map_or_else(|| tower.on_air_source(), OnAir::Source), title);
             "OK2\r\n".into_response()
         }
         _ => (StatusCode::BAD_REQUEST, "send mode=updinfo and song\r\n").into_response(),

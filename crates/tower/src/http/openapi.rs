@@ -59,11 +59,19 @@ fn operation(route: &Route, method: &str, details: &Value) -> Value {
     operation["operationId"] =
         json!(format!("{} {}", method.to_lowercase(), route.path).replace(['/', '.', ' ', '-'], "_"));
     operation["security"] = json!([]);
-    if route.class == Class::Admin {
+    if route.class == Class::Station {
+        // Nothing is asked for where no password is configured.
+        operation["security"] = json!([{}, { "basic": [] }, { "bearer": [] }]);
+        operation["responses"]["401"] = refer_to("NotAdmitted", method);
+        operation["responses"]["429"] = refer_to("TooManyGuesses", method);
+    }
+    if let Class::Role(role) = route.class {
         operation["security"] =
             json!([{ "basic": [] }, { "bearer": [] }, { "query": [] }, { "session": [], "token": [] }]);
         operation["responses"]["401"] = refer_to("NotAdmitted", method);
-        operation["responses"]["403"] = refer_to("NoToken", method);
+        operation["responses"]["403"] = refer_to("NotPermitted", method);
+        operation["responses"]["429"] = refer_to("TooManyGuesses", method);
+        operation["x-role"] = json!(role);
     }
     operation
 }

@@ -1,7 +1,8 @@
 //! A mount as a playlist, for players that want a file: `/stream.m3u`, `/stream.pls`, `/stream.xspf`.
 
-use super::address::{base, is_https, xml};
+use super::address::{base, xml};
 use super::head::Head;
+use super::origin::Origin;
 use crate::state::Tower;
 
 /// A kind of playlist.
@@ -14,14 +15,14 @@ enum Kind {
 
 /// The whole answer, if the request is for the playlist of a mount.
 #[must_use]
-pub fn answer(tower: &Tower, request: &Head, is_tls: bool) -> Option<Vec<u8>> {
+pub fn answer(tower: &Tower, request: &Head, origin: &Origin) -> Option<Vec<u8>> {
     let (mount, kind) = of(&request.path)?;
-    let output = &tower.outputs[tower.output_at(mount)?];
+    let setup = tower.setup();
+    let output = setup.output_at(mount)?;
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
         return Some(super::head::method_not_allowed(&["GET", "HEAD"]));
     }
-    let is_https = is_tls || is_https(&request.header("x-forwarded-proto").unwrap_or_default());
-    let url = base(tower, request.header("host").as_deref(), is_https) + mount;
+    let url = base(tower, Some(origin)) + mount;
     let (content_type, text) = playlist(kind, &output.config.name.replace(['\r', '\n'], " "), &url);
     let body = if request.method == "HEAD" { "" } else { &text };
     let head = format!(

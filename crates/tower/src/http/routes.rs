@@ -1,16 +1,22 @@
 //! Every route of the API and who may use it, in one table (SPEC API-1). Mounts are public and come from the
 //! configuration.
 
+use crate::config::Role;
+
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Anybody.
     Public,
-    /// The station that feeds the tower; like the PCM socket, open on this version.
+    /// The station that feeds the tower, by its password; open like the PCM socket where none is configured.
     Station,
-    /// The administrator, by password or token. That a request comes from loopback is no credential.
-    Admin,
+    /// Users of this role at least, by password, token or session. That a request comes from loopback is no credential.
+    Role(Role),
 }
+
+const OBSERVER: Class = Class::Role(Role::Observer);
+const OPERATOR: Class = Class::Role(Role::Operator);
+const ADMIN: Class = Class::Role(Role::Admin);
 
 /// One route.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,41 +53,55 @@ pub const ROUTES: &[Route] = &[
     route("/status", GET, Class::Public, "everything about the tower, as JSON"),
     route("/metrics", GET, Class::Public, "every figure, for Prometheus"),
     route("/tower/buffer", GET, Class::Station, "fill of a PCM producer's buffer"),
-    route("/admin/listeners", GET, Class::Admin, "what each listener was sent; ?from=&limit="),
+    route(STATION_INGEST, &["POST"], Class::Station, "an event of the station, for whoever listens to them"),
+    route(STATION_EVENTS, &["GET"], Class::Station, "the station's events as they come, by WebSocket; ?event_type="),
+    route("/admin/listeners", GET, OBSERVER, "what each listener was sent; ?from=&limit="),
     route("/api/now-playing", GET, Class::Public, "what is playing"),
-    route("/api/now-playing", &["PUT"], Class::Admin, "sets what is playing: {\"artist\", \"title\", \"url\"}"),
+    route("/api/now-playing", &["PUT"], OPERATOR, "sets what is playing: {\"artist\", \"title\", \"url\"}"),
     route("/api/history", GET, Class::Public, "the last 100 titles, newest first"),
-    route(
-        "/api/inputs/allowed",
-        &["PUT"],
-        Class::Admin,
-        "takes an input off air, or lets it be: {\"input\", \"allowed\"}",
-    ),
-    route("/api/inputs/preferred", &["PUT"], Class::Admin, "an input goes before all others, or none: {\"input\"}"),
-    route("/api/fallback/forced", &["PUT"], Class::Admin, "forces the fallback, or releases it: {\"forced\"}"),
-    route("/api/encoder/restart", &["POST"], Class::Admin, "replaces the encoder of an output, unheard: {\"mount\"}"),
+    route("/api/inputs/allowed", &["PUT"], OPERATOR, "takes an input off air, or lets it be: {\"input\", \"allowed\"}"),
+    route("/api/inputs/preferred", &["PUT"], OPERATOR, "an input goes before all others, or none: {\"input\"}"),
+    route("/api/fallback/forced", &["PUT"], OPERATOR, "forces the fallback, or releases it: {\"forced\"}"),
+    route("/api/encoder/restart", &["POST"], OPERATOR, "replaces the encoder of an output, unheard: {\"mount\"}"),
+    route("/api/listeners/kick", &["POST"], OPERATOR, "sends a listener away: {\"id\"}"),
+    route("/api/config", GET, ADMIN, "the configuration in force, with the origin of each value"),
+    route(RELOAD, &["GET"], ADMIN, "what a reload of the configuration would change"),
+    route(RELOAD, &["POST"], ADMIN, "reloads the configuration: all of it, or nothing"),
     route("/api/session", GET, Class::Public, "whether this browser is logged in"),
     route("/api/session", &["POST"], Class::Public, "logs in: {\"password\"}; the answer sets a cookie"),
     route("/api/session", &["DELETE"], Class::Public, "logs out"),
     route("/api/openapi.json", GET, Class::Public, "this API, described for programs"),
-    route("/api/recent", GET, Class::Admin, "the last ten minutes, a second at a time; ?after="),
-    route("/api/events", GET, Class::Admin, "the last events, oldest first, with who did what; ?after=&limit="),
-    route(EVENTS, GET, Class::Admin, "events as they happen, as Server-Sent Events; ?after=&kind="),
-    route(METADATA, &["GET", "POST"], Class::Admin, "sets what is playing, as DJ software does: ?mode=updinfo&song="),
+    route("/api/recent", GET, OBSERVER, "the last ten minutes, a second at a time; ?after="),
+    route("/api/events", GET, OBSERVER, "the last events, oldest first, with who did what; ?after=&limit="),
+    route(EVENTS, GET, OBSERVER, "events as they happen, as Server-Sent Events; ?after=&kind="),
+    route(METADATA, &["GET", "POST"], OPERATOR, "sets what is playing, as DJ software does: ?mode=updinfo&song="),
     route("/status-json.xsl", GET, Class::Public, "the mounts, as Icecast tells them"),
-    route("/admin/stats", GET, Class::Admin, "the same as XML"),
-    route("/admin/listmounts", GET, Class::Admin, "mounts and their listeners, as Icecast tells them"),
-    route("/admin/listclients", GET, Class::Admin, "the listeners of a mount, as Icecast tells them: ?mount="),
-    route("/admin/killsource", &["GET", "HEAD", "POST"], Class::Admin, "ends the source at a mount: ?mount="),
-    route("/admin.cgi", &["GET", "POST"], Class::Admin, "the same in Shoutcast's way: ?pass=&mode=updinfo&song="),
-    route(MONITOR, GET, Class::Admin, "the router's PCM as WAV"),
+    route("/admin/stats", GET, OBSERVER, "the same as XML"),
+    route("/admin/listmounts", GET, OBSERVER, "mounts and their listeners, as Icecast tells them"),
+    route("/admin/listclients", GET, OBSERVER, "the listeners of a mount, as Icecast tells them: ?mount="),
+    route("/admin/killclient", &["GET", "HEAD", "POST"], OPERATOR, "sends a listener away: ?mount=&id="),
+    route("/admin/killsource", &["GET", "HEAD", "POST"], OPERATOR, "ends the source at a mount: ?mount="),
+    route(CGI, &["GET", "POST"], OPERATOR, "the same in Shoutcast's way: ?pass=&mode=updinfo&song="),
+    route(MONITOR, GET, OBSERVER, "the router's PCM as WAV"),
 ];
 
 /// Path at which a source, too, may say what is playing.
 pub const METADATA: &str = "/admin/metadata";
 
+/// Path of the reload, which takes as long as an encoder takes to come on air.
+pub const RELOAD: &str = "/admin/reload";
+
+/// The same, in Shoutcast's way.
+pub const CGI: &str = "/admin.cgi";
+
 /// Path of the events, whose answer does not end.
 pub const EVENTS: &str = "/events";
+
+/// Path at which the station says what happens.
+pub const STATION_INGEST: &str = "/tower/events/ingest";
+
+/// Path of the station's events, a WebSocket.
+pub const STATION_EVENTS: &str = "/tower/events";
 
 /// Path of the monitor, which the front door serves like a mount.
 pub const MONITOR: &str = "/admin/monitor";
@@ -119,8 +139,53 @@ mod tests {
             _ => None,
         };
         assert_eq!(class("/api/now-playing", "GET"), Some(Class::Public));
-        assert_eq!(class("/api/now-playing", "PUT"), Some(Class::Admin));
+        assert_eq!(class("/api/now-playing", "PUT"), Some(OPERATOR));
         assert_eq!(find("/api/now-playing", "PATCH"), Found::OtherMethods(vec!["GET", "HEAD", "PUT"]));
         assert_eq!(find("/api/now-playing/", "GET"), Found::Nothing);
+    }
+
+    /// Written down a second time, so that a route that is new, or whose class changes, is thought of twice.
+    #[test]
+    fn every_route_that_is_not_for_everybody_is_of_the_class_it_was_meant_to_be_and_no_other_is_open() {
+        let of = |class: Class| {
+            let routes = ROUTES.iter().filter(move |route| route.class == class);
+            routes.map(|route| format!("{} {}", route.methods.join("|"), route.path)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(ADMIN), ["GET|HEAD /api/config", "GET /admin/reload", "POST /admin/reload"]);
+        assert_eq!(
+            of(OPERATOR),
+            [
+                "PUT /api/now-playing",
+                "PUT /api/inputs/allowed",
+                "PUT /api/inputs/preferred",
+                "PUT /api/fallback/forced",
+                "POST /api/encoder/restart",
+                "POST /api/listeners/kick",
+                "GET|POST /admin/metadata",
+                "GET|HEAD|POST /admin/killclient",
+                "GET|HEAD|POST /admin/killsource",
+                "GET|POST /admin.cgi",
+            ]
+        );
+        assert_eq!(
+            of(OBSERVER),
+            [
+                "GET|HEAD /admin/listeners",
+                "GET|HEAD /api/recent",
+                "GET|HEAD /api/events",
+                "GET|HEAD /events",
+                "GET|HEAD /admin/stats",
+                "GET|HEAD /admin/listmounts",
+                "GET|HEAD /admin/listclients",
+                "GET|HEAD /admin/monitor",
+            ]
+        );
+        assert_eq!(of(Class::Station), ["GET|HEAD /tower/buffer", "POST /tower/events/ingest", "GET /tower/events"]);
+        let open = of(Class::Public);
+        assert!(
+            open.iter().all(|route| route.starts_with("GET|HEAD ") || route.ends_with(" /api/session")),
+            "{open:?}"
+        );
+        assert_eq!(open.len(), 20, "a new route for everybody? {open:?}");
     }
 }

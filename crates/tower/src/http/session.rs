@@ -4,11 +4,11 @@
 //! A browser sends the cookie with whatever request a foreign page makes it send. So nothing is changed for the cookie
 //! alone: the token must come with it, in a header.
 
-use subtle::ConstantTimeEq;
-
+use super::auth::User;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use subtle::ConstantTimeEq;
 
 /// Sessions at the same time; beyond, the oldest is closed.
 pub const SESSIONS_MAX: usize = 64;
@@ -24,6 +24,8 @@ pub struct Session {
     pub id: String,
     /// What its page sends in [`TOKEN_HEADER`].
     pub token: String,
+    /// Whose it is.
+    pub user: User,
     opened: Instant,
 }
 
@@ -42,9 +44,9 @@ impl Sessions {
     }
 
     /// Opens one for somebody who has shown who he is.
-    pub fn open(&self, now: Instant) -> Session {
+    pub fn open(&self, user: User, now: Instant) -> Session {
         let secret = || uuid::Uuid::new_v4().simple().to_string();
-        let session = Session { id: secret(), token: secret(), opened: now };
+        let session = Session { id: secret(), token: secret(), user, opened: now };
         let mut open = self.lock(now);
         if open.len() == SESSIONS_MAX {
             open.pop_front();
@@ -72,6 +74,12 @@ impl Sessions {
         if let Some(id) = self.id(cookies) {
             self.lock(now).retain(|session| !same(&session.id, id));
         }
+    }
+
+    /// Closes those of users that are not `kept`: they have another password or role, or are there no more.
+    pub fn retain(&self, is_kept: impl Fn(&str) -> bool) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|session| is_kept(&session.user.name));
     }
 
     /// The header `Set-Cookie` that gives a session to a browser, or takes it away.
@@ -103,6 +111,10 @@ fn same(one: &str, other: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn admin() -> User {
+        User { name: "admin".into(), role: crate::config::Role::Admin }
+    }
+
     fn cookie(session: &Session) -> String {
         format!("theme=dark; tower_session_8000={}", session.id)
     }
@@ -110,25 +122,30 @@ mod tests {
     #[test]
     fn a_session_is_found_by_its_cookie_until_it_is_closed_or_runs_out() {
         let (sessions, start) = (Sessions::new(8000), Instant::now());
-        let (one, two) = (sessions.open(start), sessions.open(start));
+        let (one, two) = (sessions.open(admin(), start), sessions.open(admin(), start));
         assert_eq!(sessions.find(&cookie(&one), start), Some(one.clone()));
         assert!(Sessions::is_token(&one, &one.token) && !Sessions::is_token(&one, &two.token));
         for nobody in ["", "tower_session_8000=", "tower_session_8000", &format!("tower_session_8001={}", one.id)] {
             assert_eq!(sessions.find(nobody, start), None, "{nobody}");
         }
+        sessions.retain(|user| user == "admin");
+        assert!(sessions.find(&cookie(&one), start).is_some());
         sessions.close(&cookie(&one), start);
         assert_eq!(sessions.find(&cookie(&one), start), None);
         let end = start + LIFE;
         assert!(sessions.find(&cookie(&two), end - Duration::from_secs(1)).is_some());
         assert_eq!(sessions.find(&cookie(&two), end), None);
+        let three = sessions.open(admin(), end);
+        sessions.retain(|user| user == "ann");
+        assert_eq!(sessions.find(&cookie(&three), end), None, "he has another password");
     }
 
     #[test]
     fn there_are_never_more_than_64_and_the_oldest_goes() {
         let (sessions, now) = (Sessions::new(8000), Instant::now());
-        let first = sessions.open(now);
-        let second = sessions.open(now);
-        (2..=SESSIONS_MAX).for_each(|_| _ = sessions.open(now));
+        let first = sessions.open(admin(), now);
+        let second = sessions.open(admin(), now);
+        (2..=SESSIONS_MAX).for_each(|_| _ = sessions.open(admin(), now));
         assert_eq!(sessions.lock(now).len(), SESSIONS_MAX);
         assert!(sessions.find(&cookie(&first), now).is_none() && sessions.find(&cookie(&second), now).is_some());
     }
@@ -136,7 +153,7 @@ mod tests {
     #[test]
     fn the_cookie_is_for_the_tower_alone_and_for_no_script() {
         let (sessions, now) = (Sessions::new(8000), Instant::now());
-        let session = sessions.open(now);
+        let session = sessions.open(admin(), now);
         let given = sessions.set_cookie(Some(&session), true);
         for wanted in [session.id.as_str(), "HttpOnly", "SameSite=Strict", "Secure", "Max-Age=43200"] {
             assert!(given.contains(wanted), "{given}");

@@ -2,7 +2,9 @@
 //! API-5).
 
 use super::head::{ADDRESS_FULL, BAD_REQUEST, FULL, Head, MOUNT_FULL, Refusal};
-use crate::state::{OutputState, Tower};
+use crate::encoder::Format;
+use crate::setup::OutputState;
+use crate::state::Tower;
 use radio_fanout::{ListenerMeta, Mount, RefusedReason, StartAt};
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, ticks_in_ms};
 use std::fmt::Write;
@@ -34,8 +36,10 @@ pub fn join_output(tower: &Tower, output: &OutputState, asker: Asker) -> Result<
         return Err((BAD_REQUEST, asker.socket));
     };
     let start = output.mount.start_at(StartAt::Behind(burst_frames));
-    let head = output_head(tower, output, &asker.head, start.frame);
-    let metaint = if asker.head.wants_titles { METAINT } else { 0 };
+    let format = Format::of(&output.config);
+    let mut head = output_head(tower, output, &asker.head, start.frame);
+    head.extend_from_slice(&format.opening(&output.config.name));
+    let metaint = if asker.head.wants_titles && format.takes_titles() { METAINT } else { 0 };
     admit(tower, &output.mount, start, head, asker, metaint)
 }
 
@@ -50,7 +54,7 @@ pub fn join_monitor(tower: &Tower, asker: Asker) -> Result<(), (Refusal, std::ne
         Some(Err(_)) => return Err((BAD_REQUEST, asker.socket)),
     };
     let start = tower.monitor.start_at(start_at);
-    let mut head = monitor_head(tower, asker.head.minor_version, start.frame);
+    let mut head = monitor_head(tower, &asker.head, start.frame);
     head.extend_from_slice(&endless_wav_header());
     admit(tower, &tower.monitor, start, head, asker, 0)
 }
@@ -77,7 +81,10 @@ fn admit(
             let refusal = match refused.reason {
                 RefusedReason::MountFull => MOUNT_FULL,
                 RefusedReason::AddressFull => ADDRESS_FULL,
-                RefusedReason::Full | RefusedReason::ShuttingDown | RefusedReason::HeadTooLong => FULL,
+                RefusedReason::Closed
+                | RefusedReason::Full
+                | RefusedReason::ShuttingDown
+                | RefusedReason::HeadTooLong => FULL,
             };
             Err((refusal, refused.socket.into()))
         }
@@ -99,40 +106,58 @@ fn burst_frames(tower: &Tower, output: &OutputState, head: &Head) -> Result<u64,
 #[must_use]
 pub fn output_head(tower: &Tower, output: &OutputState, request: &Head, frame: u64) -> Vec<u8> {
     let config = &output.config;
-    let mut head = common_head(tower, request.minor_version, "audio/mpeg");
+    let format = Format::of(config);
+    let mut head = common_head(tower, request, format.content_type());
     let _ =
         write!(head, "icy-name: {}\r\nicy-br: {}\r\nicy-pub: 0\r\n", header_value(&config.name), config.bitrate_kbps);
-    for (name, value) in [("icy-genre", &config.genre), ("icy-description", &config.description)] {
+    for (name, value) in
+        [("icy-genre", &config.genre), ("icy-description", &config.description), ("icy-url", &config.url)]
+    {
         if !value.is_empty() {
             let _ = write!(head, "{name}: {}\r\n", header_value(value));
         }
     }
     // Only to those who asked: whoever did not would take the titles for sound.
-    if request.wants_titles {
+    if request.wants_titles && format.takes_titles() {
         let _ = write!(head, "icy-metaint: {METAINT}\r\n");
     }
-    // MP3 at 48 kHz: one frame is one tick, so the frame's number is the serial of its first sample's tick.
-    let _ = write!(head, "X-Tower-Frame: {frame}\r\nX-Tower-Serial: {frame}\r\n\r\n");
+    // What is numbered within the tower are ticks; of the codec's own frames, the first may begin in a later one.
+    let first = format.grid().first_frame(frame);
+    let _ = write!(head, "X-Tower-Frame: {first}\r\nX-Tower-Serial: {}\r\n\r\n", format.grid().tick_of(first));
     head.into_bytes()
 }
 
-fn monitor_head(tower: &Tower, minor_version: u8, serial: u64) -> Vec<u8> {
-    let mut head = common_head(tower, minor_version, "audio/wav");
+fn monitor_head(tower: &Tower, request: &Head, serial: u64) -> Vec<u8> {
+    let mut head = common_head(tower, request, "audio/wav");
     let _ = write!(head, "X-Tower-Serial: {serial}\r\n\r\n");
     head.into_bytes()
 }
 
 /// What every stream says. No length and no chunks: many radios parse neither. Nothing may be cached or buffered.
-fn common_head(tower: &Tower, minor_version: u8, content_type: &str) -> String {
+fn common_head(tower: &Tower, request: &Head, content_type: &str) -> String {
     format!(
-        "HTTP/1.{} 200 OK\r\nContent-Type: {content_type}\r\nServer: Radio Tower/{}\r\nDate: {}\r\n\
+        "{} 200 OK\r\nContent-Type: {content_type}\r\nServer: Radio Tower/{}\r\nDate: {}\r\n\
          Connection: close\r\nCache-Control: no-cache, no-store\r\nPragma: no-cache\r\n\
          Expires: Mon, 26 Jul 1997 05:00:00 GMT\r\nX-Accel-Buffering: no\r\n{CORS}X-Tower-Epoch: {}\r\n",
-        minor_version.min(1),
+        version_for(request),
         env!("CARGO_PKG_VERSION"),
         httpdate::fmt_http_date(SystemTime::now()),
         tower.epoch,
     )
+}
+
+/// Players from before HTTP was what they expect of a stream, by the beginnings of their names.
+const OLD_AGENTS: [&str; 5] = ["WinampMPEG", "Winamp/2", "NSPlayer", "RealMedia", "RealPlayer"];
+
+/// What the status line begins with. Shoutcast's own is for old players only, and never for a proxy, which answers 502 to it.
+fn version_for(request: &Head) -> &'static str {
+    let is_old = OLD_AGENTS.iter().any(|agent| request.user_agent.starts_with(agent));
+    let is_proxy = || ["via", "forwarded", "x-forwarded-for"].iter().any(|name| request.header(name).is_some());
+    match request.minor_version {
+        _ if is_old && !is_proxy() => "ICY",
+        0 => "HTTP/1.0",
+        _ => "HTTP/1.1",
+    }
 }
 
 /// What browsers need before they let a page of another origin play the stream.
@@ -175,4 +200,27 @@ fn endless_wav_header() -> [u8; 44] {
     header[36..40].copy_from_slice(b"data");
     header[40..].copy_from_slice(&u32::MAX.to_le_bytes());
     header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::head;
+
+    fn version(headers: &str) -> &'static str {
+        let head = head::parse(format!("GET /stream HTTP/1.0\r\n{headers}\r\n").as_bytes());
+        version_for(&head.expect("good").expect("whole"))
+    }
+
+    #[test]
+    fn only_old_players_are_answered_as_shoutcast_does_and_no_proxy_is() {
+        for old in ["WinampMPEG/5.66, Ultravox/2.1", "Winamp/2.9", "NSPlayer/4.1.0.3856", "RealMedia Player HelixDNA"] {
+            assert_eq!(version(&format!("User-Agent: {old}\r\n")), "ICY", "{old}");
+            assert_eq!(version(&format!("User-Agent: {old}\r\nVia: 1.1 somewhere\r\n")), "HTTP/1.0", "{old}");
+        }
+        for other in ["Mozilla/5.0", "VLC/3.0.18 LibVLC/3.0.18", "WinampForever", "Lavf/59", "x Winamp/2", ""] {
+            assert_eq!(version(&format!("User-Agent: {other}\r\n")), "HTTP/1.0", "{other}");
+        }
+        assert_eq!(version(""), "HTTP/1.0");
+    }
 }

@@ -1,19 +1,25 @@
 //! One connection of the PCM socket: bytes in any sizes, cut into ticks, into this producer's own buffer (SPEC IN-2 to
 //! IN-5).
 
+use super::names::STATION_ID;
 use super::registry::Inputs;
 use crate::config::{Pacing, Station, WhenFull};
-use radio_signal::ingest::{Accumulator, BufferWriter, DriftResampler};
+use crate::state::Tower;
+use radio_signal::ingest::{Accumulator, BufferWriter, DriftResampler, SilenceGate};
 use radio_signal::pcm::PcmFrame;
-use radio_signal::router::{SourceId, SourceSpec};
-use radio_signal::units::{TICK_BYTES, TICK_MS};
+use radio_signal::router::{Jitter, SourceId, SourceSpec};
+use radio_signal::units::{TICK_BYTES, TICK_MS, ticks_in_ms};
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 
+/// Priority of the station, between files that are played and DJs.
+const PRIORITY: i32 = 20;
+
 /// Accepts producers until the task is dropped.
-pub async fn serve(listener: UnixListener, inputs: Arc<Inputs>, station: Station, spec: SourceSpec) {
+pub async fn serve(listener: UnixListener, tower: Arc<Tower>) {
+    let inputs = &tower.inputs;
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -24,7 +30,9 @@ pub async fn serve(listener: UnixListener, inputs: Arc<Inputs>, station: Station
                 continue;
             }
         };
-        let Some((id, writer)) = inputs.admit(spec, station.capacity_ticks, station.producers_max) else {
+        let setup = tower.setup();
+        let station = &setup.config.station;
+        let Some((id, writer)) = inputs.admit(spec(station), station.capacity_ticks, station.producers_max) else {
             tracing::warn!(
                 limit = station.producers_max,
                 "a PCM producer was refused: as many as allowed are connected"
@@ -32,10 +40,25 @@ pub async fn serve(listener: UnixListener, inputs: Arc<Inputs>, station: Station
             continue;
         };
         tracing::info!(producer = id.producer, "a PCM producer connected");
-        if let Err(error) = receive_on_a_thread(stream, id, writer, Arc::clone(&inputs), station.clone()) {
+        if let Err(error) = receive_on_a_thread(stream, id, writer, Arc::clone(inputs), station.clone()) {
             inputs.left(id);
             tracing::warn!(%error, "a PCM producer could not be served");
         }
+    }
+}
+
+/// How the router treats the producers of the PCM socket.
+#[must_use]
+pub fn spec(station: &Station) -> SourceSpec {
+    SourceSpec {
+        input: STATION_ID,
+        priority: PRIORITY,
+        preroll_ticks: station.preroll_ticks,
+        when_full: crate::serve::when_full(station.when_full),
+        grace_ticks: station.grace_ms.map(ticks_in_ms),
+        fade_samples: None,
+        jitter: Jitter::NONE,
+        gate: SilenceGate::new(ticks_in_ms(station.silence_gate_ms), station.silence_gate_dbfs),
     }
 }
 
@@ -51,22 +74,29 @@ fn receive_on_a_thread(
     let stream = stream.into_std()?;
     stream.set_nonblocking(false)?;
     std::thread::Builder::new().name("producer".into()).spawn(move || {
-        let dropped = receive(stream, writer, &station);
+        let resampler = (station.pacing == Pacing::Resample).then(|| DriftResampler::new(station.preroll_ticks.max(2)));
+        let dropped = receive(stream, writer, station.when_full, resampler);
         inputs.left(id);
         tracing::info!(producer = id.producer, frames_dropped = dropped, "a PCM producer left");
     })?;
     Ok(())
 }
 
-/// Reads until the producer leaves; returns the frames that found the buffer full.
-fn receive(mut stream: std::os::unix::net::UnixStream, writer: BufferWriter, station: &Station) -> u64 {
-    let waits = station.when_full == WhenFull::Wait;
+/// Reads PCM until there is no more; returns the frames that found the buffer full. With a `resampler` the producer's
+/// clock is followed.
+pub fn receive(
+    mut stream: impl Read,
+    writer: BufferWriter,
+    when_full: WhenFull,
+    resampler: Option<DriftResampler>,
+) -> u64 {
+    let waits = when_full == WhenFull::Wait;
     // A producer that waits is read a tick at a time, so that a read never yields more than the one frame that fits.
     let mut bytes = vec![0; if waits { TICK_BYTES } else { 16 * TICK_BYTES }];
     let mut accumulator = Accumulator::new();
-    let mut sink = Sink::new(writer, station);
+    let mut sink = Sink { writer, resampler };
     loop {
-        while waits && sink.writer.is_full() {
+        while waits && sink.writer.is_full() && !sink.writer.is_abandoned() {
             std::thread::sleep(Duration::from_millis(TICK_MS / 2));
         }
         match stream.read(&mut bytes) {
@@ -86,11 +116,6 @@ struct Sink {
 }
 
 impl Sink {
-    fn new(writer: BufferWriter, station: &Station) -> Self {
-        let resampler = (station.pacing == Pacing::Resample).then(|| DriftResampler::new(station.preroll_ticks.max(2)));
-        Self { writer, resampler }
-    }
-
     /// Passes on what the resampler still holds; returns the frames that found the buffer full.
     fn finish(mut self) -> u64 {
         if let Some(resampler) = self.resampler {

@@ -10,8 +10,12 @@ pub(super) fn tell(tower: &Tower, all: &mut Exposition) {
     let findings = tower.ear.findings().clone();
     alarms(&findings, all);
     loudness(tower, &findings, all);
-    let rows: Vec<(&str, Sound)> =
-        tower.outputs.iter().map(|output| output.config.mount.as_str()).zip(findings.outputs).collect();
+    let setup = tower.setup();
+    let rows: Vec<(&str, Sound)> = setup
+        .outputs
+        .iter()
+        .filter_map(|output| Some((output.config.mount.as_str(), findings.of(output.id)?)))
+        .collect();
     let mut gauge = |name, help, value: fn(&Sound) -> Option<f64>| {
         let mut family = all.family(Kind::Gauge, name, help);
         for (mount, sound) in &rows {
@@ -42,6 +46,15 @@ pub(super) fn tell(tower: &Tower, all: &mut Exposition) {
     counter("tower_output_unheard_frames_total", "Frames sent that the tower had no time to listen to.", |sound| {
         sound.1.unheard_frames
     });
+    let help =
+        "How long what arrives at the source on air waits until it is handed to those who send, five samples a second.";
+    let mut family = all.family(Kind::Histogram, "tower_arrival_to_send_seconds", help);
+    for output in &setup.outputs {
+        let delays = findings.delays.iter().find(|(id, _)| *id == output.id).map(|(_, delays)| delays.clone());
+        let delays = delays.unwrap_or_default();
+        let labels = [("mount", output.config.mount.as_str())];
+        family.histogram(&labels, &delays.at_most(), delays.count, delays.sum_s);
+    }
     all.family(Kind::Counter, "tower_ear_cpu_seconds_total", "Time of a processor that listening to itself has taken.")
         .sample(&[], findings.cpu_s);
 }
@@ -74,8 +87,9 @@ fn loudness(tower: &Tower, findings: &Findings, all: &mut Exposition) {
     }
     let help = "Loudness of what is sent, after EBU R 128; integrated over ten minutes.";
     let mut family = all.family(Kind::Gauge, "tower_output_loudness_lufs", help);
-    for (output, (loudness, _)) in tower.outputs.iter().zip(&findings.outputs) {
-        for (window, lufs) in windows(loudness) {
+    for output in &tower.setup().outputs {
+        let sound = findings.of(output.id);
+        for (window, lufs) in sound.iter().flat_map(|(loudness, _)| windows(loudness)) {
             family.sample(&[("mount", &output.config.mount), ("window", window)], lufs);
         }
     }

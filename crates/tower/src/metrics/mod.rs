@@ -31,6 +31,7 @@ pub fn render(tower: &Tower) -> String {
     webhooks::tell(tower, &mut all);
     listeners(tower, &mut all);
     tls(tower, &mut all);
+    proxies(tower, &mut all);
     all.into_text()
 }
 
@@ -56,6 +57,7 @@ fn clock(tower: &Tower, all: &mut Exposition) {
     all.gauge("tower_tick_age_seconds", "Time since the last tick.", age_s);
     let lateness = figures.lateness();
     all.family(Kind::Histogram, "tower_tick_lateness_seconds", "How far ticks were behind their deadlines.").histogram(
+        &[],
         &lateness.at_most,
         lateness.count,
         lateness.sum_s,
@@ -72,12 +74,13 @@ fn on_air(tower: &Tower, all: &mut Exposition) {
     let now = tower.on_air.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let name = tower.on_air_name(now.source);
     let mut family = all.family(Kind::Gauge, "tower_on_air_source", "1 for what is on air, 0 for what else could be.");
-    let mut names: Vec<&str> = tower.input_names.iter().map(|(_, name)| name).collect();
+    let setup = tower.setup();
+    let mut names: Vec<String> = setup.input_names.iter().map(|(_, name)| name.to_owned()).collect();
     names.extend(
         [OnAir::FallbackFile, OnAir::Tone, OnAir::Silence(SilenceReason::Start)].map(|one| tower.on_air_name(one)),
     );
     for one in names {
-        family.sample(&[("source", one)], u8::from(one == name));
+        family.sample(&[("source", one.as_str())], u8::from(one == name));
     }
     let ticks = tower.figures.ticks.load(Relaxed).saturating_sub(now.since_tick);
     all.gauge("tower_on_air_source_seconds", "How long it has been on air.", seconds(ticks));
@@ -87,7 +90,8 @@ fn inputs(tower: &Tower, all: &mut Exposition) {
     let mut connected = Vec::new();
     let mut fills = Vec::new();
     let mut lost = Vec::new();
-    for (id, name) in tower.input_names.iter() {
+    let setup = tower.setup();
+    for (id, name) in setup.input_names.iter() {
         connected.push((name, tower.inputs.of(id).iter().filter(|entry| entry.connected).count()));
         lost.push((name, tower.inputs.lost(id)));
         fills.extend(tower.buffer(name).map(|fill| (name, fill)));
@@ -108,20 +112,46 @@ fn inputs(tower: &Tower, all: &mut Exposition) {
     let mut family =
         all.family(Kind::Counter, "tower_input_stale_ticks_total", "Ticks thrown away off air because they were old.");
     lost.iter().for_each(|(input, lost)| family.sample(&[("input", input)], lost.stale));
+    station_events(tower, all);
+}
+
+fn station_events(tower: &Tower, all: &mut Exposition) {
+    let events = &tower.station_events;
+    let mut family = all.family(Kind::Counter, "tower_station_events_total", "Events that the station sent.");
+    for (outcome, count) in [("taken", &events.taken), ("refused", &events.refused)] {
+        family.sample(&[("outcome", outcome)], count.load(Relaxed));
+    }
+    let subscribers = events.subscribers() as u64;
+    all.gauge("tower_station_subscribers", "WebSockets to which they are passed on.", subscribers);
+    let mut family = all.family(
+        Kind::Counter,
+        "tower_station_subscribers_dropped_total",
+        "WebSockets that were let go because they did not keep up.",
+    );
+    family.sample(&[], events.dropped_subscribers.load(Relaxed));
 }
 
 fn listeners(tower: &Tower, all: &mut Exposition) {
     let now = tower.fanout.snapshot();
-    let totals = &now.totals;
+    let (totals, setup) = (&now.totals, tower.setup());
+    // While a reload replaces a mount, there are two of its name: the one that comes is not told yet, and later the one that
+    // goes no more.
+    let mounts: Vec<_> = setup
+        .outputs
+        .iter()
+        .map(|output| &output.mount)
+        .chain([&tower.monitor])
+        .filter_map(|mount| now.of(mount))
+        .collect();
     let mut family = all.family(Kind::Gauge, "tower_listeners", "Listeners connected.");
-    now.mounts.iter().for_each(|mount| family.sample(&[("mount", &mount.name)], mount.listeners));
-    let limit = u64::from(tower.config.server.listeners_max).min(tower.open_files.room_for_listeners());
+    mounts.iter().for_each(|mount| family.sample(&[("mount", &mount.name)], mount.listeners));
+    let limit = tower.fanout.listeners_max() as u64;
     all.gauge("tower_listeners_limit", "Listeners that all mounts together admit.", limit);
     let peak = tower.listeners_peak.load(Relaxed);
     all.gauge("tower_listeners_peak", "The most listeners there ever were.", peak);
     let mut family =
         all.family(Kind::Gauge, "tower_listeners_within_lag", "Listeners that are at most so many seconds behind.");
-    for mount in &now.mounts {
+    for mount in mounts {
         let mut sum = 0;
         for (frames, listeners) in LAG_FRAMES.iter().zip(mount.lag) {
             sum += listeners;
@@ -136,6 +166,7 @@ fn listeners(tower: &Tower, all: &mut Exposition) {
         ("dropped_skips", totals.dropped_skips),
         ("dropped_lost", totals.dropped_lost),
         ("ended", totals.ended),
+        ("kicked", totals.kicked),
     ] {
         family.sample(&[("reason", reason)], count);
     }
@@ -146,6 +177,12 @@ fn listeners(tower: &Tower, all: &mut Exposition) {
     all.counter("tower_sends_total", "Calls by which they took them.", totals.sends);
     all.counter("tower_shard_overruns_total", "Slots served later than at their tick.", totals.overruns);
     all.gauge("tower_shards_crowded", "Shards that send at the longer period.", now.crowded_shards);
+}
+
+fn proxies(tower: &Tower, all: &mut Exposition) {
+    let refused = tower.refused_proxy_headers.load(Relaxed);
+    let about = "Connections of trusted proxies that did not begin with the PROXY header they owe.";
+    all.counter("tower_refused_proxy_headers_total", about, refused);
 }
 
 fn tls(tower: &Tower, all: &mut Exposition) {

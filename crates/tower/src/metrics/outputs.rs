@@ -62,9 +62,10 @@ const COUNTERS: [(&str, &str, Value); 16] = [
 ];
 
 pub(super) fn tell(tower: &Tower, all: &mut Exposition) {
-    let enabled = u8::from(tower.config.encoder.enabled);
+    let setup = tower.setup();
+    let enabled = u8::from(setup.config.encoder.enabled);
     all.gauge("tower_encoder_enabled", "0 when the configuration wants no encoder process.", enabled);
-    let rows: Vec<Row<'_>> = tower.outputs.iter().map(row).collect();
+    let rows: Vec<Row<'_>> = setup.outputs.iter().map(|output| row(output)).collect();
     let mut family =
         all.family(Kind::Gauge, "tower_encoder_state", "1 for the state of the encoder, 0 for the others.");
     for row in &rows {
@@ -98,7 +99,7 @@ pub(super) fn tell(tower: &Tower, all: &mut Exposition) {
     });
 }
 
-fn row(output: &crate::state::OutputState) -> Row<'_> {
+fn row(output: &crate::setup::OutputState) -> Row<'_> {
     let get = |figure: &AtomicU64| figure.load(Relaxed);
     // Held while an encoder is started or stopped, and never by the pump.
     let manager = output.manager.lock().unwrap_or_else(PoisonError::into_inner);

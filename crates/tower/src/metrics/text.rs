@@ -67,13 +67,13 @@ impl Family<'_> {
     }
 
     /// A histogram: for each upper bound how many values were at most that, then all of them, and their sum.
-    pub fn histogram(&mut self, at_most: &[(f64, u64)], count: u64, sum: f64) {
+    pub fn histogram(&mut self, labels: &[(&str, &str)], at_most: &[(f64, u64)], count: u64, sum: f64) {
         for (bound, below) in at_most {
-            self.line("_bucket", &[("le", &bound.to_string())], below);
+            self.line("_bucket", &[labels, &[("le", &bound.to_string())]].concat(), below);
         }
-        self.line("_bucket", &[("le", "+Inf")], count);
-        self.line("_sum", &[], sum);
-        self.line("_count", &[], count);
+        self.line("_bucket", &[labels, &[("le", "+Inf")]].concat(), count);
+        self.line("_sum", labels, sum);
+        self.line("_count", labels, count);
     }
 
     fn line(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn a_histogram_ends_in_all_and_their_sum() {
         let mut all = Exposition::default();
-        all.family(Kind::Histogram, "h", "H.").histogram(&[(0.5, 1), (1.0, 3)], 4, 2.5);
+        all.family(Kind::Histogram, "h", "H.").histogram(&[], &[(0.5, 1), (1.0, 3)], 4, 2.5);
         let lines = all.into_text();
         let lines: Vec<&str> = lines.lines().skip(2).collect();
         let wanted =

@@ -5,8 +5,9 @@ use crate::state::Tower;
 use crate::webhook::Progress;
 
 pub(super) fn tell(tower: &Tower, all: &mut Exposition) {
+    let setup = tower.setup();
     let rows: Vec<(&str, Progress)> =
-        tower.webhooks.iter().map(|webhook| (webhook.name(), webhook.progress())).collect();
+        setup.webhooks.iter().map(|webhook| (webhook.name(), webhook.progress())).collect();
     let mut of = |kind, name, help, value: fn(&Progress) -> Option<f64>| {
         let mut family = all.family(kind, name, help);
         for (webhook, progress) in &rows {

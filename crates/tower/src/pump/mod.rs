@@ -6,13 +6,16 @@
 
 pub mod clock;
 mod figures;
+mod orders;
 mod realtime;
 mod thread;
 
 pub use figures::{Lateness, PumpFigures};
+pub use orders::{Order, Retired, Stage};
 pub use thread::{AudioPump, PumpHandle};
 
 use crate::broadcast::BroadcastEvent;
+use crate::setup::OutputId;
 use radio_signal::router::RouterEvent;
 use radio_signal::units::Serial;
 
@@ -24,7 +27,7 @@ pub enum PumpEvent {
     /// An output's broadcast began or ended a hold.
     Broadcast {
         /// Which output.
-        output: usize,
+        output: OutputId,
         /// When.
         tick: Serial,
         /// What.

@@ -1,14 +1,11 @@
 //! The pump's thread.
 
-use super::{PumpEvent, PumpFigures, clock, realtime};
-use crate::broadcast::Broadcast;
-use crate::encoder::PcmFeed;
+use super::{Order, PumpEvent, PumpFigures, Retired, Stage, clock, realtime};
 use crate::ingest::Newcomer;
 use radio_fanout::{Publisher, Ticker};
-use radio_signal::ingest::BufferReader;
 use radio_signal::pcm::PcmFrame;
 use radio_signal::pump::{DueTick, Schedule};
-use radio_signal::router::{Command, Router};
+use radio_signal::router::Router;
 use radio_signal::units::TICK_BYTES;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -20,18 +17,18 @@ const SUSPEND_NS_MIN: u64 = 100_000_000;
 pub struct AudioPump {
     /// Buffers of new producers.
     pub newcomers: rtrb::Consumer<Newcomer>,
-    /// What the operator wants.
-    pub commands: rtrb::Consumer<Command>,
+    /// What is wanted of it.
+    pub orders: rtrb::Consumer<Order>,
     /// What is on air.
     pub router: Router,
     /// The router's PCM, as the operator hears it.
     pub monitor: Publisher,
-    /// Per output: the way into its encoder and, `D` later, the way out to its listeners.
-    pub outputs: Vec<(PcmFeed, Broadcast)>,
+    /// The outputs; as many as its capacity at most.
+    pub outputs: Vec<Box<Stage>>,
     /// Tells the shards that a tick has passed.
     pub ticker: Ticker,
-    /// Buffers of producers that have left, to be freed elsewhere.
-    pub leavers: rtrb::Producer<BufferReader>,
+    /// What is to be freed elsewhere.
+    pub leavers: rtrb::Producer<Retired>,
     /// Events on their way to the journal.
     pub events: rtrb::Producer<PumpEvent>,
     /// What others may read.
@@ -98,23 +95,28 @@ impl AudioPump {
         if let Some(lost_ns) = due.reanchored_ns {
             self.reanchored(tick, lost_ns);
         }
-        self.attach_newcomers();
-        while let Ok(command) = self.commands.pop() {
-            self.router.command(command);
+        // Who connects while the past is made up is heard from the present on: the past would take it for stale.
+        if tick >= past_ticks {
+            self.attach_newcomers();
+        }
+        while let Ok(order) = self.orders.pop() {
+            self.follow(order);
         }
 
         let mut frame = PcmFrame::SILENCE;
         self.router.next_frame(&mut frame);
 
-        for (feed, _) in &mut self.outputs {
-            feed.push(tick, &frame);
+        for stage in &mut self.outputs {
+            stage.feed.push(tick, &frame);
         }
         let mut bytes = [0; TICK_BYTES];
         frame.write_le_bytes(&mut bytes);
         let _ = self.monitor.publish(tick, &bytes);
         for index in 0..self.outputs.len() {
-            if let Some(event) = self.outputs[index].1.tick(tick) {
-                self.tell(PumpEvent::Broadcast { output: index, tick, event });
+            let stage = &mut self.outputs[index];
+            let output = stage.output;
+            if let Some(event) = stage.broadcast.tick(tick) {
+                self.tell(PumpEvent::Broadcast { output, tick, event });
             }
         }
         self.ticker.tick(tick);
@@ -130,26 +132,47 @@ impl AudioPump {
         self.figures.ticks.store(tick + 1, Relaxed);
     }
 
+    fn follow(&mut self, order: Order) {
+        match order {
+            Order::Router(command) => self.router.command(command),
+            Order::Treat(spec) => self.router.treat(spec),
+            Order::Grace(ticks) => self.router.set_grace(ticks),
+            Order::FallbackFile(file) => {
+                let replaced = self.router.replace_fallback_file(file);
+                replaced.into_iter().for_each(|reader| self.retire(Retired::Buffer(reader)));
+            }
+            Order::Join(stage) if self.outputs.len() < self.outputs.capacity() => self.outputs.push(stage),
+            Order::Join(stage) => self.retire(Retired::Stage(stage)),
+            Order::Leave(output) => {
+                if let Some(index) = self.outputs.iter().position(|stage| stage.output == output) {
+                    let stage = self.outputs.remove(index);
+                    self.retire(Retired::Stage(stage));
+                }
+            }
+        }
+    }
+
     fn attach_newcomers(&mut self) {
         while let Ok(newcomer) = self.newcomers.pop() {
             if let Err(reader) = self.router.attach(newcomer.id, newcomer.spec, newcomer.reader) {
-                self.retire(reader);
+                self.retire(Retired::Buffer(reader));
             }
         }
     }
 
     fn hand_back_leavers(&mut self) {
         while !self.leavers.is_full() {
-            let Some((_, reader)) = self.router.poll_detached() else {
+            let detached = self.router.poll_detached().map(|(_, reader)| reader);
+            let Some(reader) = detached.or_else(|| self.router.poll_replaced_file()) else {
                 break;
             };
-            self.retire(reader);
+            self.retire(Retired::Buffer(reader));
         }
     }
 
-    fn retire(&mut self, reader: BufferReader) {
+    fn retire(&mut self, retired: Retired) {
         // A full ring means that the journal's task is gone, and with it the tower: freeing here is then no matter.
-        drop(self.leavers.push(reader));
+        drop(self.leavers.push(retired));
     }
 
     fn reanchored(&mut self, tick: u64, lost_ns: u64) {

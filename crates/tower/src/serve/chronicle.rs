@@ -1,10 +1,9 @@
 //! Carries what the pump has to tell into the journal, and frees what the pump must not free.
 
 use crate::broadcast::BroadcastEvent;
-use crate::pump::PumpEvent;
+use crate::pump::{PumpEvent, Retired};
 use crate::state::{OnAirNow, Tower};
 use crate::titles::Heard;
-use radio_signal::ingest::BufferReader;
 use radio_signal::units::TICK_MS;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -16,8 +15,8 @@ const PERIOD: Duration = Duration::from_millis(200);
 pub struct Chronicle {
     /// Events.
     pub events: rtrb::Consumer<PumpEvent>,
-    /// Buffers of producers that have left.
-    pub leavers: rtrb::Consumer<BufferReader>,
+    /// What the pump must not free.
+    pub leavers: rtrb::Consumer<Retired>,
 }
 
 impl Chronicle {
@@ -58,7 +57,8 @@ fn note(tower: &Tower, event: PumpEvent) {
             note_titles(tower, &tower.titles.on_air(event.to, event.tick));
         }
         PumpEvent::Broadcast { output, tick, event } => {
-            let mount = tower.outputs.get(output).map_or("?", |output| output.config.mount.as_str());
+            let setup = tower.setup();
+            let mount = setup.output(output).map_or("an output that is leaving", |output| output.config.mount.as_str());
             match event {
                 BroadcastEvent::HoldBegan { frame } => {
                     tower.journal.note(

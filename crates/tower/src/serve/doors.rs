@@ -1,13 +1,14 @@
 //! Everything that another process may hold: opened before anything runs, closed and removed at the end.
 
 use crate::config::{self, Config};
+use crate::feeds::NewFeeds;
 use crate::ingest::PcmSocket;
 use crate::life::systemd::PassedSockets;
 use crate::tls;
 use anyhow::Context;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 /// Connections that may wait to be accepted. With the usual 5 to 128 a storm of listeners is refused by the kernel.
@@ -20,6 +21,8 @@ const ADMIN_MODE: u32 = 0o600;
 /// The open sockets of a tower.
 pub struct Doors {
     http: TcpListener,
+    /// For sources by Shoutcast 1, if that is configured.
+    pub icy: Option<TcpListener>,
     /// For TLS, if that is configured.
     pub tls: Option<tls::Door>,
     /// The command line's.
@@ -28,6 +31,8 @@ pub struct Doors {
     pub pcm: PcmSocket,
     /// Where the station finds it.
     pub pcm_path: PathBuf,
+    /// Of the inputs.
+    pub feeds: NewFeeds,
 }
 
 impl Doors {
@@ -44,6 +49,7 @@ impl Doors {
         let tls_host = config.tls.host.unwrap_or(config.server.host);
         let tls = tls::Door::open(&config.tls, |port| listen(SocketAddr::new(tls_host, port)))?;
         let port = http.local_addr()?.port();
+        let icy = config.server.icy.then(|| listen_for_icy(config.server.host, port)).transpose()?;
         let pcm_path = match &config.station.socket {
             path if path.as_os_str().is_empty() => config::default_station_socket()?,
             path => path.clone(),
@@ -53,7 +59,8 @@ impl Doors {
             None => PcmSocket::bind(&pcm_path, PCM_MODE)?,
         };
         let admin = PcmSocket::bind(&config::admin_socket_path(config, port)?, ADMIN_MODE)?;
-        Ok(Self { http, tls, admin, pcm, pcm_path })
+        let feeds = NewFeeds::open(&Config::default(), config)?;
+        Ok(Self { http, icy, tls, admin, pcm, pcm_path, feeds })
     }
 
     /// The listeners' socket for tokio.
@@ -71,6 +78,14 @@ impl Doors {
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.http.local_addr()
     }
+}
+
+/// Programs of Shoutcast are given the listeners' port and connect to the next.
+fn listen_for_icy(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
+    let port = port.checked_add(1).context("server.icy needs the port behind server.port; choose one below 65535")?;
+    let listener = listen(SocketAddr::new(host, port)).context("server.icy wants the port behind server.port")?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -1,17 +1,20 @@
 //! `tower serve`: the wiring of one tower, from a good configuration to the last byte.
 //!
 //! - [`doors`]: everything that can be refused is opened first, so that nothing is ever half started.
-//! - [`wiring`]: joins the stages of the signal path.
+//! - [`wiring`]: joins the stages of the signal path; [`outputs`]: those of one output; [`players`]: those that play files.
 //! - [`chronicle`]: carries what the pump has to tell into the journal.
 //! - this file: start, wait for a signal, stop.
 
 mod chronicle;
 mod doors;
+pub mod outputs;
+pub mod players;
 mod wiring;
 
-pub use wiring::when_full;
+pub use wiring::{follow_gains, when_full};
 
-use crate::config::Loaded;
+use crate::config::{Loaded, Sources};
+use crate::feeds::NewFeeds;
 use crate::life::{logging, systemd};
 use crate::state::Tower;
 use anyhow::Context;
@@ -35,7 +38,7 @@ const FAREWELL_TLS: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// Whatever keeps it from going on air, each with the remedy; nothing is left behind.
-pub fn run(loaded: Loaded) -> anyhow::Result<()> {
+pub fn run(loaded: Loaded, sources: Sources) -> anyhow::Result<()> {
     let started = Instant::now();
     // Before any other thread runs, as the protocol of socket activation wants it.
     let passed = systemd::passed_sockets();
@@ -47,14 +50,15 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         .build()
         .context("the control threads could not be started")?;
     let ended = runtime.block_on(async {
-        let doors = Doors::open(&loaded.config, passed)?;
-        let mut on_air = wiring::build(loaded.config, log, started)?;
+        let mut doors = Doors::open(&loaded.config, passed)?;
+        let mut on_air = wiring::build(loaded, sources, log, started)?;
         let tasks = serve_doors(&doors, &on_air.tower, std::mem::take(&mut on_air.chronicle))?;
         let tls = start_tls(&doors, &on_air.tower)?;
+        start_feeds(std::mem::take(&mut doors.feeds), &on_air.tower)?;
         announce(&doors, &on_air.tower)?;
         systemd::ready();
 
-        wait_for_the_end().await?;
+        wait_for_the_end(&on_air.tower).await?;
 
         systemd::stopping();
         // Nobody new comes in from here on; then the clock stops, and everyone gets the rest of a frame.
@@ -78,17 +82,19 @@ fn serve_doors(
     chronicle: Option<chronicle::Chronicle>,
 ) -> anyhow::Result<Vec<JoinHandle<()>>> {
     let api = crate::http::api::router(Arc::clone(tower));
-    let station = tower.config.station.clone();
-    let spec = wiring::station_spec(&tower.config);
     let mut tasks = vec![
         tokio::spawn(crate::http::front_door::serve(doors.http()?, Arc::clone(tower), api.clone())),
         tokio::spawn(crate::http::api::serve_unix(doors.admin.listener()?, api)),
-        tokio::spawn(crate::ingest::producer::serve(doors.pcm.listener()?, Arc::clone(&tower.inputs), station, spec)),
+        tokio::spawn(crate::ingest::producer::serve(doors.pcm.listener()?, Arc::clone(tower))),
         tokio::spawn(crate::recent::follow(Arc::clone(tower))),
         tokio::spawn(systemd::feed_watchdog(Arc::clone(&tower.figures))),
     ];
-    for webhook in &tower.webhooks {
-        tasks.push(tokio::spawn(crate::webhook::deliver(Arc::clone(tower), Arc::clone(webhook))));
+    if let Some(icy) = &doors.icy {
+        let listener = tokio::net::TcpListener::from_std(icy.try_clone()?)?;
+        tasks.push(tokio::spawn(crate::source::icy::serve(listener, Arc::clone(tower))));
+    }
+    for webhook in &tower.setup().webhooks {
+        tokio::spawn(crate::webhook::deliver(Arc::clone(tower), Arc::clone(webhook)));
     }
     if let Some(chronicle) = chronicle {
         tasks.push(tokio::spawn(chronicle.follow(Arc::clone(tower))));
@@ -101,19 +107,30 @@ fn start_tls(doors: &Doors, tower: &Arc<Tower>) -> anyhow::Result<Option<crate::
     doors.tls.as_ref().map(|door| door.start(tower, api())).transpose()
 }
 
+fn start_feeds(feeds: NewFeeds, tower: &Arc<Tower>) -> anyhow::Result<()> {
+    let setup = tower.setup();
+    let players = feeds.start_players(tower, &setup.config, &setup.input_names)?;
+    feeds.put_into_force(tower, players);
+    Ok(())
+}
+
 /// Says on standard output what to open. A closed output is no reason to go off air.
 fn announce(doors: &Doors, tower: &Tower) -> anyhow::Result<()> {
     let address = doors.address()?;
     let mut text = format!("On air: http://{address}/\n");
-    for output in &tower.outputs {
+    let setup = tower.setup();
+    for output in &setup.outputs {
         text += &format!("Stream: http://{address}{}\n", output.config.mount);
     }
-    if let Some(token) = tower.secret.generated_token() {
+    if let Some(token) = setup.users.generated_token() {
         text += &format!("Dashboard: http://{address}/admin#{token}\n");
         text += &format!("Monitor: http://{address}{}?token={token}\n", crate::http::routes::MONITOR);
     }
     if let Some(door) = &doors.tls {
         text += &format!("TLS: https://{}/\n", door.address()?);
+    }
+    if let Some(icy) = &doors.icy {
+        text += &format!("Shoutcast sources: {}\n", icy.local_addr()?);
     }
     text += &format!("PCM: {}\n", doors.pcm_path.display());
     let mut stdout = std::io::stdout();
@@ -121,12 +138,32 @@ fn announce(doors: &Doors, tower: &Tower) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn wait_for_the_end() -> anyhow::Result<()> {
+/// Until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+async fn wait_for_the_end(tower: &Arc<Tower>) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: going off air"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: going off air"),
+    let mut hang_up = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {
+                tracing::info!("SIGTERM: going off air");
+                return Ok(());
+            }
+            _ = interrupt.recv() => {
+                tracing::info!("SIGINT: going off air");
+                return Ok(());
+            }
+            _ = hang_up.recv() => drop(tokio::spawn(reload(Arc::clone(tower)))),
+        }
     }
-    Ok(())
+}
+
+async fn reload(tower: Arc<Tower>) {
+    match crate::reload::reload(&tower, "SIGHUP", false).await {
+        Ok(report) if report.changes.is_empty() => tracing::info!("SIGHUP: the configuration is as before"),
+        Ok(_) => {}
+        Err(refused) => {
+            tower.journal.note(tower.figures.tick().unwrap_or(0), "action", format!("SIGHUP: {refused}"));
+        }
+    }
 }

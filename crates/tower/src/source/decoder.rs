@@ -4,7 +4,7 @@ use super::formats::Format;
 use crate::files::convert::Converter;
 use crate::files::packets::{PacketDecoder, StereoBlock};
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
@@ -24,8 +24,10 @@ pub struct DecoderFigures {
     pub sound: OnceLock<(&'static str, u32)>,
     /// Packets that could not be decoded.
     pub bad_packets: AtomicU64,
-    /// Times that the container was looked for anew.
+    /// Times that the container was looked for anew, or that another child went on.
     pub resyncs: AtomicU64,
+    /// The child that decodes; 0 if there is none.
+    pub child_pid: AtomicU32,
 }
 
 /// How a stream ended.

@@ -1,17 +1,21 @@
 //! The mounts for sources: who may connect, who is connected, and who has to leave.
 
+use super::child::ChildSettings;
 use super::handshake::{self, Admission, Mount, Verdict};
-use super::session::{self, SessionFigures};
-use crate::config::{Config, Input, SecondSource};
+use super::session::{self, SessionFigures, Terms};
+use crate::config::{Config, Input, InputKind, SecondSource};
+use crate::encoder::is_installed;
 use crate::http::auth::{Credentials, Given};
 use crate::http::guesses::Guesses;
-use crate::http::head::Head;
+use crate::http::head::{self, Head};
 use crate::http::query::Query;
 use crate::ingest::Inputs;
-use crate::ingest::names::configured_id;
+use crate::ingest::names::InputNames;
 use crate::state::Tower;
-use radio_signal::router::{InputId, Jitter, SourceId, SourceSpec};
-use radio_signal::units::ticks_in_ms;
+use base64::Engine;
+use radio_signal::ingest::SilenceGate;
+use radio_signal::router::{InputId, Jitter, OnAir, SourceId, SourceSpec};
+use radio_signal::units::{samples_in_ms, ticks_in_ms};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::Ordering::Relaxed;
@@ -23,18 +27,24 @@ const SOURCES_PER_MOUNT_MAX: usize = 4;
 /// The longest lump in which audio arrives: Ogg pages hold a second, and a network adds to that.
 const LUMP_TICKS: usize = 60;
 
+/// Given as password by libshout, each time before the real one, to see what kind of server answers.
+const POKE: &str = "!POKE";
+
 /// All mounts for sources.
 pub struct SourceDoors {
     doors: Vec<Arc<Door>>,
     /// Who has given wrong passwords.
-    pub guesses: Guesses,
+    pub guesses: Arc<Guesses>,
 }
 
-struct Door {
+/// A mount for sources.
+pub struct Door {
     input: Input,
     spec: SourceSpec,
     credentials: Credentials,
-    holder: Mutex<Option<Holder>>,
+    children: ChildSettings,
+    /// Stays with the input when its configuration changes.
+    holder: Arc<Mutex<Option<Holder>>>,
     inputs: Arc<Inputs>,
 }
 
@@ -51,10 +61,10 @@ struct Holder {
 
 /// What becomes of a request at the front door.
 pub enum Knock {
-    /// Its socket is wanted: see [`SourceDoors::enter`].
+    /// Its socket is wanted: see [`Door::enter`].
     Enter {
         /// Which door.
-        door: usize,
+        door: Arc<Door>,
         /// On what terms.
         admission: Box<Admission>,
     },
@@ -67,20 +77,42 @@ pub enum Knock {
     },
 }
 
+/// What a source that gave nothing but a password would have said to the door which that password opens.
+pub struct Pass {
+    /// Where.
+    pub mount: String,
+    /// The header with its credentials.
+    pub authorization: String,
+}
+
 impl SourceDoors {
-    /// The doors of the configuration.
+    /// The doors of the configuration, whose inputs are called `names`. Who is connected to one of the doors `before`
+    /// stays connected, if there is still an input of that name.
     #[must_use]
-    pub fn new(config: &Config, inputs: &Arc<Inputs>) -> Self {
-        let door = |(index, input): (usize, &Input)| {
-            Arc::new(Door {
+    pub fn new(config: &Config, names: &InputNames, inputs: &Arc<Inputs>, before: Option<&Self>) -> Self {
+        let door = |input: &Input| {
+            let same = |before: &&Arc<Door>| before.input.name == input.name;
+            let before = before.and_then(|before| before.doors.iter().find(same));
+            Some(Arc::new(Door {
                 input: input.clone(),
-                spec: spec(configured_id(index), input),
+                spec: spec(names.id(&input.name)?, input),
                 credentials: Credentials::new(&input.user, &input.password),
-                holder: Mutex::new(None),
+                children: ChildSettings::from_config(&config.encoder),
+                holder: before.map(|before| Arc::clone(&before.holder)).unwrap_or_default(),
                 inputs: Arc::clone(inputs),
-            })
+            }))
         };
-        Self { doors: config.input.iter().enumerate().map(door).collect(), guesses: Guesses::default() }
+        let guesses = before.map(|before| Arc::clone(&before.guesses)).unwrap_or_default();
+        let mounts = config.input.iter().filter(|input| input.kind == InputKind::Icecast);
+        Self { doors: mounts.filter_map(door).collect(), guesses }
+    }
+
+    /// Ends the sources whose input is not among those of `now`.
+    pub fn end_those_not_in(&self, now: &Self) {
+        let is_gone = |door: &&Arc<Door>| !now.doors.iter().any(|other| other.input.name == door.input.name);
+        for door in self.doors.iter().filter(is_gone) {
+            door.lock().iter().for_each(Holder::end);
+        }
     }
 
     /// Whether there is a door at `mount`.
@@ -99,11 +131,57 @@ impl SourceDoors {
     /// source may do besides going on air.
     #[must_use]
     pub fn admits(&self, head: &Head, address: IpAddr) -> bool {
+        // Asked first: nothing is hashed for whoever has to wait.
+        if self.guesses.must_wait(address, Instant::now()) {
+            return false;
+        }
         let query = Query::parse(head.query.as_bytes());
         let mount = query.text("mount").filter(|mount| !mount.is_empty());
         let meant = self.doors.iter().filter(|door| mount.is_none_or(|mount| door.input.mount == mount));
         let mut given = meant.map(|door| door.credentials.given(head));
-        given.any(|given| given == Given::Right) && !self.guesses.must_wait(address, Instant::now())
+        let is_shoutcasts = || query.text("pass").is_some_and(|password| self.opened_by(password).is_ok());
+        given.any(|given| given == Given::Right) || is_shoutcasts()
+    }
+
+    /// The way in for a source that names no mount, as those of Shoutcast: the first door with this password. `None` if
+    /// there is none, or `address` has to wait.
+    pub fn by_password(&self, password: &str, address: IpAddr) -> Option<Pass> {
+        let now = Instant::now();
+        // A probe is no guess, so it must cost nothing: no hash is computed for it.
+        if password == POKE || self.guesses.must_wait(address, now) {
+            return None;
+        }
+        let door = match self.opened_by(password) {
+            Ok(door) => door,
+            Err(why) => {
+                if why != Given::Busy {
+                    self.guesses.note_wrong(address, now);
+                    tracing::warn!(%address, "a Shoutcast source gave a wrong password");
+                }
+                return None;
+            }
+        };
+        Some(Pass { mount: door.input.mount.clone(), authorization: authorization(&door.input.user, password) })
+    }
+
+    /// The source that is connected to the first door with this password.
+    #[must_use]
+    pub fn connected_by(&self, password: &str) -> Option<SourceId> {
+        self.opened_by(password).ok()?.lock().as_ref().map(|holder| holder.id)
+    }
+
+    /// The first door with this password, or why there is none.
+    fn opened_by(&self, password: &str) -> Result<&Arc<Door>, Given> {
+        let mut why = Given::Wrong;
+        for door in &self.doors {
+            let request = format!("SOURCE / HTTP/1.0\r\n{}\r\n\r\n", authorization(&door.input.user, password));
+            match head::parse(request.as_bytes()).ok().flatten().map(|head| door.credentials.given(&head)) {
+                Some(Given::Right) => return Ok(door),
+                Some(Given::Busy) => why = Given::Busy,
+                _ => {}
+            }
+        }
+        Err(why)
     }
 
     /// The source that is connected to `mount`.
@@ -123,17 +201,15 @@ impl SourceDoors {
     #[must_use]
     pub fn knock(&self, head: &Head, address: IpAddr) -> Knock {
         let now = Instant::now();
-        let found = self.doors.iter().position(|door| door.input.mount == head.path);
-        let mount = found.map(|index| &self.doors[index]).map(|door| Mount {
+        let found = self.doors.iter().find(|door| door.input.mount == head.path);
+        let mount = found.map(|door| Mount {
             credentials: &door.credentials,
             is_busy: door.input.second_source == SecondSource::Refuse && door.lock().is_some(),
             must_wait: self.guesses.must_wait(address, now),
+            has_ffmpeg: is_installed(&door.children.ffmpeg),
         });
         match (handshake::decide(head, mount), found) {
-            (Verdict::Admit(admission), Some(door)) => {
-                self.guesses.note_right(address);
-                Knock::Enter { door, admission }
-            }
+            (Verdict::Admit(admission), Some(door)) => Knock::Enter { door: Arc::clone(door), admission },
             (Verdict::Admit(_), None) => Knock::Answer { bytes: handshake::BUSY.to_source(false), stays: false },
             (Verdict::WrongPassword { bytes, stays }, _) => {
                 self.guesses.note_wrong(address, now);
@@ -142,23 +218,6 @@ impl SourceDoors {
             }
             (Verdict::Answer { bytes, stays }, _) => Knock::Answer { bytes, stays },
         }
-    }
-
-    /// Lets a source in: whoever is connected is ended, and a thread reads from `socket`.
-    ///
-    /// # Errors
-    /// The socket, when there is no place for it.
-    pub fn enter(
-        &self,
-        tower: &Arc<Tower>,
-        door: usize,
-        socket: TcpStream,
-        address: SocketAddr,
-        admission: Box<Admission>,
-        beyond: Vec<u8>,
-    ) -> Result<(), TcpStream> {
-        let Some(door) = self.doors.get(door) else { return Err(socket) };
-        door.enter(tower, socket, address, admission.into(), beyond)
     }
 
     /// Ends whoever is connected to `mount`; false if nobody is.
@@ -174,25 +233,46 @@ impl SourceDoors {
         door.map_or(Value::Null, |door| {
             json!({
                 "mount": door.input.mount,
-                "priority": door.input.priority,
+                "priority": door.input.priority(),
                 "connected": door.lock().as_ref().map(Holder::status),
             })
         })
     }
 }
 
-fn spec(input: InputId, config: &Input) -> SourceSpec {
+/// A header line, whatever the password holds.
+fn authorization(user: &str, password: &str) -> String {
+    let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+    format!("Authorization: Basic {encoded}")
+}
+
+/// How the router is to treat the sources of an input.
+#[must_use]
+pub fn spec(input: InputId, config: &Input) -> SourceSpec {
+    if config.kind == InputKind::Playlist {
+        return SourceSpec {
+            when_full: radio_signal::router::WhenFull::Wait,
+            jitter: Jitter::NONE,
+            ..live(input, config)
+        };
+    }
+    live(input, config)
+}
+
+fn live(input: InputId, config: &Input) -> SourceSpec {
     let when_full = crate::serve::when_full(config.when_full);
     SourceSpec {
         input,
-        priority: config.priority,
+        priority: config.priority(),
         preroll_ticks: config.preroll_ticks,
         when_full,
         grace_ticks: config.grace_ms.map(ticks_in_ms),
+        fade_samples: config.fade_ms.map(samples_in_ms),
         jitter: Jitter {
             settle_ticks: config.preroll_ticks as u64,
             lump_ticks: LUMP_TICKS.min(config.capacity_ticks / 2),
         },
+        gate: SilenceGate::new(ticks_in_ms(config.silence_gate_ms), config.silence_gate_dbfs),
     }
 }
 
@@ -201,14 +281,19 @@ impl Door {
         self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(
+    /// Lets a source in: whoever is connected is ended, and a thread reads from `socket`.
+    ///
+    /// # Errors
+    /// The socket, when there is no place for it.
+    pub fn enter(
         self: &Arc<Self>,
         tower: &Arc<Tower>,
         socket: TcpStream,
         address: SocketAddr,
-        admission: Arc<Admission>,
+        admission: Box<Admission>,
         beyond: Vec<u8>,
     ) -> Result<(), TcpStream> {
+        let admission: Arc<Admission> = admission.into();
         let mut holder = self.lock();
         if holder.is_some() && self.input.second_source == SecondSource::Refuse {
             return Err(socket);
@@ -230,7 +315,10 @@ impl Door {
         );
         let spawned = std::thread::Builder::new().name("source".into()).spawn(move || {
             session.tell(&door, &format!("connected{}", session.who()));
-            let end = session::run(socket, beyond, &session.admission, &door.input, writer, &session.figures);
+            let terms = Terms { admission: &session.admission, input: &door.input, children: &door.children };
+            let tower = Arc::clone(&session.tower);
+            let heard = move |title| _ = tower.title_arrives_at(OnAir::Source(id), title);
+            let end = session::run(socket, beyond, terms, writer, &session.figures, heard);
             door.left(id);
             session.tell(&door, &format!("left: {end}"));
         });
@@ -301,6 +389,7 @@ impl Holder {
             "bytes": self.figures.bytes.load(Relaxed),
             "bad_packets": decoder.bad_packets.load(Relaxed),
             "resyncs": decoder.resyncs.load(Relaxed),
+            "decoder_pid": Some(decoder.child_pid.load(Relaxed)).filter(|&pid| pid != 0),
         })
     }
 }

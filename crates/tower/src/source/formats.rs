@@ -7,8 +7,10 @@ pub enum Format {
     Mp3,
     /// AAC in ADTS.
     Aac,
-    /// Vorbis or FLAC in Ogg.
+    /// Vorbis or FLAC in Ogg, or Opus that is not said to be.
     Ogg,
+    /// Opus in Ogg, which takes FFmpeg.
+    Opus,
     /// FLAC as in a file.
     Flac,
     /// PCM in WAVE.
@@ -16,8 +18,18 @@ pub enum Format {
 }
 
 /// The list that is told to who sends another.
-pub const READABLE: &str = "this tower reads audio/mpeg (MP3), audio/aac (ADTS), application/ogg or audio/ogg with Vorbis or FLAC, audio/flac and \
-     audio/wav; choose one of these in the source";
+pub const READABLE: &str = "this tower reads audio/mpeg (MP3), audio/aac (ADTS, HE-AAC too), application/ogg or audio/ogg with Vorbis, FLAC or \
+     Opus, audio/flac and audio/wav; choose one of these in the source";
+/// The same where FFmpeg is not installed.
+pub const READABLE_WITHOUT_FFMPEG: &str = "this tower reads audio/mpeg (MP3), audio/aac (ADTS above 24 kHz), application/ogg or audio/ogg with Vorbis \
+     or FLAC, audio/flac and audio/wav; choose one of these in the source, or install FFmpeg beside the tower (Debian: \
+     apt install ffmpeg; or set encoder.ffmpeg to its path), which reads Opus and HE-AAC";
+
+/// The list that holds here.
+#[must_use]
+pub const fn readable(has_ffmpeg: bool) -> &'static str {
+    if has_ffmpeg { READABLE } else { READABLE_WITHOUT_FFMPEG }
+}
 
 impl Format {
     /// The format of a `Content-Type`; `None` if it is none that can be read.
@@ -29,12 +41,13 @@ impl Format {
             "audio/mpeg" | "audio/mp3" | "audio/x-mpeg" | "audio/x-mp3" | "audio/mpeg3" => Self::Mp3,
             "audio/aac" | "audio/aacp" | "audio/x-aac" | "audio/x-hx-aac-adts" => Self::Aac,
             "application/ogg" | "audio/ogg" | "application/x-ogg" | "audio/x-ogg" | "audio/vorbis" => Self::Ogg,
+            "audio/opus" | "audio/x-opus" => Self::Opus,
             "audio/flac" | "audio/x-flac" => Self::Flac,
             "audio/wav" | "audio/x-wav" | "audio/wave" | "audio/vnd.wave" => Self::Wav,
             _ => return None,
         };
         // `codecs=opus` says at once what would otherwise be found out later.
-        (!parameters.contains("opus")).then_some(format)
+        Some(if format == Self::Ogg && parameters.contains("opus") { Self::Opus } else { format })
     }
 
     /// The ending that files of it have.
@@ -43,7 +56,7 @@ impl Format {
         match self {
             Self::Mp3 => "mp3",
             Self::Aac => "aac",
-            Self::Ogg => "ogg",
+            Self::Ogg | Self::Opus => "ogg",
             Self::Flac => "flac",
             Self::Wav => "wav",
         }
@@ -60,7 +73,9 @@ mod tests {
         assert_eq!(Format::of("Application/OGG"), Some(Format::Ogg));
         assert_eq!(Format::of("audio/ogg; codecs=vorbis"), Some(Format::Ogg));
         assert_eq!(Format::of("audio/aacp"), Some(Format::Aac));
-        for unreadable in ["audio/ogg; codecs=opus", "audio/opus", "video/mp4", "application/octet-stream", ""] {
+        assert_eq!(Format::of("audio/ogg; codecs=opus"), Some(Format::Opus));
+        assert_eq!(Format::of("audio/opus"), Some(Format::Opus));
+        for unreadable in ["audio/mp4a-latm", "video/mp4", "application/octet-stream", ""] {
             assert_eq!(Format::of(unreadable), None, "{unreadable}");
         }
     }

@@ -1,6 +1,6 @@
 //! What a source asks, and what it is answered; no I/O.
 
-use super::formats::{Format, READABLE};
+use super::formats::{Format, readable};
 use crate::http::auth::{Credentials, Given};
 use crate::http::head::{Head, Refusal, SOURCE_METHODS};
 
@@ -15,10 +15,11 @@ const NO_CONTENT_TYPE: Refusal =
     Refusal::new(400, "Bad Request", "a source must say what it sends: Content-Type is missing");
 const BAD_FRAMING: Refusal =
     Refusal::new(400, "Bad Request", "the length of the body makes no sense; send it plain, or chunked");
-/// The format cannot be read.
-pub const UNREADABLE: Refusal = Refusal::new(415, "Unsupported Media Type", READABLE);
 /// Somebody else is on the mount. 403 says "try again" to BUTT, where 409 would make it give up.
 pub const BUSY: Refusal = Refusal::new(403, "Forbidden", "mount in use: another source is connected; try again later");
+const fn unreadable(has_ffmpeg: bool) -> Refusal {
+    Refusal::new(415, "Unsupported Media Type", readable(has_ffmpeg))
+}
 const WAIT: Refusal =
     Refusal::new(429, "Too Many Requests", "too many wrong passwords from your address; wait a minute");
 
@@ -97,6 +98,8 @@ pub struct Mount<'a> {
     pub is_busy: bool,
     /// Whether the address has given too many wrong passwords.
     pub must_wait: bool,
+    /// Whether there is an FFmpeg for what the tower cannot read itself.
+    pub has_ffmpeg: bool,
 }
 
 /// What becomes of a request.
@@ -139,6 +142,7 @@ pub fn decide(head: &Head, mount: Option<Mount<'_>>) -> Verdict {
     match mount.credentials.given(head) {
         Given::Nothing => return refuse(UNAUTHORIZED, stays),
         Given::Wrong => return Verdict::WrongPassword { bytes: UNAUTHORIZED.to_source(stays), stays },
+        Given::Busy => return refuse(WAIT, false),
         Given::Right => {}
     }
     let words = Words::of(head);
@@ -147,8 +151,9 @@ pub fn decide(head: &Head, mount: Option<Mount<'_>>) -> Verdict {
         ("", "SOURCE") => Format::Mp3,
         ("", _) => return refuse(NO_CONTENT_TYPE, stays),
         (content_type, _) => match Format::of(content_type) {
+            Some(Format::Opus) if !mount.has_ffmpeg => return refuse(unreadable(false), stays),
             Some(format) => format,
-            None => return refuse(UNREADABLE, stays),
+            None => return refuse(unreadable(mount.has_ffmpeg), stays),
         },
     };
     if mount.is_busy {
@@ -179,11 +184,11 @@ fn welcome(head: &Head, framing: Framing) -> (&'static [u8], bool) {
 
 /// The answer at the end of a body.
 #[must_use]
-pub fn final_answer(was_readable: bool) -> Vec<u8> {
+pub fn final_answer(was_readable: bool, has_ffmpeg: bool) -> Vec<u8> {
     if was_readable {
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec()
     } else {
-        UNREADABLE.to_source(false)
+        unreadable(has_ffmpeg).to_source(false)
     }
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 fn mount() -> Mount<'static> {
     static HACKME: std::sync::LazyLock<Credentials> = std::sync::LazyLock::new(|| Credentials::new("source", "hackme"));
-    Mount { credentials: &HACKME, is_busy: false, must_wait: false }
+    Mount { credentials: &HACKME, is_busy: false, must_wait: false, has_ffmpeg: true }
 }
 
 fn head(lines: &str) -> Head {
@@ -74,7 +74,10 @@ fn a_wrong_password_is_told_from_none() {
 fn each_reason_has_its_status() {
     let put = format!("PUT /live HTTP/1.1\r\n{RIGHT}");
     assert_eq!(answered(&put, mount()), (400, false), "no content type");
-    assert_eq!(answered(&format!("{put}\r\nContent-Type: audio/opus"), mount()), (415, false));
+    assert_eq!(answered(&format!("{put}\r\nContent-Type: audio/mp4"), mount()), (415, false));
+    let opus = format!("{put}\r\nContent-Type: audio/opus");
+    assert_eq!(answered(&opus, Mount { has_ffmpeg: false, ..mount() }), (415, false));
+    assert_eq!(admitted(&opus).format, Format::Opus);
     let mp3 = format!("{put}\r\nContent-Type: audio/mpeg");
     assert_eq!(answered(&mp3, Mount { is_busy: true, ..mount() }), (403, false));
     assert_eq!(answered(&mp3, Mount { must_wait: true, ..mount() }), (429, false));

@@ -1,9 +1,15 @@
 //! One connected source, on a thread of its own: from its socket to its buffer.
 
 use super::body::{Body, BodyEnd};
+use super::child::{self, ChildSettings};
+use super::comments::Commented;
 use super::decoder::{self, DecoderFigures, StreamEnd};
+use super::formats::{Format, readable};
 use super::handshake::{self, Admission};
+use super::opening::{Decoder, Opened, decoder_of};
 use crate::config::{Input, WhenFull};
+use crate::encoder::is_installed;
+use crate::titles::Title;
 use radio_signal::ingest::{BufferGauge, BufferWriter, DriftResampler};
 use radio_signal::pcm::PcmFrame;
 use radio_signal::units::{TICK_MS, TICK_VALUES};
@@ -28,16 +34,27 @@ pub struct SessionFigures {
     pub stop: AtomicBool,
 }
 
-/// Serves one source to its end; says in a few words how it ended.
+/// On what terms a source is served.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    /// What it was told.
+    pub admission: &'a Admission,
+    /// Where it connected.
+    pub input: &'a Input,
+    /// Who decodes what the tower cannot read itself.
+    pub children: &'a ChildSettings,
+}
+
+/// Serves one source to its end; `heard` is called with the titles within it. Says in a few words how it ended.
 pub fn run(
     socket: TcpStream,
     beyond: Vec<u8>,
-    admission: &Admission,
-    input: &Input,
+    terms: Terms<'_>,
     writer: BufferWriter,
     figures: &SessionFigures,
+    heard: impl FnMut(Title) + Send + 'static,
 ) -> String {
-    match serve(socket, beyond, admission, input, writer, figures) {
+    match serve(socket, beyond, terms, writer, figures, heard) {
         Ok(text) => text,
         Err(error) => format!("its connection broke: {error}"),
     }
@@ -46,21 +63,23 @@ pub fn run(
 fn serve(
     mut socket: TcpStream,
     beyond: Vec<u8>,
-    admission: &Admission,
-    input: &Input,
+    terms: Terms<'_>,
     writer: BufferWriter,
     figures: &SessionFigures,
+    heard: impl FnMut(Title) + Send + 'static,
 ) -> std::io::Result<String> {
+    let Terms { admission, input, children } = terms;
     socket.set_nonblocking(false)?;
     socket.set_read_timeout(Some(Duration::from_millis(input.timeout_ms)))?;
     socket.set_write_timeout(Some(ANSWER_TIME_MAX))?;
     socket.write_all(admission.welcome)?;
 
-    let body = Arc::new(Mutex::new(Body::new(socket, admission.framing, beyond, Arc::clone(&figures.bytes))));
+    let body = Body::new(socket, admission.framing, beyond, Arc::clone(&figures.bytes));
+    let body = Arc::new(Mutex::new(Opened::new(Commented::new(body, heard))?));
     let mut sink = Sink::new(writer, input.when_full, &figures.stop);
     // A decoder reads bytes from anywhere: one that panics costs its source, not the tower.
     let end = catch_unwind(AssertUnwindSafe(|| {
-        decoder::decode(&body, admission.format, &figures.decoder, |samples| sink.take(samples))
+        decode(&body, admission.format, children, &figures.decoder, |samples| sink.take(samples))
     }))
     .unwrap_or_else(|_| StreamEnd::Damaged("its data made the decoder fail".into()));
     let is_wanted = end != StreamEnd::Unwanted && !figures.stop.load(Relaxed);
@@ -69,12 +88,31 @@ fn serve(
     }
 
     let mut body = body.lock().unwrap_or_else(PoisonError::into_inner);
+    let body = body.rest().inner();
     let body_end = body.end();
     if is_wanted {
-        let answer = handshake::final_answer(!matches!(end, StreamEnd::Unreadable(_)));
+        let has_ffmpeg = is_installed(&children.ffmpeg);
+        let answer = handshake::final_answer(!matches!(end, StreamEnd::Unreadable(_)), has_ffmpeg);
         let _may_have_hung_up = bid_farewell(body.socket(), if admission.wants_final_answer { &answer } else { b"" });
     }
     Ok(told(&end, body_end, is_wanted, input))
+}
+
+/// Decodes a stream by whoever can.
+pub fn decode<R: Read + Send + 'static>(
+    bytes: &Arc<Mutex<Opened<R>>>,
+    format: Format,
+    children: &ChildSettings,
+    figures: &DecoderFigures,
+    sink: impl FnMut(&mut Vec<i16>) -> bool,
+) -> StreamEnd {
+    let decoder = decoder_of(bytes.lock().unwrap_or_else(PoisonError::into_inner).opening(), format);
+    match decoder {
+        Decoder::Inside(format) => decoder::decode(bytes, format, figures, sink),
+        Decoder::Child(_) if !is_installed(&children.ffmpeg) => StreamEnd::Unreadable("it takes FFmpeg".into()),
+        Decoder::Child(stream) => child::decode(bytes, stream, children, figures, sink),
+        Decoder::Nobody(why) => StreamEnd::Unreadable(why.into()),
+    }
 }
 
 /// Answers, and reads what is still being sent for a moment: closing on unread bytes resets the connection, and the
@@ -92,7 +130,7 @@ fn bid_farewell(socket: &mut TcpStream, answer: &[u8]) -> std::io::Result<()> {
 fn told(end: &StreamEnd, body: Option<BodyEnd>, is_wanted: bool, input: &Input) -> String {
     match (end, body) {
         _ if !is_wanted => "another one took over, or the tower ended it".into(),
-        (StreamEnd::Unreadable(reason), _) => format!("it could not be read ({reason}); {}", super::formats::READABLE),
+        (StreamEnd::Unreadable(reason), _) => format!("it could not be read ({reason}); {}", readable(true)),
         (StreamEnd::Damaged(reason), _) => format!("nothing more of it could be read: {reason}"),
         (_, Some(BodyEnd::TimedOut)) => format!("nothing came for {} ms (input timeout_ms)", input.timeout_ms),
         (_, Some(BodyEnd::Broken)) => "its connection broke".into(),
@@ -102,7 +140,7 @@ fn told(end: &StreamEnd, body: Option<BodyEnd>, is_wanted: bool, input: &Input) 
 }
 
 /// Cuts samples into ticks and puts them into the buffer, following the source's clock (SPEC IN-7).
-struct Sink<'a> {
+pub struct Sink<'a> {
     writer: BufferWriter,
     gauge: BufferGauge,
     resampler: DriftResampler,
@@ -112,13 +150,17 @@ struct Sink<'a> {
 }
 
 impl<'a> Sink<'a> {
-    fn new(writer: BufferWriter, when_full: WhenFull, stop: &'a AtomicBool) -> Self {
+    /// Into the buffer of `writer`, until `stop`.
+    pub fn new(writer: BufferWriter, when_full: WhenFull, stop: &'a AtomicBool) -> Self {
         let (gauge, waits) = (writer.gauge(), when_full == WhenFull::Wait);
         Self { writer, gauge, resampler: DriftResampler::measuring(), stale_before: 0, waits, stop }
     }
 
     /// Takes all whole ticks out of `samples`; false when nobody wants more.
-    fn take(&mut self, samples: &mut Vec<i16>) -> bool {
+    pub fn take(&mut self, samples: &mut Vec<i16>) -> bool {
+        if self.is_unwanted() {
+            return false;
+        }
         let whole = samples.len() - samples.len() % TICK_VALUES;
         for values in samples[..whole].chunks_exact(TICK_VALUES) {
             let mut frame = PcmFrame::SILENCE;
@@ -154,7 +196,7 @@ impl<'a> Sink<'a> {
     }
 
     /// The source is over: passes on what the resampler still holds.
-    fn finish(self) {
+    pub fn finish(self) {
         let mut writer = self.writer;
         self.resampler.finish(|frame| _ = writer.offer(frame));
     }

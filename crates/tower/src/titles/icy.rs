@@ -46,6 +46,7 @@ fn cut(bytes: &[u8], charset: Charset) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn text(title: &Title) -> String {
         String::from_utf8(block(Some(title), Charset::Utf8)).unwrap()
@@ -76,5 +77,21 @@ mod tests {
         assert!(block.len() <= 255 * 16, "{}", block.len());
         assert!(std::str::from_utf8(&block).is_ok());
         assert!(!text(&title).contains("StreamUrl"), "too long an address is left out");
+    }
+
+    proptest! {
+        #[test]
+        fn icy_metadata_of_any_title_fits_its_block_and_is_read_back_by_a_player(
+            artist in "\\PC{0,600}", title in "\\PC{0,1200}|[';= -~]{0,1200}", url in "[ -~]{0,1500}", is_latin1: bool,
+        ) {
+            let charset = if is_latin1 { Charset::Latin1 } else { Charset::Utf8 };
+            let made = block(Some(&Title::new(&artist, &title, &url)), charset);
+            prop_assert!(made.len() <= 4080, "{} bytes", made.len());
+            // A player looks for the first `';` behind what it knows.
+            let rest = made.strip_prefix(b"StreamTitle='").expect("it begins so");
+            let end = rest.windows(2).position(|pair| pair == b"';").expect("it ends");
+            let behind = &rest[end + 2..];
+            prop_assert!(behind.is_empty() || behind.starts_with(b"StreamUrl='") && behind.ends_with(b"';"));
+        }
     }
 }

@@ -11,6 +11,7 @@ pub mod title;
 
 pub use title::{Charset, Title};
 
+use crate::setup::OutputId;
 use radio_fanout::TitlePublisher;
 use radio_signal::ingest::BufferGauge;
 use radio_signal::router::OnAir;
@@ -38,18 +39,51 @@ pub struct Titles {
     inner: Mutex<Inner>,
 }
 
+/// Writes titles beside the frames of one output.
+struct Writer {
+    output: OutputId,
+    publisher: TitlePublisher,
+    charset: Charset,
+}
+
 struct Inner {
     timeline: TitleTimeline<Arc<Title>>,
-    mounts: Vec<(TitlePublisher, Charset)>,
+    mounts: Vec<Writer>,
     history: VecDeque<Heard>,
 }
 
 impl Titles {
-    /// Nothing has a title yet. `mounts` are written in their own charsets.
+    /// Nothing has a title yet.
     #[must_use]
-    pub fn new(mounts: Vec<(TitlePublisher, Charset)>, on_air: OnAir) -> Self {
-        let inner = Inner { timeline: TitleTimeline::new(on_air), mounts, history: VecDeque::new() };
+    pub fn new(on_air: OnAir) -> Self {
+        let inner = Inner { timeline: TitleTimeline::new(on_air), mounts: Vec::new(), history: VecDeque::new() };
         Self { inner: Mutex::new(inner) }
+    }
+
+    /// Titles are also written beside the frames of this output, whose first is `first`, from the one heard there on.
+    pub fn write_to(&self, output: OutputId, mut publisher: TitlePublisher, charset: Charset, first: Serial) {
+        let mut inner = self.lock();
+        let now = inner.history.iter().rev().find(|heard| heard.serial <= first).or(inner.history.front());
+        if let Some(heard) = now {
+            let _ = publisher.set(first.max(heard.serial), &icy::block(heard.title.as_deref(), charset));
+        }
+        inner.mounts.push(Writer { output, publisher, charset });
+    }
+
+    /// Titles are written to these outputs no more.
+    pub fn forget(&self, outputs: &[OutputId]) {
+        self.lock().mounts.retain(|writer| !outputs.contains(&writer.output));
+    }
+
+    /// From now on titles are written for another list of outputs: those that are not in it are written no more.
+    pub fn retain(&self, charset_of: impl Fn(OutputId) -> Option<Charset>) {
+        self.lock().mounts.retain_mut(|writer| match charset_of(writer.output) {
+            Some(charset) => {
+                writer.charset = charset;
+                true
+            }
+            None => false,
+        });
     }
 
     /// What comes out of `gauge`'s buffer from `position` on has this title; without a buffer, whatever `source` plays
@@ -94,7 +128,7 @@ impl Titles {
 
 impl Inner {
     fn hear(&mut self, TitleChange { serial, source, title }: TitleChange<Arc<Title>>) -> Heard {
-        for (publisher, charset) in &mut self.mounts {
+        for Writer { publisher, charset, .. } in &mut self.mounts {
             // MP3 at 48 kHz: the sound of a tick begins in the frame of its number. A block is never too long.
             let _ = publisher.set(serial, &icy::block(title.as_deref(), *charset));
         }

@@ -1,6 +1,7 @@
 //! The second port: the same routes and mounts, over TLS.
 //!
 //! - [`certificate`]: read and checked; `renewal`: again when its files are others.
+//! - [`client`]: of what the tower asks of others.
 //! - [`passage`]: how a connection comes inside; [`relay`]: its bytes.
 //! - this file: the door, its places, and what it tells of itself.
 //!
@@ -9,18 +10,20 @@
 //! figures. All of TLS is done on a thread of its own, so that handshakes hold up neither the API nor a plain listener.
 
 pub mod certificate;
+pub mod client;
 pub mod passage;
 pub mod relay;
 mod renewal;
 
 use crate::config;
 use crate::http::front_door::{self, Visitor};
+use crate::http::origin;
 use crate::state::Tower;
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use axum::http::HeaderValue;
 use axum::http::header::STRICT_TRANSPORT_SECURITY;
-use axum::http::{HeaderName, HeaderValue, Request};
-use axum::middleware::{map_request, map_response};
+use axum::middleware::map_response;
 use axum::response::Response;
 use certificate::{Files, Stamps};
 use passage::{Passage, pair, prepare};
@@ -149,10 +152,10 @@ impl Door {
             .context("the thread of TLS could not be started")?;
         let good = Arc::new(ArcSwap::new(Arc::clone(&self.good)));
         runtime.spawn(renewal::follow(self.files.clone(), self.stamps, Arc::clone(&good), Arc::clone(tower)));
-        let listeners = Arc::new(Semaphore::new(tower.config.tls.listeners_max as usize));
+        let listeners = Arc::new(Semaphore::new(tower.setup().config.tls.listeners_max as usize));
         let hall = Hall {
             tower: Arc::clone(tower),
-            api: marked(api, tower.config.tls.hsts_s),
+            api: strict(api, tower.setup().config.tls.hsts_s),
             listeners,
             control: Handle::current(),
         };
@@ -161,13 +164,8 @@ impl Door {
     }
 }
 
-/// The API, told that it is asked over TLS as a proxy would tell it.
-fn marked(api: axum::Router, hsts_s: u64) -> axum::Router {
-    let api = api.layer(map_request(|mut request: Request<axum::body::Body>| async {
-        const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-        request.headers_mut().insert(PROTO, HeaderValue::from_static("https"));
-        request
-    }));
+/// The API, which tells browsers to come over TLS only.
+fn strict(api: axum::Router, hsts_s: u64) -> axum::Router {
     let Some(strict) = (hsts_s > 0).then(|| HeaderValue::try_from(format!("max-age={hsts_s}")).ok()).flatten() else {
         return api;
     };
@@ -244,6 +242,8 @@ async fn lead_in(
     hall: Hall,
 ) {
     prepare(&socket);
+    let mut socket = socket;
+    let Some(address) = origin::welcome(&mut socket, address, &hall.tower).await else { return };
     let mut stream = TimeoutStream::new(socket);
     stream.set_write_timeout(Some(WRITE_TIME_MAX));
     let figures = &hall.tower.tls;

@@ -24,6 +24,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
 
 /// Events taken from the journal at once.
 const BATCH: usize = 64;
@@ -58,13 +59,25 @@ pub struct Progress {
 pub struct Webhook {
     config: config::Webhook,
     progress: Mutex<Progress>,
+    is_closed: watch::Sender<bool>,
 }
 
 impl Webhook {
     /// A webhook that has sent nothing yet.
     #[must_use]
     pub fn new(config: config::Webhook) -> Self {
-        Self { config, progress: Mutex::default() }
+        Self { config, progress: Mutex::default(), is_closed: watch::Sender::new(false) }
+    }
+
+    /// Whether it is configured like this.
+    #[must_use]
+    pub fn is(&self, config: &config::Webhook) -> bool {
+        self.config == *config
+    }
+
+    /// Ends its task; what waits is not sent.
+    pub fn close(&self) {
+        self.is_closed.send_replace(true);
     }
 
     /// What it is called.
@@ -132,7 +145,7 @@ impl Webhook {
     }
 }
 
-/// Delivers the events of one webhook until the task is dropped.
+/// Delivers the events of one webhook until it is closed.
 pub async fn deliver(tower: Arc<Tower>, webhook: Arc<Webhook>) {
     let began = Instant::now();
     let mut queue = Queue::default();
@@ -140,6 +153,7 @@ pub async fn deliver(tower: Arc<Tower>, webhook: Arc<Webhook>) {
     let mut next_event = 0;
     let mut target = None;
     let mut attempt: Option<Attempt> = None;
+    let mut is_closed = webhook.is_closed.subscribe();
     loop {
         // Seen before the journal is read: what comes in between ends the wait below at once.
         count.borrow_and_update();
@@ -149,6 +163,7 @@ pub async fn deliver(tower: Arc<Tower>, webhook: Arc<Webhook>) {
         }
         webhook.note(&queue, None);
         tokio::select! {
+            _ = is_closed.wait_for(|is_closed| *is_closed) => return,
             changed = count.changed() => if changed.is_err() { return },
             (made, result) = ended(&mut attempt) => {
                 attempt = None;

@@ -45,7 +45,7 @@ pub(super) fn ffmpeg(config: &Config) -> Finding {
         if needed {
             Finding::problem(CHECK, found, format!("{remedy}, or use encoder = \"builtin\""))
         } else {
-            Finding::warning(CHECK, format!("{found}; no output needs it"), remedy)
+            Finding::warning(CHECK, format!("{found}; no output needs it, but sources in Opus and HE-AAC do"), remedy)
         }
     };
     let ask = |what: &str| output_of(Command::new(path).args(["-hide_banner", what]), Vec::new());

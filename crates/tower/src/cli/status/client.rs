@@ -26,17 +26,25 @@ pub(crate) fn get(socket: &Path, path: &str) -> io::Result<String> {
 /// # Errors
 /// If nobody answers in three seconds, or not with text.
 pub(crate) fn ask(socket: &Path, path: &str) -> io::Result<(u16, String)> {
-    let deadline = Instant::now() + TIMEOUT;
+    ask_for(socket, "GET", path, TIMEOUT)
+}
+
+/// The same with another method, for something that may take up to `limit`.
+///
+/// # Errors
+/// If nobody answers in that time, or not with text.
+pub(crate) fn ask_for(socket: &Path, method: &str, path: &str, limit: Duration) -> io::Result<(u16, String)> {
+    let deadline = Instant::now() + limit;
     let mut stream = connect(socket)?;
     let request =
-        format!("GET {path} HTTP/1.1\r\nHost: tower\r\nAccept: application/json\r\nConnection: close\r\n\r\n");
+        format!("{method} {path} HTTP/1.1\r\nHost: tower\r\nAccept: application/json\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut response = Vec::new();
     let mut chunk = [0; 16 << 10];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "no whole answer within 3 s"));
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "no whole answer in time"));
         }
         stream.set_read_timeout(Some(left))?;
         let body = parse(&response)?;
@@ -50,7 +58,7 @@ pub(crate) fn ask(socket: &Path, path: &str) -> io::Result<(u16, String)> {
             (Ok(0), _) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the answer breaks off")),
             (Ok(n), _) => response.extend_from_slice(&chunk[..n]),
             (Err(error), _) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer within 3 s"));
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time"));
             }
             (Err(error), _) if error.kind() == io::ErrorKind::Interrupted => {}
             (Err(error), _) => return Err(error),

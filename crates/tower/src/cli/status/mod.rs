@@ -9,7 +9,7 @@ use crate::config::{Loaded, admin_socket_path};
 use std::path::Path;
 use std::time::Duration;
 
-pub(crate) use client::{ask, connect, get};
+pub(crate) use client::{ask, ask_for, connect, get};
 
 const WATCH_PERIOD: Duration = Duration::from_secs(1);
 

@@ -98,7 +98,7 @@ impl Simulation {
         if config.stand_in.is_some() {
             shared.board().agreement = if schedule.agree { Agreement::Exact } else { Agreement::Approx };
         }
-        let delivery = Delivery::new(Ledger::new(), Arc::clone(&frames));
+        let delivery = Delivery::new(Ledger::starting_at(0), Arc::clone(&frames));
         let release = Release::new(config.playout_delay_ticks, config.hold_ticks_max, 0);
         let news = Box::new(move |news| {
             if trace {
@@ -107,7 +107,7 @@ impl Simulation {
         });
         let stage = Stage(Rc::clone(&world));
         world.now_ns.set(1_000_000_000);
-        let mut driver = Driver::new(config, stage, PcmHistory::new(), delivery, Arc::clone(&shared), news);
+        let mut driver = Driver::new(config, stage, PcmHistory::starting_at(0), delivery, Arc::clone(&shared), news);
         driver.start();
         Self {
             world,

@@ -142,7 +142,8 @@ pub(super) fn is_silent(frame: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoder::SilentFrames;
+    use crate::config::Output;
+    use crate::encoder::{Format, SilentFrames};
     use radio_lame::{Encoder, Settings};
 
     #[test]
@@ -150,7 +151,9 @@ mod tests {
         let bitrates = radio_lame::bitrates_kbps(48_000).unwrap().iter();
         for (&bitrate_kbps, mono) in bitrates.flat_map(|bitrate| [(bitrate, false), (bitrate, true)]) {
             let format = Settings { sample_rate_hz: 48_000, channels: 2, mono, bitrate_kbps };
-            assert!(is_silent(SilentFrames::new(format).unwrap().frame(0)), "{format:?}");
+            let channels = if mono { 1 } else { 2 };
+            let output = Format::of(&Output { bitrate_kbps, channels, ..Output::default() });
+            assert!(is_silent(SilentFrames::new(output).unwrap().frame(0)), "{format:?}");
             let mut encoder = Encoder::new(format).unwrap();
             let pcm: Vec<i16> = (0..1152 * 2 * 8i32).map(|i| (i * 7919 % 20_011 - 10_000) as i16).collect();
             let mut stream = Vec::new();

@@ -98,7 +98,8 @@ fn a_frame_too_many_is_foreign() {
 
 #[test]
 fn silence_in_the_place_of_programme_is_one_stretch() {
-    let silence = crate::encoder::SilentFrames::new(crate::encoder::format(&crate::config::Output::default())).unwrap();
+    let mut silence =
+        crate::encoder::SilentFrames::new(crate::encoder::Format::of(&crate::config::Output::default())).unwrap();
     let mut received = frames(100..300);
     received[50..91].fill(silence.frame(0).to_vec());
     received[120..121].fill(silence.frame(0).to_vec());
@@ -109,16 +110,18 @@ fn silence_in_the_place_of_programme_is_one_stretch() {
 
 #[test]
 fn silence_is_not_taken_for_silence_elsewhere() {
-    let silence = crate::encoder::SilentFrames::new(crate::encoder::format(&crate::config::Output::default())).unwrap();
+    let mut silent_frames =
+        crate::encoder::SilentFrames::new(crate::encoder::Format::of(&crate::config::Output::default())).unwrap();
+    let silence = silent_frames.frame(0).to_vec();
     let programme = |n: u64| match n {
-        0..50 | 130..135 | 250.. => silence.frame(0).to_vec(),
+        0..50 | 130..135 | 250.. => silence.clone(),
         n => frame(n),
     };
     let mut comparison = Comparison::new(40, 0, 0);
     (0..300).for_each(|n| comparison.push_reference(&programme(n)).unwrap());
     for n in 40..280 {
         let held = (100..141).contains(&n);
-        comparison.push_received(&if held { silence.frame(0).to_vec() } else { programme(n) }).unwrap();
+        comparison.push_received(&if held { silence.clone() } else { programme(n) }).unwrap();
     }
     let tally = comparison.finish();
     assert_eq!((tally.identical, tally.altered, tally.silent, tally.silent_stretches), (204, 36, 36, 2));

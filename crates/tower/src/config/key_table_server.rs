@@ -1,0 +1,80 @@
+//! Every key of `[server]` and `[tls]`.
+
+use super::key_table::{BOOLEAN, key};
+use super::keys::{Key, Valid};
+
+/// In the order in which they are shown.
+pub(super) const SERVER: &[Key] = &[
+    key(
+        "server.host",
+        Valid::Text("an IP address, such as 127.0.0.1, or 0.0.0.0 for every IPv4 interface"),
+        "Address to listen on. `0.0.0.0` is every IPv4 interface, `::` every interface.",
+    ),
+    key("server.port", Valid::Range(0, 65_535, "a TCP port"), "TCP port; 0 lets the system choose one."),
+    key(
+        "server.icy",
+        BOOLEAN,
+        "Whether sources may come by Shoutcast 1, on the port behind `port`. The password says which input is meant.",
+    ),
+    key(
+        "server.listeners_max",
+        Valid::Range(1, 1_000_000, "a number of listeners"),
+        "Listeners in all; the next one gets 503.",
+    ),
+    key(
+        "server.listeners_per_address_max",
+        Valid::Range(0, 1_000_000, "a number of listeners"),
+        "Listeners from one address (IPv6: one /64); 0 is no limit.",
+    ),
+    key(
+        "server.trusted_proxies",
+        Valid::Text("a list of networks such as \"127.0.0.1\" or \"10.0.0.0/8\", at most 64"),
+        "Proxies that may say whose a request is: `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host` of others are not \
+         heeded.",
+    ),
+    key(
+        "server.proxy_protocol",
+        BOOLEAN,
+        "Whether the trusted proxies begin every connection with a header of the PROXY protocol, version 1 or 2. Those that do \
+         not are closed; nobody else's header is read.",
+    ),
+    key(
+        "server.shards",
+        Valid::Range(0, 64, "a number of threads"),
+        "Threads that send to listeners; 0: one for each core but one, at most 8.",
+    ),
+    key(
+        "server.period_ms",
+        Valid::Range(24, 2000, "a time in ms"),
+        "Time between two sends to a listener; acts in whole ticks. Outputs of low latency are sent with every frame.",
+    ),
+    key(
+        "server.crowd_above",
+        Valid::Range(1, 1_000_000, "a number of listeners"),
+        "With more listeners than this on one shard the period doubles there.",
+    ),
+    key(
+        "server.crowd_below",
+        Valid::Range(1, 1_000_000, "a number of listeners"),
+        "With fewer than this it is the shorter period again; at most `crowd_above`.",
+    ),
+    key(
+        "server.admin_socket",
+        Valid::Text("a path of at most 107 bytes"),
+        "Unix socket on which the command line reaches the tower; empty: `tower-PORT.sock` in the runtime directory.",
+    ),
+    key("tls.host", Valid::Text("an IP address"), "Address to listen on; not set: `server.host`."),
+    key("tls.port", Valid::Range(0, 65_535, "a TCP port"), "TCP port; 0 lets the system choose one."),
+    key("tls.certificate", Valid::Text("a path of a PEM file"), "The certificate, and those above it. Empty: no TLS."),
+    key("tls.key", Valid::Text("a path of a PEM file"), "Its private key."),
+    key(
+        "tls.listeners_max",
+        Valid::Range(1, 100_000, "a number of listeners"),
+        "Listeners and sources over TLS; the next one gets 503. They count in `server.listeners_max` too.",
+    ),
+    key(
+        "tls.hsts_s",
+        Valid::Range(0, 63_072_000, "a time in s"),
+        "For how long browsers are told to come over TLS only, on every port; 0: they are not told.",
+    ),
+];

@@ -1,0 +1,44 @@
+//! Which codec, bitrate, sample rate and encoder go together (SPEC SIG-4, ENC-4).
+
+use super::keys::BITRATES_KBPS;
+use super::output::{Codec, EncoderKind, Output};
+use super::validate::Check;
+use radio_signal::units::SAMPLE_RATE_HZ;
+
+/// Bitrates of AAC and Opus, in kbit/s.
+const OTHER_BITRATES_KBPS: std::ops::RangeInclusive<u32> = 16..=320;
+
+impl Check {
+    pub(super) fn codec(&mut self, index: usize, output: &Output) {
+        let key = |name: &str| format!("output.{index}.{name}");
+        let (bitrate_key, rate_key) = (key("bitrate_kbps"), key("sample_rate_hz"));
+        let bitrate_kbps = output.bitrate_kbps;
+        if output.codec == Codec::Mp3 && !BITRATES_KBPS.contains(&bitrate_kbps) {
+            let nearest = BITRATES_KBPS.iter().min_by_key(|known| known.abs_diff(bitrate_kbps)).unwrap_or(&128);
+            let all = BITRATES_KBPS.map(|rate| rate.to_string()).join(", ");
+            let message = format!(
+                "`{bitrate_key}` cannot be {bitrate_kbps}; the nearest bitrate of MPEG-1 Layer III is {nearest} (all of them: \
+                 {all})"
+            );
+            self.add(&[&bitrate_key], message);
+        } else if output.codec != Codec::Mp3 && !OTHER_BITRATES_KBPS.contains(&bitrate_kbps) {
+            let (min, max) = OTHER_BITRATES_KBPS.into_inner();
+            let message = format!("`{bitrate_key}` cannot be {bitrate_kbps}; with this codec it is {min} to {max}");
+            self.add(&[&bitrate_key, &key("codec")], message);
+        }
+        let rate_hz = output.sample_rate_hz;
+        if rate_hz != SAMPLE_RATE_HZ && (output.codec != Codec::Mp3 || rate_hz != 44_100) {
+            let message = format!("`{rate_key}` cannot be {rate_hz}; write 48000, or for mp3 44100");
+            self.add(&[&rate_key, &key("codec")], message);
+        }
+        let is_native = output.codec == Codec::Mp3 && rate_hz == SAMPLE_RATE_HZ;
+        if output.encoder == EncoderKind::Builtin && !is_native {
+            let message = format!(
+                "`{}` is \"builtin\", which makes nothing but MP3 at 48000 Hz; write `encoder = \"ffmpeg\"` (Debian: apt \
+                 install ffmpeg)",
+                key("encoder")
+            );
+            self.add(&[&key("encoder"), &key("codec"), &rate_key], message);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What the frames of an output are, and what follows from that for everything that handles them.
+
+use super::commands::ConfigError;
+use crate::config::{Codec, Output};
+use radio_signal::grid::Grid;
+use radio_signal::mpeg::{adts, header};
+use radio_signal::ogg::{OpusStream, opus};
+use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, TICK_SAMPLES};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+
+/// What is around the packets of a tick in Ogg: a page's header and two packets' lengths.
+const OGG_TICK_BYTES: usize = 27 + 4;
+/// How far AAC's mean bit rate may lie above the one that was asked for, headers included, in percent.
+const AAC_SURPLUS_PERCENT: usize = 20;
+
+/// Frames of one kind. Whatever an encoder makes of it, it gets the tower's own PCM, stereo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// Which codec.
+    pub codec: Codec,
+    /// Sample rate of the frames.
+    pub sample_rate_hz: u32,
+    /// 2, or 1 for the mean of both.
+    pub channels: u8,
+    /// Bit rate; constant but for AAC, which varies around it.
+    pub bitrate_kbps: u32,
+    /// Which Ogg stream it is, where it is one.
+    pub stream_serial: u32,
+}
+
+impl Format {
+    /// The format of an output. All that ask within one life of the tower get the same.
+    #[must_use]
+    pub fn of(output: &Output) -> Self {
+        static LIFE: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        Self {
+            codec: output.codec,
+            sample_rate_hz: output.sample_rate_hz,
+            channels: output.channels,
+            bitrate_kbps: output.bitrate_kbps,
+            stream_serial: LIFE.hash_one(&output.mount) as u32,
+        }
+    }
+
+    /// Whether a frame is a tick long, and the built-in encoder can make it.
+    #[must_use]
+    pub fn is_native(&self) -> bool {
+        self.codec == Codec::Mp3 && self.sample_rate_hz == SAMPLE_RATE_HZ
+    }
+
+    /// How its frames lie on the ticks.
+    #[must_use]
+    pub const fn grid(&self) -> Grid {
+        match self.codec {
+            Codec::Mp3 => Grid::new(1152, self.sample_rate_hz),
+            Codec::Aac => Grid::new(adts::FRAME_SAMPLES, self.sample_rate_hz),
+            Codec::Opus => opus::GRID,
+        }
+    }
+
+    /// Bytes of the frames of one tick at most.
+    #[must_use]
+    pub const fn tick_bytes_max(&self) -> usize {
+        match self.codec {
+            Codec::Mp3 => header::FRAME_BYTES_MAX,
+            Codec::Aac => 2 * adts::STEREO_FRAME_BYTES_MAX,
+            Codec::Opus => 2 * opus::PACKET_BYTES_MAX + OGG_TICK_BYTES + 8,
+        }
+    }
+
+    /// Bytes of the frames of one tick on average, not less: 3 a kbit/s, that is 24 ms, and what the codec adds.
+    #[must_use]
+    pub const fn tick_bytes(&self) -> usize {
+        let bytes = 3 * self.bitrate_kbps as usize;
+        match self.codec {
+            Codec::Mp3 => bytes,
+            Codec::Aac => bytes * (100 + AAC_SURPLUS_PERCENT) / 100,
+            Codec::Opus => bytes + OGG_TICK_BYTES,
+        }
+    }
+
+    /// Samples of PCM by which a frame is later if the beginning of the next one is to confirm it: a frame's own. A page of
+    /// Ogg has a checksum instead.
+    #[must_use]
+    pub const fn confirmation_samples(&self) -> u64 {
+        let grid = self.grid();
+        match self.codec {
+            Codec::Mp3 | Codec::Aac => grid.period_ticks() * TICK_SAMPLES as u64 / grid.period_frames(),
+            Codec::Opus => 0,
+        }
+    }
+
+    /// As HTTP names it.
+    #[must_use]
+    pub const fn content_type(&self) -> &'static str {
+        match self.codec {
+            Codec::Mp3 => "audio/mpeg",
+            Codec::Aac => "audio/aac",
+            Codec::Opus => "audio/ogg",
+        }
+    }
+
+    /// Whether titles may stand between its bytes; in Ogg nothing may.
+    #[must_use]
+    pub fn takes_titles(&self) -> bool {
+        self.codec != Codec::Opus
+    }
+
+    /// Bytes that a listener gets before anything else.
+    #[must_use]
+    pub fn opening(&self, station: &str) -> Vec<u8> {
+        if self.codec == Codec::Opus { self.opus().headers(station) } else { Vec::new() }
+    }
+
+    /// Its Ogg stream, if it is Opus.
+    pub(super) const fn opus(&self) -> OpusStream {
+        OpusStream { serial: self.stream_serial, channels: self.channels }
+    }
+
+    /// LAME's settings, for MP3.
+    pub(super) const fn lame(&self) -> radio_lame::Settings {
+        radio_lame::Settings {
+            sample_rate_hz: self.sample_rate_hz,
+            channels: CHANNELS as u8,
+            mono: self.channels == 1,
+            bitrate_kbps: self.bitrate_kbps,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.codec == Codec::Mp3 {
+            self.lame().check()?;
+        }
+        Ok(())
+    }
+}

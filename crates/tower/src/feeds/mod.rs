@@ -1,0 +1,119 @@
+//! Inputs that the tower tends itself, as it does not those of DJ software: an address that takes PCM, files that it plays,
+//! a stream of another server that it pulls (SPEC ROUTER-1).
+//!
+//! - [`tcp`]: PCM over TCP. [`pull`]: a stream of another server, asked for as [`request`] does, its titles taken out by
+//!   [`titles`]. Playlists are players of files, beside those of `[play]` and the fallback.
+//! - this file: which of them run, and how they come and go with the configuration.
+
+pub mod pull;
+pub mod request;
+pub mod tcp;
+pub mod titles;
+
+use crate::config::{Config, Input, InputKind};
+use crate::files::PlayerHandle;
+use crate::ingest::names::InputNames;
+use crate::serve::players;
+use crate::state::Tower;
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Those that run.
+#[derive(Default)]
+pub struct Feeds(Mutex<Vec<Feed>>);
+
+/// One that runs; dropping it ends it.
+struct Feed {
+    name: String,
+    kind: FeedKind,
+}
+
+enum FeedKind {
+    Tcp(tcp::PcmDoor),
+    Pull(pull::Pull),
+}
+
+/// Those that are to run, with all that can be refused.
+#[derive(Default)]
+pub struct NewFeeds {
+    inputs: Vec<(Input, Option<TcpListener>)>,
+    /// Those that run and are to run no more, at least not as they do.
+    gone: Vec<Input>,
+}
+
+impl NewFeeds {
+    /// What has to come and to go when `after` follows `before`.
+    ///
+    /// # Errors
+    /// An address on which the tower cannot listen, with the remedy.
+    pub fn open(before: &Config, after: &Config) -> anyhow::Result<Self> {
+        let is_in = |config: &Config, input: &Input| config.input.iter().any(|other| other.goes_on_as(input));
+        let listen = |input: &Input| match input.kind {
+            InputKind::PcmTcp => Ok((input.clone(), Some(tcp::listen(input)?))),
+            _ => Ok((input.clone(), None)),
+        };
+        let is_fed = |input: &&Input| input.kind != InputKind::Icecast;
+        let new = after.input.iter().filter(is_fed).filter(|input| !is_in(before, input));
+        let gone = before.input.iter().filter(is_fed).filter(|input| !is_in(after, input));
+        Ok(Self { gone: gone.cloned().collect(), inputs: new.map(listen).collect::<anyhow::Result<_>>()? })
+    }
+
+    /// Starts the players of the lists that come; those of before still play.
+    ///
+    /// # Errors
+    /// The router has no place for them.
+    pub fn start_players(
+        &self,
+        tower: &Tower,
+        config: &Config,
+        names: &InputNames,
+    ) -> anyhow::Result<Vec<PlayerHandle>> {
+        let lists = self.inputs.iter().map(|(input, _)| input).filter(|input| input.kind == InputKind::Playlist);
+        let ids = lists.filter_map(|input| Some((input, names.id(&input.name)?)));
+        ids.map(|(input, id)| players::start_list(config, id, input, &tower.inputs, &tower.titles)).collect()
+    }
+
+    /// Ends those that go, and starts those that come. `tower` has their configuration.
+    pub fn put_into_force(self, tower: &Arc<Tower>, players: Vec<PlayerHandle>) {
+        for input in &self.gone {
+            tower.feeds.lock().retain(|feed| feed.name != input.name);
+            if input.kind == InputKind::Playlist {
+                crate::reload::stop_players(tower, &input.name);
+            }
+        }
+        tower.players.lock().unwrap_or_else(PoisonError::into_inner).extend(players);
+        for (input, listener) in self.inputs {
+            let kind = match (input.kind, listener) {
+                (InputKind::PcmTcp, Some(listener)) => FeedKind::Tcp(tcp::PcmDoor::open(tower, &input.name, listener)),
+                (InputKind::Url, _) => FeedKind::Pull(pull::Pull::start(tower, &input.name)),
+                _ => continue,
+            };
+            tower.feeds.lock().push(Feed { name: input.name, kind });
+        }
+    }
+}
+
+impl Feeds {
+    /// Ends all of them.
+    pub fn end(&self) {
+        self.lock().clear();
+    }
+
+    /// For `/status`: how the input of this name is fed; null if the tower does not do it.
+    #[must_use]
+    pub fn status(&self, name: &str, input: Option<&Input>) -> Value {
+        let Some(input) = input.filter(|input| input.kind != InputKind::Icecast) else { return Value::Null };
+        let feeds = self.lock();
+        let more = match feeds.iter().find(|feed| feed.name == name).map(|feed| &feed.kind) {
+            Some(FeedKind::Tcp(door)) => door.status(),
+            Some(FeedKind::Pull(pull)) => pull.status(),
+            None => Value::Null,
+        };
+        json!({ "kind": input.kind.name(), "priority": input.priority(), "state": more })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Feed>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,241 @@
+//! A stream of another server as an input: connected to for ever, each time after a longer wait.
+
+use super::request;
+use super::titles::TitledAudio;
+use crate::config::{Input, InputKind};
+use crate::source::child::ChildSettings;
+use crate::source::comments::Commented;
+use crate::source::decoder::StreamEnd;
+use crate::source::formats::{Format, readable};
+use crate::source::opening::Opened;
+use crate::source::session::{SessionFigures, Sink, decode};
+use crate::source::{body::BodyEnd, doors};
+use crate::state::Tower;
+use crate::titles::Title;
+use anyhow::{Context, bail};
+use radio_signal::router::OnAir;
+use serde_json::{Value, json};
+use std::net::{Shutdown, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The wait before the second attempt; it doubles with each further one,
+const WAIT_MIN: Duration = Duration::from_secs(1);
+/// up to this.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+/// A stream that was heard for so long has nothing to do with the failures before it.
+const SETTLED: Duration = Duration::from_secs(10);
+/// Sources of one input: the one that comes, and those of before that still have something to play.
+const SOURCES_MAX: usize = 3;
+
+/// A stream that is pulled; dropping it ends that.
+pub struct Pull {
+    shared: Arc<Shared>,
+    thread: Option<thread::Thread>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    is_ended: bool,
+    /// To end the connection.
+    socket: Option<TcpStream>,
+    /// While there is a stream.
+    stream: Option<Stream>,
+    attempts: u64,
+    /// Why there is none, as of the last attempt.
+    problem: Option<String>,
+}
+
+/// A stream that comes.
+struct Stream {
+    content_type: String,
+    since: Instant,
+    figures: Arc<SessionFigures>,
+}
+
+impl Pull {
+    /// Pulls the stream of the input of this name.
+    pub fn start(tower: &Arc<Tower>, name: &str) -> Self {
+        let shared = Arc::new(Shared::default());
+        let puller = Puller { tower: Arc::clone(tower), name: name.to_owned(), shared: Arc::clone(&shared) };
+        let spawned = thread::Builder::new().name("pull".into()).spawn(move || puller.run());
+        if let Err(error) = &spawned {
+            tracing::error!(input = name, %error, "no thread to pull a stream; raise the limit of processes");
+        }
+        Self { shared, thread: spawned.ok().map(|handle| handle.thread().clone()) }
+    }
+
+    /// For `/status`.
+    pub fn status(&self) -> Value {
+        let state = self.shared.lock();
+        let stream = state.stream.as_ref().map(|stream| {
+            let decoder = &stream.figures.decoder;
+            let sound = decoder.sound.get();
+            json!({
+                "content_type": stream.content_type,
+                "codec": sound.map(|(codec, _)| codec),
+                "rate_hz": sound.map(|(_, rate_hz)| rate_hz),
+                "seconds": stream.since.elapsed().as_secs_f64(),
+                "bytes": stream.figures.bytes.load(Relaxed),
+                "bad_packets": decoder.bad_packets.load(Relaxed),
+                "resyncs": decoder.resyncs.load(Relaxed),
+            })
+        });
+        json!({ "connected": stream, "attempts": state.attempts, "problem": state.problem })
+    }
+}
+
+impl Drop for Pull {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.is_ended = true;
+        if let Some(stream) = &state.stream {
+            stream.figures.stop.store(true, Relaxed);
+        }
+        if let Some(socket) = &state.socket {
+            let _already_closed = socket.shutdown(Shutdown::Both);
+        }
+        if let Some(thread) = &self.thread {
+            thread.unpark();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What its thread knows.
+struct Puller {
+    tower: Arc<Tower>,
+    name: String,
+    shared: Arc<Shared>,
+}
+
+impl Puller {
+    fn run(self) {
+        let mut wait = WAIT_MIN;
+        while !self.shared.lock().is_ended {
+            let begun = Instant::now();
+            let outcome = self.pull();
+            let why = outcome.unwrap_or_else(|error| format!("{error:#}"));
+            if begun.elapsed() >= SETTLED {
+                wait = WAIT_MIN;
+            }
+            let mut state = self.shared.lock();
+            (state.socket, state.stream) = (None, None);
+            if state.is_ended {
+                return;
+            }
+            // Told once, not with each attempt.
+            let is_news = state.problem.as_ref() != Some(&why);
+            state.problem = Some(why.clone());
+            drop(state);
+            if is_news {
+                self.tell(&format!("no stream: {why}; trying again, after {} s at first", wait.as_secs()));
+            }
+            self.wait(wait);
+            wait = (wait * 2).min(WAIT_MAX);
+        }
+    }
+
+    fn wait(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            if self.shared.lock().is_ended {
+                return;
+            }
+            thread::park_timeout(left);
+        }
+    }
+
+    /// Pulls once, until there is no more; says why.
+    fn pull(&self) -> anyhow::Result<String> {
+        let setup = self.tower.setup();
+        let is_this = |input: &&Input| input.name == self.name && input.kind == InputKind::Url;
+        let input = setup.config.input.iter().find(is_this).context("its input is gone")?;
+        let number = setup.input_names.id(&self.name).context("its input is gone")?;
+        let children = ChildSettings::from_config(&setup.config.encoder);
+        self.shared.lock().attempts += 1;
+
+        let figures = Arc::new(SessionFigures::default());
+        let answer = request::ask(input, &figures.bytes, |socket| self.hold(socket))?;
+        let Some(format) = Format::of(&answer.content_type) else {
+            let has_ffmpeg = crate::encoder::is_installed(&children.ffmpeg);
+            bail!("it sends {:?}; {}", answer.content_type, readable(has_ffmpeg));
+        };
+        let places = self.tower.inputs.admit(doors::spec(number, input), input.capacity_ticks, SOURCES_MAX);
+        let (id, writer) = places.context("the router has no place for it")?;
+        let left = Leaving { tower: &self.tower, id };
+        {
+            let mut state = self.shared.lock();
+            let content_type = answer.content_type.clone();
+            state.stream = Some(Stream { content_type, since: Instant::now(), figures: Arc::clone(&figures) });
+            state.problem = None;
+            figures.stop.store(state.is_ended, Relaxed);
+        }
+        self.tell(&format!("source {} connected to {}, {}", id.producer, shown(&input.url), answer.content_type));
+
+        let tower = Arc::clone(&self.tower);
+        let heard = move |title: String| _ = tower.title_arrives_at(OnAir::Source(id), Title::new("", &title, ""));
+        let audio = TitledAudio::new(answer.body, answer.interval_bytes, heard);
+        let tower = Arc::clone(&self.tower);
+        let commented = Commented::new(audio, move |title| _ = tower.title_arrives_at(OnAir::Source(id), title));
+        let audio = Arc::new(Mutex::new(Opened::new(commented)?));
+        let mut sink = Sink::new(writer, input.when_full, &figures.stop);
+        // As with a source that connects: a decoder that panics costs its stream, not the tower.
+        let end = catch_unwind(AssertUnwindSafe(|| {
+            decode(&audio, format, &children, &figures.decoder, |samples| sink.take(samples))
+        }))
+        .unwrap_or_else(|_| StreamEnd::Damaged("its data made the decoder fail".into()));
+        sink.finish();
+        drop(left);
+        let body_end = audio.lock().unwrap_or_else(PoisonError::into_inner).rest().inner().bytes().end();
+        Ok(match (end, body_end) {
+            (StreamEnd::Unreadable(why) | StreamEnd::Damaged(why), _) => format!("nothing of it can be read: {why}"),
+            (_, Some(BodyEnd::TimedOut)) => format!("nothing came for {} ms (input timeout_ms)", input.timeout_ms),
+            _ => "it ended".into(),
+        })
+    }
+
+    /// Keeps a socket, to end it; at once, if that is wanted already.
+    fn hold(&self, socket: TcpStream) {
+        let mut state = self.shared.lock();
+        if state.is_ended {
+            let _already_closed = socket.shutdown(Shutdown::Both);
+        }
+        state.socket = Some(socket);
+    }
+
+    fn tell(&self, what: &str) {
+        let text = format!("{}: {what}", self.name);
+        self.tower.journal.note(self.tower.figures.tick().unwrap_or(0), "source", text);
+    }
+}
+
+/// Whatever happens, the source has left in the end.
+struct Leaving<'a> {
+    tower: &'a Tower,
+    id: radio_signal::router::SourceId,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.tower.inputs.left(self.id);
+    }
+}
+
+/// A query may be a token.
+fn shown(url: &str) -> &str {
+    url.split('?').next().unwrap_or(url)
+}

@@ -1,0 +1,183 @@
+//! Another configuration while the tower is on air (SPEC CFG-2): read again, compared, prepared, and then in force at once
+//! or not at all.
+//!
+//! - [`plan`]: what differs, and what becomes of it.
+//! - [`outputs`]: encoders and mounts that come and go. `files`: players that do.
+//! - this file: the order of things. Whatever can fail is done before anything is changed.
+
+mod files;
+mod outputs;
+mod plan;
+
+pub use plan::{Change, Effect, Plan, plan};
+
+use crate::config::{Config, ConfigError, Input, Loaded, Sources, load, validate};
+use crate::http::auth::{Users, is_same_user};
+use crate::ingest::producer;
+use crate::pump::Order;
+use crate::setup::Setup;
+use crate::source::{SourceDoors, doors};
+use crate::state::Tower;
+use crate::webhook::Webhook;
+use files::NewFiles;
+use outputs::NewOutputs;
+use radio_fanout::PageCursor;
+use radio_signal::units::ticks_in_ms;
+use serde::Serialize;
+use std::sync::{Arc, PoisonError};
+
+/// Listeners looked at together.
+const LISTENERS_AT_ONCE: usize = 1000;
+
+/// What was, or would be, done.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Whether it is done.
+    pub applied: bool,
+    /// What differs.
+    pub changes: Vec<Change>,
+}
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The new configuration is not good.
+    #[error("the configuration is not good, and nothing was changed:\n{0}")]
+    Config(ConfigError),
+    /// Something of it could not be started.
+    #[error("nothing was changed: {0:#}")]
+    NotReady(anyhow::Error),
+}
+
+/// Reads the configuration again and puts it into force; with `dry_run` only says what would be done.
+///
+/// # Errors
+/// The reason, with its remedy; then nothing is changed.
+pub async fn reload(tower: &Arc<Tower>, who: &str, dry_run: bool) -> Result<Report, Refused> {
+    // One after the other.
+    let sources = tower.sources.lock().await;
+    let loaded = read(&sources).await?;
+    let setup = tower.setup();
+    let Plan { changes, config } = plan(&setup.config, &loaded.config, tower.fanout.listeners_room()).summed_up();
+    if let Some(invalid) = validate(&config).into_iter().next() {
+        let text = format!("{}; restart the tower to change all of it at once", invalid.message);
+        return Err(Refused::NotReady(anyhow::Error::msg(text)));
+    }
+    if dry_run || changes.is_empty() {
+        return Ok(Report { applied: !dry_run, changes });
+    }
+    put_into_force(tower, &setup, Loaded { config, ..loaded }).await.map_err(Refused::NotReady)?;
+    let told: Vec<String> = changes.iter().map(Change::to_string).collect();
+    let text = format!("the configuration was read again: {}", told.join("; "));
+    tower.journal.note_by(who.to_owned(), tower.figures.tick().unwrap_or(0), "action", text);
+    Ok(Report { applied: true, changes })
+}
+
+/// Reads it as at the start: file, environment, flags.
+async fn read(sources: &Sources) -> Result<Loaded, Refused> {
+    let sources = sources.clone();
+    let read = tokio::task::spawn_blocking(move || load(&sources)).await;
+    let loaded = read.map_err(|error| Refused::NotReady(error.into()))?.map_err(Refused::Config)?;
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    Ok(loaded)
+}
+
+async fn put_into_force(tower: &Arc<Tower>, old: &Arc<Setup>, loaded: Loaded) -> anyhow::Result<()> {
+    let Loaded { config, origins, file, .. } = loaded;
+    let input_names = old.input_names.renamed(&config)?;
+    let outputs = NewOutputs::prepare(tower, old, &config).await?;
+    let files = match NewFiles::prepare(tower, &old.config, &config, &input_names).await {
+        Ok(files) => files,
+        Err(error) => {
+            outputs.give_up(tower).await;
+            return Err(error);
+        }
+    };
+    // From here on nothing fails.
+
+    let source_doors = SourceDoors::new(&config, &input_names, &tower.inputs, Some(&old.source_doors));
+    let is_same_station = config.station.password == old.config.station.password;
+    let is_same = is_same_station && config.admin == old.config.admin && config.user == old.config.user;
+    // The token that was printed at the start stays what it is.
+    let users = if is_same { old.users.clone() } else { Users::replacing(&old.users, &config) };
+    let fallback_gauge = files.fallback_gauge(old);
+    let new = Arc::new(Setup {
+        webhooks: webhooks(old, &config),
+        outputs: outputs.all(&config),
+        fallback_gauge,
+        config,
+        origins,
+        file,
+        input_names,
+        source_doors,
+        users,
+    });
+    tower.setup.store(Arc::clone(&new));
+    tower.sessions.retain(|name| is_same_user(&old.config, &new.config, name));
+    if old.users.edition() != new.users.edition() {
+        end_monitors(tower);
+    }
+    follow_inputs(tower, old, &new);
+    files.put_into_force(tower);
+    follow_limits(tower, &new);
+    follow_webhooks(tower, old, &new);
+    outputs.put_into_force(tower).await;
+    Ok(())
+}
+
+/// Who listened to the monitor asks again, and is let in if he still may.
+fn end_monitors(tower: &Tower) {
+    let mut from = Some(PageCursor::default());
+    while let Some(cursor) = from {
+        let page = tower.fanout.listeners(cursor, LISTENERS_AT_ONCE);
+        for listener in page.rows.iter().filter(|row| row.mount == tower.monitor.name()) {
+            tower.fanout.kick(listener.id);
+        }
+        from = page.next;
+    }
+}
+
+/// The sources that are connected are treated as configured now; those whose input is gone are ended.
+fn follow_inputs(tower: &Tower, old: &Setup, new: &Setup) {
+    old.source_doors.end_those_not_in(&new.source_doors);
+    crate::serve::follow_gains(&tower.inputs, new);
+    let of = |input: &Input| Some(doors::spec(new.input_names.id(&input.name)?, input));
+    let specs = new.config.input.iter().filter_map(of).chain([producer::spec(&new.config.station)]);
+    let orders = specs.map(Order::Treat).chain([Order::Grace(ticks_in_ms(new.config.router.grace_ms))]);
+    for order in orders {
+        // A clock that takes nothing has stopped, and that is told elsewhere.
+        let _ = tower.desk.order(order);
+    }
+}
+
+fn follow_limits(tower: &Tower, new: &Setup) {
+    let server = &new.config.server;
+    tower.fanout.limit(server.listeners_max as usize, server.listeners_per_address_max as usize);
+    for output in &new.outputs {
+        tower.fanout.limit_mount(&output.mount, output.config.listeners_max as usize);
+    }
+    let charset_of = |id| new.output(id).map(|output| output.config.title_charset);
+    tower.titles.retain(charset_of);
+}
+
+/// Those that are configured as before go on.
+fn webhooks(old: &Setup, config: &Config) -> Vec<Arc<Webhook>> {
+    let same = |wanted: &crate::config::Webhook| old.webhooks.iter().find(|webhook| webhook.is(wanted)).cloned();
+    config.webhook.iter().map(|wanted| same(wanted).unwrap_or_else(|| Arc::new(Webhook::new(wanted.clone())))).collect()
+}
+
+fn follow_webhooks(tower: &Arc<Tower>, old: &Setup, new: &Setup) {
+    let is_in = |setup: &Setup, webhook: &Arc<Webhook>| setup.webhooks.iter().any(|other| Arc::ptr_eq(other, webhook));
+    old.webhooks.iter().filter(|webhook| !is_in(new, webhook)).for_each(|webhook| webhook.close());
+    for webhook in new.webhooks.iter().filter(|webhook| !is_in(old, webhook)) {
+        tokio::spawn(crate::webhook::deliver(Arc::clone(tower), Arc::clone(webhook)));
+    }
+}
+
+/// Stops players of files, which may wait for a dead disk.
+pub(crate) fn stop_players(tower: &Tower, name: &str) {
+    let mut players = tower.players.lock().unwrap_or_else(PoisonError::into_inner);
+    let stopped: Vec<_> = players.extract_if(.., |player| player.name() == name).collect();
+    drop(players);
+    tokio::task::spawn_blocking(move || drop(stopped));
+}

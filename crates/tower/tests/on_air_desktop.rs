@@ -1,0 +1,388 @@
+//! DJ software with a window, on a display and a sound card that are not there: butt and Mixxx (SPEC IN-7).
+
+mod common;
+
+use radio_proof::monitor::{Monitor, MonitorPcm};
+use radio_proof::tower::Tower;
+use radio_proof::{alarm, measure};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Windows are slow to open on a busy machine.
+const LIMIT: Duration = Duration::from_secs(120);
+/// What is played into the sound card: low and loud, so that a click stands out.
+const TONE_HZ: f64 = 100.0;
+/// FFmpeg's sine in dBFS, as two channels of half the power.
+const TONE_DBFS: f64 = -21.07;
+/// What a sound server, a resampler and two lossy codecs may change.
+const LEVEL_TOLERANCE_DB: f64 = 1.5;
+/// Ticks in a second.
+const SECOND_TICKS: u64 = 42;
+
+/// A program that is ended when dropped.
+struct Program(Child);
+
+impl Program {
+    #[track_caller]
+    fn start(command: &mut Command, package: &str) -> Self {
+        let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn();
+        Self(child.unwrap_or_else(|error| panic!("cannot run {command:?} ({error}): apt-get install {package}")))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _already_gone = self.0.kill();
+        let _status = self.0.wait();
+    }
+}
+
+/// A desk to work at: a display, and a sound card that hears a tone.
+struct Desktop {
+    home: tempfile::TempDir,
+    display: String,
+    _programs: Vec<Program>,
+}
+
+impl Desktop {
+    #[track_caller]
+    fn new() -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        // Whichever number is free.
+        let mut screen = Program::start(
+            Command::new("Xvfb")
+                .args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
+                .stdout(Stdio::piped()),
+            "xvfb",
+        );
+        let mut number = String::new();
+        let told = screen.0.stdout.take().map(BufReader::new).map(|mut told| told.read_line(&mut number));
+        assert!(matches!(told, Some(Ok(1..))), "Xvfb did not start");
+        std::fs::write(home.path().join(".asoundrc"), "pcm.!default { type pulse }\nctl.!default { type pulse }\n")
+            .expect("a file");
+        let mut desktop = Self { home, display: format!(":{}", number.trim()), _programs: vec![screen] };
+        // A card without hardware, which has a clock all the same.
+        let server = Program::start(
+            desktop
+                .command("pulseaudio")
+                .args(["-n", "--daemonize=no", "--exit-idle-time=-1", "--disable-shm=1"])
+                .args(["-L", "module-native-protocol-unix", "-L", "module-null-sink sink_name=air rate=48000"]),
+            "pulseaudio",
+        );
+        desktop._programs.push(server);
+        alarm::wait_until("the sound server", LIMIT, || {
+            desktop.command("pactl").arg("info").stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+        });
+        let sine = format!("sine=frequency={TONE_HZ}:sample_rate=48000");
+        let tone = Program::start(
+            desktop.command("ffmpeg").args([
+                "-v", "error", "-re", "-f", "lavfi", "-i", &sine, "-ac", "2", "-f", "pulse", "-device", "air", "tone",
+            ]),
+            "ffmpeg",
+        );
+        desktop._programs.push(tone);
+        desktop
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("HOME", self.home.path()).env("XDG_RUNTIME_DIR", self.home.path());
+        command.env("DISPLAY", &self.display).env_remove("DBUS_SESSION_BUS_ADDRESS").env_remove("PULSE_SERVER");
+        command.stdout(Stdio::null());
+        command
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+}
+
+/// butt, and the port at which it takes commands.
+struct Butt<'a> {
+    desktop: &'a Desktop,
+    port: String,
+    log: PathBuf,
+    _program: Program,
+}
+
+impl<'a> Butt<'a> {
+    #[track_caller]
+    fn start(desktop: &'a Desktop, tower: &Tower, password: &str) -> Self {
+        let (log, config) = (desktop.path(&format!("{password}.log")), desktop.path(&format!("{password}.buttrc")));
+        std::fs::write(&config, configuration(desktop, tower, password, &log)).expect("a file");
+        Self::run(desktop, &config, log)
+    }
+
+    #[track_caller]
+    fn run(desktop: &'a Desktop, config: &Path, log: PathBuf) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+        let port = free.port().to_string();
+        let mut command = desktop.command("butt");
+        let program = Program::start(command.arg("-c").arg(config).args(["-p", &port]), "butt");
+        let butt = Self { desktop, port, log, _program: program };
+        alarm::wait_until("butt", LIMIT, || butt.tell(&["-S"]).contains("connected: 0"));
+        butt
+    }
+
+    /// One command to the running program.
+    fn tell(&self, words: &[&str]) -> String {
+        let output = self.desktop.command("butt").args(["-p", &self.port]).args(words).stdout(Stdio::piped()).output();
+        String::from_utf8_lossy(&output.expect("butt is there").stdout).into_owned()
+    }
+}
+
+/// What a person would type into its windows, in the settings that it begins with.
+fn configuration(desktop: &Desktop, tower: &Tower, password: &str, log: &Path) -> String {
+    let begins_with = desktop.path("settings");
+    if !begins_with.exists() {
+        let first = Butt::run(desktop, &begins_with, desktop.path("none"));
+        first.tell(&["-q"]);
+        alarm::wait_until("the settings", LIMIT, || {
+            std::fs::read_to_string(&begins_with).is_ok_and(|text| text.contains("[opus_codec_rec]"))
+        });
+    }
+    let settings = std::fs::read_to_string(&begins_with).expect("settings");
+    let changed = settings.lines().map(|line| match line.split(" =").next().unwrap_or_default() {
+        "server" | "srv_ent" => format!("{line}tower"),
+        "num_of_srv" => "num_of_srv = 1".into(),
+        "samplerate" => "samplerate = 48000".into(),
+        "log_file" => format!("log_file = {}", log.display()),
+        _ => line.to_owned(),
+    });
+    let changed: Vec<String> = changed.collect();
+    format!(
+        "{}\n\n[tower]\naddress = 127.0.0.1\nport = {}\npassword = {password}\ntype = 1\ntls = 0\nmount = live\n\
+         usr = source\n",
+        changed.join("\n"),
+        tower.address.port()
+    )
+}
+
+/// From where each change was on, and to whom: what is said of it begins with the name.
+fn changes(tower: &Tower) -> Vec<(u64, String)> {
+    let name = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
+    tower.events("on_air").into_iter().map(|(tick, text)| (tick, name(&text))).collect()
+}
+
+/// How much more than in `steady` places the sound bends around `at`.
+fn click(pcm: &MonitorPcm, at: u64, steady: &[u64]) -> f64 {
+    let bend = |from: u64, ticks| measure::second_difference_max(&pcm.left_from(from, ticks));
+    bend(at - 4, 10) / steady.iter().map(|&from| bend(from, 10)).fold(0.0, f64::max)
+}
+
+/// Sound cards and windows want the machine for themselves.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+#[test]
+fn butt_is_on_air_within_a_second_tells_its_title_drops_comes_back_and_understands_a_refusal() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let desktop = Desktop::new();
+    let tower = common::setup().line("input = [{ name = \"dj\", mount = \"/live\", password = \"hackme\" }]").start();
+    tower.wait_source("tone", LIMIT);
+    let monitor = tower.monitor(None);
+
+    let refused = Butt::start(&desktop, &tower, "wrong");
+    refused.tell(&["-s", "tower"]);
+    alarm::wait_until("butt to say that the password is wrong", LIMIT, || {
+        std::fs::read_to_string(&refused.log).is_ok_and(|log| log.to_lowercase().contains("password"))
+    });
+    assert!(tower.events("source").is_empty());
+    drop(refused);
+
+    let butt = Butt::start(&desktop, &tower, "hackme");
+    butt.tell(&["-s", "tower"]);
+    tower.wait_source("dj", LIMIT);
+    let connected = tower.events("source").first().expect("an event").0;
+    let (on_air, _) = changes(&tower).into_iter().rfind(|(_, name)| name == "dj").expect("on air");
+    println!("on air {} ms after it connected", (on_air - connected) * 24);
+    assert!(on_air - connected <= 2 * SECOND_TICKS, "{connected} to {on_air}");
+    // It forgets a title that it is told while it is busy, so it is told again.
+    let label = || tower.get("/api/now-playing").json()["label"].clone();
+    press(
+        "the title",
+        || _ = butt.tell(&["-u", "Nina Simone - Sinnerman, süß"]),
+        || label() == "Nina Simone - Sinnerman, süß",
+    );
+    monitor.wait_serial(monitor.next_serial() + 60, LIMIT);
+
+    butt.tell(&["-d"]);
+    tower.wait_source("tone", LIMIT);
+    monitor.wait_serial(monitor.next_serial() + 60, LIMIT);
+    butt.tell(&["-s", "tower"]);
+    wait_steady(&tower, &monitor);
+
+    let back = heard_again(&tower, &monitor.stop());
+    let level = measure::tone_dbfs(&back, TONE_HZ);
+    assert!((level - TONE_DBFS).abs() < LEVEL_TOLERANCE_DB, "{level:.2} dBFS");
+}
+
+/// The source was on air, then silence and the tower's own tone, then the source again. Gives a second of it after that.
+///
+/// Clicks are told and not judged: on a busy machine a sound server without a card drops pieces by itself.
+#[track_caller]
+fn heard_again(tower: &Tower, pcm: &MonitorPcm) -> Vec<f64> {
+    let changes = changes(tower);
+    let names: Vec<&str> = changes.iter().map(|(_, name)| name.as_str()).collect();
+    let before = names.iter().position(|&name| name == "dj");
+    let last = [names.iter().rposition(|&name| name == "tone"), names.iter().rposition(|&name| name == "dj")];
+    assert!(before.is_some() && before < last[0] && last[0] < last[1], "{names:?}");
+    let last = last.map(|index| &changes[index.expect("it is there")]);
+    let steady = [last[0].0 + 20, last[1].0 + 30];
+    for (tick, name) in last {
+        println!("{name} came with {:.2} times the steady second difference", click(pcm, *tick, &steady));
+    }
+    pcm.left_from(last[1].0 + 60, 40)
+}
+
+/// Mixxx with a tone on its second deck, and a profile for the tower.
+struct Mixxx<'a> {
+    desktop: &'a Desktop,
+    _program: Program,
+}
+
+/// What it asks when it runs for the first time.
+const QUESTION: &str = "Choose music library directory";
+/// Its button "on air", on a display of 1280 by 800.
+const ON_AIR: [&str; 5] = ["mousemove", "1200", "34", "click", "1"];
+/// The keys by which its decks play; one without a track takes no notice.
+const PLAY: [&str; 4] = ["key", "d", "key", "l"];
+
+impl<'a> Mixxx<'a> {
+    #[track_caller]
+    fn start(desktop: &'a Desktop, tower: &Tower, password: &str) -> Self {
+        let settings = desktop.path(&format!("mixxx-{password}"));
+        std::fs::create_dir_all(settings.join("music")).expect("a folder");
+        let track = settings.join("music").join("track.mp3");
+        let sine = format!("sine=frequency={TONE_HZ}:sample_rate=48000:duration=600");
+        let made = Command::new("ffmpeg")
+            .args(["-v", "error", "-f", "lavfi", "-i", &sine, "-ac", "2", "-b:a", "128k"])
+            .args(["-metadata", "artist=Nina Simone", "-metadata", "title=Sinnerman"])
+            .arg(&track)
+            .status();
+        assert!(made.is_ok_and(|status| status.success()), "ffmpeg makes a track");
+        std::fs::write(settings.join("mixxx.cfg"), mixxx_settings(tower, password)).expect("a file");
+        std::fs::write(
+            settings.join("soundconfig.xml"),
+            "<!DOCTYPE SoundManagerConfig>\n<SoundManagerConfig samplerate=\"48000\" sync_buffers=\"2\" latency=\"5\" \
+             deck_count=\"4\" api=\"ALSA\" force_network_clock=\"0\">\n<SoundDevice alsaHwDevice=\"\" name=\"pulse\" \
+             portAudioIndex=\"0\">\n<output channel_count=\"2\" type=\"Master\" index=\"0\" channel=\"0\"/>\n\
+             </SoundDevice>\n</SoundManagerConfig>\n",
+        )
+        .expect("a file");
+        let mut command = desktop.command("mixxx");
+        command.arg("--settingsPath").arg(&settings).arg(&track).env("QT_X11_NO_MITSHM", "1");
+        // On a busy machine it stands still now and then before its first window is there.
+        let mixxx = (0..3).find_map(|_| {
+            let mixxx = Self { desktop, _program: Program::start(&mut command, "mixxx") };
+            let started = std::time::Instant::now();
+            while !mixxx.shows(QUESTION) && started.elapsed() < LIMIT / 2 {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            let names = || mixxx.hand(&["search", "--onlyvisible", "--name", ".", "getwindowname", "%@"]);
+            let asks = mixxx.shows(QUESTION);
+            if !asks {
+                println!("Mixxx asks for no folder; there are: {:?}", names());
+            }
+            asks.then_some(mixxx)
+        });
+        let mixxx = mixxx.expect("Mixxx opens its window");
+        alarm::wait_until("the question to go", LIMIT, || {
+            mixxx.hand(&["search", "--onlyvisible", "--name", QUESTION, "key", "Escape"]);
+            !mixxx.shows(QUESTION)
+        });
+        mixxx
+    }
+
+    /// What a hand does.
+    fn hand(&self, words: &[&str]) -> String {
+        let output = self.desktop.command("xdotool").args(words).stdout(Stdio::piped()).stderr(Stdio::null()).output();
+        String::from_utf8_lossy(&output.expect("xdotool is there: apt-get install xdotool").stdout).into_owned()
+    }
+
+    /// Whether there is a window whose title begins so.
+    fn shows(&self, title: &str) -> bool {
+        !self.hand(&["search", "--onlyvisible", "--name", &format!("^{title}")]).trim().is_empty()
+    }
+
+    /// Presses something until `is_so`.
+    #[track_caller]
+    fn press(&self, what: &str, words: &[&str], is_so: impl FnMut() -> bool) {
+        press(what, || _ = self.hand(words), is_so);
+    }
+}
+
+/// Presses something until `is_so`: a window that is still opening takes no notice. Of a button that is pressed again before it
+/// has answered, the second press undoes the first; so there is more time each time.
+#[track_caller]
+fn press(what: &str, mut press: impl FnMut(), mut is_so: impl FnMut() -> bool) {
+    let mut patience = Duration::from_secs(5);
+    alarm::wait_until(what, 2 * LIMIT, || {
+        press();
+        let pressed = std::time::Instant::now();
+        while pressed.elapsed() < patience {
+            if is_so() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        patience *= 2;
+        false
+    });
+}
+
+/// Waits until the source has been on air for three seconds without a break: programs and sound server may stumble on a busy machine.
+#[track_caller]
+fn wait_steady(tower: &Tower, monitor: &Monitor) {
+    alarm::wait_until("the source to be on air without a break", LIMIT, || {
+        let on_air = &tower.status()["on_air"];
+        let since = on_air["since_tick"].as_u64();
+        on_air["source"] == "dj" && since.is_some_and(|since| monitor.next_serial() > since + 3 * SECOND_TICKS)
+    });
+}
+
+/// As a version before profiles kept them; it makes a profile of them.
+fn mixxx_settings(tower: &Tower, password: &str) -> String {
+    format!(
+        "\n[Config]\nVersion 2.3.3\n\n[Keyboard]\nEnabled 1\n\n[Shoutcast]\nservertype Icecast2\nmountpoint /live\n\
+         host 127.0.0.1\nport {}\nlogin source\npassword {password}\nformat MP3\nbitrate 128\nchannels 2\n\
+         stream_name Mixxx\n",
+        tower.address.port()
+    )
+}
+
+#[test]
+fn mixxx_is_heard_tells_its_title_drops_comes_back_and_understands_a_refusal() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let desktop = Desktop::new();
+    let tower = common::setup().line("input = [{ name = \"dj\", mount = \"/live\", password = \"hackme\" }]").start();
+    tower.wait_source("tone", LIMIT);
+    let monitor = tower.monitor(None);
+
+    let refused = Mixxx::start(&desktop, &tower, "wrong");
+    refused.press("Mixxx to play", &PLAY, || refused.shows("Nina Simone - Sinnerman"));
+    refused.press("Mixxx to say that it was refused", &ON_AIR, || refused.shows("Mixxx - Connection error"));
+    assert!(tower.events("source").is_empty());
+    drop(refused);
+
+    let mixxx = Mixxx::start(&desktop, &tower, "hackme");
+    mixxx.press("Mixxx to play", &PLAY, || mixxx.shows("Nina Simone - Sinnerman"));
+    let connected = || !tower.status()["inputs"][1]["source"]["connected"].is_null();
+    mixxx.press("Mixxx to connect", &ON_AIR, connected);
+    tower.wait_source("dj", LIMIT);
+    alarm::wait_until("the title", LIMIT, || {
+        tower.get("/api/now-playing").json()["label"] == "Nina Simone - Sinnerman"
+    });
+    monitor.wait_serial(monitor.next_serial() + 60, LIMIT);
+
+    mixxx.press("Mixxx to leave", &ON_AIR, || !connected());
+    tower.wait_source("tone", LIMIT);
+    monitor.wait_serial(monitor.next_serial() + 60, LIMIT);
+    mixxx.press("Mixxx to come back", &ON_AIR, connected);
+    wait_steady(&tower, &monitor);
+    let back = heard_again(&tower, &monitor.stop());
+    let (hz, level) = (measure::tone_hz(&back, TONE_HZ), measure::tone_dbfs(&back, TONE_HZ));
+    assert!((hz - TONE_HZ).abs() < 2.0 && level > -40.0, "{hz:.1} Hz at {level:.1} dBFS");
+}
