@@ -9,7 +9,7 @@
 //! - [`alarm`]: every wait has a deadline.
 //! - [`process`], [`tower`]: a tower in its own temporary directory, its children, its figures.
 //! - [`http`], [`listener`], [`monitor`]: the three ways to hear something from it. [`browser`]: how it looks. [`desks`]: a crowd that asks. [`icy`]: titles between the audio. [`websocket`]: the station's events.
-//! - [`station`], [`material`]: what it is fed, and how. [`chance`]: when something happens to it.
+//! - [`station`], [`material`]: what it is fed, and how. [`chance`]: when something happens to it. [`changes`]: what came on air, and how.
 //! - [`frames`], [`numbered`]: the received bytes as a strict chain of frames, against a reference.
 //! - [`codecs`]: the same for frames that are not a tick long.
 //! - [`witness`], [`judge`], [`report`]: one who follows a tower from frame 0, the verdict, and what is written down.
@@ -20,6 +20,7 @@
 pub mod alarm;
 pub mod browser;
 pub mod chance;
+pub mod changes;
 pub mod clock;
 pub mod codecs;
 pub mod desks;

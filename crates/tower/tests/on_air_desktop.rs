@@ -2,6 +2,7 @@
 
 mod common;
 
+use radio_proof::changes::{click, on_air};
 use radio_proof::monitor::{Monitor, MonitorPcm};
 use radio_proof::tower::Tower;
 use radio_proof::{alarm, measure};
@@ -161,18 +162,6 @@ fn configuration(desktop: &Desktop, tower: &Tower, password: &str, log: &Path) -
     )
 }
 
-/// From where each change was on, and to whom: what is said of it begins with the name.
-fn changes(tower: &Tower) -> Vec<(u64, String)> {
-    let name = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
-    tower.events("on_air").into_iter().map(|(tick, text)| (tick, name(&text))).collect()
-}
-
-/// How much more than in `steady` places the sound bends around `at`.
-fn click(pcm: &MonitorPcm, at: u64, steady: &[u64]) -> f64 {
-    let bend = |from: u64, ticks| measure::second_difference_max(&pcm.left_from(from, ticks));
-    bend(at - 4, 10) / steady.iter().map(|&from| bend(from, 10)).fold(0.0, f64::max)
-}
-
 /// Sound cards and windows want the machine for themselves.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -196,7 +185,7 @@ fn butt_is_on_air_within_a_second_tells_its_title_drops_comes_back_and_understan
     butt.tell(&["-s", "tower"]);
     tower.wait_source("dj", LIMIT);
     let connected = tower.events("source").first().expect("an event").0;
-    let (on_air, _) = changes(&tower).into_iter().rfind(|(_, name)| name == "dj").expect("on air");
+    let (on_air, _) = on_air(&tower).into_iter().rfind(|(_, name)| name == "dj").expect("on air");
     println!("on air {} ms after it connected", (on_air - connected) * 24);
     assert!(on_air - connected <= 2 * SECOND_TICKS, "{connected} to {on_air}");
     // It forgets a title that it is told while it is busy, so it is told again.
@@ -224,7 +213,7 @@ fn butt_is_on_air_within_a_second_tells_its_title_drops_comes_back_and_understan
 /// Clicks are told and not judged: on a busy machine a sound server without a card drops pieces by itself.
 #[track_caller]
 fn heard_again(tower: &Tower, pcm: &MonitorPcm) -> Vec<f64> {
-    let changes = changes(tower);
+    let changes = on_air(tower);
     let names: Vec<&str> = changes.iter().map(|(_, name)| name.as_str()).collect();
     let before = names.iter().position(|&name| name == "dj");
     let last = [names.iter().rposition(|&name| name == "tone"), names.iter().rposition(|&name| name == "dj")];

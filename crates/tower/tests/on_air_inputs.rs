@@ -4,8 +4,8 @@
 mod common;
 
 use radio_proof::alarm::{wait_for, wait_until};
+use radio_proof::changes::{CLICK_MAX, click, on_air};
 use radio_proof::http::{basic_auth, send};
-use radio_proof::monitor::MonitorPcm;
 use radio_proof::station::{Manner, Station};
 use radio_proof::tower::{ADMIN_PASSWORD, Setup, Tower};
 use radio_proof::{TICK_BYTES, material, measure, mp3};
@@ -20,8 +20,6 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What MP3 takes off a tone, once or twice.
 const LEVEL_TOLERANCE_DB: f64 = 1.0;
-/// As in the tests of sources: a ramp of 1 ms in place of 20 ms gives 1.5 and more.
-const CLICK_MAX: f64 = 1.45;
 
 /// Stereo PCM of a sine with an amplitude of so many dBFS.
 fn sine(hz: f64, dbfs: f64, ticks: usize) -> Vec<u8> {
@@ -48,19 +46,6 @@ fn assert_heard(tower: &Tower, name: &str, hz: f64, dbfs: f64) {
     let (level, heard) = (measure::tone_dbfs(tail, hz), measure::tone_hz(tail, hz));
     assert!((level - dbfs).abs() < LEVEL_TOLERANCE_DB, "{hz} Hz at {level:.2} dBFS instead of {dbfs}");
     assert!((heard - hz).abs() < 0.5, "{heard:.2} Hz instead of {hz}");
-}
-
-/// Ticks at which something else came on air, with its name.
-fn changes(tower: &Tower) -> Vec<(u64, String)> {
-    let name = |text: String| text.split(" is on air").next().unwrap_or_default().to_owned();
-    tower.events("on_air").into_iter().map(|(tick, text)| (tick, name(text))).collect()
-}
-
-/// How hard the router's PCM bends around tick `at`, in multiples of how hard it bends in the ticks `steady`.
-fn click(pcm: &MonitorPcm, at: u64, steady: &[u64]) -> f64 {
-    let bend = |from: u64, ticks| measure::second_difference_max(&pcm.left_from(from, ticks));
-    let steady = steady.iter().map(|&tick| bend(tick, 8)).fold(0.0, f64::max);
-    bend(at - 2, 5) / steady
 }
 
 fn feed(tower: &Tower, name: &str) -> serde_json::Value {
@@ -146,7 +131,7 @@ fn live_beats_a_playlist_beats_the_fallback_and_back_without_a_click_on_one_conn
     tower.wait_source("fallback file", PATIENCE);
     steady(60);
 
-    let (pcm, changes) = (monitor.stop(), changes(&tower));
+    let (pcm, changes) = (monitor.stop(), on_air(&tower));
     let names: Vec<&str> = changes.iter().map(|(_, name)| name.as_str()).collect();
     let wanted = ["fallback file", "music", "studio", "music", "silence", "fallback file"];
     assert!(names.ends_with(&wanted), "{names:?}");

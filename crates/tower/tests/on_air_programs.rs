@@ -2,8 +2,9 @@
 
 mod common;
 
+use radio_proof::monitor::Monitor;
 use radio_proof::tower::{Setup, Tower};
-use radio_proof::{alarm, measure, mp3};
+use radio_proof::{alarm, changes, measure, mp3};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -75,10 +76,15 @@ impl Drop for Source {
     }
 }
 
-/// A file of a minute of a sine, made by FFmpeg.
+/// For how long a program is listened to, in seconds: five minutes where tests run at full length.
+fn seconds() -> usize {
+    alarm::seconds(5, 300).as_secs() as usize
+}
+
+/// A file of a sine, made by FFmpeg, that is a minute longer than a program is listened to.
 fn file(tower: &Tower, hz: u32, name: &str, coding: &[&str]) -> PathBuf {
     let path = tower.path(name);
-    let sine = format!("sine=frequency={hz}:sample_rate=48000:duration=60");
+    let sine = format!("sine=frequency={hz}:sample_rate=48000:duration={}", seconds() + 60);
     let status = Command::new("ffmpeg")
         .args(["-v", "error", "-y", "-f", "lavfi", "-i", &sine, "-ac", "2"])
         .args(coding)
@@ -89,18 +95,33 @@ fn file(tower: &Tower, hz: u32, name: &str, coding: &[&str]) -> PathBuf {
     path
 }
 
-/// What a listener of the stream hears is, in the end, the sine of a source at its level.
+/// What a listener of the stream hears is, each second from the fourth on, the sine of a source at its level; and how
+/// long after it connected it was on air.
 #[track_caller]
 fn assert_heard(tower: &Tower, hz: u32) {
     tower.wait_source("dj", LIMIT);
+    let connected =
+        tower.events("source").into_iter().rfind(|(_, text)| text.contains(" connected ")).expect("an event").0;
+    let on_air = changes::on_air(tower).into_iter().rfind(|(_, name)| name == "dj").expect("on air").0;
+    println!("{hz} Hz was on air {} ms after its source had connected", on_air.saturating_sub(connected) * 24);
     // The burst, what the source before has left, and the fade come first.
-    let (listener, bytes) = (tower.listen("/stream?burst=0"), 16_000 * 5);
-    listener.wait_bytes(bytes, LIMIT);
+    let (listener, bytes) = (tower.listen("/stream?burst=0"), 16_000 * seconds());
+    listener.wait_bytes(bytes, LIMIT + Duration::from_secs(seconds() as u64));
     let decoded = mp3::decode_left(&listener.stop().bytes[..bytes / 384 * 384]);
-    let samples = &decoded[decoded.len() - 48_000..];
-    let (level, heard) = (measure::tone_dbfs(samples, f64::from(hz)), measure::tone_hz(samples, f64::from(hz)));
-    assert!((level - SINE_DBFS).abs() < LEVEL_TOLERANCE_DB, "{hz} Hz at {level:.2} dBFS");
-    assert!((heard - f64::from(hz)).abs() < 0.5, "{heard:.2} Hz instead of {hz}");
+    for samples in decoded.rchunks_exact(48_000).take(seconds() - 4) {
+        let (level, heard) = (measure::tone_dbfs(samples, f64::from(hz)), measure::tone_hz(samples, f64::from(hz)));
+        assert!((level - SINE_DBFS).abs() < LEVEL_TOLERANCE_DB, "{hz} Hz at {level:.2} dBFS");
+        assert!((heard - f64::from(hz)).abs() < 0.5, "{heard:.2} Hz instead of {hz}");
+    }
+}
+
+/// A monitor of a tower whose own tone is steady, and the tick from which it hears.
+fn monitor(tower: &Tower) -> (Monitor, u64) {
+    tower.wait_source("tone", LIMIT);
+    let monitor = tower.monitor(None);
+    monitor.wait_serial(monitor.next_serial() + 5, LIMIT);
+    let from = monitor.next_serial();
+    (monitor, from)
 }
 
 #[track_caller]
@@ -152,17 +173,23 @@ fn ezstream(tower: &Tower, song: &Path, password: &str) -> Source {
 }
 
 #[test]
-fn ezstream_comes_by_shoutcast_is_heard_tells_its_title_and_understands_a_refusal() {
+fn ezstream_comes_by_shoutcast_is_heard_tells_its_title_drops_comes_back_and_understands_a_refusal() {
     let tower = shoutcast();
     let song = file(&tower, 1100, "song.mp3", &["-b:a", "128k"]);
     let mut refused = ezstream(&tower, &song, "wrong");
     let code = alarm::wait_for("ezstream to give up", LIMIT, || refused.child.try_wait().expect("our own child"));
     assert!(!code.success(), "{}", refused.said());
     assert!(refused.said().contains("Login failed"), "it says why: {}", refused.said());
-    let _source = ezstream(&tower, &song, "hackme");
-    assert_heard(&tower, 1100);
-    assert_eq!(tower.status()["inputs"][1]["source"]["connected"]["name"], "Old Radio");
-    wait_title(&tower, "song");
+    let (monitor, from) = monitor(&tower);
+    for _ in 0..2 {
+        let source = ezstream(&tower, &song, "hackme");
+        assert_heard(&tower, 1100);
+        assert_eq!(tower.status()["inputs"][1]["source"]["connected"]["name"], "Old Radio");
+        wait_title(&tower, "song");
+        drop(source);
+        tower.wait_source("tone", LIMIT);
+    }
+    assert!(changes::assert_without_click(&tower, monitor, from) >= 6, "the source, silence and tone, twice");
 }
 
 #[test]
@@ -245,6 +272,7 @@ fn ices2_is_heard_drops_comes_back_and_understands_a_refusal() {
     let refused = ices2(&tower, &song, "wrong");
     refused.wait_said("login failed");
     drop(refused);
+    let (monitor, from) = monitor(&tower);
     for _ in 0..2 {
         let source = ices2(&tower, &song, "hackme");
         assert_program_heard(&tower, 700, "ices");
@@ -252,6 +280,7 @@ fn ices2_is_heard_drops_comes_back_and_understands_a_refusal() {
         drop(source);
         tower.wait_source("tone", LIMIT);
     }
+    assert!(changes::assert_without_click(&tower, monitor, from) >= 6, "the source, silence and tone, twice");
 }
 
 fn liquidsoap(tower: &Tower, format: &str, hz: u32, password: &str) -> Source {
@@ -273,6 +302,7 @@ fn liquidsoap_is_heard_tells_its_title_drops_comes_back_and_understands_a_refusa
     let refused = liquidsoap(&tower, "%mp3(bitrate=128)", 800, "wrong");
     refused.wait_said("401");
     drop(refused);
+    let (monitor, from) = monitor(&tower);
     for _ in 0..2 {
         let source = liquidsoap(&tower, "%mp3(bitrate=128)", 800, "hackme");
         assert_program_heard(&tower, 800, "liquidsoap");
@@ -280,6 +310,7 @@ fn liquidsoap_is_heard_tells_its_title_drops_comes_back_and_understands_a_refusa
         drop(source);
         tower.wait_source("tone", LIMIT);
     }
+    assert!(changes::assert_without_click(&tower, monitor, from) >= 6, "the source, silence and tone, twice");
 }
 
 /// DarkIce records from a sound card; here from one that gives a file.
@@ -291,9 +322,10 @@ fn darkice(tower: &Tower, raw: &Path, password: &str) -> Source {
     );
     std::fs::write(tower.path(".asoundrc"), card).expect("a temporary file");
     let text = format!(
-        "[general]\nduration = 60\nbufferSecs = 1\nreconnect = no\nrealtime = no\n[input]\ndevice = card\n\
+        "[general]\nduration = {}\nbufferSecs = 1\nreconnect = no\nrealtime = no\n[input]\ndevice = card\n\
          sampleRate = 48000\nbitsPerSample = 16\nchannel = 2\n[icecast2-0]\nbitrateMode = cbr\nformat = mp3\n\
          bitrate = 128\nserver = 127.0.0.1\nport = {}\npassword = {password}\nmountPoint = live\nname = Dark Radio\n",
+        seconds() + 60,
         tower.address.port()
     );
     std::fs::write(&config, text).expect("a temporary file");

@@ -3,8 +3,8 @@
 
 mod common;
 
+use radio_proof::changes::{CLICK_MAX, click, on_air};
 use radio_proof::http::{basic_auth, read_head};
-use radio_proof::monitor::MonitorPcm;
 use radio_proof::tower::{Setup, Tower};
 use radio_proof::{alarm, measure, mp3};
 use std::io::{Read, Write};
@@ -15,9 +15,6 @@ use std::time::{Duration, Instant};
 
 /// What the tone of a source loses at most: LAME takes 0.45 dB off, and it is passed once or twice.
 const LEVEL_TOLERANCE_DB: f64 = 1.0;
-/// How much harder than steady a wave may bend at a change. The contract allows 2; with a ramp of 1 ms in place of the
-/// 20 ms the sources below give 1.5 to 1.8, and without a ramp far more.
-const CLICK_MAX: f64 = 1.45;
 /// FFmpeg's sine in dBFS: an amplitude of one eighth, as two channels of half the power.
 const SINE_DBFS: f64 = -21.07;
 
@@ -112,25 +109,12 @@ fn assert_is_tone(samples: &[f64], hz: u32) {
     assert!((heard - f64::from(hz)).abs() < 0.5, "{heard:.2} Hz instead of {hz}");
 }
 
-/// How hard the router's PCM bends around tick `at`, in multiples of how hard it bends in the ticks `steady`.
-fn click(pcm: &MonitorPcm, at: u64, steady: &[u64]) -> f64 {
-    let bend = |from: u64, ticks| measure::second_difference_max(&pcm.left_from(from, ticks));
-    let steady = steady.iter().map(|&tick| bend(tick, 8)).fold(0.0, f64::max);
-    bend(at - 2, 5) / steady
-}
-
-/// Ticks at which something else came on air, with its name.
-fn changes(tower: &Tower) -> Vec<(u64, String)> {
-    let name = |text: String| text.split(" is on air").next().unwrap_or_default().to_owned();
-    tower.events("on_air").into_iter().map(|(tick, text)| (tick, name(text))).collect()
-}
-
 #[test]
 fn ffmpeg_is_heard_as_put_as_source_as_mp3_and_as_vorbis() {
     let tower = setup("").start();
     for (hz, coding, limit_s) in [(1000, &MP3[..], 2.5), (700, &MP3_LEGACY[..], 2.5), (500, &VORBIS[..], 4.0)] {
         tower.wait_source("tone", Duration::from_secs(10));
-        let (begun, before) = (Instant::now(), changes(&tower).len());
+        let (begun, before) = (Instant::now(), on_air(&tower).len());
         let source = ffmpeg(&tower, hz, coding, "hackme");
         tower.wait_source("dj", Duration::from_secs(10));
         let took = begun.elapsed().as_secs_f64();
@@ -138,7 +122,7 @@ fn ffmpeg_is_heard_as_put_as_source_as_mp3_and_as_vorbis() {
         assert!(took < limit_s, "{hz} Hz was on air after {took:.2} s");
         assert_heard(&tower, hz, 5);
         assert_eq!(tower.status()["inputs"][1]["source"]["connected"]["bad_packets"], 0);
-        let since = &changes(&tower)[before..];
+        let since = &on_air(&tower)[before..];
         assert!(since.len() == 1 && since[0].1 == "dj", "it stayed on air, however it comes: {since:?}");
         drop(source);
     }
@@ -207,7 +191,7 @@ fn a_source_that_drops_for_two_seconds_falls_back_and_comes_back_without_a_click
     tower.wait_source("dj", Duration::from_secs(10));
     let end = monitor.next_serial() + 60;
     monitor.wait_serial(end, Duration::from_secs(10));
-    let (pcm, changes) = (monitor.stop(), changes(&tower));
+    let (pcm, changes) = (monitor.stop(), on_air(&tower));
 
     let names: Vec<&str> = changes.iter().map(|(_, name)| name.as_str()).collect();
     assert_eq!(names[names.len() - 4..], ["dj", "silence", "tone", "dj"], "{names:?}");
