@@ -283,11 +283,12 @@ fn ices2_is_heard_drops_comes_back_and_understands_a_refusal() {
     assert!(changes::assert_without_click(&tower, monitor, from) >= 6, "the source, silence and tone, twice");
 }
 
+/// Liquidsoap begins its sine with a fade: begun at once, the click would be its own.
 fn liquidsoap(tower: &Tower, format: &str, hz: u32, password: &str) -> Source {
     let script = tower.path("radio.liq");
     let text = format!(
         "settings.init.allow_root.set(true)\nlog.stdout.set(true)\nlog.file.set(false)\n\
-         s = amplify(0.095, sine({hz}.))\n\
+         s = amplify(0.095, fade.in(duration=0.2, sine({hz}.)))\n\
          s = insert_metadata(s)\nthread.run(delay=3., fun () -> s.insert_metadata([(\"artist\", \"Nina\"), (\"title\", \"Sinnerman\")]))\n\
          output.icecast({format}, host=\"127.0.0.1\", port={}, password=\"{password}\", mount=\"live\", s)\n",
         tower.address.port()
