@@ -215,9 +215,18 @@ fn stop_leaves_no_child_not_even_a_stopped_one_or_a_grandchild() {
     assert!(start.elapsed() < Duration::from_secs(1));
     assert_eq!(rig.wait_for(State::Stopped).reason, Reason::Stop);
     assert_eq!(children(), Vec::<String>::new());
-    // It belongs to init now, which may take its time to bury it; but it is dead.
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", grandchild.trim())).unwrap_or_default();
-    assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+    wait_dead(grandchild.trim());
+}
+
+/// That process `pid` dies. A busy machine may take its time, and so may init to bury it.
+#[track_caller]
+fn wait_dead(pid: &str) {
+    let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let deadline = Instant::now() + PATIENCE;
+    while !(stat().is_empty() || stat().contains(") Z ")) {
+        assert!(Instant::now() < deadline, "{}", stat());
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Not a test of its own: the tower that the next test kills.
@@ -242,13 +251,9 @@ fn a_killed_tower_leaves_no_encoder_behind() {
         .unwrap();
     let mut lines = BufReader::new(tower.stdout.take().unwrap()).lines().map_while(Result::ok);
     let pid = lines.find_map(|line| line.strip_prefix("encoder ").map(str::to_owned)).unwrap();
-    let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    assert!(stat().contains("(sh)"), "{}", stat());
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    assert!(stat.contains("(sh)"), "{stat}");
     tower.kill().unwrap();
     tower.wait().unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while !(stat().is_empty() || stat().contains(") Z ")) {
-        assert!(Instant::now() < deadline, "{}", stat());
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_dead(&pid);
 }
