@@ -5,7 +5,7 @@ mod common;
 use radio_proof::changes::{click, on_air};
 use radio_proof::monitor::{Monitor, MonitorPcm};
 use radio_proof::tower::Tower;
-use radio_proof::{alarm, measure};
+use radio_proof::{alarm, changes, measure, mp3};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -184,10 +184,7 @@ fn butt_is_on_air_within_a_second_tells_its_title_drops_comes_back_and_understan
     let butt = Butt::start(&desktop, &tower, "hackme");
     butt.tell(&["-s", "tower"]);
     tower.wait_source("dj", LIMIT);
-    let connected = tower.events("source").first().expect("an event").0;
-    let (on_air, _) = on_air(&tower).into_iter().rfind(|(_, name)| name == "dj").expect("on air");
-    println!("on air {} ms after it connected", (on_air - connected) * 24);
-    assert!(on_air - connected <= 2 * SECOND_TICKS, "{connected} to {on_air}");
+    changes::assert_on_air_within_a_second(&tower, "dj");
     // It forgets a title that it is told while it is busy, so it is told again.
     let label = || tower.get("/api/now-playing").json()["label"].clone();
     press(
@@ -195,6 +192,7 @@ fn butt_is_on_air_within_a_second_tells_its_title_drops_comes_back_and_understan
         || _ = butt.tell(&["-u", "Nina Simone - Sinnerman, süß"]),
         || label() == "Nina Simone - Sinnerman, süß",
     );
+    assert_heard_for_a_while(&tower);
     monitor.wait_serial(monitor.next_serial() + 60, LIMIT);
 
     butt.tell(&["-d"]);
@@ -206,6 +204,22 @@ fn butt_is_on_air_within_a_second_tells_its_title_drops_comes_back_and_understan
     let back = heard_again(&tower, &monitor.stop());
     let level = measure::tone_dbfs(&back, TONE_HZ);
     assert!((level - TONE_DBFS).abs() < LEVEL_TOLERANCE_DB, "{level:.2} dBFS");
+}
+
+/// A listener hears the tone for a few seconds; for five minutes where tests run at full length. A sound server without a card
+/// drops pieces by itself, more of them on a busy machine: a piece of the seconds may be without.
+#[track_caller]
+fn assert_heard_for_a_while(tower: &Tower) {
+    let time = alarm::seconds(6, 300);
+    let (listener, bytes) = (tower.listen("/stream?burst=0"), 16_000 * time.as_secs() as usize);
+    listener.wait_bytes(bytes, LIMIT + time);
+    let decoded = mp3::decode_left(&listener.stop().bytes[..bytes / 384 * 384]);
+    let seconds: Vec<&[f64]> = decoded.chunks_exact(48_000).skip(1).collect();
+    let good = seconds.iter().filter(|second| (measure::tone_hz(second, TONE_HZ) - TONE_HZ).abs() < 2.0);
+    let good = good.filter(|second| measure::tone_dbfs(second, TONE_HZ) > -40.0).count();
+    println!("the tone is heard in {good} of {} seconds", seconds.len());
+    let wanted = if alarm::full_length() { seconds.len() * 9 / 10 } else { seconds.len() / 2 };
+    assert!(good >= wanted, "the tone is heard in {good} of {} seconds", seconds.len());
 }
 
 /// The source was on air, then silence and the tower's own tone, then the source again. Gives a second of it after that.
@@ -384,6 +398,7 @@ fn mixxx_is_heard_tells_its_title_drops_comes_back_and_understands_a_refusal() {
     mixxx.press("Mixxx to connect", &ON_AIR, connected);
     tower.wait_source("dj", LIMIT);
     mixxx.wait_title(&tower);
+    assert_heard_for_a_while(&tower);
     monitor.wait_serial(monitor.next_serial() + 60, LIMIT);
 
     mixxx.press("Mixxx to leave", &ON_AIR, || !connected());

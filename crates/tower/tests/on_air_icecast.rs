@@ -17,6 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What a station plays that is known by its sound.
+const SINE_HZ: f64 = 700.0;
+const SINE_DBFS: f64 = -12.0;
 
 fn with_station(tower: &Tower) -> Station {
     let manner = Manner { looped: true, ..Manner::default() };
@@ -154,6 +157,41 @@ fn an_icecast_relay_never_reconnects_and_its_listeners_get_every_frame() {
 #[test]
 fn an_icecast_relay_on_demand_comes_with_its_first_listener_and_stays() {
     relay_for_a_while(true);
+}
+
+#[test]
+fn a_tower_pulls_a_stream_from_an_icecast_with_its_titles() {
+    let first = common::setup().start();
+    let sine = (0..480_000).map(|n| {
+        let phase = f64::from(n) * SINE_HZ / 48_000.0;
+        (10f64.powf(SINE_DBFS / 20.0) * 32_768.0 * (phase * std::f64::consts::TAU).sin()) as i16
+    });
+    let pcm: Vec<u8> = sine.flat_map(|sample| [sample, sample]).flat_map(i16::to_le_bytes).collect();
+    let _station = Station::start(&first.pcm_socket(), Arc::new(pcm), Manner { looped: true, ..Manner::default() });
+    first.wait_source("station", PATIENCE);
+    let relay = Relay::start(&first, false);
+    let is_there = || get(relay.address, "/status-json.xsl", "").is_ok_and(|stats| stats.text().contains("listenurl"));
+    wait_until("the mount of Icecast", PATIENCE, is_there);
+    let url = format!("http://{}/relayed", relay.address);
+    let second =
+        common::setup().line(&format!("input = [{{ name = \"pulled\", kind = \"url\", url = {url:?} }}]")).start();
+    second.wait_source("pulled", PATIENCE);
+    first.send_as_admin("PUT", "/api/now-playing", "{\"artist\": \"Nina\", \"title\": \"Sinnerman\"}");
+    wait_until("the title at the second tower", PATIENCE, || {
+        second.get("/api/now-playing").json()["label"] == "Nina - Sinnerman"
+    });
+    // The burst and the fade come first.
+    let (listener, bytes) = (second.listen("/stream?burst=0"), 16_000 * 8);
+    listener.wait_bytes(bytes, PATIENCE);
+    let decoded = mp3::decode_left(&listener.stop().bytes[..bytes / 384 * 384]);
+    for (i, heard) in decoded.chunks_exact(48_000).enumerate().skip(3) {
+        let (hz, level) = (measure::tone_hz(heard, SINE_HZ), measure::tone_dbfs(heard, SINE_HZ));
+        assert!(
+            (hz - SINE_HZ).abs() < 0.5 && (level - SINE_DBFS).abs() < 1.0,
+            "second {i}: {hz:.2} Hz at {level:.2} dBFS"
+        );
+    }
+    assert_eq!(second.status()["on_air"]["source"], "pulled");
 }
 
 /// What happens in hours, in seconds: encoders die, the station leaves and comes back, titles change.

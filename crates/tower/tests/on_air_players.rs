@@ -4,6 +4,7 @@
 mod common;
 
 use radio_proof::alarm::{self, wait_for, wait_until};
+use radio_proof::icy::Icy;
 use radio_proof::station::{Manner, Station};
 use radio_proof::tower::Tower;
 use radio_proof::{frames, material, measure, mp3, process};
@@ -72,6 +73,30 @@ fn curl_receives_whole_frames_from_the_first_byte_on() {
     let received = frames::strict(&output.stdout).len();
     let live = seconds * 1000 / 24;
     assert!((live + 34..=live + 164).contains(&received), "{received} frames in {seconds} s with a burst of 2 s");
+}
+
+#[test]
+fn curl_is_told_titles_if_it_asks_for_them_and_the_head_alone_if_it_asks_for_that() {
+    let (tower, _station) = on_air();
+    let folder = tempfile::tempdir().expect("a folder");
+    let received = folder.path().join("received");
+    let mut command = Command::new("curl");
+    command.args(["--silent", "--max-time", "60", "-H", "Icy-MetaData: 1", "--output"]).arg(&received).arg(url(&tower));
+    let mut curl = command.spawn().unwrap_or_else(|error| panic!("cannot run curl ({error}): apt-get install curl"));
+    wait_until("curl to be a listener", Duration::from_secs(20), || received.exists());
+    tower.send_as_admin("PUT", "/api/now-playing", "{\"artist\": \"Somebody\", \"title\": \"Through and through\"}");
+    let taken_apart = || Icy::parse(&std::fs::read(&received).unwrap_or_default(), 16_000);
+    let wanted = "StreamTitle='Somebody - Through and through';";
+    wait_until("the title", Duration::from_secs(30), || taken_apart().texts().iter().any(|text| text == wanted));
+    let _already_gone = curl.kill();
+    let _status = curl.wait();
+    assert!(frames::strict(&taken_apart().audio).len() > 80);
+
+    let head = Command::new("curl").args(["--silent", "--max-time", "20", "--head", &url(&tower)]).output();
+    let head = head.expect("curl is there");
+    let text = String::from_utf8_lossy(&head.stdout).to_lowercase();
+    // It ends by itself.
+    assert!(head.status.success() && text.contains("200 ok") && text.contains("audio/mpeg"), "{text}");
 }
 
 /// A page that plays the stream, pauses once for three seconds, and reports how far it got.

@@ -6,7 +6,7 @@ mod common;
 use radio_proof::changes::{CLICK_MAX, click, on_air};
 use radio_proof::http::{basic_auth, read_head};
 use radio_proof::tower::{Setup, Tower};
-use radio_proof::{alarm, measure, mp3};
+use radio_proof::{alarm, changes, measure, mp3};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -69,10 +69,10 @@ const MP3: [&str; 6] = ["-b:a", "128k", "-content_type", "audio/mpeg", "-f", "mp
 const MP3_LEGACY: [&str; 8] = ["-b:a", "128k", "-content_type", "audio/mpeg", "-legacy_icecast", "1", "-f", "mp3"];
 const VORBIS: [&str; 6] = ["-c:a", "libvorbis", "-content_type", "application/ogg", "-f", "ogg"];
 
-/// A file of ten seconds of a sine, made by FFmpeg.
+/// A file of a sine that is longer than it is listened to, made by FFmpeg.
 fn file(tower: &Tower, hz: u32, name: &str, coding: &[&str]) -> std::path::PathBuf {
     let path = tower.path(name);
-    let sine = format!("sine=frequency={hz}:sample_rate=48000:duration=10");
+    let sine = format!("sine=frequency={hz}:sample_rate=48000:duration={}", alarm::seconds(10, 310).as_secs());
     let status = Command::new("ffmpeg")
         .args(["-v", "error", "-f", "lavfi", "-i", &sine, "-ac", "2"])
         .args(coding)
@@ -91,15 +91,18 @@ fn curl(tower: &Tower, file: &Path, content_type: &str, more: &[&str]) -> Source
     Source::start(command.args(more).arg("-T").arg(file).arg(url))
 }
 
-/// What a listener of the stream hears after `seconds` is the sine of a source, at its level.
+/// What a listener of the stream hears in the last of `seconds` is the sine of a source, at its level; and for five minutes
+/// from then on where tests run at full length.
 #[track_caller]
-fn assert_heard(tower: &Tower, hz: u32, seconds: usize) {
+fn assert_heard(tower: &Tower, hz: u32, seconds: u64) {
     tower.wait_source("dj", Duration::from_secs(10));
     // The burst, what the source before has left, and the fade come first.
-    let (listener, bytes) = (tower.listen("/stream?burst=0"), 16_000 * seconds);
-    listener.wait_bytes(bytes, Duration::from_secs(20));
+    let all = alarm::seconds(seconds, 300);
+    let (listener, bytes) = (tower.listen("/stream?burst=0"), 16_000 * all.as_secs() as usize);
+    listener.wait_bytes(bytes, all + Duration::from_secs(20));
     let decoded = mp3::decode_left(&listener.stop().bytes[..bytes / 384 * 384]);
-    assert_is_tone(&decoded[decoded.len() - 48_000..], hz);
+    let judged = (all.as_secs() - seconds + 1) as usize;
+    decoded.rchunks_exact(48_000).take(judged).for_each(|second| assert_is_tone(second, hz));
 }
 
 #[track_caller]
@@ -120,6 +123,9 @@ fn ffmpeg_is_heard_as_put_as_source_as_mp3_and_as_vorbis() {
         let took = begun.elapsed().as_secs_f64();
         // Half a second of pre-roll, and the start of FFmpeg; its Ogg pages hold a second.
         assert!(took < limit_s, "{hz} Hz was on air after {took:.2} s");
+        if coding != VORBIS {
+            changes::assert_on_air_within_a_second(&tower, "dj");
+        }
         assert_heard(&tower, hz, 5);
         assert_eq!(tower.status()["inputs"][1]["source"]["connected"]["bad_packets"], 0);
         let since = &on_air(&tower)[before..];
