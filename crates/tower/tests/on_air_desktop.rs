@@ -1,105 +1,21 @@
 //! DJ software with a window, on a display and a sound card that are not there: butt and Mixxx (SPEC IN-7).
 
 mod common;
+mod desktop_support;
 
-use radio_proof::changes::{click, on_air};
-use radio_proof::monitor::{Monitor, MonitorPcm};
+use desktop_support::{
+    Desktop, LIMIT, Program, TONE_HZ, alone, assert_heard_for_a_while, heard_again, press, wait_steady,
+};
 use radio_proof::tower::Tower;
-use radio_proof::{alarm, changes, measure, mp3};
-use std::io::{BufRead, BufReader};
+use radio_proof::{alarm, changes, measure};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Windows are slow to open on a busy machine.
-const LIMIT: Duration = Duration::from_secs(120);
-/// What is played into the sound card: low and loud, so that a click stands out.
-const TONE_HZ: f64 = 100.0;
 /// FFmpeg's sine in dBFS, as two channels of half the power.
 const TONE_DBFS: f64 = -21.07;
 /// What a sound server, a resampler and two lossy codecs may change.
 const LEVEL_TOLERANCE_DB: f64 = 1.5;
-/// Ticks in a second.
-const SECOND_TICKS: u64 = 42;
-
-/// A program that is ended when dropped.
-struct Program(Child);
-
-impl Program {
-    #[track_caller]
-    fn start(command: &mut Command, package: &str) -> Self {
-        let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn();
-        Self(child.unwrap_or_else(|error| panic!("cannot run {command:?} ({error}): apt-get install {package}")))
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _already_gone = self.0.kill();
-        let _status = self.0.wait();
-    }
-}
-
-/// A desk to work at: a display, and a sound card that hears a tone.
-struct Desktop {
-    home: tempfile::TempDir,
-    display: String,
-    _programs: Vec<Program>,
-}
-
-impl Desktop {
-    #[track_caller]
-    fn new() -> Self {
-        let home = tempfile::tempdir().expect("a folder");
-        // Whichever number is free.
-        let mut screen = Program::start(
-            Command::new("Xvfb")
-                .args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
-                .stdout(Stdio::piped()),
-            "xvfb",
-        );
-        let mut number = String::new();
-        let told = screen.0.stdout.take().map(BufReader::new).map(|mut told| told.read_line(&mut number));
-        assert!(matches!(told, Some(Ok(1..))), "Xvfb did not start");
-        std::fs::write(home.path().join(".asoundrc"), "pcm.!default { type pulse }\nctl.!default { type pulse }\n")
-            .expect("a file");
-        let mut desktop = Self { home, display: format!(":{}", number.trim()), _programs: vec![screen] };
-        // A card without hardware, which has a clock all the same.
-        let server = Program::start(
-            desktop
-                .command("pulseaudio")
-                .args(["-n", "--daemonize=no", "--exit-idle-time=-1", "--disable-shm=1"])
-                .args(["-L", "module-native-protocol-unix", "-L", "module-null-sink sink_name=air rate=48000"]),
-            "pulseaudio",
-        );
-        desktop._programs.push(server);
-        alarm::wait_until("the sound server", LIMIT, || {
-            desktop.command("pactl").arg("info").stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-        });
-        let sine = format!("sine=frequency={TONE_HZ}:sample_rate=48000");
-        let tone = Program::start(
-            desktop.command("ffmpeg").args([
-                "-v", "error", "-re", "-f", "lavfi", "-i", &sine, "-ac", "2", "-f", "pulse", "-device", "air", "tone",
-            ]),
-            "ffmpeg",
-        );
-        desktop._programs.push(tone);
-        desktop
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.env("HOME", self.home.path()).env("XDG_RUNTIME_DIR", self.home.path());
-        command.env("DISPLAY", &self.display).env_remove("DBUS_SESSION_BUS_ADDRESS").env_remove("PULSE_SERVER");
-        command.stdout(Stdio::null());
-        command
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-}
 
 /// butt, and the port at which it takes commands.
 struct Butt<'a> {
@@ -162,12 +78,9 @@ fn configuration(desktop: &Desktop, tower: &Tower, password: &str, log: &Path) -
     )
 }
 
-/// Sound cards and windows want the machine for themselves.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
 #[test]
 fn butt_is_on_air_within_a_second_tells_its_title_drops_comes_back_and_understands_a_refusal() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = alone();
     let desktop = Desktop::new();
     let tower = common::setup().line("input = [{ name = \"dj\", mount = \"/live\", password = \"hackme\" }]").start();
     tower.wait_source("tone", LIMIT);
@@ -204,40 +117,6 @@ fn butt_is_on_air_within_a_second_tells_its_title_drops_comes_back_and_understan
     let back = heard_again(&tower, &monitor.stop());
     let level = measure::tone_dbfs(&back, TONE_HZ);
     assert!((level - TONE_DBFS).abs() < LEVEL_TOLERANCE_DB, "{level:.2} dBFS");
-}
-
-/// A listener hears the tone for a few seconds; for five minutes where tests run at full length. A sound server without a card
-/// drops pieces by itself, more of them on a busy machine: a piece of the seconds may be without.
-#[track_caller]
-fn assert_heard_for_a_while(tower: &Tower) {
-    let time = alarm::seconds(6, 300);
-    let (listener, bytes) = (tower.listen("/stream?burst=0"), 16_000 * time.as_secs() as usize);
-    listener.wait_bytes(bytes, LIMIT + time);
-    let decoded = mp3::decode_left(&listener.stop().bytes[..bytes / 384 * 384]);
-    let seconds: Vec<&[f64]> = decoded.chunks_exact(48_000).skip(1).collect();
-    let good = seconds.iter().filter(|second| (measure::tone_hz(second, TONE_HZ) - TONE_HZ).abs() < 2.0);
-    let good = good.filter(|second| measure::tone_dbfs(second, TONE_HZ) > -40.0).count();
-    println!("the tone is heard in {good} of {} seconds", seconds.len());
-    let wanted = if alarm::full_length() { seconds.len() * 9 / 10 } else { seconds.len() / 2 };
-    assert!(good >= wanted, "the tone is heard in {good} of {} seconds", seconds.len());
-}
-
-/// The source was on air, then silence and the tower's own tone, then the source again. Gives a second of it after that.
-///
-/// Clicks are told and not judged: on a busy machine a sound server without a card drops pieces by itself.
-#[track_caller]
-fn heard_again(tower: &Tower, pcm: &MonitorPcm) -> Vec<f64> {
-    let changes = on_air(tower);
-    let names: Vec<&str> = changes.iter().map(|(_, name)| name.as_str()).collect();
-    let before = names.iter().position(|&name| name == "dj");
-    let last = [names.iter().rposition(|&name| name == "tone"), names.iter().rposition(|&name| name == "dj")];
-    assert!(before.is_some() && before < last[0] && last[0] < last[1], "{names:?}");
-    let last = last.map(|index| &changes[index.expect("it is there")]);
-    let steady = [last[0].0 + 20, last[1].0 + 30];
-    for (tick, name) in last {
-        println!("{name} came with {:.2} times the steady second difference", click(pcm, *tick, &steady));
-    }
-    pcm.left_from(last[1].0 + 60, 40)
 }
 
 /// Mixxx with a tone on its second deck, and a profile for the tower.
@@ -339,35 +218,6 @@ impl<'a> Mixxx<'a> {
     }
 }
 
-/// Presses something until `is_so`: a window that is still opening takes no notice. Of a button that is pressed again before it
-/// has answered, the second press undoes the first; so there is more time each time.
-#[track_caller]
-fn press(what: &str, mut press: impl FnMut(), mut is_so: impl FnMut() -> bool) {
-    let mut patience = Duration::from_secs(5);
-    alarm::wait_until(what, 2 * LIMIT, || {
-        press();
-        let pressed = std::time::Instant::now();
-        while pressed.elapsed() < patience {
-            if is_so() {
-                return true;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        patience *= 2;
-        false
-    });
-}
-
-/// Waits until the source has been on air for three seconds without a break: programs and sound server may stumble on a busy machine.
-#[track_caller]
-fn wait_steady(tower: &Tower, monitor: &Monitor) {
-    alarm::wait_until("the source to be on air without a break", LIMIT, || {
-        let on_air = &tower.status()["on_air"];
-        let since = on_air["since_tick"].as_u64();
-        on_air["source"] == "dj" && since.is_some_and(|since| monitor.next_serial() > since + 3 * SECOND_TICKS)
-    });
-}
-
 /// As a version before profiles kept them; it makes a profile of them.
 fn mixxx_settings(tower: &Tower, password: &str) -> String {
     format!(
@@ -380,7 +230,7 @@ fn mixxx_settings(tower: &Tower, password: &str) -> String {
 
 #[test]
 fn mixxx_is_heard_tells_its_title_drops_comes_back_and_understands_a_refusal() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = alone();
     let desktop = Desktop::new();
     let tower = common::setup().line("input = [{ name = \"dj\", mount = \"/live\", password = \"hackme\" }]").start();
     tower.wait_source("tone", LIMIT);
