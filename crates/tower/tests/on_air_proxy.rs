@@ -167,30 +167,6 @@ fn caddy_passes_everything_on_as_it_comes() {
     start(&tower, port, caddy).prove();
 }
 
-#[test]
-fn a_source_that_comes_through_nginx_in_chunks_is_heard() {
-    let input = "input = [{ name = \"dj\", mount = \"/live\", password = \"hackme\" }]";
-    let tower = common::setup().line(TRUSTED).line(input).start();
-    let proxy = nginx(&tower);
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-v", "error", "-re", "-f", "lavfi", "-i", "sine=frequency=800:sample_rate=48000", "-ac", "2"]);
-    ffmpeg.args(["-b:a", "128k", "-f", "mp3", "pipe:1"]).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut ffmpeg = Running(ffmpeg.spawn().expect("ffmpeg: apt-get install ffmpeg"));
-    let mut curl = Command::new("curl");
-    curl.args(["-sSN", "--http1.1", "--interface", CLIENT, "--cacert"]).arg(tower.path("certificate.pem"));
-    curl.args(["-u", "source:hackme", "-H", "Content-Type: audio/mpeg", "-T", "-"]);
-    curl.arg(format!("https://localhost:{}/live", proxy.port)).stdin(ffmpeg.0.stdout.take().expect("a pipe"));
-    let _source = Running(curl.stdout(Stdio::null()).spawn().expect("curl: apt-get install curl"));
-    tower.wait_source("dj", PATIENCE);
-    let listener = tower.listen("/stream?burst=0");
-    listener.wait_bytes(5 * 16_000, PATIENCE);
-    let heard = mp3::decode_left(&listener.stop().bytes[..5 * 16_000 / FRAME_BYTES * FRAME_BYTES]);
-    let hz = measure::tone_hz(&heard[heard.len() - 48_000..], 800.0);
-    assert!((hz - 800.0).abs() < 0.5, "{hz:.2} Hz");
-    let connected = tower.status()["inputs"][1]["source"]["connected"].to_string();
-    assert!(connected.contains(CLIENT), "{connected}");
-}
-
 /// HAProxy with this configuration.
 fn haproxy<'a>(tower: &'a Tower, port: u16, text: &str) -> Proxy<'a> {
     let config = format!("global\n    maxconn 100\n{text}");
@@ -200,9 +176,8 @@ fn haproxy<'a>(tower: &'a Tower, port: u16, text: &str) -> Proxy<'a> {
     start(tower, port, haproxy)
 }
 
-#[test]
-fn haproxy_passes_everything_on_as_it_comes() {
-    let tower = common::setup().line(TRUSTED).start();
+/// HAProxy as it is documented, with TLS.
+fn haproxy_http(tower: &Tower) -> Proxy<'_> {
     Certificate::new().install(|name| tower.path(name));
     let read = |name: &str| std::fs::read_to_string(tower.path(name)).expect("a file");
     std::fs::write(tower.path("both.pem"), read("certificate.pem") + &read("key.pem")).expect("a temporary file");
@@ -211,8 +186,14 @@ fn haproxy_passes_everything_on_as_it_comes() {
         (":443", format!("127.0.0.1:{port}")),
         ("/etc/haproxy/radio.pem", tower.path("both.pem").display().to_string()),
     ];
-    let text = documented("haproxy", &tower, &changes);
-    haproxy(&tower, port, &text).prove();
+    let text = documented("haproxy", tower, &changes);
+    haproxy(tower, port, &text)
+}
+
+#[test]
+fn haproxy_passes_everything_on_as_it_comes() {
+    let tower = common::setup().line(TRUSTED).start();
+    haproxy_http(&tower).prove();
 }
 
 #[test]
@@ -238,4 +219,53 @@ fn haproxy_passes_bytes_on_and_tells_whose_they_are_by_the_proxy_protocol() {
         let clients = tower.get_as_admin("/admin/listclients?mount=/stream").text();
         assert!(clients.contains(&format!("<IP>{CLIENT}</IP>")), "{version}: {clients}");
     }
+}
+
+const DJ: &str = "input = [{ name = \"dj\", mount = \"/live\", password = \"hackme\" }]";
+
+/// That a source is heard that comes to `url` by chunked PUT, and that the tower knows where it comes from.
+#[track_caller]
+fn assert_source_heard(tower: &Tower, url: &str) {
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-re", "-f", "lavfi", "-i", "sine=frequency=800:sample_rate=48000", "-ac", "2"]);
+    ffmpeg.args(["-b:a", "128k", "-f", "mp3", "pipe:1"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut ffmpeg = Running(ffmpeg.spawn().expect("ffmpeg: apt-get install ffmpeg"));
+    let mut curl = Command::new("curl");
+    curl.args(["-sSN", "--http1.1", "--interface", CLIENT]);
+    if url.starts_with("https") {
+        curl.arg("--cacert").arg(tower.path("certificate.pem"));
+    }
+    curl.args(["-u", "source:hackme", "-H", "Content-Type: audio/mpeg", "-T", "-"]);
+    curl.arg(url).stdin(ffmpeg.0.stdout.take().expect("a pipe"));
+    let _source = Running(curl.stdout(Stdio::null()).spawn().expect("curl: apt-get install curl"));
+    tower.wait_source("dj", PATIENCE);
+    let listener = tower.listen("/stream?burst=0");
+    listener.wait_bytes(5 * 16_000, PATIENCE);
+    let heard = mp3::decode_left(&listener.stop().bytes[..5 * 16_000 / FRAME_BYTES * FRAME_BYTES]);
+    let hz = measure::tone_hz(&heard[heard.len() - 48_000..], 800.0);
+    assert!((hz - 800.0).abs() < 0.5, "{hz:.2} Hz");
+    let connected = tower.status()["inputs"][1]["source"]["connected"].to_string();
+    assert!(connected.contains(CLIENT), "{connected}");
+}
+
+#[test]
+fn a_source_that_comes_through_nginx_in_chunks_is_heard() {
+    let tower = common::setup().line(TRUSTED).line(DJ).start();
+    let proxy = nginx(&tower);
+    assert_source_heard(&tower, &format!("https://localhost:{}/live", proxy.port));
+}
+
+#[test]
+fn a_source_that_comes_through_haproxy_in_chunks_is_heard_from_where_it_is() {
+    let tower = common::setup().line(TRUSTED).line(DJ).start();
+    let proxy = haproxy_http(&tower);
+    assert_source_heard(&tower, &format!("https://localhost:{}/live", proxy.port));
+
+    let lines = ["server.trusted_proxies = [\"127.0.0.2\"]", "server.proxy_protocol = true", DJ];
+    let tower = lines.iter().fold(common::setup(), |setup, line| setup.line(line)).start();
+    let port = free_port();
+    let changes =
+        [(":80\n", format!("127.0.0.1:{port}\n")), ("send-proxy-v2", "source 127.0.0.2 send-proxy-v2".into())];
+    let proxy = haproxy(&tower, port, &documented("haproxy-tcp", &tower, &changes));
+    assert_source_heard(&tower, &format!("http://127.0.0.1:{}/live", proxy.port));
 }
