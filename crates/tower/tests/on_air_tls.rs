@@ -207,3 +207,22 @@ fn a_source_over_tls_is_on_air() {
     tower.wait_source("tone", PATIENCE);
     wait_until("its place to be free", PATIENCE, || tower.status()["tls"]["connections"] == 0);
 }
+
+#[test]
+fn a_stream_over_tls_is_pulled_from_a_server_that_is_trusted_and_from_no_other() {
+    let certificate = Certificate::new();
+    let upstream = with_tls(common::setup(), &certificate).start();
+    let url = format!("https://localhost:{}/stream", tls_address(&upstream).port());
+    let pulling = || common::setup().line(&format!("input = [{{ name = \"pulled\", kind = \"url\", url = {url:?} }}]"));
+    let trusted = upstream.path("certificate.pem").display().to_string();
+    let tower = pulling().variable("SSL_CERT_FILE", &trusted).start();
+    tower.wait_source("pulled", PATIENCE);
+    assert_eq!(tower.status()["inputs"][1]["feed"]["state"]["connected"]["codec"], "mp3");
+
+    let other = pulling().start();
+    let problem = wait_for("the reason", PATIENCE, || {
+        other.status()["inputs"][1]["feed"]["state"]["problem"].as_str().map(str::to_owned)
+    });
+    assert!(problem.contains("certificate"), "{problem}");
+    assert_eq!(upstream.status()["tls"]["listeners"], 1);
+}
