@@ -81,10 +81,11 @@ fn seconds() -> usize {
     alarm::seconds(5, 300).as_secs() as usize
 }
 
-/// A file of a sine, made by FFmpeg, that is a minute longer than a program is listened to.
+/// A file of a sine, made by FFmpeg, that is a minute longer than a program is listened to. It begins softly: an encoder's
+/// delay puts its start behind the tower's own fade, and its click would be taken for the tower's.
 fn file(tower: &Tower, hz: u32, name: &str, coding: &[&str]) -> PathBuf {
     let path = tower.path(name);
-    let sine = format!("sine=frequency={hz}:sample_rate=48000:duration={}", seconds() + 60);
+    let sine = format!("sine=frequency={hz}:sample_rate=48000:duration={},afade=duration=0.2", seconds() + 60);
     let status = Command::new("ffmpeg")
         .args(["-v", "error", "-y", "-f", "lavfi", "-i", &sine, "-ac", "2"])
         .args(coding)

@@ -72,7 +72,10 @@ const VORBIS: [&str; 6] = ["-c:a", "libvorbis", "-content_type", "application/og
 /// A file of a sine that is longer than it is listened to, made by FFmpeg.
 fn file(tower: &Tower, hz: u32, name: &str, coding: &[&str]) -> std::path::PathBuf {
     let path = tower.path(name);
-    let sine = format!("sine=frequency={hz}:sample_rate=48000:duration={}", alarm::seconds(10, 310).as_secs());
+    let sine = format!(
+        "sine=frequency={hz}:sample_rate=48000:duration={},afade=duration=0.2",
+        alarm::seconds(10, 310).as_secs()
+    );
     let status = Command::new("ffmpeg")
         .args(["-v", "error", "-f", "lavfi", "-i", &sine, "-ac", "2"])
         .args(coding)
