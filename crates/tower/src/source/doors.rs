@@ -361,7 +361,8 @@ impl Session {
     fn who(&self) -> String {
         let words = &self.admission.words;
         let agent = if words.agent.is_empty() { "unnamed program" } else { words.agent.as_str() };
-        format!(" with {agent}, {}", words.content_type)
+        let content_type = Some(words.content_type.as_str()).filter(|it| !it.is_empty());
+        format!(" with {agent}, {}", content_type.unwrap_or("taken for audio/mpeg"))
     }
 }
 
