@@ -192,6 +192,7 @@ impl Tower {
                         "overflow_count": entry.gauge.overflow_count(),
                         "stale_count": entry.gauge.stale_count(),
                         "silent": entry.gauge.is_silent(),
+                        "peak_dbfs": if entry.connected { entry.gauge.peak_dbfs() } else { None },
                         "on_air": on_air == OnAir::Source(entry.id),
                     })
                 })

@@ -2,6 +2,7 @@
 
 use super::gain::{Amplifier, Gain};
 use super::gate::{GateKeeper, SilenceGate};
+use super::peak::{PeakHold, peak};
 use crate::pcm::PcmFrame;
 use crate::units::{CHANNELS, TICK_SAMPLES};
 use std::sync::Arc;
@@ -22,10 +23,12 @@ pub fn input_buffer(capacity_ticks: usize) -> (BufferWriter, BufferReader) {
             gate_ticks: AtomicU64::new(0),
             gate_peak: AtomicU16::new(0),
             is_silent: AtomicBool::new(false),
+            peak: AtomicU16::new(0),
         }),
     };
     let amplifier = Amplifier::new(Gain::unity());
-    let writer = BufferWriter { producer, gauge: gauge.clone(), gate: GateKeeper::default(), amplifier };
+    let (gate, peaks) = (GateKeeper::default(), PeakHold::default());
+    let writer = BufferWriter { producer, gauge: gauge.clone(), gate, peaks, amplifier };
     (writer, BufferReader { consumer, gauge })
 }
 
@@ -35,6 +38,7 @@ pub struct BufferWriter {
     producer: rtrb::Producer<PcmFrame>,
     gauge: BufferGauge,
     gate: GateKeeper,
+    peaks: PeakHold,
     amplifier: Amplifier,
 }
 
@@ -51,7 +55,9 @@ impl BufferWriter {
         let frame = self.amplifier.apply(frame);
         let shared = &self.gauge.shared;
         let gate = SilenceGate { ticks: shared.gate_ticks.load(Relaxed), peak: shared.gate_peak.load(Relaxed) };
-        shared.is_silent.store(self.gate.observe(gate, &frame), Relaxed);
+        let peak = peak(&frame);
+        shared.is_silent.store(self.gate.observe(gate, peak), Relaxed);
+        shared.peak.store(self.peaks.observe(peak), Relaxed);
         let taken = self.producer.push(frame).is_ok();
         let counter = if taken { &self.gauge.shared.offered } else { &self.gauge.shared.overflow };
         counter.fetch_add(1, Relaxed);
@@ -170,6 +176,7 @@ struct Shared {
     gate_ticks: AtomicU64,
     gate_peak: AtomicU16,
     is_silent: AtomicBool,
+    peak: AtomicU16,
 }
 
 impl BufferGauge {
@@ -203,6 +210,13 @@ impl BufferGauge {
     #[must_use]
     pub fn is_silent(&self) -> bool {
         self.shared.is_silent.load(Relaxed)
+    }
+
+    /// The loudest sample of what came lately, heard or not, in dBFS; none while there was nothing but zeros.
+    #[must_use]
+    pub fn peak_dbfs(&self) -> Option<f32> {
+        let peak = f32::from(self.shared.peak.load(Relaxed));
+        (peak > 0.0).then(|| 20.0 * (peak / 32_768.0).log10())
     }
 
     /// Ticks dropped because it was full.
@@ -251,6 +265,17 @@ mod tests {
         assert_eq!(out, frame(6));
         assert_eq!(reader.gauge().stale_count(), 6);
         assert_eq!(reader.gauge().count(), 1);
+    }
+
+    #[test]
+    fn what_comes_has_a_level_also_when_the_buffer_is_full() {
+        let (mut writer, reader) = input_buffer(2);
+        assert_eq!(reader.gauge().peak_dbfs(), None);
+        writer.offer(&frame(0));
+        assert_eq!(reader.gauge().peak_dbfs(), None);
+        (0..3).for_each(|_| _ = writer.offer(&frame(-16_384)));
+        let level = reader.gauge().peak_dbfs().unwrap();
+        assert!((level + 6.02).abs() < 0.01, "{level}");
     }
 
     #[test]

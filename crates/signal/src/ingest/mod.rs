@@ -10,6 +10,7 @@ mod buffer;
 mod drift;
 mod gain;
 mod gate;
+mod peak;
 mod resampler;
 
 pub use accumulator::Accumulator;

@@ -22,9 +22,11 @@ pub struct Input {
     pub password: String,
     /// `pcm_tcp`: where to listen.
     pub address: SocketAddr,
-    /// `pcm_tcp`: whether the producer's clock is trusted.
-    pub pacing: Pacing,
-    /// `pcm_tcp`: producers connected at the same time.
+    /// `pcm_unix`: path of the socket.
+    pub socket: PathBuf,
+    /// `pcm_tcp`, `pcm_unix`: whether the producer's clock is trusted. None: as its kind has it.
+    pub pacing: Option<Pacing>,
+    /// `pcm_tcp`, `pcm_unix`: producers connected at the same time.
     pub producers_max: usize,
     /// `playlist`: files, folders and lists of them.
     pub paths: Vec<PathBuf>,
@@ -71,6 +73,8 @@ pub enum InputKind {
     Icecast,
     /// An address that takes PCM.
     PcmTcp,
+    /// A Unix socket that takes PCM, beside the station's.
+    PcmUnix,
     /// Files that the tower plays.
     Playlist,
     /// A stream of another server that the tower pulls.
@@ -84,9 +88,16 @@ impl InputKind {
         match self {
             Self::Icecast => "icecast",
             Self::PcmTcp => "pcm_tcp",
+            Self::PcmUnix => "pcm_unix",
             Self::Playlist => "playlist",
             Self::Url => "url",
         }
+    }
+
+    /// Whether producers of PCM connect to it.
+    #[must_use]
+    pub const fn is_pcm(self) -> bool {
+        matches!(self, Self::PcmTcp | Self::PcmUnix)
     }
 }
 
@@ -108,6 +119,13 @@ impl Input {
         self.priority.unwrap_or(by_kind)
     }
 
+    /// Whether the producer's clock is trusted: on the same machine it is the tower's (SPEC IN-7).
+    #[must_use]
+    pub fn pacing(&self) -> Pacing {
+        let by_kind = if self.kind == InputKind::PcmUnix { Pacing::Buffer } else { Pacing::Resample };
+        self.pacing.unwrap_or(by_kind)
+    }
+
     /// Length of its crossfades, in ms.
     #[must_use]
     pub fn fade_ms(&self, config: &Config) -> u64 {
@@ -122,6 +140,7 @@ impl Input {
             && match self.kind {
                 InputKind::Icecast => true,
                 InputKind::PcmTcp => self.address == new.address,
+                InputKind::PcmUnix => self.socket == new.socket,
                 InputKind::Playlist => {
                     // Its buffer is made for its crossfade.
                     self.paths == new.paths && self.shuffle == new.shuffle && self.fade_ms == new.fade_ms
@@ -143,7 +162,8 @@ impl Default for Input {
             user: "source".into(),
             password: String::new(),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8010)),
-            pacing: Pacing::Resample,
+            socket: PathBuf::new(),
+            pacing: None,
             producers_max: 4,
             paths: Vec::new(),
             shuffle: false,
@@ -171,7 +191,7 @@ mod tests {
     fn what_runs_goes_on_unless_it_would_do_something_else() {
         let of = |kind| Input { kind, ..Input::default() };
         let louder = |input: &Input| Input { gain_db: 3.0, priority: Some(7), ..input.clone() };
-        for kind in [InputKind::Icecast, InputKind::PcmTcp, InputKind::Playlist, InputKind::Url] {
+        for kind in [InputKind::Icecast, InputKind::PcmTcp, InputKind::PcmUnix, InputKind::Playlist, InputKind::Url] {
             assert!(of(kind).goes_on_as(&louder(&of(kind))));
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }

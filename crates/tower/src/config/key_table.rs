@@ -55,9 +55,19 @@ const BEFORE: &[Key] = &[
     ),
     key("station.producers_max", Valid::Range(1, 16, "a number of producers"), "Producers connected at the same time."),
     key(
+        "station.priority",
+        Valid::Range(1, 1000, "a number"),
+        "Higher inputs go on air before lower ones: between files that are played (10) and other live inputs (30) unless it says otherwise.",
+    ),
+    key(
         "station.grace_ms",
         Valid::Range(0, DAY_MS, "a time in ms"),
         "While it lasts after the station has left, no lower input follows. Not set: a lower input follows at once.",
+    ),
+    key(
+        "station.fade_ms",
+        Valid::Range(1, 10_000, "a time in ms"),
+        "Crossfade to the station, and from it to what is no input. Not set: `router.fade_ms`.",
     ),
     key(
         "station.silence_gate_ms",

@@ -88,8 +88,8 @@ pub(super) const LISTS: &[Key] = &[
     ),
     key(
         "input.*.kind",
-        Valid::Words(&["icecast", "pcm_tcp", "playlist", "url"]),
-        "`icecast`: a mount to which a source connects as it does to an Icecast server. `pcm_tcp`: an address that takes PCM. `playlist`: files that the tower plays. `url`: a stream of another server that the tower pulls. [inputs.md](inputs.md) has which keys each has.",
+        Valid::Words(&["icecast", "pcm_tcp", "pcm_unix", "playlist", "url"]),
+        "`icecast`: a mount to which a source connects as it does to an Icecast server. `pcm_tcp`: an address that takes PCM. `pcm_unix`: a Unix socket that does. `playlist`: files that the tower plays. `url`: a stream of another server that the tower pulls. [inputs.md](inputs.md) has which keys each has.",
     ),
     key(
         "input.*.mount",
@@ -112,14 +112,19 @@ pub(super) const LISTS: &[Key] = &[
         "`pcm_tcp`: where to listen. There is no password: whoever reaches it can go on air, so let it be loopback or a private network.",
     ),
     key(
+        "input.*.socket",
+        Valid::Text("a path of at most 107 bytes"),
+        "`pcm_unix`: path of the socket, of mode 0660. A file that a dead tower left is replaced; one in use is refused.",
+    ),
+    key(
         "input.*.pacing",
         Valid::Words(&["buffer", "resample"]),
-        "`pcm_tcp`: `buffer`: the producer has the tower's clock. `resample`: it has its own, and is followed within +-500 ppm.",
+        "`pcm_tcp`, `pcm_unix`: `buffer`: the producer has the tower's clock. `resample`: it has its own, and is followed within +-500 ppm. Not set: `resample` over TCP, `buffer` at a Unix socket.",
     ),
     key(
         "input.*.producers_max",
         Valid::Range(1, 16, "a number of producers"),
-        "`pcm_tcp`: producers connected at the same time; the first is heard, and the next when it leaves.",
+        "`pcm_tcp`, `pcm_unix`: producers connected at the same time; the first is heard, and the next when it leaves.",
     ),
     key(
         "input.*.paths",
@@ -135,7 +140,7 @@ pub(super) const LISTS: &[Key] = &[
     key(
         "input.*.priority",
         Valid::Range(1, 1000, "a number"),
-        "Higher ones go on air before lower ones. The station has 20, `[play]` 10. Not set: 30, and 10 for a `playlist`.",
+        "Higher ones go on air before lower ones. The station has 20 unless `station.priority` says otherwise, `[play]` 10. Not set: 30, and 10 for a `playlist`.",
     ),
     key(
         "input.*.preroll_ticks",

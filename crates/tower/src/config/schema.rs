@@ -98,8 +98,12 @@ pub struct Station {
     pub pacing: Pacing,
     /// Producers connected at the same time, 1 to 16.
     pub producers_max: usize,
+    /// Higher inputs go on air before lower ones, 1 to 1000.
+    pub priority: i32,
     /// Grace of this input alone, in ms: while it lasts, no lower input follows. None: lower inputs follow at once.
     pub grace_ms: Option<u64>,
+    /// Crossfade of this input alone, in ms. None: the router's.
+    pub fade_ms: Option<u64>,
     /// Nothing but silence for so long, in ms, counts as absence; 0: never.
     pub silence_gate_ms: u64,
     /// What never is louder than this is silence, in dBFS.
@@ -289,7 +293,9 @@ impl Default for Station {
             when_full: WhenFull::Drop,
             pacing: Pacing::Buffer,
             producers_max: 8,
+            priority: 20,
             grace_ms: None,
+            fade_ms: None,
             silence_gate_ms: 0,
             silence_gate_dbfs: -60.0,
             gain_db: 0.0,

@@ -163,13 +163,15 @@ impl Check {
         }
         // On air a producer must always hold its fade beyond the tick it plays (SPEC ROUTER-5, ROUTER-6).
         let fade_ms_max = (station.capacity_ticks as u64).saturating_sub(2) * TICK_MS;
-        if (fade_ms_max + 1..=FADE_MS_MAX).contains(&config.router.fade_ms) {
+        let fade = if station.fade_ms.is_some() { "station.fade_ms" } else { "router.fade_ms" };
+        let fade_ms = station.fade_ms.unwrap_or(config.router.fade_ms);
+        if (fade_ms_max + 1..=FADE_MS_MAX).contains(&fade_ms) {
             let message = format!(
-                "`router.fade_ms` is {} and `station.capacity_ticks` {}: a buffer holds fades of at most {fade_ms_max} ms; \
+                "`{fade}` is {fade_ms} and `station.capacity_ticks` {}: a buffer holds fades of at most {fade_ms_max} ms; \
                  shorten the fade or enlarge the buffer",
-                config.router.fade_ms, station.capacity_ticks
+                station.capacity_ticks
             );
-            self.add(&["router.fade_ms", "station.capacity_ticks"], message);
+            self.add(&[fade, "station.capacity_ticks"], message);
         }
         self.socket_path("station.socket", &station.socket);
         self.socket_path("server.admin_socket", &config.server.admin_socket);
@@ -179,7 +181,7 @@ impl Check {
         }
     }
 
-    fn socket_path(&mut self, key: &str, path: &Path) {
+    pub(super) fn socket_path(&mut self, key: &str, path: &Path) {
         let bytes = path.as_os_str().as_encoded_bytes();
         if bytes.len() > SOCKET_PATH_BYTES_MAX || bytes.contains(&0) {
             let message = format!(

@@ -7,7 +7,7 @@ use super::validate::{Check, FADE_MS_MAX, PATHS_MAX, TITLE_BYTES_MAX};
 use super::validate_webhooks::url_error;
 use radio_signal::units::TICK_MS;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What can be on air besides the configured inputs: their names would be ambiguous.
 const NAMES_TAKEN: [&str; 6] = ["station", "play", "fallback", "fallback file", "tone", "silence"];
@@ -20,6 +20,7 @@ impl Check {
             match input.kind {
                 InputKind::Icecast => self.input_mount(config, i, &input.mount),
                 InputKind::PcmTcp => self.input_address(config, i, input.address),
+                InputKind::PcmUnix => self.input_socket(config, i, &input.socket),
                 InputKind::Playlist => self.input_paths(i, &input.paths),
                 InputKind::Url => self.input_url(i, &input.url),
             }
@@ -59,6 +60,19 @@ impl Check {
         }
     }
 
+    fn input_socket(&mut self, config: &Config, index: usize, path: &Path) {
+        let key = format!("input.{index}.socket");
+        self.socket_path(&key, path);
+        let same = |other: &Input| other.kind == InputKind::PcmUnix && other.socket == path;
+        if path.as_os_str().is_empty() {
+            self.add(&[&key], format!("`{key}` is empty; name a path, such as \"/run/radio-tower/studio.sock\""));
+        } else if path == config.station.socket || path == config.server.admin_socket {
+            self.add(&[&key], format!("`{key}` is the path of another socket of the tower; give each its own"));
+        } else if let Some(earlier) = config.input[..index].iter().position(same) {
+            self.add(&[&key], format!("`{key}` is taken by input {earlier}; give each input its own"));
+        }
+    }
+
     fn input_paths(&mut self, index: usize, paths: &[PathBuf]) {
         let key = format!("input.{index}.paths");
         if paths.is_empty() || paths.iter().any(|path| path.as_os_str().is_empty()) {
@@ -79,16 +93,17 @@ impl Check {
 
     /// What would do nothing is a mistake, and the kind may be the wrong one.
     fn keys_of_other_kinds(&mut self, index: usize, input: &Input) {
-        use InputKind::{Icecast, PcmTcp, Playlist, Url};
+        use InputKind::{Icecast, PcmTcp, PcmUnix, Playlist, Url};
         let no = Input::default();
-        let keys: [(&str, &[InputKind], bool); 10] = [
+        let keys: [(&str, &[InputKind], bool); 11] = [
             ("mount", &[Icecast], input.mount != no.mount),
             ("user", &[Icecast, Url], input.user != no.user),
             ("password", &[Icecast, Url], input.password != no.password),
             ("second_source", &[Icecast], input.second_source != no.second_source),
             ("address", &[PcmTcp], input.address != no.address),
-            ("pacing", &[PcmTcp], input.pacing != no.pacing),
-            ("producers_max", &[PcmTcp], input.producers_max != no.producers_max),
+            ("socket", &[PcmUnix], input.socket != no.socket),
+            ("pacing", &[PcmTcp, PcmUnix], input.pacing != no.pacing),
+            ("producers_max", &[PcmTcp, PcmUnix], input.producers_max != no.producers_max),
             ("paths", &[Playlist], input.paths != no.paths),
             ("shuffle", &[Playlist], input.shuffle != no.shuffle),
             ("url", &[Url], input.url != no.url),

@@ -1,13 +1,13 @@
-//! Inputs that the tower tends itself, as it does not those of DJ software: an address that takes PCM, files that it plays,
-//! a stream of another server that it pulls (SPEC ROUTER-1).
+//! Inputs that the tower tends itself, as it does not those of DJ software: an address or a socket that takes PCM, files that
+//! it plays, a stream of another server that it pulls (SPEC ROUTER-1).
 //!
-//! - [`tcp`]: PCM over TCP. [`pull`]: a stream of another server, asked for as [`request`] does, its titles taken out by
+//! - [`pcm`]: PCM over TCP or a Unix socket. [`pull`]: a stream of another server, asked for as [`request`] does, its titles taken out by
 //!   [`titles`]. Playlists are players of files, beside those of `[play]` and the fallback.
 //! - this file: which of them run, and how they come and go with the configuration.
 
+pub mod pcm;
 pub mod pull;
 pub mod request;
-pub mod tcp;
 pub mod titles;
 
 use crate::config::{Config, Input, InputKind};
@@ -16,7 +16,6 @@ use crate::ingest::names::InputNames;
 use crate::serve::players;
 use crate::state::Tower;
 use serde_json::{Value, json};
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Those that run.
@@ -30,14 +29,14 @@ struct Feed {
 }
 
 enum FeedKind {
-    Tcp(tcp::PcmDoor),
+    Pcm(pcm::PcmDoor),
     Pull(pull::Pull),
 }
 
 /// Those that are to run, with all that can be refused.
 #[derive(Default)]
 pub struct NewFeeds {
-    inputs: Vec<(Input, Option<TcpListener>)>,
+    inputs: Vec<(Input, Option<pcm::Listening>)>,
     /// Those that run and are to run no more, at least not as they do.
     gone: Vec<Input>,
 }
@@ -46,11 +45,11 @@ impl NewFeeds {
     /// What has to come and to go when `after` follows `before`.
     ///
     /// # Errors
-    /// An address on which the tower cannot listen, with the remedy.
+    /// An address or a path at which the tower cannot listen, with the remedy.
     pub fn open(before: &Config, after: &Config) -> anyhow::Result<Self> {
         let is_in = |config: &Config, input: &Input| config.input.iter().any(|other| other.goes_on_as(input));
         let listen = |input: &Input| match input.kind {
-            InputKind::PcmTcp => Ok((input.clone(), Some(tcp::listen(input)?))),
+            kind if kind.is_pcm() => Ok((input.clone(), Some(pcm::listen(input)?))),
             _ => Ok((input.clone(), None)),
         };
         let is_fed = |input: &&Input| input.kind != InputKind::Icecast;
@@ -83,9 +82,9 @@ impl NewFeeds {
             }
         }
         tower.players.lock().unwrap_or_else(PoisonError::into_inner).extend(players);
-        for (input, listener) in self.inputs {
-            let kind = match (input.kind, listener) {
-                (InputKind::PcmTcp, Some(listener)) => FeedKind::Tcp(tcp::PcmDoor::open(tower, &input.name, listener)),
+        for (input, listening) in self.inputs {
+            let kind = match (input.kind, listening) {
+                (_, Some(listening)) => FeedKind::Pcm(pcm::PcmDoor::open(tower, &input.name, listening)),
                 (InputKind::Url, _) => FeedKind::Pull(pull::Pull::start(tower, &input.name)),
                 _ => continue,
             };
@@ -106,7 +105,7 @@ impl Feeds {
         let Some(input) = input.filter(|input| input.kind != InputKind::Icecast) else { return Value::Null };
         let feeds = self.lock();
         let more = match feeds.iter().find(|feed| feed.name == name).map(|feed| &feed.kind) {
-            Some(FeedKind::Tcp(door)) => door.status(),
+            Some(FeedKind::Pcm(door)) => door.status(),
             Some(FeedKind::Pull(pull)) => pull.status(),
             None => Value::Null,
         };

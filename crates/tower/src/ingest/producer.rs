@@ -8,14 +8,11 @@ use crate::state::Tower;
 use radio_signal::ingest::{Accumulator, BufferWriter, DriftResampler, SilenceGate};
 use radio_signal::pcm::PcmFrame;
 use radio_signal::router::{Jitter, SourceId, SourceSpec};
-use radio_signal::units::{TICK_BYTES, TICK_MS, ticks_in_ms};
+use radio_signal::units::{TICK_BYTES, TICK_MS, samples_in_ms, ticks_in_ms};
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
-
-/// Priority of the station, between files that are played and DJs.
-const PRIORITY: i32 = 20;
 
 /// Accepts producers until the task is dropped.
 pub async fn serve(listener: UnixListener, tower: Arc<Tower>) {
@@ -52,11 +49,11 @@ pub async fn serve(listener: UnixListener, tower: Arc<Tower>) {
 pub fn spec(station: &Station) -> SourceSpec {
     SourceSpec {
         input: STATION_ID,
-        priority: PRIORITY,
+        priority: station.priority,
         preroll_ticks: station.preroll_ticks,
         when_full: crate::serve::when_full(station.when_full),
         grace_ticks: station.grace_ms.map(ticks_in_ms),
-        fade_samples: None,
+        fade_samples: station.fade_ms.map(samples_in_ms),
         jitter: Jitter::NONE,
         gate: SilenceGate::new(ticks_in_ms(station.silence_gate_ms), station.silence_gate_dbfs),
     }

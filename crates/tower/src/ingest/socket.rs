@@ -14,6 +14,9 @@ pub struct PcmSocket {
 }
 
 impl PcmSocket {
+    /// Mode of a socket for PCM: its producer may be of another user in the same group (SPEC IN-1).
+    pub const PCM_MODE: u32 = 0o660;
+
     /// Binds `path` with file mode `mode`. A file left by a tower that is gone is replaced.
     ///
     /// # Errors
@@ -32,6 +35,12 @@ impl PcmSocket {
     #[must_use]
     pub const fn passed(listener: UnixListener) -> Self {
         Self { listener, path: None }
+    }
+
+    /// Where its file is, if that is ours.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// The socket for tokio.

@@ -13,8 +13,6 @@ use std::path::PathBuf;
 
 /// Connections that may wait to be accepted. With the usual 5 to 128 a storm of listeners is refused by the kernel.
 const BACKLOG: i32 = 4096;
-/// Mode of the PCM socket: the station may be of another user in the same group (SPEC IN-1).
-const PCM_MODE: u32 = 0o660;
 /// Mode of the command line's socket: whoever may open it is the administrator.
 const ADMIN_MODE: u32 = 0o600;
 
@@ -56,7 +54,7 @@ impl Doors {
         };
         let pcm = match passed.pcm {
             Some(listener) => PcmSocket::passed(listener),
-            None => PcmSocket::bind(&pcm_path, PCM_MODE)?,
+            None => PcmSocket::bind(&pcm_path, PcmSocket::PCM_MODE)?,
         };
         let admin = PcmSocket::bind(&config::admin_socket_path(config, port)?, ADMIN_MODE)?;
         let feeds = NewFeeds::open(&Config::default(), config)?;

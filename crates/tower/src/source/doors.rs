@@ -249,14 +249,15 @@ fn authorization(user: &str, password: &str) -> String {
 /// How the router is to treat the sources of an input.
 #[must_use]
 pub fn spec(input: InputId, config: &Input) -> SourceSpec {
-    if config.kind == InputKind::Playlist {
-        return SourceSpec {
-            when_full: radio_signal::router::WhenFull::Wait,
-            jitter: Jitter::NONE,
-            ..live(input, config)
-        };
+    let live = live(input, config);
+    match config.kind {
+        InputKind::Playlist => {
+            SourceSpec { when_full: radio_signal::router::WhenFull::Wait, jitter: Jitter::NONE, ..live }
+        }
+        // No network lies between it and the tower.
+        InputKind::PcmUnix => SourceSpec { jitter: Jitter::NONE, ..live },
+        InputKind::Icecast | InputKind::PcmTcp | InputKind::Url => live,
     }
-    live(input, config)
 }
 
 fn live(input: InputId, config: &Input) -> SourceSpec {

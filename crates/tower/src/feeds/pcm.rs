@@ -1,0 +1,192 @@
+//! PCM over TCP or a Unix socket of its own, as it comes to the station's: no header, no password (SPEC IN-1 to IN-5, IN-7).
+
+use crate::config::{Input, InputKind, Pacing};
+use crate::ingest::{PcmSocket, producer};
+use crate::source::doors;
+use crate::state::Tower;
+use anyhow::Context;
+use radio_signal::ingest::{BufferWriter, DriftResampler};
+use radio_signal::router::SourceId;
+use serde_json::{Value, json};
+use socket2::Socket;
+use std::net::{Shutdown, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// Connections that come faster than they can be accepted are told to wait.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// What listens for producers.
+pub enum Listening {
+    /// At an address.
+    Tcp(TcpListener),
+    /// At a path, whose file goes with it.
+    Unix(PcmSocket),
+}
+
+/// An open door; closed, with all who came through it, when dropped.
+pub struct PcmDoor {
+    address: Option<String>,
+    connected: Connected,
+    accepting: JoinHandle<()>,
+    /// The file of a Unix socket.
+    _file: Option<PcmSocket>,
+}
+
+/// Who is connected.
+type Connected = Arc<Mutex<Vec<Peer>>>;
+
+struct Peer {
+    id: SourceId,
+    /// None at a Unix socket, where nobody has one.
+    address: Option<String>,
+    /// To end it.
+    socket: Socket,
+}
+
+/// Listens where `input` says.
+///
+/// # Errors
+/// The address or path is taken, or cannot be had.
+pub fn listen(input: &Input) -> anyhow::Result<Listening> {
+    if input.kind == InputKind::PcmUnix {
+        let socket = PcmSocket::bind(&input.socket, PcmSocket::PCM_MODE);
+        return socket.map(Listening::Unix).with_context(|| format!("the input \"{}\" has no socket", input.name));
+    }
+    let listener = TcpListener::bind(input.address).with_context(|| {
+        format!("cannot listen on {} for the input \"{}\": choose another `address`", input.address, input.name)
+    })?;
+    listener.set_nonblocking(true)?;
+    Ok(Listening::Tcp(listener))
+}
+
+impl PcmDoor {
+    /// Lets producers of the input of this name in.
+    pub fn open(tower: &Arc<Tower>, name: &str, listening: Listening) -> Self {
+        let (tower, name, connected) = (Arc::clone(tower), name.to_owned(), Connected::default());
+        let who = Arc::clone(&connected);
+        match listening {
+            Listening::Tcp(listener) => {
+                let address = listener.local_addr().ok().map(|address| address.to_string());
+                let accepting = tokio::spawn(async move {
+                    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                    loop {
+                        let accepted = listener.accept().await;
+                        let accepted = accepted.and_then(|(stream, peer)| Ok((stream.into_std()?.into(), peer)));
+                        let accepted = accepted.map(|(socket, peer)| (socket, Some(peer.to_string())));
+                        take(&tower, &name, accepted, &who).await;
+                    }
+                });
+                Self { address, connected, accepting, _file: None }
+            }
+            Listening::Unix(file) => {
+                let (address, listener) = (file.path().map(|path| path.display().to_string()), file.listener());
+                let accepting = tokio::spawn(async move {
+                    let Ok(listener) = listener else { return };
+                    loop {
+                        let accepted = listener.accept().await;
+                        let accepted = accepted.and_then(|(stream, _)| Ok((stream.into_std()?.into(), None)));
+                        take(&tower, &name, accepted, &who).await;
+                    }
+                });
+                Self { address, connected, accepting, _file: Some(file) }
+            }
+        }
+    }
+
+    /// For `/status`.
+    pub fn status(&self) -> Value {
+        let connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
+        let peer = |peer: &Peer| json!({ "id": peer.id.producer, "address": peer.address });
+        json!({ "address": self.address, "connected": connected.iter().map(peer).collect::<Vec<_>>() })
+    }
+}
+
+impl Drop for PcmDoor {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        for peer in self.connected.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let _already_closed = peer.socket.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+async fn take(
+    tower: &Arc<Tower>,
+    name: &str,
+    accepted: std::io::Result<(Socket, Option<String>)>,
+    connected: &Connected,
+) {
+    match accepted {
+        Ok((socket, address)) => {
+            let whose = address.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
+            if let Err(why) = enter(tower, name, socket, address, connected) {
+                tell(tower, format!("{name}: a producer{whose} is refused: {why:#}"));
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, input = name, "a PCM producer could not be accepted");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+    }
+}
+
+fn enter(
+    tower: &Arc<Tower>,
+    name: &str,
+    socket: Socket,
+    address: Option<String>,
+    connected: &Connected,
+) -> anyhow::Result<()> {
+    let setup = tower.setup();
+    let is_this = |input: &&Input| input.name == name && input.kind.is_pcm();
+    let input = setup.config.input.iter().find(is_this).context("its input is gone")?.clone();
+    let number = setup.input_names.id(name).context("its input is gone")?;
+    socket.set_nonblocking(false)?;
+    socket.set_read_timeout(Some(Duration::from_millis(input.timeout_ms)))?;
+    let to_end = socket.try_clone()?;
+    let (id, writer) = tower
+        .inputs
+        .admit(doors::spec(number, &input), input.capacity_ticks, input.producers_max)
+        .context("as many as its `producers_max` allows are connected")?;
+    let whose = address.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
+    let peer = Peer { id, address, socket: to_end };
+    connected.lock().unwrap_or_else(PoisonError::into_inner).push(peer);
+    let producer = Producer { tower: Arc::clone(tower), id, whose, input, connected: Arc::clone(connected) };
+    let spawned = std::thread::Builder::new().name("producer".into()).spawn(move || producer.run(socket, writer));
+    // What could not be spawned is dropped, and has left.
+    spawned.map(drop).context("there is no thread for it; raise the limit of processes")
+}
+
+/// One that is connected; it has left when this is dropped.
+struct Producer {
+    tower: Arc<Tower>,
+    id: SourceId,
+    /// ` at ADDRESS`, if it has one.
+    whose: String,
+    input: Input,
+    connected: Connected,
+}
+
+impl Producer {
+    fn run(self, socket: Socket, writer: BufferWriter) {
+        let (name, id, whose) = (&self.input.name, self.id.producer, &self.whose);
+        tell(&self.tower, format!("{name}: producer {id}{whose} connected"));
+        let follows = self.input.pacing() == Pacing::Resample;
+        let resampler = follows.then(|| DriftResampler::new(self.input.preroll_ticks.max(2)));
+        let dropped = producer::receive(socket, writer, self.input.when_full, resampler);
+        tell(&self.tower, format!("{name}: producer {id}{whose} left; {dropped} frames were dropped"));
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        self.connected.lock().unwrap_or_else(PoisonError::into_inner).retain(|peer| peer.id != self.id);
+        self.tower.inputs.left(self.id);
+    }
+}
+
+fn tell(tower: &Tower, text: String) {
+    tower.journal.note(tower.figures.tick().unwrap_or(0), "source", text);
+}
