@@ -22,6 +22,7 @@ pub fn input_buffer(capacity_ticks: usize) -> (BufferWriter, BufferReader) {
             gate_ticks: AtomicU64::new(0),
             gate_peak: AtomicU16::new(0),
             is_silent: AtomicBool::new(false),
+            gives_way: AtomicBool::new(false),
         }),
     };
     let amplifier = Amplifier::new(Gain::unity());
@@ -70,6 +71,11 @@ impl BufferWriter {
         self.producer.is_abandoned()
     }
 
+    /// Ends because another took its place: what waits is played until that one is ready, and no longer.
+    pub fn give_way(self) {
+        self.gauge.shared.gives_way.store(true, Relaxed);
+    }
+
     /// The fill, for anyone.
     #[must_use]
     pub fn gauge(&self) -> BufferGauge {
@@ -101,6 +107,12 @@ impl BufferReader {
     #[must_use]
     pub fn ended(&self) -> bool {
         self.consumer.is_abandoned()
+    }
+
+    /// Whether another took the producer's place (see [`BufferWriter::give_way`]).
+    #[must_use]
+    pub fn gives_way(&self) -> bool {
+        self.gauge.shared.gives_way.load(Relaxed)
     }
 
     /// From now on this says when the producer counts as silent.
@@ -170,6 +182,7 @@ struct Shared {
     gate_ticks: AtomicU64,
     gate_peak: AtomicU16,
     is_silent: AtomicBool,
+    gives_way: AtomicBool,
 }
 
 impl BufferGauge {
