@@ -3,7 +3,7 @@
 mod support;
 
 use radio_signal::pcm::PcmFrame;
-use radio_signal::router::{Jitter, OnAir, Reason, RouterConfig, SilenceReason, SourceSpec};
+use radio_signal::router::{Jitter, OnAir, Reason, RouterConfig, SilenceReason, SourceSpec, WhenFull};
 use support::*;
 
 const GRACE: OnAir = OnAir::Silence(SilenceReason::Grace);
@@ -215,6 +215,27 @@ fn the_fallback_file_gives_way_to_the_tone_at_the_very_tick_and_comes_back() {
     assert_eq!(desk.tick().0, OnAir::FallbackFile);
     let reasons: Vec<_> = desk.events().iter().map(|e| e.reason).collect();
     assert_eq!(reasons[1..], [Reason::FileDry, Reason::FileReady]);
+}
+
+#[test]
+fn a_producer_whose_place_another_took_is_heard_until_that_one_is_ready_and_no_longer() {
+    for spec in [station(), SourceSpec { when_full: WhenFull::Wait, ..station() }] {
+        let mut desk = Desk::new(CONFIG, Some(-20.0), None);
+        let (first_id, mut first) = desk.producer(spec);
+        feed(&mut first, (0..60).map(|_| numbered(1000)));
+        assert_eq!(desk.tick().0, OnAir::Source(first_id));
+        let (second_id, mut second) = desk.producer(spec);
+        first.give_way();
+        assert!((0..5).all(|_| desk.tick().0 == OnAir::Source(first_id)), "nobody else is there yet");
+        feed(&mut second, (0..10).map(|_| numbered(2000)));
+        assert_eq!(desk.tick().0, OnAir::Source(second_id), "whatever the first has left");
+        assert_eq!(desk.events().last().map(|event| event.reason), Some(Reason::Ended));
+        drop(second);
+        desk.tick();
+        assert_eq!(desk.router.poll_detached().map(|(id, _)| id), Some(first_id), "it is gone once it is faded out");
+        assert_eq!(desk.ticks_until(|on_air| on_air != OnAir::Source(second_id)), 8);
+        assert_eq!(desk.router.on_air_now(), GRACE);
+    }
 }
 
 /// A source whose audio comes in lumps of a second, as Ogg pages do.

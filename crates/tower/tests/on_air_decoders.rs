@@ -2,11 +2,13 @@
 //! ROUTER-1).
 
 mod common;
+mod source_support;
 
 use base64::Engine;
 use radio_proof::http::{basic_auth, read_head};
+use radio_proof::monitor::Monitor;
 use radio_proof::tower::{Setup, Tower};
-use radio_proof::{alarm, measure, mp3};
+use radio_proof::{alarm, changes, measure, mp3};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -111,27 +113,78 @@ fn aac_of_a_rate_that_may_have_sbr_is_read_by_the_child_and_other_aac_by_the_tow
     }
 }
 
-#[test]
-fn a_decoder_that_is_killed_is_replaced_and_its_listener_stays() {
-    let tower = setup().start();
-    let _source = Source::start(&tower, 48_000, "audio/ogg", &OPUS);
+/// An Opus source with a tone that bends harder than the tower's own, and less than a cut; its decoder child, and a monitor
+/// that has heard a second of it.
+fn loud_opus(tower: &Tower) -> (source_support::Source, u64, Monitor) {
+    let coding = [&OPUS[..], &["-content_type", "audio/ogg"]].concat();
+    let source = source_support::ffmpeg(tower, LOUD_HZ, &coding, "hackme");
     tower.wait_source("dj", PATIENCE);
+    let monitor = tower.monitor(None);
+    monitor.wait_serial(monitor.first_serial + STEADY_TICKS as u64 + 20, PATIENCE);
+    (source, decoder_pid(tower, None), monitor)
+}
+
+const LOUD_HZ: u32 = 300;
+/// Ticks at the beginning of the monitor in which nothing happens.
+const STEADY_TICKS: usize = 40;
+
+/// Nothing of what the monitor has heard bends much harder than its beginning.
+#[track_caller]
+fn assert_smooth(monitor: &Monitor) {
+    monitor.wait_serial(monitor.next_serial() + 20, PATIENCE);
+    let pcm = monitor.so_far();
+    let steady = measure::second_difference_max(&pcm.left_from(pcm.first_serial + 15, STEADY_TICKS));
+    let all = measure::second_difference_max(&pcm.left_from(pcm.first_serial + 15, pcm.ticks() - 15)) / steady;
+    println!("in {} ticks it bends {all:.2} times as hard as in the first", pcm.ticks());
+    assert!(all <= changes::CLICK_MAX, "in {} ticks it bends {all:.2} times as hard as in the first", pcm.ticks());
+}
+
+fn kill(signal: &str, pid: u64) {
+    let killed = Command::new("kill").args([signal, &pid.to_string()]).status().expect("kill is there");
+    assert!(killed.success());
+}
+
+#[test]
+fn a_decoder_that_is_killed_is_replaced_without_a_click_and_its_listener_stays() {
+    let tower = setup().start();
+    let (_source, mut pid, monitor) = loud_opus(&tower);
     let listener = tower.listen("/stream?burst=0");
-    let mut pid = decoder_pid(&tower, None);
-    for _ in 0..2 {
-        let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status().expect("kill is there");
-        assert!(killed.success());
+    for _ in 0..3 {
+        kill("-KILL", pid);
         pid = decoder_pid(&tower, Some(pid));
         // The one that follows has the headers of the stream, or nothing would come of it.
         let offered = || tower.get("/tower/buffer?input=dj").json()["count"].as_u64().unwrap_or_default();
         alarm::wait_until("PCM to come again", PATIENCE, || offered() > 5);
+        tower.wait_source("dj", PATIENCE);
+        monitor.wait_serial(monitor.next_serial() + 40, PATIENCE);
     }
-    assert_heard(&tower);
-    assert_eq!(connected(&tower)["resyncs"], 2);
+    assert_smooth(&monitor);
+    assert_eq!(connected(&tower)["resyncs"], 3);
     assert!(listener.end().is_none(), "the listener heard it all on one connection");
+    listener.wait_bytes(listener.received() + 16_000 * 2, PATIENCE);
     let bytes = listener.stop().bytes;
     let decoded = mp3::decode_left(&bytes[..bytes.len() / 384 * 384]);
-    assert_is_tone(&decoded[decoded.len() - 24_000..]);
+    source_support::assert_is_tone(&decoded[decoded.len() - 24_000..], LOUD_HZ, source_support::TONE_DBFS);
+}
+
+#[test]
+fn a_decoder_that_hangs_is_replaced_and_its_source_comes_back_without_a_click() {
+    let tower = setup().start();
+    let (_source, pid, monitor) = loud_opus(&tower);
+    let from = monitor.next_serial();
+    kill("-STOP", pid);
+    tower.wait_source("tone", PATIENCE);
+    // The source stays connected, and after five seconds another child goes on with it.
+    let next = decoder_pid(&tower, Some(pid));
+    alarm::wait_until("the one that hung to be gone", PATIENCE, || !is_alive(pid));
+    assert!(is_alive(next));
+    tower.wait_source("dj", PATIENCE);
+    assert_eq!(connected(&tower)["resyncs"], 1);
+    assert!(changes::assert_without_click(&tower, &monitor, from) >= 3, "silence, the tone, and the source again");
+    assert_smooth(&monitor);
+    let pcm = monitor.stop();
+    let last = pcm.left_from(pcm.first_serial + pcm.ticks() as u64 - 20, 20);
+    source_support::assert_is_tone(&last, LOUD_HZ, source_support::TONE_DBFS);
 }
 
 /// Twelve frames of HE-AAC by libfdk-aac, which no Debian program may encode: a core of 22.05 kHz with 990.5 Hz at -12.04

@@ -136,5 +136,5 @@ fn a_dj_who_stays_connected_and_sends_silence_makes_way_and_is_back_with_his_sou
     let changes = on_air(&tower);
     let names: Vec<&str> = changes.iter().map(|(_, name)| name.as_str()).collect();
     assert!(names.ends_with(&["station", "dj", "station", "dj"]), "no grace, no fallback: {names:?}");
-    assert!(changes::assert_without_click(&tower, monitor, from) >= 3);
+    assert!(changes::assert_without_click(&tower, &monitor, from) >= 3);
 }

@@ -1,89 +1,26 @@
-//! DJ software as a source: real programs connect, are heard, drop, come back, take over, and are refused (SPEC IN-7,
-//! ROUTER-1, ROUTER-6, API-1).
+//! DJ software as a source: what the tower does with those who connect, take over, send what they should not, and guess
+//! (SPEC IN-7, ROUTER-1, ROUTER-6, API-1). What each program is held to is in `on_air_programs.rs`.
 
 mod common;
+mod source_support;
 
-use radio_proof::changes::{CLICK_MAX, click, on_air};
 use radio_proof::http::{basic_auth, read_head};
 use radio_proof::tower::{Setup, Tower};
-use radio_proof::{alarm, changes, measure, mp3};
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use radio_proof::{alarm, changes};
+use source_support::{
+    LIMIT, MP3, Source, TONE_DBFS, assert_heard, assert_is_tone, connected, ffmpeg, file, monitor, shoutcast,
+    wait_title,
+};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-/// What the tone of a source loses at most: LAME takes 0.45 dB off, and it is passed once or twice.
-const LEVEL_TOLERANCE_DB: f64 = 1.0;
-/// FFmpeg's sine in dBFS: an amplitude of one eighth, as two channels of half the power.
-const SINE_DBFS: f64 = -21.07;
-
-/// A tower with one mount, `/live`.
+/// A tower with one mount, `/live`, of which there is more to say.
 fn setup(more: &str) -> Setup {
-    common::setup()
-        .line("router.grace_ms = 240")
-        .line(&format!("input = [{{ name = \"dj\", mount = \"/live\", password = \"hackme\"{more} }}]"))
-}
-
-/// A program that is a source; ended when dropped.
-struct Source(Child);
-
-impl Source {
-    #[track_caller]
-    fn start(command: &mut Command) -> Self {
-        let program = command.get_program().to_string_lossy().into_owned();
-        let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        Self(started.unwrap_or_else(|error| panic!("cannot run {program} ({error}): apt-get install {program}")))
-    }
-
-    /// How it ended, if it has within `limit`.
-    #[track_caller]
-    fn wait(&mut self, limit: Duration) -> Option<i32> {
-        alarm::wait_for("the source to end", limit, || self.0.try_wait().expect("our own child")).code()
-    }
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        let _already_gone = self.0.kill();
-        let _status = self.0.wait();
-    }
-}
-
-/// FFmpeg sends a sine in real time.
-fn ffmpeg(tower: &Tower, hz: u32, coding: &[&str], password: &str) -> Source {
-    ffmpeg_at(tower, hz, 0, coding, password)
-}
-
-/// The same, louder by so much.
-fn ffmpeg_at(tower: &Tower, hz: u32, louder_db: i32, coding: &[&str], password: &str) -> Source {
-    let url = format!("icecast://source:{password}@{}/live", tower.address);
-    // Its own beginning must not be a click.
-    let sine = format!("sine=frequency={hz}:sample_rate=44100,afade=duration=0.2,volume={louder_db}dB");
-    let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-re", "-f", "lavfi", "-i", &sine, "-ac", "2"]).args(coding).arg(url);
-    Source::start(&mut command)
-}
-
-const MP3: [&str; 6] = ["-b:a", "128k", "-content_type", "audio/mpeg", "-f", "mp3"];
-const MP3_LEGACY: [&str; 8] = ["-b:a", "128k", "-content_type", "audio/mpeg", "-legacy_icecast", "1", "-f", "mp3"];
-const VORBIS: [&str; 6] = ["-c:a", "libvorbis", "-content_type", "application/ogg", "-f", "ogg"];
-
-/// A file of a sine that is longer than it is listened to, made by FFmpeg.
-fn file(tower: &Tower, hz: u32, name: &str, coding: &[&str]) -> std::path::PathBuf {
-    let path = tower.path(name);
-    let sine = format!(
-        "sine=frequency={hz}:sample_rate=48000:duration={},afade=duration=0.2",
-        alarm::seconds(10, 310).as_secs()
-    );
-    let status = Command::new("ffmpeg")
-        .args(["-v", "error", "-f", "lavfi", "-i", &sine, "-ac", "2"])
-        .args(coding)
-        .arg(&path)
-        .status()
-        .expect("ffmpeg is there");
-    assert!(status.success());
-    path
+    let input = format!("input = [{{ name = \"dj\", mount = \"/live\", password = \"hackme\"{more} }}]");
+    source_support::setup().line(&input)
 }
 
 /// curl sends a file.
@@ -91,146 +28,61 @@ fn curl(tower: &Tower, file: &Path, content_type: &str, more: &[&str]) -> Source
     let url = format!("http://{}/live", tower.address);
     let mut command = Command::new("curl");
     command.args(["-sS", "-u", "source:hackme", "-H", &format!("Content-Type: {content_type}")]);
-    Source::start(command.args(more).arg("-T").arg(file).arg(url))
+    Source::start(command.args(more).arg("-T").arg(file).arg(url), &tower.path("curl.said"))
 }
 
-/// What a listener of the stream hears in the last of `seconds` is the sine of a source, at its level; and for five minutes
-/// from then on where tests run at full length.
-#[track_caller]
-fn assert_heard(tower: &Tower, hz: u32, seconds: u64) {
-    tower.wait_source("dj", Duration::from_secs(10));
-    // The burst, what the source before has left, and the fade come first.
-    let all = alarm::seconds(seconds, 300);
-    let (listener, bytes) = (tower.listen("/stream?burst=0"), 16_000 * all.as_secs() as usize);
-    listener.wait_bytes(bytes, all + Duration::from_secs(20));
-    let decoded = mp3::decode_left(&listener.stop().bytes[..bytes / 384 * 384]);
-    let judged = (all.as_secs() - seconds + 1) as usize;
-    decoded.rchunks_exact(48_000).take(judged).for_each(|second| assert_is_tone(second, hz));
-}
-
-#[track_caller]
-fn assert_is_tone(samples: &[f64], hz: u32) {
-    let (level, heard) = (measure::tone_dbfs(samples, f64::from(hz)), measure::tone_hz(samples, f64::from(hz)));
-    assert!((level - SINE_DBFS).abs() < LEVEL_TOLERANCE_DB, "{hz} Hz at {level:.2} dBFS");
-    assert!((heard - f64::from(hz)).abs() < 0.5, "{heard:.2} Hz instead of {hz}");
-}
+/// What a file of six channels is folded to of which the front ones sound, at -6.06 dBFS: they are turned down so that with
+/// centre and back, at half their power, they could not clip.
+const OF_SIX_DBFS: f64 = -13.72;
 
 #[test]
-fn ffmpeg_is_heard_as_put_as_source_as_mp3_and_as_vorbis() {
-    let tower = setup("").start();
-    for (hz, coding, limit_s) in [(1000, &MP3[..], 2.5), (700, &MP3_LEGACY[..], 2.5), (500, &VORBIS[..], 4.0)] {
-        tower.wait_source("tone", Duration::from_secs(10));
-        let (begun, before) = (Instant::now(), on_air(&tower).len());
-        let source = ffmpeg(&tower, hz, coding, "hackme");
-        tower.wait_source("dj", Duration::from_secs(10));
-        let took = begun.elapsed().as_secs_f64();
-        // Half a second of pre-roll, and the start of FFmpeg; its Ogg pages hold a second.
-        assert!(took < limit_s, "{hz} Hz was on air after {took:.2} s");
-        if coding != VORBIS {
-            changes::assert_on_air_within_a_second(&tower, "dj");
-        }
-        assert_heard(&tower, hz, 5);
-        assert_eq!(tower.status()["inputs"][1]["source"]["connected"]["bad_packets"], 0);
-        let since = &on_air(&tower)[before..];
-        assert!(since.len() == 1 && since[0].1 == "dj", "it stayed on air, however it comes: {since:?}");
-        drop(source);
-    }
-}
-
-#[test]
-fn curl_sends_files_of_every_format_and_is_slowed_to_their_own_time() {
+fn curl_sends_files_of_every_format_and_shape_and_is_slowed_to_their_own_time() {
     let tower = setup(", when_full = \"wait\", capacity_ticks = 100").start();
+    let six = ["-filter:a", "pan=5.1|FL=c0|FR=c0", "-ac", "6", "-ar", "96000"];
     let files = [
-        (file(&tower, 900, "a.wav", &[]), "audio/wav", 900, &[][..]),
-        (file(&tower, 800, "b.flac", &[]), "audio/flac", 800, &["-H", "Transfer-Encoding: chunked"][..]),
-        (file(&tower, 600, "c.mp3", &["-b:a", "192k"]), "audio/mpeg", 600, &["-H", "Expect:"][..]),
-        (file(&tower, 400, "d.aac", &["-b:a", "160k"]), "audio/aac", 400, &[][..]),
-        (file(&tower, 300, "e.ogg", &["-c:a", "flac"]), "audio/ogg", 300, &[][..]),
+        (file(&tower, 900, "a.wav", &["-ac", "1"]), "audio/wav", 900, TONE_DBFS + 3.01, &[][..]),
+        (file(&tower, 800, "b.flac", &six), "audio/flac", 800, OF_SIX_DBFS, &["-H", "Transfer-Encoding: chunked"]),
+        (file(&tower, 600, "c.mp3", &["-b:a", "192k"]), "audio/mpeg", 600, TONE_DBFS, &["-H", "Expect:"]),
+        (file(&tower, 400, "d.aac", &["-b:a", "160k"]), "audio/aac", 400, TONE_DBFS, &[]),
+        (file(&tower, 300, "e.ogg", &["-c:a", "flac", "-ar", "22050"]), "audio/ogg", 300, TONE_DBFS, &[]),
     ];
-    for (path, content_type, hz, more) in &files {
+    for (path, content_type, hz, dbfs, more) in &files {
         let source = curl(&tower, path, content_type, more);
-        assert_heard(&tower, *hz, 8);
+        // The next one takes over from what is left of this one.
+        let is_it = || connected(&tower)["content_type"] == *content_type;
+        alarm::wait_until("it to be the one that is heard", LIMIT, || is_it() && is_newest_heard(&tower));
+        assert_heard(&tower, *hz, *dbfs, 5);
         let lost = tower.get("/tower/buffer?input=dj").json();
         assert_eq!(lost["overflow_count"], 0, "{content_type}");
         drop(source);
-        // The next one takes over from what is left of this one.
     }
 }
 
-#[test]
-fn ezstream_connects_by_libshouts_probe_and_tells_its_title() {
-    let tower = setup("").start();
-    let music = file(&tower, 1100, "song.mp3", &["-b:a", "128k"]);
-    let config = tower.path("ezstream.xml");
-    std::fs::write(
-        &config,
-        format!(
-            "<ezstream><servers><server><name>default</name><protocol>HTTP</protocol><hostname>127.0.0.1</hostname>\
-             <port>{}</port><user>source</user><password>hackme</password></server></servers><streams><stream>\
-             <name>default</name><mountpoint>/live</mountpoint><format>MP3</format></stream></streams><intakes>\
-             <intake><name>default</name><type>file</type><filename>{}</filename></intake></intakes></ezstream>",
-            tower.address.port(),
-            music.display()
-        ),
-    )
-    .expect("a temporary file");
-    let _source = Source::start(Command::new("ezstream").arg("-c").arg(&config));
-    assert_heard(&tower, 1100, 5);
-    let status = tower.status();
-    let agent = &status["inputs"][1]["source"]["connected"]["user_agent"];
-    assert!(agent.as_str().is_some_and(|agent| agent.starts_with("libshout/")), "{agent}");
-    assert_eq!(tower.get("/api/now-playing").json()["title"], "song");
+/// Whether the source that is connected is the one on air.
+fn is_newest_heard(tower: &Tower) -> bool {
+    let (id, producers) = (connected(tower)["id"].clone(), tower.status()["inputs"][1]["producers"].clone());
+    producers.as_array().is_some_and(|all| all.iter().any(|one| one["id"] == id && one["on_air"] == true))
 }
 
 #[test]
-fn a_source_that_drops_for_two_seconds_falls_back_and_comes_back_without_a_click() {
+fn a_second_source_takes_over_within_a_second_and_without_a_click_and_the_first_is_ended() {
     let tower = setup("").start();
-    tower.wait_source("tone", Duration::from_secs(10));
-    let monitor = tower.monitor(None);
-    // Loud and low, so that a ramp of 1 ms in place of the 20 ms is heard as a click.
-    let first = ffmpeg_at(&tower, 100, 12, &MP3, "hackme");
-    tower.wait_source("dj", Duration::from_secs(10));
-    let heard = monitor.next_serial() + 60;
-    monitor.wait_serial(heard, Duration::from_secs(10));
-    drop(first);
-    tower.wait_source("tone", Duration::from_secs(10));
-    let fallen_back = monitor.next_serial() + 60;
-    monitor.wait_serial(fallen_back, Duration::from_secs(10));
-    let _second = ffmpeg_at(&tower, 100, 12, &MP3, "hackme");
-    tower.wait_source("dj", Duration::from_secs(10));
-    let end = monitor.next_serial() + 60;
-    monitor.wait_serial(end, Duration::from_secs(10));
-    let (pcm, changes) = (monitor.stop(), on_air(&tower));
-
-    let names: Vec<&str> = changes.iter().map(|(_, name)| name.as_str()).collect();
-    assert_eq!(names[names.len() - 4..], ["dj", "silence", "tone", "dj"], "{names:?}");
-    let at = |index: usize| changes[changes.len() - 4 + index].0;
-    let (programme, tone) = (at(0) + 20, at(2) + 20);
-    for (what, tick) in [("the source", at(0)), ("silence", at(1)), ("the tone", at(2)), ("the source again", at(3))] {
-        let click = click(&pcm, tick, &[programme, tone]);
-        assert!(click <= CLICK_MAX, "{what} came with {click:.2} times the steady second difference");
-    }
-    let back = measure::tone_dbfs(&pcm.left_from(at(3) + 10, 40), 100.0);
-    assert!((back - SINE_DBFS - 12.0).abs() < LEVEL_TOLERANCE_DB, "{back:.2} dBFS");
-}
-
-#[test]
-fn a_second_source_takes_over_and_the_first_is_ended() {
-    let tower = setup("").start();
-    let mut first = ffmpeg(&tower, 1000, &MP3, "hackme");
-    tower.wait_source("dj", Duration::from_secs(10));
-    let monitor = tower.monitor(None);
-    let _second = ffmpeg(&tower, 700, &VORBIS, "hackme");
-    first.wait(Duration::from_secs(10));
-    alarm::wait_until("the second to be heard", Duration::from_secs(10), || {
-        let connected = tower.status()["inputs"][1]["source"]["connected"]["id"].clone();
-        let producers = tower.status()["inputs"][1]["producers"].clone();
-        producers.as_array().is_some_and(|all| all.iter().any(|one| one["id"] == connected && one["on_air"] == true))
-    });
-    let end = monitor.next_serial() + 50;
-    monitor.wait_serial(end, Duration::from_secs(10));
+    // It sends eight seconds ahead, which nobody wants to hear once another is there.
+    let song = std::fs::read(file(&tower, 100, "first.mp3", &["-b:a", "128k"])).expect("our own file");
+    let (monitor, from) = monitor(&tower);
+    let mut first = ask(&tower, &put("hackme", "Content-Type: audio/mpeg\r\nExpect: 100-continue\r\n"));
+    assert_eq!(read_head(&mut first).expect("an answer").0.status(), 100);
+    first.write_all(&song[..16_000 * 8]).expect("the tower reads");
+    tower.wait_source("dj", LIMIT);
+    monitor.wait_serial(monitor.next_serial() + 40, LIMIT);
+    let _second = ffmpeg(&tower, 150, &MP3, "hackme");
+    alarm::wait_until("the second to be connected", LIMIT, || connected(&tower)["user_agent"].is_string());
+    assert_eq!(first.read(&mut [0; 99]).unwrap_or(0), 0, "the first is ended");
+    alarm::wait_until("the second to be heard", LIMIT, || is_newest_heard(&tower));
+    changes::assert_on_air_within_a_second(&tower, "dj");
+    assert_eq!(changes::assert_without_click(&tower, &monitor, from), 2, "the first, and the second right after it");
     let pcm = monitor.stop();
-    assert_is_tone(&pcm.left_from(pcm.first_serial + pcm.ticks() as u64 - 40, 40), 700);
+    assert_is_tone(&pcm.left_from(pcm.first_serial + pcm.ticks() as u64 - 20, 20), 150, TONE_DBFS);
 }
 
 #[test]
@@ -241,9 +93,7 @@ fn a_busy_mount_is_refused_and_a_dead_connection_holds_it_no_longer_than_its_tim
     let mut second = ask(&tower, &put("hackme", "Content-Type: audio/mpeg\r\n"));
     assert_eq!(read_head(&mut second).expect("an answer").0.status(), 403);
     // Nothing comes from the first one: in the end its place is free.
-    alarm::wait_until("the mount to be free", Duration::from_secs(10), || {
-        tower.status()["inputs"][1]["source"]["connected"].is_null()
-    });
+    alarm::wait_until("the mount to be free", Duration::from_secs(10), || connected(&tower).is_null());
     let mut third = ask(&tower, &put("hackme", "Content-Type: audio/mpeg\r\nExpect: 100-continue\r\n"));
     assert_eq!(read_head(&mut third).expect("an answer").0.status(), 100);
 }
@@ -289,8 +139,6 @@ fn libshouts_questions_are_answered_one_after_the_other_on_one_connection() {
 #[test]
 fn the_wrong_password_is_refused_and_guessing_is_slowed() {
     let tower = setup("").start();
-    let mut program = ffmpeg(&tower, 1000, &MP3, "wrong");
-    assert_ne!(program.wait(Duration::from_secs(10)), Some(0), "ffmpeg understands that it was refused");
     let guess = |password: &str| {
         answer(&mut ask(&tower, &put(password, "Content-Type: audio/mpeg\r\nContent-Length: 0\r\n"))).status()
     };
@@ -327,7 +175,7 @@ fn a_burst_of_eight_seconds_at_connect_is_taken_whole() {
     let mut stream = ask(&tower, &put("hackme", "Content-Type: audio/mpeg\r\nExpect: 100-continue\r\n"));
     assert_eq!(read_head(&mut stream).expect("an answer").0.status(), 100);
     stream.write_all(&song[..16_000 * 8]).expect("the tower reads");
-    assert_heard(&tower, 1000, 6);
+    assert_heard(&tower, 1000, TONE_DBFS, 5);
     let producer = tower.status()["inputs"][1]["producers"][0].clone();
     assert_eq!((&producer["overflow_count"], &producer["stale_count"]), (&0.into(), &0.into()));
 }
@@ -342,5 +190,76 @@ fn damage_in_mid_stream_is_left_out_and_is_not_the_end() {
     let path = tower.path("damaged.mp3");
     std::fs::write(&path, damaged).expect("a temporary file");
     let _source = curl(&tower, &path, "audio/mpeg", &[]);
-    assert_heard(&tower, 1000, 6);
+    assert_heard(&tower, 1000, TONE_DBFS, 5);
+}
+
+/// Sends `text` to the port behind the listeners'.
+fn icy(tower: &Tower, text: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", tower.address.port() + 1)).expect("the tower listens");
+    stream.set_read_timeout(Some(LIMIT)).expect("our own socket");
+    stream.write_all(text).expect("the tower reads");
+    stream
+}
+
+/// What comes, up to `length` bytes or the end.
+fn words(stream: &mut TcpStream, length: usize) -> String {
+    let (mut words, mut byte) = (Vec::new(), [0]);
+    while words.len() < length {
+        match stream.read(&mut byte) {
+            Ok(1) => words.push(byte[0]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            _ => break,
+        }
+    }
+    String::from_utf8_lossy(&words).into_owned()
+}
+
+const OK2: &str = "OK2\r\nicy-caps:11\r\n\r\n";
+
+#[test]
+fn a_shoutcast_source_drops_comes_back_takes_over_and_its_password_sets_titles() {
+    let tower = shoutcast();
+    let song = std::fs::read(file(&tower, 900, "song.mp3", &["-b:a", "128k"])).expect("our own file");
+    let connect = || {
+        let mut stream = icy(&tower, b"hackme\r\n");
+        assert_eq!(words(&mut stream, OK2.len()), OK2, "before any header is sent");
+        stream.write_all(b"icy-name:Old\r\nicy-br:128\r\ncontent-type:audio/mpeg\r\n\r\n").expect("the tower reads");
+        let (mut sender, song) = (stream.try_clone().expect("our own socket"), song.clone());
+        // Two seconds at once, then in its own time, until the connection is gone.
+        std::thread::spawn(move || {
+            let (burst, rest) = song.split_at(32_000);
+            let mut sent = sender.write_all(burst);
+            for part in rest.chunks(1600) {
+                std::thread::sleep(Duration::from_millis(100));
+                sent = sent.and_then(|()| sender.write_all(part));
+            }
+        });
+        stream
+    };
+    let first = connect();
+    assert_heard(&tower, 900, TONE_DBFS, 5);
+    assert_eq!(tower.get("/admin.cgi?mode=updinfo&pass=hackme&song=Nina+-+Sinnerman").head.status(), 200);
+    wait_title(&tower, "Nina - Sinnerman");
+    assert_eq!(tower.get("/admin.cgi?mode=updinfo&pass=hackmf&song=No").head.status(), 401);
+    first.shutdown(Shutdown::Both).expect("our own socket");
+    tower.wait_source("tone", LIMIT);
+    let mut second = connect();
+    assert_heard(&tower, 900, TONE_DBFS, 5);
+    let _third = connect();
+    assert_eq!(words(&mut second, 1), "", "the second is ended: the third took over");
+}
+
+#[test]
+fn guessing_by_shoutcast_is_slowed_and_nonsense_is_refused() {
+    let tower = shoutcast();
+    // So libshout asks what kind of server this is, each time it connects: no guess.
+    (0..9).for_each(|_| assert_eq!(words(&mut icy(&tower, b"!POKE\n"), 99), "invalid password\r\n"));
+    assert_eq!(words(&mut icy(&tower, b"hackme\n"), OK2.len()), OK2);
+    assert_eq!(words(&mut icy(&tower, b"wrong\r\n"), 99), "invalid password\r\n");
+    let mut opus = icy(&tower, b"hackme\ncontent-type:video/mp4\n\n");
+    let refusal = words(&mut opus, 9999);
+    assert!(refusal.starts_with(OK2) && refusal.contains("audio/mpeg"), "{refusal}");
+    assert_eq!(words(&mut icy(&tower, &[b'x'; 9000]), 99), "", "no line has 9000 bytes");
+    (0..7).for_each(|_| drop(words(&mut icy(&tower, b"wrong\n"), 99)));
+    assert_eq!(words(&mut icy(&tower, b"hackme\r\n"), 99), "invalid password\r\n", "or guessing would not be slowed");
 }

@@ -1,8 +1,9 @@
 //! Half a day of a source whose clock is not the tower's, in virtual time (SPEC IN-7): it stays on air, nothing is lost, and
 //! its buffer neither fills nor empties.
 //!
-//! When its bytes come is not made up: `traces/` holds how a minute of two programs arrived over a socket, at a constant 128
-//! kbit/s, a line for each read: `milliseconds bytes`.
+//! When its bytes come is not made up: `traces/` holds how a minute of six programs arrived over a socket, a line for each read,
+//! `milliseconds bytes`: of MP3 at a constant 128 kbit/s. Of ices2, which sends Vorbis, it holds the sound of the pages that came, as
+//! bytes of the same rate. The minute is gone through 720 times, each time as long as its sound.
 
 use radio_signal::fallback::{FallbackConfig, FallbackProvider};
 use radio_signal::ingest::input_buffer;
@@ -44,7 +45,7 @@ impl Arrivals {
         let total: usize = reads.iter().map(|(_, bytes)| bytes).sum();
         // A round is as long as its sound, so that the trace itself has no drift.
         let minute_ms = total as f64 / BYTES_PER_MS;
-        assert!(reads.len() > 500 && minute_ms > 50_000.0, "{} reads, {minute_ms} ms", reads.len());
+        assert!(reads.len() > 200 && minute_ms > 50_000.0, "{} reads, {minute_ms} ms", reads.len());
         Self { reads, minute_ms, pace: 1.0 - ppm * 1e-6, next: 0, rounds: 0.0, bytes: 0 }
     }
 
@@ -67,9 +68,10 @@ impl Arrivals {
     }
 }
 
-/// Twelve hours of it. Gives the mean fill, in ticks, of the minute after the first and of the last one.
+/// Twelve hours of it: on air throughout, nothing dropped, and the mean fill of the last minute that of the second. Without control
+/// 200 ppm would be 8.6 s of drift, 360 ticks.
 #[track_caller]
-fn half_a_day(trace: &str, ppm: f64) -> (f64, f64) {
+fn half_a_day(trace: &str, ppm: f64) {
     let (input, id) = (Input::default(), SourceId { input: InputId(1), producer: 0 });
     let config = RouterConfig { grace_ticks: 62, fade_samples: 960, first_live_tick: 0 };
     let fallback = FallbackProvider::new(FallbackConfig { tone_dbfs: Some(-20.0) }, None);
@@ -105,17 +107,35 @@ fn half_a_day(trace: &str, ppm: f64) -> (f64, f64) {
         gauge.overflow_count()
     );
     assert_eq!((lost, gauge.overflow_count()), (0, 0), "ticks without it, ticks dropped");
-    (begin, end)
+    assert!((begin - end).abs() < 3.0, "{begin:.1} ticks after a minute, {end:.1} after twelve hours at {ppm} ppm");
 }
 
 #[test]
-fn a_fast_source_in_the_manner_of_ffmpeg_stays_on_air_without_drift() {
-    let (begin, end) = half_a_day(include_str!("traces/ffmpeg.txt"), 200.0);
-    assert!((begin - end).abs() < 3.0, "8.6 s of drift would be 360 ticks");
+fn sources_in_the_manner_of_ffmpeg_stay_on_air_without_drift() {
+    [200.0, -200.0].map(|ppm| half_a_day(include_str!("traces/ffmpeg.txt"), ppm));
 }
 
 #[test]
-fn a_slow_source_in_the_manner_of_liquidsoap_stays_on_air_without_drift() {
-    let (begin, end) = half_a_day(include_str!("traces/liquidsoap.txt"), -200.0);
-    assert!((begin - end).abs() < 3.0, "8.6 s of drift would be 360 ticks");
+fn sources_in_the_manner_of_liquidsoap_stay_on_air_without_drift() {
+    [200.0, -200.0].map(|ppm| half_a_day(include_str!("traces/liquidsoap.txt"), ppm));
+}
+
+#[test]
+fn sources_in_the_manner_of_ezstream_stay_on_air_without_drift() {
+    [200.0, -200.0].map(|ppm| half_a_day(include_str!("traces/ezstream.txt"), ppm));
+}
+
+#[test]
+fn sources_in_the_manner_of_ices2_stay_on_air_without_drift() {
+    [200.0, -200.0].map(|ppm| half_a_day(include_str!("traces/ices2.txt"), ppm));
+}
+
+#[test]
+fn sources_in_the_manner_of_darkice_stay_on_air_without_drift() {
+    [200.0, -200.0].map(|ppm| half_a_day(include_str!("traces/darkice.txt"), ppm));
+}
+
+#[test]
+fn sources_in_the_manner_of_butt_stay_on_air_without_drift() {
+    [200.0, -200.0].map(|ppm| half_a_day(include_str!("traces/butt.txt"), ppm));
 }

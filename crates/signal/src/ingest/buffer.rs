@@ -24,6 +24,7 @@ pub fn input_buffer(capacity_ticks: usize) -> (BufferWriter, BufferReader) {
             gate_peak: AtomicU16::new(0),
             is_silent: AtomicBool::new(false),
             peak: AtomicU16::new(0),
+            gives_way: AtomicBool::new(false),
         }),
     };
     let amplifier = Amplifier::new(Gain::unity());
@@ -76,6 +77,11 @@ impl BufferWriter {
         self.producer.is_abandoned()
     }
 
+    /// Ends because another took its place: what waits is played until that one is ready, and no longer.
+    pub fn give_way(self) {
+        self.gauge.shared.gives_way.store(true, Relaxed);
+    }
+
     /// The fill, for anyone.
     #[must_use]
     pub fn gauge(&self) -> BufferGauge {
@@ -107,6 +113,12 @@ impl BufferReader {
     #[must_use]
     pub fn ended(&self) -> bool {
         self.consumer.is_abandoned()
+    }
+
+    /// Whether another took the producer's place (see [`BufferWriter::give_way`]).
+    #[must_use]
+    pub fn gives_way(&self) -> bool {
+        self.gauge.shared.gives_way.load(Relaxed)
     }
 
     /// From now on this says when the producer counts as silent.
@@ -177,6 +189,7 @@ struct Shared {
     gate_peak: AtomicU16,
     is_silent: AtomicBool,
     peak: AtomicU16,
+    gives_way: AtomicBool,
 }
 
 impl BufferGauge {

@@ -30,7 +30,7 @@ impl Router {
         match (self.best_present(goes_on), current_slot) {
             (Some(best), _) if Voice::Source(best) == current => (current, Reason::Present),
             (Some(best), None) => (Voice::Source(best), Reason::Present),
-            (Some(best), Some(_)) if goes_on => (Voice::Source(best), self.reason_to_go_before(best)),
+            (Some(best), Some(slot)) if goes_on => (Voice::Source(best), self.reason_to_go_before(best, slot)),
             (Some(best), Some(slot)) => (Voice::Source(best), self.reason_of_leaving(slot)),
             // It is not to come back at any moment, so there is nothing to wait for in silence.
             (None, Some(slot)) if self.is_barred(slot) => (self.fallback_voice().0, self.reason_of_leaving(slot)),
@@ -58,8 +58,14 @@ impl Router {
         self.wishes.preferred().is_some_and(|input| self.sources.spec(slot).is_some_and(|spec| spec.input == input))
     }
 
-    fn reason_to_go_before(&self, slot: usize) -> Reason {
-        if self.is_preferred(slot) { Reason::Preferred } else { Reason::HigherPriority }
+    fn reason_to_go_before(&self, best: usize, current: usize) -> Reason {
+        if self.sources.gives_way(current) {
+            Reason::Ended
+        } else if self.is_preferred(best) {
+            Reason::Preferred
+        } else {
+            Reason::HigherPriority
+        }
     }
 
     /// Whether the source on air still has something to be faded out with.

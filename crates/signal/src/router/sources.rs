@@ -3,6 +3,7 @@
 use crate::ingest::{BufferReader, SilenceGate};
 use crate::pcm::PcmFrame;
 use crate::units::TICK_SAMPLES;
+use std::cmp::Reverse;
 
 /// Sources that can be attached at the same time.
 pub const SOURCES_MAX: usize = 32;
@@ -66,6 +67,9 @@ impl Jitter {
     /// Audio that comes as it is played.
     pub const NONE: Self = Self { settle_ticks: 0, lump_ticks: 0 };
 }
+
+/// Preferred by the operator; priority; and, within an input, who is not to give way, and arrived first.
+type Rank = (bool, i32, (bool, Reverse<u64>));
 
 #[derive(Debug)]
 struct Source {
@@ -146,6 +150,11 @@ impl Sources {
         self.get(slot).is_none_or(|source| source.reader.ended())
     }
 
+    /// Whether another took its place, so that it is heard only until that one is ready (SPEC ROUTER-1).
+    pub(super) fn gives_way(&self, slot: usize) -> bool {
+        self.get(slot).is_some_and(|source| source.reader.gives_way())
+    }
+
     /// Whether a source counts as silent (SPEC ROUTER-7). One that has ended is played to its end.
     pub(super) fn is_silent(&self, slot: usize) -> bool {
         self.get(slot).is_some_and(|source| source.reader.is_silent() && !source.reader.ended())
@@ -160,15 +169,16 @@ impl Sources {
             // A burst is a cushion by itself, and would be cut off air.
             let settled = source.held_ticks >= settle_ticks || fill >= source.spec.preroll_ticks + lump_ticks;
             (settled && fill >= source.spec.preroll_ticks.max(look_ahead_ticks + 1))
-                || (fill > 0 && source.reader.ended())
+                || (fill > 0 && source.reader.ended() && !source.reader.gives_way())
         })
     }
 
     /// Higher goes first: what the operator prefers, then by the input's priority, then by the order of arrival
-    /// (SPEC ROUTER-1, IN-5).
-    pub(super) fn rank(&self, slot: usize, preferred: Option<InputId>) -> Option<(bool, i32, std::cmp::Reverse<u64>)> {
+    /// (SPEC ROUTER-1, IN-5), but for one whose place another took.
+    pub(super) fn rank(&self, slot: usize, preferred: Option<InputId>) -> Option<Rank> {
         let source = self.get(slot)?;
-        Some((preferred == Some(source.spec.input), source.spec.priority, std::cmp::Reverse(source.id.producer)))
+        let arrival = (!source.reader.gives_way(), Reverse(source.id.producer));
+        Some((preferred == Some(source.spec.input), source.spec.priority, arrival))
     }
 
     /// The next frame of a source; silence if it has none.
@@ -187,19 +197,22 @@ impl Sources {
     }
 
     /// Off air, sources that drop keep only what is fresh; nothing stale is ever played (SPEC IN-4). What one that has
-    /// ended left behind is no longer fresh, and goes as time goes.
+    /// ended left behind is no longer fresh, and goes as time goes; what one left whose place another took, at once.
     pub(super) fn trim(&mut self, in_use: impl Fn(usize) -> bool) {
         for (slot, source) in self.slots.iter_mut().enumerate() {
             if let Some(source) = source
                 // One that waits would never send the sound that brings it back.
-                && (source.spec.when_full == WhenFull::Drop || source.reader.is_silent())
+                && (source.spec.when_full == WhenFull::Drop || source.reader.is_silent() || source.reader.gives_way())
                 && !in_use(slot)
             {
                 let look_ahead_ticks = source.look_ahead_ticks(self.fade_samples);
                 let fresh_ticks = source.spec.preroll_ticks.max(look_ahead_ticks + 1) + source.spec.jitter.lump_ticks;
                 let fill = source.reader.fill();
-                let ended = source.reader.ended();
-                source.reader.keep_newest(if ended { fill.saturating_sub(1).min(fresh_ticks) } else { fresh_ticks });
+                source.reader.keep_newest(match (source.reader.gives_way(), source.reader.ended()) {
+                    (true, _) => 0,
+                    (false, true) => fill.saturating_sub(1).min(fresh_ticks),
+                    (false, false) => fresh_ticks,
+                });
             }
         }
     }

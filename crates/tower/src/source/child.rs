@@ -6,8 +6,10 @@
 use super::decoder::{DecoderFigures, StreamEnd};
 use super::opening::Foreign;
 use super::repeat::Pieces;
+use super::seam::Seam;
 use crate::encoder::diagnostics::Diagnostics;
 use crate::encoder::spawn::{self, Spawned};
+use radio_signal::units::CHANNELS;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
@@ -34,6 +36,8 @@ const LOOK_MS: i64 = 100;
 const DYING_MS: i64 = 500;
 /// Bytes that are read at once, of the source as of PCM.
 const READ_BYTES: usize = 16 * 1024;
+/// Bytes of one sample of both channels.
+const FRAME_BYTES: usize = 2 * CHANNELS;
 
 /// How children are started.
 #[derive(Clone, Debug)]
@@ -83,7 +87,7 @@ pub fn decode<R: Read + Send + 'static>(
     let Ok(feeder) = spawned else {
         return StreamEnd::Unreadable("there is no thread for its decoder; raise the limit of processes".into());
     };
-    let mut deaths = 0;
+    let (mut deaths, mut sound) = (0, Sound { seam: Seam::new(), samples: Vec::new() });
     let end = loop {
         let begun = Instant::now();
         let outcome = match Child::start(&settings.command(stream), settings.memory_bytes_max) {
@@ -91,7 +95,7 @@ pub fn decode<R: Read + Send + 'static>(
                 figures.child_pid.store(child.pid(), Relaxed);
                 let unread = Arc::downgrade(&stdin);
                 let _feeder_has_ended = to_feeder.send(stdin);
-                let end = child.play(stream, figures, &unread, &mut sink);
+                let end = child.play(stream, figures, &unread, &mut sound, &mut sink);
                 figures.child_pid.store(0, Relaxed);
                 end
             }
@@ -100,7 +104,11 @@ pub fn decode<R: Read + Send + 'static>(
         let is_heard = figures.sound.get().is_some();
         let why = match outcome {
             ChildEnd::Unwanted => break StreamEnd::Unwanted,
-            ChildEnd::Died(_) if state.is_over.load(Relaxed) && is_heard => break StreamEnd::Over,
+            ChildEnd::Died(_) if state.is_over.load(Relaxed) && is_heard => {
+                sound.seam.finish(&mut sound.samples);
+                sink(&mut sound.samples);
+                break StreamEnd::Over;
+            }
             ChildEnd::Died(why) => why,
         };
         deaths = if begun.elapsed() >= SETTLED { 1 } else { deaths + 1 };
@@ -109,8 +117,9 @@ pub fn decode<R: Read + Send + 'static>(
         }
         tracing::warn!(why, "the decoder of a source has ended; starting another");
         figures.resyncs.fetch_add(1, Relaxed);
+        sound.seam.cut(&mut sound.samples);
         let wait = if deaths == 1 { Duration::ZERO } else { BACKOFF * (1 << (deaths - 2)) };
-        if !pause(wait, &mut sink) {
+        if !pause(wait, &mut sound.samples, &mut sink) {
             break StreamEnd::Unwanted;
         }
     };
@@ -121,15 +130,21 @@ pub fn decode<R: Read + Send + 'static>(
 }
 
 /// Waits, as long as somebody wants the source.
-fn pause(wait: Duration, sink: &mut impl FnMut(&mut Vec<i16>) -> bool) -> bool {
+fn pause(wait: Duration, samples: &mut Vec<i16>, sink: &mut impl FnMut(&mut Vec<i16>) -> bool) -> bool {
     let until = Instant::now() + wait;
     while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-        if !sink(&mut Vec::new()) {
+        if !sink(samples) {
             return false;
         }
         thread::sleep(left.min(Duration::from_millis(LOOK_MS as u64)));
     }
-    sink(&mut Vec::new())
+    sink(samples)
+}
+
+/// What children have given, and nobody has taken yet.
+struct Sound {
+    seam: Seam,
+    samples: Vec<i16>,
 }
 
 /// Why a child gives no more.
@@ -167,16 +182,17 @@ impl Child {
         stream: Foreign,
         figures: &DecoderFigures,
         stdin: &Weak<OwnedFd>,
+        Sound { seam, samples }: &mut Sound,
         sink: &mut impl FnMut(&mut Vec<i16>) -> bool,
     ) -> ChildEnd {
-        let (mut samples, mut odd) = (Vec::new(), Vec::new());
+        let (mut fresh, mut odd) = (Vec::new(), Vec::new());
         let mut buffer = vec![0; READ_BYTES];
         let mut last_sign_of_life = Instant::now();
         loop {
             let is_ready = self.wait();
             self.listen(&mut buffer);
             if !is_ready {
-                if !sink(&mut samples) {
+                if !sink(samples) {
                     return ChildEnd::Unwanted;
                 }
                 let unread = stdin.upgrade().and_then(|stdin| rustix::io::ioctl_fionread(&*stdin).ok());
@@ -192,8 +208,10 @@ impl Child {
                 Ok(count) => {
                     let codec = if stream == Foreign::Adts { "aac" } else { "opus" };
                     let _ = figures.sound.set((codec, radio_signal::units::SAMPLE_RATE_HZ));
-                    append(&buffer[..count], &mut odd, &mut samples);
-                    if !sink(&mut samples) {
+                    append(&buffer[..count], &mut odd, &mut fresh);
+                    seam.push(&fresh, samples);
+                    fresh.clear();
+                    if !sink(samples) {
                         return ChildEnd::Unwanted;
                     }
                     // However long the sink has waited, that is not the child's fault.
@@ -249,12 +267,12 @@ const fn ms(ms: i64) -> Timespec {
     Timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 }
 }
 
-/// Appends whole samples; a byte that is half of one stays in `odd`.
+/// Appends whole frames of stereo; bytes of one that is not whole stay in `odd`.
 fn append(bytes: &[u8], odd: &mut Vec<u8>, samples: &mut Vec<i16>) {
     odd.extend_from_slice(bytes);
-    let pairs = odd.chunks_exact(2);
-    samples.extend(pairs.map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
-    odd.drain(..odd.len() / 2 * 2);
+    let whole = odd.len() - odd.len() % FRAME_BYTES;
+    samples.extend(odd[..whole].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
+    odd.drain(..whole);
 }
 
 #[derive(Default)]

@@ -2,7 +2,8 @@
 //!
 //! A request passes [`handshake`], which decides and does no I/O, and [`doors`], which know who is connected where. [`icy`] leads those of Shoutcast 1 to the same. Then
 //! its socket leaves for a thread of its own: [`body`] is what comes from it, without the chunks of [`chunked`];
-//! [`decoder`] makes PCM of it, or what [`opening`] says that only FFmpeg reads, a [`child`], fed as [`repeat`] says;
+//! [`decoder`] makes PCM of it, or what [`opening`] says that only FFmpeg reads, a [`child`], fed as [`repeat`] says and
+//! joined to the next by a [`seam`];
 //! [`session`] puts that into the source's buffer, as `ingest/producer.rs` does for PCM.
 
 pub mod body;
@@ -16,6 +17,7 @@ pub mod handshake;
 pub mod icy;
 pub mod opening;
 pub mod repeat;
+pub mod seam;
 pub mod session;
 
 pub use doors::SourceDoors;

@@ -85,6 +85,8 @@ fn serve(
     let is_wanted = end != StreamEnd::Unwanted && !figures.stop.load(Relaxed);
     if is_wanted {
         sink.finish();
+    } else {
+        sink.give_way();
     }
 
     let mut body = body.lock().unwrap_or_else(PoisonError::into_inner);
@@ -189,6 +191,11 @@ impl<'a> Sink<'a> {
         let writer = &mut self.writer;
         self.resampler.push(frame, fill_ticks, |frame| _ = writer.offer(frame));
         true
+    }
+
+    /// The source has been ended: what it left is heard until another one follows, and no longer.
+    pub fn give_way(self) {
+        self.writer.give_way();
     }
 
     fn is_unwanted(&self) -> bool {

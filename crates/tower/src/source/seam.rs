@@ -1,0 +1,109 @@
+//! Where the sound of one decoder child ends and that of the next begins: never in the middle of a wave.
+//!
+//! A child that dies takes with it what it had not put out yet, so the next one goes on a tenth of a second later in the
+//! programme. The end is faded out and the beginning in. For that the last 20 ms are held back until more comes.
+
+use radio_signal::units::{CHANNELS, samples_in_ms};
+use std::f32::consts::PI;
+
+/// Samples of a fade, which is as long as the router's own.
+const FADE: usize = samples_in_ms(20);
+
+/// The sound of one child after the other.
+#[derive(Debug)]
+pub struct Seam {
+    /// What has been held back, interleaved: a fade of it at most.
+    held: Vec<i16>,
+    /// Samples of the child's fade that are over.
+    begun: usize,
+}
+
+impl Seam {
+    /// Before the first child, whose beginning is left as it is.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { held: Vec::new(), begun: FADE }
+    }
+
+    /// Takes whole frames of stereo, and appends to `out` what need not be held back.
+    pub fn push(&mut self, values: &[i16], out: &mut Vec<i16>) {
+        let from = self.held.len();
+        self.held.extend_from_slice(values);
+        for frame in self.held[from..].chunks_exact_mut(CHANNELS).take(FADE - self.begun) {
+            fade(frame, self.begun, FADE);
+            self.begun += 1;
+        }
+        let ready = self.held.len().saturating_sub(FADE * CHANNELS);
+        out.extend(self.held.drain(..ready));
+    }
+
+    /// The child is over and another follows: what was held back comes with its fade.
+    pub fn cut(&mut self, out: &mut Vec<i16>) {
+        // It closes with the last sample, however few there are.
+        let length = self.held.len() / CHANNELS;
+        for (left, frame) in self.held.chunks_exact_mut(CHANNELS).rev().enumerate() {
+            fade(frame, left, length);
+        }
+        out.append(&mut self.held);
+        self.begun = 0;
+    }
+
+    /// The source is over: what was held back comes as it is.
+    pub fn finish(&mut self, out: &mut Vec<i16>) {
+        out.append(&mut self.held);
+    }
+}
+
+/// What a frame is that lies so many samples from where a fade of `length` is at nothing. The gain is half a cosine, without
+/// a kink at either end.
+fn fade(frame: &mut [i16], at: usize, length: usize) {
+    let gain = 0.5 * (1.0 - (PI * at as f32 / length as f32).cos());
+    frame.iter_mut().for_each(|value| *value = (f32::from(*value) * gain).round() as i16);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOUD: i16 = 20_000;
+
+    /// The largest second difference of the left channel.
+    fn bend(values: &[i16]) -> i32 {
+        let left: Vec<i32> = values.iter().step_by(CHANNELS).map(|&value| i32::from(value)).collect();
+        left.windows(3).map(|three| (three[2] - 2 * three[1] + three[0]).abs()).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn what_one_child_gives_is_left_as_it_is() {
+        let all: Vec<i16> = (0..9000).collect();
+        let (mut seam, mut out) = (Seam::new(), Vec::new());
+        all.chunks(700).for_each(|piece| seam.push(piece, &mut out));
+        assert_eq!(out.len(), all.len() - FADE * CHANNELS);
+        seam.finish(&mut out);
+        assert_eq!(out, all);
+    }
+
+    #[test]
+    fn between_two_children_there_is_no_edge_and_nothing_is_lost() {
+        let (mut seam, mut out) = (Seam::new(), Vec::new());
+        seam.push(&[LOUD; 5000], &mut out);
+        seam.cut(&mut out);
+        [LOUD; 5000].chunks(700).for_each(|piece| seam.push(piece, &mut out));
+        seam.finish(&mut out);
+        assert_eq!(out.len(), 10_000);
+        assert_eq!((out[0], out[5000 - FADE * CHANNELS - 1], out[9999]), (LOUD, LOUD, LOUD));
+        assert_eq!((out[4999], out[5000]), (0, 0));
+        assert!(bend(&out) <= 2, "{}", bend(&out));
+    }
+
+    #[test]
+    fn a_child_that_gave_next_to_nothing_closes_too() {
+        let (mut seam, mut out) = (Seam::new(), Vec::new());
+        seam.cut(&mut out);
+        assert_eq!(out, []);
+        seam.push(&[LOUD; 20], &mut out);
+        seam.cut(&mut out);
+        assert_eq!((out.len(), out[19]), (20, 0));
+        assert!(out.iter().all(|&value| value.abs() < LOUD / 10), "it had hardly begun: {out:?}");
+    }
+}
