@@ -16,8 +16,9 @@ const USAGE: &str = "\
 cargo xtask test            everything that must pass: format, lints, structure, all tests, loom
 cargo xtask prove           the end-to-end tests at full length, then the benchmarks
 cargo xtask simulate [--seed N] [--schedules N]  encoders that do everything wrong, on virtual time; one seed tells its story
-cargo xtask bench [--json] [--svg] [NAME]...  the figures of docs/measured.md; --svg draws docs/images/bench.svg
-cargo xtask bench listeners [--full] [--patient] [--tower=PROGRAM] [--json] [--svg] [SCENARIO [N]]...
+cargo xtask bench [--json] [--svg] [--check] [NAME]...  the figures of docs/measured.md; --svg draws docs/images/bench.svg,
+                            --check fails if a bound is missed that must hold
+cargo xtask bench listeners [--full] [--patient] [--tower=PROGRAM] [--json] [--svg] [--check] [SCENARIO [N]]...
                             what listeners cost, beside Icecast and a bare send loop
 cargo xtask tidy            the structure checks alone
 cargo xtask tools           what the tests judge with: Debian packages, and validators into target/tools";

@@ -57,7 +57,8 @@ pub fn prove() -> Result<()> {
         "test --release --no-fail-fast -p radio-tower --test on_air_*",
         &full_length,
     );
-    steps.run("figures", |_| bench::run(&[]));
-    steps.run("figures of listeners", |_| bench::run(&["listeners".into(), "--full".into()]));
+    steps.run("figures", |_| bench::run(&["--check".into()]));
+    let listeners = ["listeners", "--full", "--patient", "--check"].map(str::to_owned);
+    steps.run("figures of listeners", |_| bench::run(&listeners));
     steps.finish()
 }

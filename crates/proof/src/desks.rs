@@ -1,7 +1,8 @@
 //! A crowd at the dashboards: each asks what a browser with the page open asks, and beside them a program that asks for
 //! everything as fast as answers come, and a Prometheus.
 
-use crate::http::{self, Answer, basic_auth, read_head, send_get};
+use crate::http::{self, Answer, read_head, send_get};
+use crate::requests::{self, Request};
 use crate::tower::ADMIN_PASSWORD;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -25,12 +26,12 @@ const FILES: [&str; 7] = [
 /// How often the page asks for the status and what comes with it, and for the listeners (`api.js`, `desk.js`).
 const STATUS_PERIOD: Duration = Duration::from_secs(1);
 const LISTENERS_PERIOD: Duration = Duration::from_secs(5);
+/// How often the program that asks for everything sets a title in each of the ways there are.
+const TITLE_PERIOD: Duration = Duration::from_secs(1);
 /// How often a station asks.
 const STATION_PERIOD: Duration = Duration::from_millis(100);
 /// How soon a desk sees that an event has come, or that it is to close.
 const LOOK: Duration = Duration::from_millis(50);
-/// Answers that do not end, so a program that wants them all does not ask for them.
-const ENDLESS: [&str; 2] = ["/events", "/admin/monitor"];
 /// Whoever measures goes before those who disturb.
 const NICE: i32 = 10;
 /// Failures that are told in words; all are counted.
@@ -43,7 +44,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 pub struct Crowd {
     /// Dashboards, each with a session of its own.
     pub desks: usize,
-    /// Connections at a time on which every GET of the API is asked for, without a pause.
+    /// Connections at a time on which every route of the API is asked for, without a pause.
     pub hammers: usize,
     /// Stations, each of which asks for the fill of its buffer ten times a second and tells what it plays once a second.
     pub stations: usize,
@@ -88,7 +89,7 @@ impl Crowd {
     #[must_use]
     pub fn begin(self, address: SocketAddr) -> AtWork {
         let shared = Arc::new(Shared { address, stop: AtomicBool::new(false), tally: Mutex::default() });
-        let targets = Arc::new(targets(address));
+        let requests = Arc::new(if self.hammers > 0 { requests::all(address) } else { Vec::new() });
         let mut threads = Vec::new();
         let mut spawn = |work: Box<dyn FnOnce(&Shared) + Send>| {
             let shared = Arc::clone(&shared);
@@ -102,8 +103,8 @@ impl Crowd {
             spawn(Box::new(sit_at_a_desk));
         }
         for _ in 0..self.hammers {
-            let targets = Arc::clone(&targets);
-            spawn(Box::new(move |shared| hammer(shared, &targets)));
+            let requests = Arc::clone(&requests);
+            spawn(Box::new(move |shared| hammer(shared, &requests)));
         }
         for _ in 0..self.stations {
             spawn(Box::new(be_a_station));
@@ -144,15 +145,6 @@ impl Drop for AtWork {
     }
 }
 
-/// Every path of the description that can be got and ends.
-#[track_caller]
-fn targets(address: SocketAddr) -> Vec<String> {
-    let document = http::get(address, "/api/openapi.json", "").expect("the description of the API").json();
-    let paths = document["paths"].as_object().expect("paths");
-    let ends = |path: &&String| !ENDLESS.contains(&path.as_str());
-    paths.iter().filter(|(_, methods)| methods["get"].is_object()).map(|(path, _)| path).filter(ends).cloned().collect()
-}
-
 impl Shared {
     fn goes_on(&self) -> bool {
         !self.stop.load(Relaxed)
@@ -169,10 +161,15 @@ impl Shared {
         answers.told.extend(failure.filter(|_| answers.told.len() < TOLD_MAX));
     }
 
-    /// One GET and its answer, which has to be as `wanted`.
-    fn get(&self, kind: &'static str, target: &str, headers: &str, wanted: impl Fn(u16) -> bool) -> Option<Answer> {
-        let asked = Instant::now();
-        let answer = http::get(self.address, target, headers);
+    /// An answer, which has to be as `wanted`, or none.
+    fn judge(
+        &self,
+        kind: &'static str,
+        target: &str,
+        asked: Instant,
+        answer: io::Result<Answer>,
+        wanted: impl Fn(u16) -> bool,
+    ) -> Option<Answer> {
         let failure = match &answer {
             Ok(answer) if wanted(answer.head.status()) => None,
             Ok(answer) => Some(format!("{target}: {}", answer.head.status_line)),
@@ -180,6 +177,12 @@ impl Shared {
         };
         self.note(kind, asked, failure);
         answer.ok()
+    }
+
+    /// One GET and its answer, which has to be 200.
+    fn get(&self, kind: &'static str, target: &str, headers: &str) -> Option<Answer> {
+        let asked = Instant::now();
+        self.judge(kind, target, asked, http::get(self.address, target, headers), |status| status == 200)
     }
 }
 
@@ -190,27 +193,27 @@ fn wait_until(due: Instant, shared: &Shared) {
     }
 }
 
-fn hammer(shared: &Shared, targets: &[String]) {
-    let auth = basic_auth("admin", ADMIN_PASSWORD);
-    for target in targets.iter().cycle() {
+fn hammer(shared: &Shared, requests: &[Request]) {
+    let mut titles_due = vec![Instant::now(); requests.len()];
+    for (number, request) in requests.iter().enumerate().cycle() {
         if !shared.goes_on() {
             return;
         }
-        // Some want a query; that they say so is an answer. That nobody is let in, or that something broke, is none.
-        let wanted = |status| match target.as_str() {
-            "/healthz" => matches!(status, 200 | 503),
-            // It takes its password in the query alone.
-            "/admin.cgi" => matches!(status, 400 | 401),
-            _ => matches!(status, 200 | 400 | 404),
-        };
-        shared.get("hammer", target, &auth, wanted);
+        let asked = Instant::now();
+        if request.is_title {
+            if asked < titles_due[number] {
+                continue;
+            }
+            titles_due[number] = asked + TITLE_PERIOD;
+        }
+        shared.judge("hammer", &request.target, asked, request.ask(shared.address), |status| request.wants(status));
     }
 }
 
 fn scrape(shared: &Shared, period: Duration) {
     let mut due = Instant::now();
     while shared.goes_on() {
-        shared.get("metrics", "/metrics", "", |status| status == 200);
+        shared.get("metrics", "/metrics", "");
         due += period;
         wait_until(due, shared);
     }
@@ -224,7 +227,7 @@ fn be_a_station(shared: &Shared) {
         if !shared.goes_on() {
             return;
         }
-        shared.get("buffer", "/tower/buffer", "", |status| status == 200);
+        shared.get("buffer", "/tower/buffer", "");
         if turn.is_multiple_of(10) {
             let asked = Instant::now();
             let answer = http::send(shared.address, "POST", "/tower/events/ingest", "", event.as_bytes());
@@ -238,9 +241,8 @@ fn be_a_station(shared: &Shared) {
 
 /// One dashboard, from the login on.
 fn sit_at_a_desk(shared: &Shared) {
-    let good = |status| status == 200;
     for file in FILES {
-        shared.get("desk", file, "", good);
+        shared.get("desk", file, "");
     }
     let Some(headers) = log_in(shared) else { return };
     let Some(mut events) = subscribe(shared, &headers) else { return };
@@ -251,15 +253,15 @@ fn sit_at_a_desk(shared: &Shared) {
             status_due = Instant::now();
         }
         if Instant::now() >= status_due {
-            shared.get("desk", "/status", &headers, good);
-            let recent = shared.get("desk", &after("/api/recent?", newest_moment), &headers, good);
+            shared.get("desk", "/status", &headers);
+            let recent = shared.get("desk", &after("/api/recent?", newest_moment), &headers);
             newest_moment = newest(recent, "moments", "tick").or(newest_moment);
-            let told = shared.get("desk", &after("/api/events?limit=100&", newest_event), &headers, good);
+            let told = shared.get("desk", &after("/api/events?limit=100&", newest_event), &headers);
             newest_event = newest(told, "events", "id").or(newest_event);
             status_due = Instant::now() + STATUS_PERIOD;
         }
         if Instant::now() >= listeners_due {
-            shared.get("desk", "/admin/listeners?from=0&limit=50", &headers, good);
+            shared.get("desk", "/admin/listeners?from=0&limit=50", &headers);
             listeners_due = Instant::now() + LISTENERS_PERIOD;
         }
         std::thread::sleep(LOOK);

@@ -8,7 +8,7 @@
 //!
 //! - [`alarm`]: every wait has a deadline.
 //! - [`process`], [`tower`]: a tower in its own temporary directory, its children, its figures.
-//! - [`http`], [`listener`], [`monitor`]: the three ways to hear something from it. [`browser`]: how it looks. [`desks`]: a crowd that asks. [`icy`]: titles between the audio. [`websocket`]: the station's events.
+//! - [`http`], [`listener`], [`monitor`]: the three ways to hear something from it. [`browser`]: how it looks. [`desks`], [`requests`]: a crowd that asks, and for what. [`icy`]: titles between the audio. [`websocket`]: the station's events.
 //! - [`station`], [`material`]: what it is fed, and how. [`chance`]: when something happens to it. [`changes`]: what came on air, and how.
 //! - [`frames`], [`numbered`]: the received bytes as a strict chain of frames, against a reference.
 //! - [`codecs`]: the same for frames that are not a tick long.
@@ -38,6 +38,7 @@ pub mod numbered;
 pub mod offline;
 pub mod process;
 pub mod report;
+pub mod requests;
 pub mod station;
 pub mod tools;
 pub mod tower;

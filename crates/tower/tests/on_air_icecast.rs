@@ -2,7 +2,7 @@
 
 mod common;
 
-use radio_proof::alarm::{wait_for, wait_until};
+use radio_proof::alarm::{self, wait_for, wait_until};
 use radio_proof::http::{Answer, get};
 use radio_proof::listener::Listener;
 use radio_proof::process::signal;
@@ -194,8 +194,10 @@ fn a_tower_pulls_a_stream_from_an_icecast_with_its_titles() {
     assert_eq!(second.status()["on_air"]["source"], "pulled");
 }
 
-/// What happens in hours, in seconds: encoders die, the station leaves and comes back, titles change.
+/// What happens in hours, in seconds, and at full length in minutes: encoders die, the station leaves and comes back,
+/// titles change.
 fn relay_for_a_while(on_demand: bool) {
+    let rounds = if alarm::full_length() { 60 } else { 3 };
     let tower = common::setup().start();
     let mut station = Some(with_station(&tower));
     let relay = Relay::start(&tower, on_demand);
@@ -213,7 +215,7 @@ fn relay_for_a_while(on_demand: bool) {
         (listener.head.status() == 200).then_some(listener)
     });
     let first = wait_for("the relay", PATIENCE, || Some(relays(&tower)).filter(|relays| !relays.is_empty()));
-    for round in 0..3 {
+    for round in 0..rounds {
         let (pid, frame) = wait_for("an encoder that delivers", PATIENCE, || tower.delivering());
         assert!(signal(pid, rustix::process::Signal::KILL));
         let title = format!("Sinnerman {round}");
@@ -229,6 +231,7 @@ fn relay_for_a_while(on_demand: bool) {
         wait_until("a new encoder and two seconds of it", PATIENCE, || {
             tower.delivering().is_some_and(|(now, delivered)| now != pid && delivered > frame + 84)
         });
+        assert_eq!(relays(&tower), first, "the relay has left in round {round}");
     }
     listener.wait_bytes(listener.received() + 3 * 16_000, PATIENCE);
     assert_eq!(relays(&tower), first, "the relay has never left");

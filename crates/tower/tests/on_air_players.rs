@@ -2,17 +2,19 @@
 //! each where tests run at full length.
 
 mod common;
+mod player_support;
 
-use radio_proof::alarm::{self, wait_for, wait_until};
+use player_support::Player;
+use radio_proof::alarm::{self, wait_until};
 use radio_proof::icy::Icy;
 use radio_proof::station::{Manner, Station};
 use radio_proof::tower::Tower;
 use radio_proof::{frames, material, measure, mp3, process};
 use rustix::process::Signal;
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,6 +35,12 @@ fn on_air() -> (Tower, Station) {
 
 fn url(tower: &Tower) -> String {
     format!("http://{}/stream", tower.address)
+}
+
+/// Who listens: the number of each, which a reconnect would change.
+fn listeners(tower: &Tower) -> BTreeSet<u64> {
+    let page = tower.get_as_admin("/admin/listeners").json();
+    page["listeners"].as_array().expect("a list").iter().map(|row| row["id"].as_u64().expect("a number")).collect()
 }
 
 #[test]
@@ -148,101 +156,18 @@ fn the_audio_element_of_a_browser_plays_the_stream_and_goes_on_after_a_pause() {
         .unwrap_or_else(|error| panic!("cannot run chromium ({error}): apt-get install chromium"));
     let seconds = seconds(6) as f64;
     let deadline = Instant::now() + Duration::from_secs(60 + seconds as u64);
-    let mut last = String::new();
+    let (mut last, mut connections) = (String::new(), BTreeSet::new());
     while Instant::now() < deadline && !last.starts_with("error") && last.parse::<f64>().unwrap_or(0.0) < seconds {
         let report = next_report(&reports);
-        last = if report.is_empty() { last } else { report };
+        if !report.is_empty() {
+            last = report;
+            connections.extend(listeners(&tower));
+        }
     }
     let _already_gone = browser.kill();
     let _status = browser.wait();
     assert!(last.parse::<f64>().is_ok_and(|played| played >= seconds), "the page last reported {last:?}");
-}
-
-/// A player that writes what it plays to a file: 16 bit, two channels, 48 kHz.
-struct Player {
-    child: Child,
-    folder: tempfile::TempDir,
-}
-
-impl Drop for Player {
-    fn drop(&mut self) {
-        let _already_gone = self.child.kill();
-        let _status = self.child.wait();
-    }
-}
-
-impl Player {
-    /// `arguments` names what is played, and where to; the folder is the player's own.
-    fn start(program: &str, arguments: impl FnOnce(&Path) -> Vec<String>) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        // VLC refuses to run as root.
-        let mut command = Command::new(if rustix::process::geteuid().is_root() { "setpriv" } else { program });
-        if rustix::process::geteuid().is_root() {
-            let chown = Command::new("chown").arg("nobody").arg(folder.path()).status();
-            assert!(chown.is_ok_and(|status| status.success()), "the folder is for the user nobody");
-            command.args(["--reuid=nobody", "--clear-groups", program]);
-        }
-        let said = std::fs::File::create(folder.path().join("said")).expect("a temporary file");
-        command.args(arguments(folder.path())).env("HOME", folder.path()).stdin(Stdio::null());
-        command.stdout(said.try_clone().expect("our own file")).stderr(said);
-        let child =
-            command.spawn().unwrap_or_else(|error| panic!("cannot run {program} ({error}): apt-get install it"));
-        Self { child, folder }
-    }
-
-    fn ffmpeg(url: &str) -> Self {
-        Self::start("ffmpeg", |folder| {
-            let how = "-nostdin -v verbose -i URL -f s16le -ar 48000 -ac 2 -flush_packets 1";
-            let how = how.split(' ').map(|word| if word == "URL" { url.to_owned() } else { word.to_owned() });
-            how.chain([sound(folder).display().to_string()]).collect()
-        })
-    }
-
-    fn mpg123(url: &str) -> Self {
-        Self::start("mpg123", |folder| {
-            let how = "--no-control --no-gapless -v -e s16 -r 48000 --stereo -O";
-            how.split(' ').map(str::to_owned).chain([sound(folder).display().to_string(), url.to_owned()]).collect()
-        })
-    }
-
-    fn mpv(url: &str) -> Self {
-        Self::start("mpv", |folder| {
-            let file = format!("--ao-pcm-file={}", sound(folder).display());
-            let how =
-                "--no-config --no-video --ao=pcm --ao-pcm-waveheader=no --audio-format=s16 --audio-samplerate=48000";
-            let how = how.split(' ').map(str::to_owned);
-            // What it says without a terminal may stay with it; what it logs does not.
-            let log = format!("--log-file={}", folder.join("logged").display());
-            how.chain([file, log, "--audio-channels=stereo".into(), url.to_owned()]).collect()
-        })
-    }
-
-    fn vlc(url: &str) -> Self {
-        Self::start("cvlc", |folder| {
-            let file = format!("--audiofile-file={}", sound(folder).display());
-            let how = "-vv --no-video --aout=afile --audiofile-format=s16 --no-audiofile-wav";
-            how.split(' ').map(str::to_owned).chain([file, url.to_owned()]).collect()
-        })
-    }
-
-    /// What it has said, and logged.
-    fn said(&self) -> String {
-        let read = |name| std::fs::read(self.folder.path().join(name)).unwrap_or_default();
-        ["said", "logged"].map(|name| String::from_utf8_lossy(&read(name)).into_owned()).concat()
-    }
-
-    /// The left channel of the first `seconds` of what it plays, as soon as it has played that much.
-    fn heard(&self, seconds: usize) -> Vec<f64> {
-        let bytes = wait_for("sound from the player", Duration::from_secs(40 + seconds as u64), || {
-            let bytes = std::fs::read(sound(self.folder.path())).ok()?;
-            (bytes.len() >= seconds * 192_000).then_some(bytes)
-        });
-        measure::left_s16(&bytes[..seconds * 192_000])
-    }
-}
-
-fn sound(folder: &Path) -> PathBuf {
-    folder.join("sound")
+    assert_eq!(connections.len(), 1, "it has stayed on one connection: {connections:?}");
 }
 
 /// The tower's tone, without a hole: each tenth of a second but the first, in which a player may begin gently, and but
@@ -270,42 +195,35 @@ fn released(tower: &Tower) -> u64 {
 }
 
 #[test]
-fn players_are_told_the_title_and_go_on_where_they_were_after_a_pause() {
+fn players_go_on_where_they_were_after_a_pause_on_the_connection_that_they_had() {
     let tower = with_tone();
     let url = url(&tower);
     // While VLC stands still its clock goes on, and so it may leave out some of what it had.
-    let players = [
-        ("ffmpeg", Player::ffmpeg(&url), 0),
-        ("mpg123", Player::mpg123(&url), 0),
-        ("mpv", Player::mpv(&url), 0),
-        ("VLC", Player::vlc(&url), 10),
-    ];
-    players.iter().for_each(|(_, player, _)| assert_tone_throughout(&player.heard(3), 0));
+    let stopped =
+        [("ffmpeg", Player::ffmpeg(&url), 0), ("mpg123", Player::mpg123(&url), 0), ("VLC", Player::vlc(&url), 10)];
+    // This one has a pause of its own.
+    let mpv = ("mpv", Player::mpv(&url), 0);
+    let players = || stopped.iter().chain([&mpv]);
+    players().for_each(|(_, player, _)| assert_tone_throughout(&player.heard(3), 0));
+    let connections = listeners(&tower);
+    assert_eq!(connections.len(), 4);
 
-    tower.send_as_admin("PUT", "/api/now-playing", "{\"artist\": \"Somebody\", \"title\": \"Through and through\"}");
-    let told = Instant::now();
-    for (name, player, _) in &players {
-        let limit = Instant::now() + Duration::from_secs(20);
-        while !player.said().contains("Somebody - Through and through") {
-            assert!(Instant::now() < limit, "{name} shows no title: {}", player.said());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        println!("{name} shows the title at most {} ms after the tower was told", told.elapsed().as_millis());
-    }
-
-    let all = |which| players.iter().for_each(|(_, player, _)| assert!(process::signal(player.child.id(), which)));
+    let all = |which| stopped.iter().for_each(|(_, player, _)| assert!(process::signal(player.child.id(), which)));
     all(Signal::STOP);
+    mpv.1.tell_mpv("[\"set_property\", \"pause\", true]");
     let before = Instant::now();
+    let played_s = mpv.1.played_s();
     // Longer than two send periods: the tower sees that nothing is taken, or that all is in the kernel.
     let at_pause = released(&tower);
     wait_until("six seconds of stream", Duration::from_secs(30), || released(&tower) > at_pause + 250);
     assert!(before.elapsed() > Duration::from_secs(4));
+    assert!(mpv.1.played_s() < played_s + 2.0, "it has played on from {played_s} s to {}", mpv.1.played_s());
     all(Signal::CONT);
+    mpv.1.tell_mpv("[\"set_property\", \"pause\", false]");
     let seconds = seconds(14);
-    for (name, player, excused) in &players {
+    for (name, player, excused) in players() {
         println!("{name} after the pause");
         assert_tone_throughout(&player.heard(seconds), *excused);
     }
-    let listeners = tower.get_as_admin("/admin/listeners").json();
-    assert_eq!(listeners["listeners"].as_array().map(Vec::len), Some(players.len()), "as before: {listeners}");
+    assert_eq!(listeners(&tower), connections, "all are who they were");
 }

@@ -1,6 +1,7 @@
 //! The configuration changes on air: all of it or nothing, and no listener notices whom it does not concern (SPEC CFG-2).
 
 mod common;
+mod tls_support;
 
 use radio_load::generator;
 use radio_load::plan::{Kind, Plan};
@@ -14,13 +15,16 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
+use tls_support::{Certificate, Client, assert_same};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const LISTENERS: usize = 1000;
+const LISTENERS_OVER_TLS: usize = 5;
 
 /// Puts other lines in the place of some of the tower's configuration; those for no key that is there are added.
 fn configure(tower: &Tower, lines: &[&str]) {
@@ -77,18 +81,41 @@ fn noise_station(tower: &Tower) -> Station {
     station
 }
 
+/// Listeners over TLS, each with the number of its first frame.
+fn over_tls(address: SocketAddr, trusted: &Certificate) -> Vec<(u64, Client)> {
+    let one = || {
+        let mut client = Client::ask(address, trusted, "GET /stream HTTP/1.1");
+        let head = client.head();
+        let first = head.lines().find_map(|line| line.strip_prefix("X-Tower-Frame: ")?.parse().ok());
+        (first.unwrap_or_else(|| panic!("no number of a frame: {head}")), client)
+    };
+    (0..LISTENERS_OVER_TLS).map(|_| one()).collect()
+}
+
 #[test]
 fn everything_changes_and_a_thousand_listeners_of_another_mount_get_every_byte() {
-    let setup = common::setup()
+    let setup = common::setup();
+    let (certificate, next) = (Certificate::new(), Certificate::new());
+    certificate.install(|name| setup.path(name));
+    let tls = format!("tls.certificate = {:?}", setup.path("certificate.pem"));
+    let tower = setup
         .line("output = [{ mount = \"/stream\" }, { mount = \"/side\", bitrate_kbps = 64 }]")
-        .line("input = [{ name = \"dj\", mount = \"/live\", password = \"before\" }]");
-    let tower = setup.start();
+        .line("input = [{ name = \"dj\", mount = \"/live\", password = \"before\" }]")
+        .line("tls.port = 0")
+        .line(&tls)
+        .line(&tls.replace("certificate", "key"))
+        .start();
     let _station = noise_station(&tower);
     let side = tower.listen("/side?burst=0");
     let mut plan = Plan::new(tower.address);
     (plan.normal, plan.ramp, plan.settle_s, plan.hold_s) = (LISTENERS, 500.0, 1.0, 16.0);
     let crowd = std::thread::spawn(move || generator::run(plan).expect("sockets enough"));
     wait_until("the crowd", PATIENCE, || tower.status()["listeners"]["now"] == LISTENERS + 1);
+    let address = wait_for("the address of TLS", PATIENCE, || {
+        fs::read_to_string(tower.path("stdout")).ok()?.split_once("TLS: https://")?.1.split_once('/')?.0.parse().ok()
+    });
+    let plain = tower.listen("/stream?burst=0");
+    let behind_tls = over_tls(address, &certificate);
 
     let fallback = tower.path("fallback.wav");
     fs::write(&fallback, material::wav(&measure::to_stereo_s16(&measure::sine(500.0, 0.3, 0.0, 96_000)))).unwrap();
@@ -111,6 +138,7 @@ fn everything_changes_and_a_thousand_listeners_of_another_mount_get_every_byte()
     // First asked, then done.
     let asked = tower.get_as_admin("/admin/reload").json();
     assert_eq!((&asked["applied"], tower.status()["outputs"].as_array().map(Vec::len)), (&false.into(), Some(2)));
+    next.install(|name| tower.path(name));
     let done = while_scraped(&tower, || reload(&tower, ADMIN_PASSWORD));
     assert_eq!(done.head.status(), 200, "{}", done.text());
     let wanted = [
@@ -171,6 +199,16 @@ fn everything_changes_and_a_thousand_listeners_of_another_mount_get_every_byte()
             .as_array()
             .is_some_and(|outputs| outputs.iter().all(|output| output["heard"]["frame"].as_u64() > Some(0)))
     });
+
+    // The certificate, as well: who listens has stayed, whoever comes is shown the new one.
+    wait_until("the new certificate", PATIENCE, || Client::connect(address, &next).is_ok());
+    assert!(Client::connect(address, &certificate).is_err(), "nobody is shown the old one");
+    let later = over_tls(address, &next);
+    for (first, mut client) in behind_tls.into_iter().chain(later) {
+        // Up to what is sent now, and a little on, whatever was in between.
+        let now = tower.status()["outputs"][0]["frame"].as_u64().expect("a frame");
+        assert_same(&plain, first, &client.read((now + 20 - first) as usize * FRAME_BYTES));
+    }
 
     let report = crowd.join().expect("the crowd");
     let found = &report.kinds[&Kind::Normal];

@@ -35,12 +35,10 @@ pub fn run(tower: &Path) -> Vec<Figure> {
         let own = percent(cpu(Some(tower.pid())) - before);
         let encoder = percent(cpu(encoder).saturating_sub(encoder_before));
         let note = format!("{SPAN:?} with music on air; the encoder process besides: {encoder:.2} %");
-        figures.push(Figure::new(format!("CPU, listeners: {count}"), own, "% of a core").bound(1.0).note(note));
+        figures.push(Figure::new(format!("CPU, listeners: {count}"), own, "% of a core").aim(1.0).note(note));
         let rss = process::rss_bytes(tower.pid()) as f64 / 1e6;
         figures.push(
-            Figure::new(format!("RSS, listeners: {count}"), rss, "MB")
-                .bound(30.0)
-                .note("12 MB are the monitor's minute"),
+            Figure::new(format!("RSS, listeners: {count}"), rss, "MB").aim(30.0).note("12 MB are the monitor's minute"),
         );
     }
     figures.push(seeing_and_hearing(&tower));

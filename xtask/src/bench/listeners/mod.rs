@@ -5,7 +5,7 @@ mod graph;
 mod scenarios;
 mod servers;
 
-use super::{Figure, build, json, print};
+use super::{Figure, build, check, json, print};
 use anyhow::{Context, Result, bail, ensure};
 use radio_load::plan::{Kind, Plan};
 use radio_load::report::{OfKind, Report};
@@ -59,10 +59,12 @@ pub struct Run {
     pub status: Value,
 }
 
-/// `cargo xtask bench listeners [SCENARIO [N]]... [--full] [--patient] [--tower=PROGRAM] [--json] [--svg]`.
+/// `cargo xtask bench listeners [SCENARIO [N]]... [--full] [--patient] [--tower=PROGRAM] [--json] [--svg]
+/// [--check]`.
 ///
 /// # Errors
-/// When a listener of the tower was sent anything but what the others were.
+/// When a listener of the tower was sent anything but what the others were; with `--check`, when a bound is missed that
+/// must hold.
 pub fn run(scenarios: &[&str], options: &[String]) -> Result<()> {
     let wanted = wanted(scenarios)?;
     let has = |option: &str| options.iter().any(|given| given == option);
@@ -97,7 +99,7 @@ pub fn run(scenarios: &[&str], options: &[String]) -> Result<()> {
         print(&figures, load_before);
     }
     ensure!(bench.broken.is_empty(), "not every listener was sent the same:\n{}", bench.broken.join("\n"));
-    Ok(())
+    check(&figures, options)
 }
 
 /// Names, each perhaps with a number of listeners; none: all but `steady`, which is part of `curve`.

