@@ -111,7 +111,7 @@ function show(status) {
     item.append(link, element("span", `MP3 ${output.bitrate_kbps} kbit/s${output.channels === 1 ? " mono" : ""}`));
     return item;
   }));
-  $("events").replaceChildren(...status.events.filter(({ kind }) => kind !== "action").slice(-8).reverse().map((event) => {
+  $("events").replaceChildren(...(status.events ?? []).filter(({ kind }) => kind !== "action").slice(-8).reverse().map((event) => {
     const item = document.createElement("li");
     const time = element("time", new Date(event.time * 1000).toLocaleTimeString());
     time.dateTime = new Date(event.time * 1000).toISOString();

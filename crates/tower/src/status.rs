@@ -1,5 +1,8 @@
 //! How the tower is: `/status`, `/healthz`, `/tower/buffer` (SPEC API-2, API-3).
 
+mod public;
+
+use crate::config::Role;
 use crate::ear::{Heard, Loudness, Severity};
 use crate::setup::OutputState;
 use crate::state::Tower;
@@ -76,7 +79,7 @@ impl Tower {
             }
         }
         warnings.extend(self.wishes_to_remember());
-        warnings.extend(self.tls.problem());
+        warnings.extend(self.tls.warning());
         warnings.extend(setup.webhooks.iter().filter_map(|webhook| webhook.warning()));
         for alarm in &self.ear.findings().alarms {
             let told = if alarm.severity == Severity::Failing { &mut reasons } else { &mut warnings };
@@ -85,9 +88,14 @@ impl Tower {
         Health { reasons, warnings }
     }
 
-    /// Everything, as JSON.
+    /// Everything, as JSON; for somebody who has no role, what is for everybody.
     #[must_use]
-    pub fn status(&self) -> Value {
+    pub fn status(&self, asker: Option<Role>) -> Value {
+        let everything = self.everything();
+        if asker.is_some() { everything } else { public::view(everything) }
+    }
+
+    fn everything(&self) -> Value {
         let on_air = lock(&self.on_air).clone();
         let listeners = self.fanout.snapshot();
         let heard = self.ear.findings().clone();

@@ -16,22 +16,33 @@ const RANKS: [&str; 4] = ["", "observer", "operator", "admin"];
 
 /// Who gives a password: another address each time, so that nobody has to wait for another's wrong guesses.
 fn asked_by(tower: &Tower, rank: usize, method: &str, path: &str, from: u8) -> Option<u16> {
-    let head = match RANKS[rank] {
+    asked_from(tower, from, method, path, &credentials(rank))
+}
+
+fn credentials(rank: usize) -> String {
+    match RANKS[rank] {
         "" => String::new(),
         "admin" => basic_auth("admin", ADMIN_PASSWORD),
         role => basic_auth(role, "quiet"),
-    };
-    asked_from(tower, from, method, path, &head)
+    }
 }
 
-/// The status of the answer; none if it is one without an end.
+/// The status of the answer.
 fn asked_from(tower: &Tower, from: u8, method: &str, path: &str, head: &str) -> Option<u16> {
+    answer_from(tower, from, &format!("{method} {path} HTTP/1.1\r\nHost: tower\r\nContent-Length: 2\r\n{head}\r\n{{}}"))
+        .split(' ')
+        .nth(1)?
+        .parse()
+        .ok()
+}
+
+/// The beginning of the answer.
+fn answer_from(tower: &Tower, from: u8, request: &str) -> String {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.bind(&SocketAddr::from(([127, 0, 0, from], 0)).into()).expect("an address of this machine");
     socket.connect(&tower.address.into()).expect("the tower listens");
     let mut stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: tower\r\nContent-Length: 2\r\n{head}\r\n{{}}");
     stream.write_all(request.as_bytes()).expect("it is taken");
     let mut answer = Vec::new();
     while !answer.windows(2).any(|two| two == b"\r\n") {
@@ -40,17 +51,28 @@ fn asked_from(tower: &Tower, from: u8, method: &str, path: &str, head: &str) -> 
             Ok(0) => break,
             Ok(count) => answer.extend_from_slice(&piece[..count]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => panic!("{method} {path}: {error}"),
+            Err(error) => panic!("{request}: {error}"),
         }
     }
-    String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 fn with_users() -> Tower {
     let hash = radio_tower::http::password::hash("quiet").expect("a hash");
     let user = |role: &str| format!("{{ name = {role:?}, role = {role:?}, password = {hash:?} }}");
-    common::setup().line(&format!("user = [{}, {}]", user("observer"), user("operator"))).start()
+    let users = format!("user = [{}, {}]", user("observer"), user("operator"));
+    common::setup().line(&users).line("input = [{ name = \"dj\", mount = \"/live\", password = \"spin\" }]").start()
 }
+
+/// What is no route: streams, playlists of them, the mount of a source; with a method that each is there for.
+const MOUNTS: [(&str, &str); 6] = [
+    ("GET", "/stream"),
+    ("HEAD", "/stream.mp3"),
+    ("GET", "/stream.m3u"),
+    ("GET", "/stream.pls"),
+    ("GET", "/stream.xspf"),
+    ("PUT", "/live"),
+];
 
 /// So that a new route without a rule of its own is noticed: the rules come from the description, which comes from the
 /// table of routes.
@@ -76,7 +98,13 @@ fn every_route_refuses_whoever_has_not_its_role_and_nobody_else() {
                 };
                 match wanted {
                     Some(_) => assert_eq!(status, wanted, "{role} {method} {path}"),
-                    None => assert!(!matches!(status, Some(401 | 403 | 429)), "{role} {method} {path}: {status:?}"),
+                    None => {
+                        assert!(!matches!(status, Some(401 | 403 | 405 | 429)), "{role} {method} {path}: {status:?}")
+                    }
+                }
+                if status == Some(404) && method != "HEAD" {
+                    let said = send(tower.address, &method, path, &credentials(rank), b"{}").expect("an answer").text();
+                    assert!(!said.contains("nothing here"), "{method} {path} is in the table only");
                 }
                 refused += u32::from(wanted.is_some());
                 admitted += u32::from(wanted.is_none());
@@ -89,12 +117,22 @@ fn every_route_refuses_whoever_has_not_its_role_and_nobody_else() {
                 (5, "Cookie: tower_session_0=guess\r\n".into()),
             ] {
                 let status = asked_from(&tower, from, &method, path, &stranger);
-                // Who has guessed too often has to wait.
-                assert_eq!(matches!(status, Some(401 | 429)), least > 0, "{method} {path} {stranger}: {status:?}");
+                // The state tells everybody something, but nobody who says something wrong. Who has guessed too often has to wait.
+                let is_refused = least > 0 || path == "/status" && stranger.starts_with("Authorization");
+                assert_eq!(matches!(status, Some(401 | 429)), is_refused, "{method} {path} {stranger}: {status:?}");
             }
         }
     }
     assert!(refused >= 60 && admitted >= 60, "only {refused} refusals and {admitted} admissions");
+    for rank in 0..RANKS.len() {
+        assert_eq!(
+            asked_by(&tower, rank, "PUT", "/live", 6),
+            Some(401),
+            "who may go on air is told by the mount's password"
+        );
+        assert_eq!(asked_by(&tower, rank, "POST", "/stream", 1), Some(405));
+        assert_eq!(asked_by(&tower, rank, "DELETE", "/stream.m3u", 1), Some(405));
+    }
     assert_eq!(tower.status()["operator"]["fallback_forced"], false, "an empty body forces nothing");
 }
 
@@ -107,7 +145,7 @@ fn every_route_refuses_what_climbs_is_too_long_or_comes_with_a_session_but_no_to
     assert_eq!((login.head.status(), &login.json()["role"]), (200, &"operator".into()), "{}", login.text());
     let cookie = login.head.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie");
     let cookie = format!("Cookie: {cookie}\r\n");
-    let long = "x".repeat(4000);
+    let (long, admin) = ("x".repeat(4000), basic_auth("admin", ADMIN_PASSWORD));
     for (path, methods) in document["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("methods") {
             let method = method.to_uppercase();
@@ -121,14 +159,75 @@ fn every_route_refuses_what_climbs_is_too_long_or_comes_with_a_session_but_no_to
             }
             assert_eq!(status(&format!("{path}?x={long}"), ""), Some(414), "{method} {path}");
             assert_eq!(status(path, &format!("X-Long: {long}{long}{long}\r\n")), Some(431), "{method} {path}");
-            if is_changing && method != "DELETE" {
-                let body = vec![b' '; 70_000];
-                let answer = send(tower.address, &method, path, &basic_auth("admin", ADMIN_PASSWORD), &body);
-                let answer = answer.expect("an answer").head.status();
-                assert!(matches!(answer, 400 | 413), "{method} {path} with a body of 70 kB: {answer}");
+            if is_changing {
+                for (coding, begin, end) in
+                    [("Content-Length: 70000", "", ""), ("Transfer-Encoding: chunked", "11170\r\n", "\r\n0\r\n\r\n")]
+                {
+                    let head = format!("{method} {path} HTTP/1.1\r\nHost: tower\r\n{admin}{coding}\r\n\r\n");
+                    let request = format!("{head}{begin}{}{end}", " ".repeat(70_000));
+                    let said = answer_from(&tower, 1, &request);
+                    assert!(said.starts_with("HTTP/1.1 413 "), "{method} {path}, 70 kB by {coding}: {said}");
+                }
             }
         }
     }
+    for (method, path) in MOUNTS {
+        let status = |path: &str, head: &str| asked_from(&tower, 1, method, path, head);
+        for climbing in [format!("{path}/../../etc/passwd"), format!("/..{path}"), format!("{path}%2f..%2f..")] {
+            assert_eq!(status(&climbing, ""), Some(404), "{method} {climbing}");
+        }
+        assert_eq!(status(&format!("{path}?x={long}"), ""), Some(414), "{method} {path}");
+        assert_eq!(status(path, &format!("X-Long: {long}{long}{long}\r\n")), Some(431), "{method} {path}");
+    }
+}
+
+/// What old programs change with GET.
+const CHANGED_BY_GET: [&str; 4] = ["/admin/metadata", "/admin.cgi", "/admin/killclient", "/admin/killsource"];
+
+/// A browser that was once asked for the password gives it to every page that wants something of the tower.
+#[test]
+fn every_route_that_changes_something_refuses_what_a_page_of_another_site_makes_a_browser_ask() {
+    let tower = with_users();
+    let document = tower.get("/api/openapi.json").json();
+    let (admin, wrong) = (basic_auth("admin", ADMIN_PASSWORD), basic_auth("admin", "guess"));
+    let foreign = ["Origin: http://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n"];
+    let (mut refused, mut answered) = (0, 0);
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        let methods = methods.as_object().expect("methods");
+        for method in methods.keys() {
+            let status = |from: u8, head: &str| asked_from(&tower, from, &method.to_uppercase(), path, head);
+            let is_change = !matches!(method.as_str(), "get" | "head") || CHANGED_BY_GET.contains(&path.as_str());
+            let is_refused = is_change || ["/events", "/tower/events"].contains(&path.as_str());
+            for site in foreign {
+                let said = status(1, &format!("{admin}{site}"));
+                assert_eq!(said == Some(403), is_refused, "{method} {path} {site}: {said:?}");
+            }
+            // Over plain HTTP browsers say nothing of the kind with a GET.
+            let said = status(1, &format!("{admin}User-Agent: Mozilla/5.0 (X11)\r\nAccept-Language: en\r\n"));
+            assert_eq!(
+                said == Some(403),
+                CHANGED_BY_GET.contains(&path.as_str()) && method != "post",
+                "{method} {path}"
+            );
+            if is_refused {
+                // Nor does he have to wait for what the page has guessed.
+                assert_eq!(status(2, &format!("{wrong}Sec-Fetch-Site: same-site\r\n")), Some(403), "{method} {path}");
+                assert_eq!(status(2, foreign[0]), Some(403), "{method} {path} without a password");
+            }
+            refused += u32::from(is_refused);
+            answered += u32::from(!is_refused);
+            let own = status(1, &format!("{admin}Origin: http://tower\r\nSec-Fetch-Site: same-origin\r\n"));
+            assert_ne!(own, Some(403), "{method} {path} for the tower's own page");
+        }
+    }
+    assert!(refused >= 20 && answered >= 20, "only {refused} refusals and {answered} answers");
+    let source = basic_auth("source", "spin") + "Content-Type: audio/mpeg\r\n";
+    assert_eq!(asked_from(&tower, 1, "PUT", "/live", &format!("{source}{}", foreign[0])), Some(403));
+    assert_eq!(asked_from(&tower, 2, "GET", "/admin/listeners", &admin), Some(200), "nothing was counted");
+    let listener = Listener::try_open(tower.address, "/stream", foreign[0]).expect("the tower listens");
+    assert_eq!(listener.head.status(), 200, "streams are for every page");
+    assert_eq!(listener.head.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(tower.status()["operator"]["fallback_forced"], false);
 }
 
 /// Who knows a lesser password could otherwise guess that of the administrator for ever, a few at a time.
@@ -176,6 +275,10 @@ fn every_route_refuses_what_comes_too_slowly() {
                 waiting.push((format!("the body of {method} {path}"), begun(&tower, &begin)));
             }
         }
+    }
+    for (method, path) in MOUNTS {
+        let begin = format!("{method} {path} HTTP/1.1\r\nHost: tower\r\n");
+        waiting.push((format!("the head of {method} {path}"), begun(&tower, &begin)));
     }
     assert!(waiting.len() > 60, "only {}", waiting.len());
     for (what, mut stream) in waiting {

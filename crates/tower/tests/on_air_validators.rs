@@ -63,7 +63,7 @@ const ENDLESS: [&str; 2] = ["/events", "/admin/monitor"];
 
 /// What is wanted of every answer.
 const WANTED: &str = "not_a_server_error,content_type_conformance,response_schema_conformance,\
-    response_headers_conformance,unsupported_method,allow_header_conformance,ignored_auth";
+    response_headers_conformance,status_code_conformance,unsupported_method,allow_header_conformance,ignored_auth";
 
 /// Asks whatever the description permits, and what it does not; gives the number of questions.
 fn asked_everything(tower: &Tower, how_much: &[&str]) -> u32 {

@@ -4,7 +4,7 @@ use super::auth::{Given, Shown};
 use super::head::{
     ADMINS_ONLY, FORBIDDEN, Head, LISTENERS_ONLY, OPERATORS_ONLY, Refusal, TOO_MANY_GUESSES, UNAUTHORIZED,
 };
-use super::routes::{Class, Route};
+use super::routes::{Class, Route, changes_something};
 use super::session::{Sessions, TOKEN_HEADER};
 use super::who::Who;
 use crate::config::Role;
@@ -18,7 +18,7 @@ use std::time::Instant;
 /// # Errors
 /// The refusal.
 pub fn admit(tower: &Tower, route: &Route, head: &Head, address: IpAddr) -> Result<Who, Refusal> {
-    let who = who_asks(tower, route, head, address)?;
+    let who = who_asks(tower, route, head, address)?.ok_or(UNAUTHORIZED)?;
     match route.class {
         Class::Role(role) if who.role() < role => Err(too_low(role)),
         _ => Ok(who),
@@ -44,7 +44,11 @@ pub fn listener_refused(setup: &Setup, output: &OutputState, head: &Head, addres
     }
 }
 
-fn who_asks(tower: &Tower, route: &Route, head: &Head, address: IpAddr) -> Result<Who, Refusal> {
+/// Who asks; `None` if he does not say.
+///
+/// # Errors
+/// The refusal, of somebody who says something wrong: he is not to think that what everybody gets is all there is.
+pub fn who_asks(tower: &Tower, route: &Route, head: &Head, address: IpAddr) -> Result<Option<Who>, Refusal> {
     let (setup, now) = (tower.setup(), Instant::now());
     let guesses = &setup.source_doors.guesses;
     let gives_something =
@@ -56,10 +60,11 @@ fn who_asks(tower: &Tower, route: &Route, head: &Head, address: IpAddr) -> Resul
         Class::Station => setup.users.shown_to_station(head),
         Class::Public | Class::Role(_) => setup.users.shown(head),
     };
+    let nobody = if shown == Shown::Nothing { Ok(None) } else { Err(UNAUTHORIZED) };
     match shown {
         Shown::User(user) => {
             guesses.note_right(address, user.role);
-            return Ok(Who::Password { user, address });
+            return Ok(Some(Who::Password { user, address }));
         }
         Shown::Busy => return Err(TOO_MANY_GUESSES),
         Shown::Wrong => {
@@ -69,14 +74,13 @@ fn who_asks(tower: &Tower, route: &Route, head: &Head, address: IpAddr) -> Resul
         Shown::Nothing => {}
     }
     let cookies = head.header("cookie").unwrap_or_default();
-    let session = tower.sessions.find(&cookies, now).ok_or(UNAUTHORIZED)?;
+    let Some(session) = tower.sessions.find(&cookies, now) else { return nobody };
     let token = head.header(TOKEN_HEADER).unwrap_or_default();
     if changes_something(route, &head.method) && !Sessions::is_token(&session, &token) {
         return Err(FORBIDDEN);
     }
     // His role as it is now: it may have changed since he logged in.
-    let user = setup.users.find(&session.user.name).ok_or(UNAUTHORIZED)?;
-    Ok(Who::Session { user, address })
+    setup.users.find(&session.user.name).map_or(nobody, |user| Ok(Some(Who::Session { user, address })))
 }
 
 const fn too_low(role: Role) -> Refusal {
@@ -87,34 +91,17 @@ const fn too_low(role: Role) -> Refusal {
     }
 }
 
+/// Puts wrong passwords from `address` into the journal, if there are any and it is time to.
+pub fn tell_of_guesses(tower: &Tower, address: IpAddr) {
+    let Some(count) = tower.setup().source_doors.guesses.untold(address, Instant::now()) else { return };
+    let text =
+        if count == 1 { "a wrong password was given".into() } else { format!("{count} wrong passwords were given") };
+    let who = format!("somebody at {}", address.to_canonical());
+    tower.journal.note_by(who, tower.figures.tick().unwrap_or(0), "action", text);
+}
+
 /// Whether the refusal must not make a browser ask for a password: the dashboard does so itself.
 #[must_use]
 pub fn asks_itself(head: &Head) -> bool {
     head.header(TOKEN_HEADER).is_some()
-}
-
-/// Old programs change things with GET, too: then the route takes POST for the same.
-fn changes_something(route: &Route, method: &str) -> bool {
-    !matches!(method, "GET" | "HEAD") || route.methods.contains(&"POST")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::http::routes::{Found, ROUTES, find};
-
-    #[test]
-    fn only_what_changes_nothing_is_done_without_the_token() {
-        let changes = |path, method| match find(path, method) {
-            Found::Route(route) => changes_something(route, method),
-            _ => panic!("no {method} {path}"),
-        };
-        assert!(!changes("/admin/listeners", "GET"));
-        assert!(changes("/api/now-playing", "PUT"));
-        assert!(changes("/admin/metadata", "GET"), "a title can be set with GET");
-        for route in ROUTES {
-            let unsafe_methods = route.methods.iter().filter(|method| !matches!(**method, "GET" | "HEAD"));
-            unsafe_methods.for_each(|method| assert!(changes_something(route, method), "{method} {}", route.path));
-        }
-    }
 }

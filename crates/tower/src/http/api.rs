@@ -6,11 +6,11 @@ use super::who::Who;
 use crate::state::Tower;
 use axum::Json;
 use axum::body::to_bytes;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -104,9 +104,15 @@ async fn bounded(request: Request, next: Next) -> Response {
     }
 }
 
-/// What a browser must not do with an answer, unless the answer itself says otherwise.
+/// The header that says which API this is: what is in its description stays while this number does.
+pub const VERSION_HEADER: &str = "x-tower-api";
+/// Its number.
+pub const VERSION: &str = "1";
+
+/// Which API this is; and what a browser must not do with an answer, unless the answer itself says otherwise.
 async fn secured(mut response: Response) -> Response {
     let headers = response.headers_mut();
+    headers.entry(HeaderName::from_static(VERSION_HEADER)).or_insert(HeaderValue::from_static(VERSION));
     headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
     headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -134,8 +140,8 @@ async fn healthz(State(tower): State<Arc<Tower>>) -> Response {
     (status, Json(json!({ "ok": reasons.is_empty(), "reasons": reasons, "warnings": warnings }))).into_response()
 }
 
-async fn status(State(tower): State<Arc<Tower>>) -> Response {
-    Json(tower.status()).into_response()
+async fn status(State(tower): State<Arc<Tower>>, who: Option<Extension<Who>>) -> Response {
+    Json(tower.status(who.map(|Extension(who)| who.role()))).into_response()
 }
 
 async fn metrics(State(tower): State<Arc<Tower>>) -> Response {

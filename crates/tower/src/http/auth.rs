@@ -149,14 +149,20 @@ impl Users {
     /// Whether `password` is that of the user called `name`.
     #[must_use]
     pub fn check(&self, name: &str, password: &str) -> Shown {
-        let Some((user, wanted)) = self.known.iter().find(|(user, _)| *user.name == *name) else {
-            return Shown::Wrong;
-        };
-        match wanted.verify(password) {
-            Verdict::Right => Shown::User(user.clone()),
+        let known = self.known.iter().find(|(user, _)| *user.name == *name);
+        match known.map_or(Verdict::Wrong, |(_, wanted)| wanted.verify(password)) {
+            Verdict::Right => known.map_or(Shown::Wrong, |(user, _)| Shown::User(user.clone())),
+            Verdict::Wrong if known.is_none_or(|(_, wanted)| !wanted.is_hashed()) => self.refused_as_slowly(password),
             Verdict::Wrong => Shown::Wrong,
             Verdict::Busy => Shown::Busy,
         }
+    }
+
+    /// A refusal takes as long as that of a user whose password is hashed, or the time would tell whose names there are.
+    fn refused_as_slowly(&self, password: &str) -> Shown {
+        let hashed = self.known.iter().find(|(_, wanted)| wanted.is_hashed());
+        let is_busy = hashed.is_some_and(|(_, wanted)| wanted.verify(password) == Verdict::Busy);
+        if is_busy { Shown::Busy } else { Shown::Wrong }
     }
 }
 
@@ -283,6 +289,23 @@ mod tests {
         assert_eq!([users.check("ann", "quiet"), users.check("ann", "hush")], [ann, Shown::Wrong]);
         assert_eq!([users.check("bob", "quiet"), users.check("", "")], [Shown::Wrong, Shown::Wrong]);
         assert_eq!(users.generated_token(), None);
+    }
+
+    #[test]
+    fn a_name_that_there_is_not_is_refused_no_faster_than_one_that_there_is() {
+        let users = users("hush");
+        let takes = |name: &str| {
+            let once = |_| {
+                let begun = std::time::Instant::now();
+                assert_eq!(users.check(name, "loud"), Shown::Wrong);
+                begun.elapsed()
+            };
+            (0..3).map(once).min().unwrap()
+        };
+        let known = takes("ann");
+        for name in ["bob", "", ADMIN] {
+            assert!(takes(name) > known / 20, "{name:?}");
+        }
     }
 
     #[test]

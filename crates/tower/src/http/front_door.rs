@@ -3,7 +3,8 @@
 
 use super::admission;
 use super::api::Peer;
-use super::head::{self, FULL, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
+use super::foreign;
+use super::head::{self, FOREIGN, FULL, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
 use super::origin::{self, Origin};
 use super::playlists;
 use super::rewind::Rewind;
@@ -27,6 +28,8 @@ use tokio::sync::Semaphore;
 const REQUESTS_MAX: usize = 8;
 /// An API request must be answered, and the answer taken, within this time.
 const API_TIME_MAX: Duration = Duration::from_secs(30);
+/// A reload may take longer: an output that is replaced is heard once its encoder has filled the burst.
+const RELOAD_TIME_MAX: Duration = Duration::from_secs(180);
 /// What the kernel may hold for a subscriber of events.
 const EVENTS_SNDBUF_BYTES: usize = 32 * 1024;
 /// What a refused client may still send.
@@ -93,7 +96,9 @@ pub async fn receive(mut socket: TcpStream, visitor: Visitor, tower: &Arc<Tower>
         };
         let mut origin = Origin::of(&head, visitor.address, &tower.setup().config.server);
         origin.is_https |= visitor.passage.is_some();
-        match Destination::of(&head, &origin, tower) {
+        let destination = Destination::of(&head, &origin, tower);
+        admission::tell_of_guesses(tower, origin.address.ip());
+        match destination {
             Destination::AskAgain(bytes) => {
                 if !matches!(tokio::time::timeout(REFUSAL_TIME_MAX, socket.write_all(&bytes)).await, Ok(Ok(()))) {
                     return;
@@ -127,7 +132,8 @@ async fn serve_one(
             if is_endless {
                 connection.await;
             } else {
-                let _ = tokio::time::timeout(API_TIME_MAX, connection).await;
+                let time_max = if head.path == routes::RELOAD { RELOAD_TIME_MAX } else { API_TIME_MAX };
+                let _ = tokio::time::timeout(time_max, connection).await;
             }
         }
         Destination::Refuse(refusal) => refuse(socket, refusal).await,
@@ -175,6 +181,10 @@ impl Destination {
         let output = setup.output_at(&head.path);
         let found = routes::find(&head.path, &head.method);
         let is_nothing = output.is_none() && found == Found::Nothing;
+        // Before any password is looked at: a wrong one must not be laid at the operator's door either.
+        if is_of_another_site(head, origin, &found) {
+            return Self::Answer(FOREIGN.to_json());
+        }
         if is_source_method(&head.method) && (setup.source_doors.has(&head.path) || is_nothing) {
             return match setup.source_doors.knock(head, address.ip()) {
                 Knock::Enter { door, admission } => Self::Source { door, admission },
@@ -222,6 +232,10 @@ impl Destination {
                     Err(refusal) => Self::not_admitted(head, refusal),
                 }
             }
+            Found::Route(route) if route.path == routes::STATUS => {
+                admission::who_asks(tower, route, head, address.ip())
+                    .map_or_else(|refusal| Self::not_admitted(head, refusal), Self::Api)
+            }
             Found::Route(_) => Self::Api(None),
         }
     }
@@ -237,6 +251,19 @@ impl Destination {
             Self::Answer(refusal.to_json())
         }
     }
+}
+
+/// Whether a page of another site may have made a browser ask for what such a page may not have.
+fn is_of_another_site(head: &Head, origin: &Origin, found: &Found) -> bool {
+    let (is_for_own_pages, is_change) = match found {
+        Found::Route(route) => {
+            (routes::is_for_own_pages(route, &head.method), routes::changes_something(route, &head.method))
+        }
+        Found::OtherMethods(_) | Found::Nothing => (is_source_method(&head.method), false),
+    };
+    let is_mere_get = matches!(head.method.as_str(), "GET" | "HEAD");
+    is_for_own_pages && foreign::is_foreign(head, origin)
+        || is_change && is_mere_get && foreign::is_unsaid(head, origin)
 }
 
 async fn refuse(socket: TcpStream, refusal: Refusal) {

@@ -1,7 +1,7 @@
 //! Wrong passwords per address: whoever guesses has to wait, longer each time.
 
 use crate::config::Role;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,11 +15,20 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 /// Addresses that are remembered; beyond, the one that was wrong longest ago is forgotten.
 const ADDRESSES_MAX: usize = 4096;
 
+/// An address is told of in the journal once in this time, and all addresses together a few times: whoever guesses must
+/// not push out of it what he wants forgotten.
+const TOLD_PERIOD: Duration = Duration::from_secs(60);
+/// Of all addresses, in that time.
+const TOLD_MAX: usize = 5;
+
 /// What is remembered of an address.
 #[derive(Clone, Copy, Debug)]
 struct Record {
     wrong: u32,
     last: Instant,
+    /// Of the wrong ones, those that are not in the journal yet.
+    untold: u32,
+    told: Option<Instant>,
 }
 
 impl Record {
@@ -33,6 +42,7 @@ impl Record {
 #[derive(Debug, Default)]
 pub struct Guesses {
     records: Mutex<HashMap<IpAddr, Record>>,
+    told: Mutex<VecDeque<Instant>>,
 }
 
 impl Guesses {
@@ -55,9 +65,28 @@ impl Guesses {
                 records.remove(&oldest);
             }
         }
-        let record = records.entry(address).or_insert(Record { wrong: 0, last: now });
+        let record = records.entry(address).or_insert(Record { wrong: 0, last: now, untold: 0, told: None });
         let wrong = if now < record.last + FORGOTTEN_AFTER { record.wrong.saturating_add(1) } else { 1 };
-        *record = Record { wrong, last: now };
+        *record = Record { wrong, last: now, untold: record.untold.saturating_add(1), told: record.told };
+    }
+
+    /// How many wrong passwords of `address` are to be put into the journal now, if any.
+    #[must_use]
+    pub fn untold(&self, address: IpAddr, now: Instant) -> Option<u32> {
+        let is_over = |at: &Instant| now >= *at + TOLD_PERIOD;
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = records.get_mut(&neighbourhood(address))?;
+        if record.untold == 0 || !record.told.as_ref().is_none_or(is_over) {
+            return None;
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|at| !is_over(at));
+        if told.len() >= TOLD_MAX {
+            return None;
+        }
+        told.push_back(now);
+        record.told = Some(now);
+        Some(std::mem::take(&mut record.untold))
     }
 
     /// The right password came from `address`. Only that of an administrator counts: whoever knows a lesser one could
@@ -111,6 +140,24 @@ mod tests {
         assert!(guesses.must_wait(A, start + FORGOTTEN_AFTER), "he may be guessing a higher one");
         guesses.note_right(A, Role::Admin);
         assert!(!guesses.must_wait(A, start + FORGOTTEN_AFTER));
+    }
+
+    #[test]
+    fn the_journal_is_told_once_a_minute_of_an_address_and_a_few_times_of_all() {
+        let (guesses, start) = (Guesses::default(), Instant::now());
+        assert_eq!(guesses.untold(A, start), None);
+        guesses.note_wrong(A, start);
+        assert_eq!([guesses.untold(A, start), guesses.untold(A, start)], [Some(1), None]);
+        (0..3).for_each(|_| guesses.note_wrong(A, start + S));
+        assert_eq!([1, 59, 60, 121].map(|s| guesses.untold(A, start + s * S)), [None, None, Some(3), None]);
+        let from = |number: u32| IpAddr::V4(number.into());
+        let later = start + 1000 * S;
+        let told = (0..1000).filter(|&number| {
+            guesses.note_wrong(from(number), later);
+            guesses.untold(from(number), later).is_some()
+        });
+        assert_eq!(told.count(), TOLD_MAX);
+        assert_eq!(guesses.untold(from(999), later + TOLD_PERIOD), Some(1), "it is told when there is room");
     }
 
     #[test]

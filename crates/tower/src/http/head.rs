@@ -15,6 +15,10 @@ pub const SOURCE_METHODS: &str = "GET, PUT, OPTIONS, SOURCE";
 /// A head must be complete within this time.
 pub const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 
+const JSON: &str = "application/json";
+/// In each answer of the API.
+const VERSION_LINE: &str = "X-Tower-Api: 1\r\n";
+
 /// A request that is refused before it reaches anything: status, reason phrase and one line for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -42,7 +46,7 @@ impl Refusal {
     /// The complete answer for a route of the API (SPEC API-6).
     #[must_use]
     pub fn to_json(self) -> Vec<u8> {
-        self.answer("application/json", &serde_json::json!({ "error": self.line }).to_string())
+        self.answer(JSON, &serde_json::json!({ "error": self.line }).to_string())
     }
 
     fn answer(self, content_type: &str, line: &str) -> Vec<u8> {
@@ -59,7 +63,7 @@ impl Refusal {
     #[must_use]
     pub fn to_page(self) -> Vec<u8> {
         let line = serde_json::json!({ "error": self.line }).to_string();
-        self.answer_with("Connection: close\r\n", "application/json", &line)
+        self.answer_with("Connection: close\r\n", JSON, &line)
     }
 
     /// The complete answer for a source, which may ask again on the same connection if it `stays`.
@@ -77,9 +81,10 @@ impl Refusal {
 
     fn answer_with(self, extra: &str, content_type: &str, line: &str) -> Vec<u8> {
         let Self { status, reason, .. } = self;
+        let api = if content_type == JSON { VERSION_LINE } else { "" };
         format!(
-            "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
-             Access-Control-Allow-Origin: *\r\n{extra}\r\n{line}\n",
+            "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n{api}\
+             X-Content-Type-Options: nosniff\r\nAccess-Control-Allow-Origin: *\r\n{extra}\r\n{line}\n",
             line.len() + 1
         )
         .into_bytes()
@@ -102,6 +107,12 @@ pub const FORBIDDEN: Refusal = Refusal::new(
     403,
     "Forbidden",
     "a session changes nothing without its token; send what GET /api/session says in the header X-Tower-Token",
+);
+/// 403
+pub const FOREIGN: Refusal = Refusal::new(
+    403,
+    "Forbidden",
+    "a page of another site may have made a browser ask for this (Origin, Sec-Fetch-Site); use the tower's own page, or a program",
 );
 /// 403
 pub const OPERATORS_ONLY: Refusal = Refusal::new(
@@ -128,7 +139,7 @@ pub const METHOD_NOT_ALLOWED: Refusal =
 pub fn method_not_allowed(methods: &[&str]) -> Vec<u8> {
     let methods = [methods, &["OPTIONS"]].concat().join(", ");
     let line = serde_json::json!({ "error": format!("only {methods} are understood here") }).to_string();
-    METHOD_NOT_ALLOWED.answer_with(&format!("Allow: {methods}\r\nConnection: close\r\n"), "application/json", &line)
+    METHOD_NOT_ALLOWED.answer_with(&format!("Allow: {methods}\r\nConnection: close\r\n"), JSON, &line)
 }
 /// 408
 pub const TIMEOUT: Refusal = Refusal::new(408, "Request Timeout", "the request head was not complete in 5 s");
@@ -354,12 +365,13 @@ mod tests {
     #[test]
     fn every_refusal_is_a_complete_answer() {
         for refusal in
-            [BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, TIMEOUT, URI_TOO_LONG, FULL]
+            [BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, FOREIGN, NOT_FOUND, METHOD_NOT_ALLOWED, TIMEOUT, URI_TOO_LONG, FULL]
         {
             let text = String::from_utf8(refusal.to_bytes()).unwrap();
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             assert!(head.contains(&format!("Content-Length: {}", body.len())), "{text}");
             assert_eq!(body.lines().count(), 1);
+            assert!(head.contains("X-Content-Type-Options: nosniff"), "{head}");
         }
     }
 

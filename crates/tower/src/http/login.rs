@@ -1,6 +1,7 @@
 //! Logging in at the dashboard, and out.
 
 use super::actions::{Refused, body, note};
+use super::admission::tell_of_guesses;
 use super::api::{Peer, error};
 use super::auth::{ADMIN, Shown};
 use super::session::{Session, Sessions, TOKEN_HEADER};
@@ -37,9 +38,13 @@ struct Given {
 
 async fn log_in(
     State(tower): State<Arc<Tower>>,
-    Extension(Peer(origin)): Extension<Peer>,
+    peer: Option<Extension<Peer>>,
     bytes: Bytes,
 ) -> Result<Response, Refused> {
+    let Some(Extension(Peer(origin))) = peer else {
+        let text = "over this socket you may do everything without logging in; browsers log in where the dashboard is";
+        return Ok(error(StatusCode::CONFLICT, text));
+    };
     let Given { user, password } = body(&bytes, "{\"user\": \"admin\", \"password\": \"...\"}")?;
     let address = origin.address.ip();
     let (now, setup) = (Instant::now(), tower.setup());
@@ -53,29 +58,30 @@ async fn log_in(
         Shown::Nothing | Shown::Wrong => {
             guesses.note_wrong(address, now);
             tracing::warn!(%address, "wrong password at the dashboard");
+            tell_of_guesses(&tower, address);
             let text = "this is not the password; that of admin is admin.password, or the token printed when the tower started";
             return Ok(error(StatusCode::UNAUTHORIZED, text));
         }
     };
     guesses.note_right(address, user.role);
-    let session = tower.sessions.open(user.clone(), now);
+    let Some(session) = tower.sessions.open(user.clone(), now) else {
+        let text = "as many as there is room for are logged in, all of a higher role; let one of them log out";
+        return Ok(error(StatusCode::SERVICE_UNAVAILABLE, text));
+    };
     note(&tower, Who::Session { user, address }, "somebody logged in at the dashboard".into());
     let cookie = tower.sessions.set_cookie(Some(&session), origin.is_https);
     Ok(([(SET_COOKIE, cookie)], Json(shown(Some(&session)))).into_response())
 }
 
-async fn log_out(
-    State(tower): State<Arc<Tower>>,
-    Extension(Peer(origin)): Extension<Peer>,
-    headers: HeaderMap,
-) -> Response {
+async fn log_out(State(tower): State<Arc<Tower>>, peer: Option<Extension<Peer>>, headers: HeaderMap) -> Response {
+    let is_https = peer.is_some_and(|Extension(Peer(origin))| origin.is_https);
     if let Some(session) = current(&tower, &headers) {
         if !Sessions::is_token(&session, text(&headers, TOKEN_HEADER)) {
             return error(StatusCode::FORBIDDEN, super::head::FORBIDDEN.line);
         }
         tower.sessions.close(text(&headers, COOKIE.as_str()), Instant::now());
     }
-    ([(SET_COOKIE, tower.sessions.set_cookie(None, origin.is_https))], Json(shown(None))).into_response()
+    ([(SET_COOKIE, tower.sessions.set_cookie(None, is_https))], Json(shown(None))).into_response()
 }
 
 fn current(tower: &Tower, headers: &HeaderMap) -> Option<Session> {

@@ -2,7 +2,7 @@
 //!
 //! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`password`], [`routes`] help it decide.
 //! - [`origin`]: whose a request is that a proxy passes on; [`proxy_header`]: what a proxy writes before it.
-//! - [`guesses`]: who has given wrong passwords.
+//! - [`foreign`]: what a page of another site makes a browser ask. - [`guesses`]: who has given wrong passwords.
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
 //! - [`admission`]: who is let in as administrator; [`login`], [`session`]: for hours at a time; [`who`]: who that was.
 //! - [`actions`]: what an operator can do; [`reload`]: to the configuration. - [`past`]: what has been; [`events`]: what happens.
@@ -16,6 +16,7 @@ pub mod admission;
 pub mod api;
 pub mod auth;
 pub mod events;
+pub mod foreign;
 pub mod front_door;
 pub mod guesses;
 pub mod head;

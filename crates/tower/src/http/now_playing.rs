@@ -73,9 +73,15 @@ async fn set(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>, bo
     if title.is_empty() {
         return bad_request("there is neither an artist nor a title; send {\"artist\": ..., \"title\": ...}");
     }
-    super::actions::note(&tower, who, format!("the title is set to {}", title.label()));
+    note_title(&tower, Some(Extension(who)), &title);
     let in_ms = tower.title_arrives(title);
     (StatusCode::ACCEPTED, Json(json!({ "heard_in_ms": in_ms }))).into_response()
+}
+
+/// A source, who is nobody here, tells its own titles.
+fn note_title(tower: &Tower, who: Option<Extension<Who>>, title: &Title) {
+    let Some(Extension(who)) = who else { return };
+    super::actions::note(tower, who, format!("the title is set to {}", title.label()));
 }
 
 fn bad_request(text: &str) -> Response {
@@ -100,13 +106,19 @@ pub fn title_of(query: &Query) -> Option<Title> {
     is_given.then(|| Title::new(&artist, &title, &field("url").unwrap_or_default()))
 }
 
-async fn icecast(State(tower): State<Arc<Tower>>, RawQuery(query): RawQuery, body: Bytes) -> Response {
+async fn icecast(
+    State(tower): State<Arc<Tower>>,
+    who: Option<Extension<Who>>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
     let query = parameters(query.as_deref(), &body);
     if query.text("mode").is_some_and(|mode| mode != "updinfo") {
         return iceresponse(StatusCode::BAD_REQUEST, "the only mode is updinfo");
     }
     match title_of(&query) {
         Some(title) => {
+            note_title(&tower, who, &title);
             let connected = query.text("mount").and_then(|mount| tower.setup().source_doors.connected(mount));
             tower.title_arrives_at(connected.map_or_else(|| tower.on_air_source(), OnAir::Source), title);
             iceresponse(StatusCode::OK, "Metadata update successful")
@@ -124,10 +136,16 @@ pub fn iceresponse(status: StatusCode, message: &'static str) -> Response {
     (status, [(CONTENT_TYPE, "text/xml; charset=utf-8")], body).into_response()
 }
 
-async fn shoutcast(State(tower): State<Arc<Tower>>, RawQuery(query): RawQuery, body: Bytes) -> Response {
+async fn shoutcast(
+    State(tower): State<Arc<Tower>>,
+    who: Option<Extension<Who>>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
     let query = parameters(query.as_deref(), &body);
     match title_of(&query) {
         Some(title) if query.text("mode") == Some("updinfo") => {
+            note_title(&tower, who, &title);
             let connected = query.text("pass").and_then(|pass| tower.setup().source_doors.connected_by(pass));
             tower.title_arrives_at(connected.map_or_else(|| tower.on_air_source(), OnAir::Source), title);
             "OK2\r\n".into_response()

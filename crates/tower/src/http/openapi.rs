@@ -1,7 +1,7 @@
 //! The API's own description, after OpenAPI 3.1: paths, methods and who may use them from the table of routes, so that
 //! none can be missing; bodies and answers from `openapi.json`.
 
-use super::routes::{Class, ROUTES, Route};
+use super::routes::{self, Class, ROUTES, Route};
 use crate::state::Tower;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -35,9 +35,10 @@ pub fn document() -> Value {
         "info": {
             "title": "Radio Tower",
             "version": env!("CARGO_PKG_VERSION"),
+            "x-api-version": super::api::VERSION,
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
             "description": "The API of a transmitter for internet radio. Streams are at the mounts that /status names. Fields may \
-                be added; those that are here stay. A tick lasts 24 ms and has a serial, counted anew in each life of the tower, \
+                be added; those that are here stay for as long as answers carry X-Tower-Api: 1. A tick lasts 24 ms and has a serial, counted anew in each life of the tower, \
                 which its epoch names.",
         },
         "servers": [{ "url": "/" }],
@@ -59,6 +60,17 @@ fn operation(route: &Route, method: &str, details: &Value) -> Value {
     operation["operationId"] =
         json!(format!("{} {}", method.to_lowercase(), route.path).replace(['/', '.', ' ', '-'], "_"));
     operation["security"] = json!([]);
+    if route.path == routes::STATUS {
+        operation["security"] = json!([{}, { "basic": [] }, { "bearer": [] }, { "query": [] }, { "session": [] }]);
+    }
+    let responses = &mut operation["responses"];
+    if routes::is_for_own_pages(route, method) && responses["403"].is_null() {
+        responses["403"] = refer_to("Foreign", method);
+    }
+    if !matches!(method, "GET" | "HEAD") {
+        responses["408"] = refer_to("TooSlow", method);
+        responses["413"] = refer_to("TooLong", method);
+    }
     if route.class == Class::Station {
         // Nothing is asked for where no password is configured.
         operation["security"] = json!([{}, { "basic": [] }, { "bearer": [] }]);
@@ -112,6 +124,21 @@ mod tests {
             methods.as_object().into_iter().flatten().map(move |(method, _)| format!("{method} {path}"))
         });
         assert_eq!(of_document.collect::<BTreeSet<_>>(), of_table);
+    }
+
+    /// What is not written down by hand gets a description that says nothing: good enough for a file.
+    #[test]
+    fn every_route_but_the_pages_is_described_by_hand() {
+        let details = details();
+        let is_page = |route: &Route| crate::http::page::paths().any(|path| path == route.path);
+        for route in ROUTES.iter().filter(|route| !is_page(route)) {
+            for method in route.methods.iter().filter(|method| **method != "HEAD") {
+                let responses = &details["operations"][format!("{method} {}", route.path)]["responses"];
+                let is_answered = |status: &String| status.starts_with('1') || status.starts_with('2');
+                let is_described = responses.as_object().is_some_and(|all| all.keys().any(is_answered));
+                assert!(is_described, "{method} {} is missing in openapi.json", route.path);
+            }
+        }
     }
 
     #[test]

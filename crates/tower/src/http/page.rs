@@ -36,6 +36,11 @@ const PAGES: [(&str, &str, &str, &str); 10] = [
     ("/admin/views.js", "admin/views.js", SCRIPT, DESK_POLICY),
 ];
 
+/// Where the pages are.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    PAGES.iter().map(|(path, ..)| *path)
+}
+
 /// The routes of the pages.
 pub fn router() -> axum::Router<Arc<Tower>> {
     PAGES.iter().fold(axum::Router::new(), |router, &(path, name, content_type, policy)| {

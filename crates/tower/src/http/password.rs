@@ -68,6 +68,12 @@ impl Password {
         }))
     }
 
+    /// Whether it is hashed, so that to compare takes its time.
+    #[must_use]
+    pub fn is_hashed(&self) -> bool {
+        matches!(*self.0, Kind::Hashed { .. })
+    }
+
     /// Whether `given` is it. A hash may take some 20 ms, in which this thread does nothing else: within a runtime of tokio
     /// another one takes its place.
     #[must_use]

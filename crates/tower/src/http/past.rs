@@ -24,6 +24,8 @@ struct EventsQuery {
     /// Only what came after this event.
     after: Option<u64>,
     limit: Option<usize>,
+    /// Only these kinds, separated by commas; of actions, more are kept.
+    kind: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +54,12 @@ impl<'a> Audited<'a> {
 }
 
 async fn events(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<EventsQuery>) -> Response {
-    let mut events = tower.journal.newest(query.limit.unwrap_or(EVENTS_LIMIT).min(EVENTS_MAX));
+    let limit = query.limit.unwrap_or(EVENTS_LIMIT).min(EVENTS_MAX);
+    let kinds: Option<Vec<&str>> = query.kind.as_deref().map(|kinds| kinds.split(',').map(str::trim).collect());
+    let mut events = match kinds {
+        Some(kinds) => tower.journal.newest_of(limit, |event| kinds.contains(&event.kind)),
+        None => tower.journal.newest(limit),
+    };
     events.retain(|event| query.after.is_none_or(|after| event.id > after));
     let shown: Vec<Audited> = events.iter().map(Audited::new).collect();
     Json(json!({ "events": shown })).into_response()

@@ -1,5 +1,6 @@
 //! The configuration: what it is, what a reload would change, and the reload itself (SPEC CFG-2).
 
+use super::actions::note;
 use super::api::error;
 use super::who::Who;
 use crate::config::{Loaded, masked, shown};
@@ -32,7 +33,17 @@ async fn dry_run(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>
 
 /// Goes on even if whoever asked for it hangs up: a reload is done as a whole.
 async fn reload_now(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>) -> Response {
-    let reload = tokio::spawn(async move { reload::reload(&tower, &who.to_string(), false).await });
+    let reload = tokio::spawn(async move {
+        let done = reload::reload(&tower, &who.to_string(), false).await;
+        if let Err(refused) = &done {
+            note(
+                &tower,
+                who,
+                format!("the configuration could not be reloaded: {}", refused.to_string().replace('\n', "; ")),
+            );
+        }
+        done
+    });
     match reload.await {
         Ok(done) => answer(done),
         Err(fault) => error(StatusCode::INTERNAL_SERVER_ERROR, &fault.to_string()),

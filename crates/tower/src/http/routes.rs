@@ -50,7 +50,12 @@ pub const ROUTES: &[Route] = &[
     route("/admin/strip.js", GET, Class::Public, "how it draws the last ten minutes"),
     route("/admin/views.js", GET, Class::Public, "how it shows the rest"),
     route("/healthz", GET, Class::Public, "200 when all is well, else 503 with the reasons"),
-    route("/status", GET, Class::Public, "everything about the tower, as JSON"),
+    route(
+        STATUS,
+        GET,
+        Class::Public,
+        "how the tower is, as JSON; all of it for users, what a listener may know for others",
+    ),
     route("/metrics", GET, Class::Public, "every figure, for Prometheus"),
     route("/tower/buffer", GET, Class::Station, "fill of a PCM producer's buffer"),
     route(STATION_INGEST, &["POST"], Class::Station, "an event of the station, for whoever listens to them"),
@@ -94,6 +99,9 @@ pub const RELOAD: &str = "/admin/reload";
 /// The same, in Shoutcast's way.
 pub const CGI: &str = "/admin.cgi";
 
+/// Path of the state, which tells more to those who have a role.
+pub const STATUS: &str = "/status";
+
 /// Path of the events, whose answer does not end.
 pub const EVENTS: &str = "/events";
 
@@ -128,9 +136,37 @@ pub fn find(path: &str, method: &str) -> Found {
     }
 }
 
+/// Whether a request changes something. Old programs do so with GET, too: then the route takes POST for the same.
+#[must_use]
+pub fn changes_something(route: &Route, method: &str) -> bool {
+    !matches!(method, "GET" | "HEAD") || route.methods.contains(&"POST")
+}
+
+/// Whether no page of another site may ask for it: to change something, or to follow what happens, which a WebSocket could
+/// from anywhere.
+#[must_use]
+pub fn is_for_own_pages(route: &Route, method: &str) -> bool {
+    changes_something(route, method) || [EVENTS, STATION_EVENTS].contains(&route.path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_changes_nothing_is_done_without_the_token() {
+        let changes = |path, method| match find(path, method) {
+            Found::Route(route) => changes_something(route, method),
+            _ => panic!("no {method} {path}"),
+        };
+        assert!(!changes("/admin/listeners", "GET"));
+        assert!(changes("/api/now-playing", "PUT"));
+        assert!(changes("/admin/metadata", "GET"), "a title can be set with GET");
+        for route in ROUTES {
+            let unsafe_methods = route.methods.iter().filter(|method| !matches!(**method, "GET" | "HEAD"));
+            unsafe_methods.for_each(|method| assert!(changes_something(route, method), "{method} {}", route.path));
+        }
+    }
 
     #[test]
     fn who_may_do_what_is_a_matter_of_path_and_method() {

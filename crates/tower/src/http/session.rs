@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 
-/// Sessions at the same time; beyond, the oldest is closed.
+/// Sessions at the same time; beyond, the oldest of the lowest role is closed.
 pub const SESSIONS_MAX: usize = 64;
 /// A session lasts this long, in use or not.
 pub const LIFE: Duration = Duration::from_secs(12 * 3600);
@@ -43,16 +43,19 @@ impl Sessions {
         Self { cookie: format!("tower_session_{port}"), open: Mutex::default() }
     }
 
-    /// Opens one for somebody who has shown who he is.
-    pub fn open(&self, user: User, now: Instant) -> Session {
+    /// Opens one for somebody who has shown who he is. `None`: all places are taken by those of a higher role, and nobody
+    /// ends what a higher one has begun.
+    pub fn open(&self, user: User, now: Instant) -> Option<Session> {
         let secret = || uuid::Uuid::new_v4().simple().to_string();
         let session = Session { id: secret(), token: secret(), user, opened: now };
         let mut open = self.lock(now);
         if open.len() == SESSIONS_MAX {
-            open.pop_front();
+            let lowest = open.iter().map(|open| open.user.role).min().filter(|&lowest| lowest <= session.user.role)?;
+            let oldest = open.iter().position(|open| open.user.role == lowest)?;
+            open.remove(oldest);
         }
         open.push_back(session.clone());
-        session
+        Some(session)
     }
 
     /// The session that the header `Cookie` names.
@@ -110,9 +113,14 @@ fn same(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Role;
 
-    fn admin() -> User {
-        User { name: "admin".into(), role: crate::config::Role::Admin }
+    fn user(role: Role) -> User {
+        User { name: "admin".into(), role }
+    }
+
+    fn opened(sessions: &Sessions, now: Instant) -> Session {
+        sessions.open(user(Role::Admin), now).expect("a place")
     }
 
     fn cookie(session: &Session) -> String {
@@ -122,7 +130,7 @@ mod tests {
     #[test]
     fn a_session_is_found_by_its_cookie_until_it_is_closed_or_runs_out() {
         let (sessions, start) = (Sessions::new(8000), Instant::now());
-        let (one, two) = (sessions.open(admin(), start), sessions.open(admin(), start));
+        let (one, two) = (opened(&sessions, start), opened(&sessions, start));
         assert_eq!(sessions.find(&cookie(&one), start), Some(one.clone()));
         assert!(Sessions::is_token(&one, &one.token) && !Sessions::is_token(&one, &two.token));
         for nobody in ["", "tower_session_8000=", "tower_session_8000", &format!("tower_session_8001={}", one.id)] {
@@ -135,7 +143,7 @@ mod tests {
         let end = start + LIFE;
         assert!(sessions.find(&cookie(&two), end - Duration::from_secs(1)).is_some());
         assert_eq!(sessions.find(&cookie(&two), end), None);
-        let three = sessions.open(admin(), end);
+        let three = opened(&sessions, end);
         sessions.retain(|user| user == "ann");
         assert_eq!(sessions.find(&cookie(&three), end), None, "he has another password");
     }
@@ -143,17 +151,31 @@ mod tests {
     #[test]
     fn there_are_never_more_than_64_and_the_oldest_goes() {
         let (sessions, now) = (Sessions::new(8000), Instant::now());
-        let first = sessions.open(admin(), now);
-        let second = sessions.open(admin(), now);
-        (2..=SESSIONS_MAX).for_each(|_| _ = sessions.open(admin(), now));
+        let (first, second) = (opened(&sessions, now), opened(&sessions, now));
+        (2..=SESSIONS_MAX).for_each(|_| _ = opened(&sessions, now));
         assert_eq!(sessions.lock(now).len(), SESSIONS_MAX);
         assert!(sessions.find(&cookie(&first), now).is_none() && sessions.find(&cookie(&second), now).is_some());
     }
 
     #[test]
+    fn who_logs_in_beyond_ends_the_lowest_and_never_a_higher_one() {
+        let (sessions, now) = (Sessions::new(8000), Instant::now());
+        let log_in = |role| sessions.open(user(role), now);
+        let is_open = |session: &Session| sessions.find(&cookie(session), now).is_some();
+        let first = log_in(Role::Admin).unwrap();
+        let observers: Vec<_> = (1..SESSIONS_MAX).map(|_| log_in(Role::Observer).unwrap()).collect();
+        log_in(Role::Operator).unwrap();
+        assert!(is_open(&first) && !is_open(&observers[0]) && is_open(&observers[1]));
+        (2..SESSIONS_MAX).for_each(|_| _ = log_in(Role::Operator).unwrap());
+        assert!(is_open(&first) && observers.iter().all(|observer| !is_open(observer)));
+        assert_eq!(log_in(Role::Observer), None, "operators stay");
+        assert!(log_in(Role::Operator).is_some() && is_open(&first));
+    }
+
+    #[test]
     fn the_cookie_is_for_the_tower_alone_and_for_no_script() {
         let (sessions, now) = (Sessions::new(8000), Instant::now());
-        let session = sessions.open(admin(), now);
+        let session = opened(&sessions, now);
         let given = sessions.set_cookie(Some(&session), true);
         for wanted in [session.id.as_str(), "HttpOnly", "SameSite=Strict", "Secure", "Max-Age=43200"] {
             assert!(given.contains(wanted), "{given}");

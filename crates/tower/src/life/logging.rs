@@ -1,5 +1,6 @@
 //! The log: structured lines to stderr, written by a thread of their own so that no caller ever waits (SPEC OPS-4).
 
+use super::journal::AUDIT;
 use crate::config::{Log, LogFormat};
 use std::io::IsTerminal;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
@@ -29,6 +30,8 @@ impl Logging {
 pub fn start(log: &Log) -> anyhow::Result<Logging> {
     let filter = EnvFilter::try_new(&log.level)
         .map_err(|e| anyhow::anyhow!("log level {:?}: {e}; write for instance \"info\" or \"debug\"", log.level))?;
+    // Who did what is written whatever else is.
+    let filter = filter.add_directive(format!("{AUDIT}=info").parse()?);
     let (writer, guard) =
         NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(std::io::stderr());
     let lost = writer.error_counter();

@@ -1,6 +1,7 @@
 //! systemd: readiness, watchdog, sockets that were opened for us (SPEC OPS-3).
 
 use crate::pump::PumpFigures;
+use radio_signal::units::Serial;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,14 +49,26 @@ pub async fn feed_watchdog(figures: Arc<PumpFigures>) {
     let Some(interval) = sd_notify::watchdog_enabled() else {
         return;
     };
-    let mut last = None;
+    let mut clock = Clock::default();
     loop {
         tokio::time::sleep(interval.max(Duration::from_millis(100)) / 2).await;
-        let tick = figures.tick();
-        if tick != last {
+        if clock.has_advanced(figures.tick()) {
             notify(&[sd_notify::NotifyState::Watchdog]);
         }
-        last = tick;
+    }
+}
+
+/// Whether the clock goes on, from one look to the next.
+#[derive(Debug, Default)]
+struct Clock {
+    seen: Option<Serial>,
+}
+
+impl Clock {
+    /// A clock that has not begun stands.
+    fn has_advanced(&mut self, tick: Option<Serial>) -> bool {
+        let before = std::mem::replace(&mut self.seen, tick);
+        tick.is_some() && tick != before
     }
 }
 
@@ -63,5 +76,18 @@ fn notify(state: &[sd_notify::NotifyState<'_>]) {
     // Without systemd there is no socket, and that is no error.
     if let Err(error) = sd_notify::notify(state) {
         tracing::debug!(%error, "systemd was not told");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_watchdog_starves_while_the_clock_stands_still() {
+        let mut clock = Clock::default();
+        let looks = [None, None, Some(0), Some(0), Some(8), Some(16), Some(16), Some(16), Some(17)];
+        let fed = looks.map(|tick| clock.has_advanced(tick));
+        assert_eq!(fed, [false, false, true, false, true, true, false, false, true]);
     }
 }

@@ -85,6 +85,13 @@ impl Figures {
         })
     }
 
+    /// That something is wrong with it, in words for everybody: no path is in them.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        self.problem()
+            .map(|_| "the new certificate cannot be used, the old one stays; `tower status --json` says why".into())
+    }
+
     /// What is wrong with the certificate, in a sentence.
     #[must_use]
     pub fn problem(&self) -> Option<String> {

@@ -113,18 +113,19 @@ impl Webhook {
         })
     }
 
-    /// What is to be mended, if something is.
+    /// What is to be mended, if something is, in words for everybody.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let progress = self.progress();
-        let (name, receiver) = (&self.config.name, self.config.origin());
+        let name = &self.config.name;
         if progress.is_gone {
             return Some(format!(
-                "the webhook {name} is off: {receiver} answered 410; take it out of the configuration, or restart the tower"
+                "the webhook {name} is off: its receiver answered 410; take it out of the configuration, or restart the tower"
             ));
         }
-        let (_, error) = progress.last_error.filter(|_| progress.counts.failed_in_a_row >= FAILURES_TOLD)?;
-        Some(format!("the webhook {name} does not get through to {receiver}: {error}"))
+        let is_failing = progress.last_error.is_some() && progress.counts.failed_in_a_row >= FAILURES_TOLD;
+        // Who the receiver is, and what it said, is not for everybody.
+        is_failing.then(|| format!("the webhook {name} does not get through; `tower status --json` says why"))
     }
 
     fn lock(&self) -> MutexGuard<'_, Progress> {
