@@ -46,6 +46,8 @@ pub struct MountFigures {
     pub listeners: u64,
     /// Of those, how many are at most so many frames behind as [`LAG_FRAMES`] says; the last: further behind than any.
     pub lag: [u64; LAG_FRAMES.len() + 1],
+    /// How many frames they are behind all together, taking each frame to be as long as the mean.
+    pub behind_frames: u64,
     /// Its newest frame is the one before this.
     pub next_frame: u64,
 }

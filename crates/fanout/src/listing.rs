@@ -37,9 +37,10 @@ impl Shared {
             name: mount.name().to_owned(),
             listeners: 0,
             lag: Default::default(),
+            behind_frames: 0,
             next_frame: mount.frames().end,
         };
-        let mut figures: Vec<_> = mounts.iter().map(|mount| (new(mount), lag_bounds(mount))).collect();
+        let mut figures: Vec<_> = mounts.iter().map(|mount| (new(mount), Bounds::of(mount), 0u64)).collect();
         // By number, which need not be the place among those that are open.
         let mut places = [usize::MAX; MOUNTS_MAX];
         mounts.iter().zip(0..).for_each(|(mount, place)| places[mount.index()] = place);
@@ -55,12 +56,17 @@ impl Shared {
             }
             left = left.saturating_sub(1);
             let place = places.get(record.mount()).copied().unwrap_or(usize::MAX);
-            if let Some((figures, bounds)) = figures.get_mut(place) {
+            if let Some((figures, bounds, behind_bytes)) = figures.get_mut(place) {
                 figures.listeners += 1;
-                figures.lag[bounds.partition_point(|&bound| record.position() < bound)] += 1;
+                *behind_bytes += bounds.newest.saturating_sub(record.position());
+                figures.lag[bounds.lag.partition_point(|&bound| record.position() < bound)] += 1;
             }
         }
-        figures.into_iter().map(|(figures, _)| figures).collect()
+        let in_frames = |(figures, bounds, behind_bytes): (MountFigures, Bounds, u64)| MountFigures {
+            behind_frames: bounds.frames(behind_bytes),
+            ..figures
+        };
+        figures.into_iter().map(in_frames).collect()
     }
 
     fn row(&self, seat: usize) -> Option<ListenerRow> {
@@ -116,11 +122,28 @@ fn sent_through(mount: &Mount, record: &Record, lag: &Lag) -> u64 {
     mount.ring().frame_at(position).map_or(record.joined_frame, |(frame, _)| frame)
 }
 
-/// Positions so far behind the newest frame as `LAG_FRAMES` says.
-fn lag_bounds(mount: &Mount) -> [u64; LAG_FRAMES.len()] {
-    let frames = mount.frames();
-    LAG_FRAMES.map(|behind| {
-        let frame = frames.end.saturating_sub(behind).max(frames.start);
-        mount.ring().position(frame).unwrap_or(0)
-    })
+/// Where a mount's ring is.
+struct Bounds {
+    /// Positions so far behind the newest frame as `LAG_FRAMES` says.
+    lag: [u64; LAG_FRAMES.len()],
+    /// Position of the byte that comes next.
+    newest: u64,
+    /// Frames in the ring, and their bytes.
+    held: (u64, u64),
+}
+
+impl Bounds {
+    fn of(mount: &Mount) -> Self {
+        let (frames, newest) = (mount.frames(), mount.ring().live());
+        let position = |frame| mount.ring().position(frame).unwrap_or(0);
+        let lag = LAG_FRAMES.map(|behind| position(frames.end.saturating_sub(behind).max(frames.start)));
+        Self { lag, newest, held: (frames.end - frames.start, newest.saturating_sub(position(frames.start))) }
+    }
+
+    /// So many bytes in frames of mean length.
+    fn frames(&self, bytes: u64) -> u64 {
+        let (frames, held_bytes) = self.held;
+        let frames = u128::from(bytes) * u128::from(frames) / u128::from(held_bytes.max(1));
+        u64::try_from(frames).unwrap_or(u64::MAX)
+    }
 }

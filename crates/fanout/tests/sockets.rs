@@ -116,6 +116,12 @@ fn mounts_share_the_shards_and_each_has_its_own_frames() {
     expect_head_and(&mut pcm, 0..21, |_| 4608);
     let mounts = station.fanout.snapshot().mounts;
     assert_eq!(mounts.iter().map(|mount| mount.listeners).collect::<Vec<_>>(), [1, 1]);
+    let behind = |name: &str| {
+        let rows = station.fanout.listeners(PageCursor::default(), 9).rows;
+        rows.into_iter().filter(|row| row.mount == name).map(|row| row.lag_frames).sum::<u64>()
+    };
+    let told: Vec<_> = mounts.iter().map(|mount| (mount.behind_frames, behind(&mount.name))).collect();
+    assert!(told.iter().all(|(all, each)| all == each) && told[0].0 == 21, "{told:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod public;
 
 use crate::config::Role;
-use crate::ear::{Heard, Loudness, Severity};
+use crate::ear::{Heard, Kind as Alarm, Loudness, Severity};
 use crate::setup::OutputState;
 use crate::state::Tower;
 use radio_fanout::{LAG_FRAMES, MountFigures};
@@ -60,30 +60,23 @@ impl Tower {
     #[must_use]
     pub fn health(&self) -> Health {
         let (mut reasons, mut warnings, setup) = (Vec::new(), Vec::new(), self.setup());
+        let alarms = self.ear.findings().alarms;
+        let is_raised = |kind| alarms.iter().any(|alarm| alarm.alarm == kind);
+        // Whoever asks about a clock that stands still may find the ear standing still as well. A second is its time.
         let age_ms = self.figures.last_tick_age_ms();
-        if age_ms > TICK_AGE_MS_MAX {
+        if age_ms > TICK_AGE_MS_MAX && !is_raised(Alarm::ClockStopped) {
             reasons.push(format!("the clock has not ticked for {age_ms} ms"));
         }
-        for output in &setup.outputs {
-            let mount = &output.config.mount;
-            let behind = output.figures.behind_ticks.load(Relaxed);
-            if behind > 0 {
-                reasons.push(format!("{mount}: frames are {} ms late", behind * TICK_MS));
-            }
-            let encoder = lock(&output.manager).status();
-            if setup.config.encoder.enabled && encoder.state != crate::encoder::State::Running {
-                let carried = encoder.is_carried_by_stand_in();
-                let what = if carried { ", and the built-in one carries the programme" } else { "" };
-                let told = if carried { &mut warnings } else { &mut reasons };
-                told.push(format!("{mount}: the encoder is {}{what}", encoder.state));
-            }
-        }
+        // The start is no fault, but nobody is to be sent here yet. An output that a reload adds has frames before it is seen.
+        let silent = setup.outputs.iter().filter(|output| output.mount.frames().is_empty());
+        reasons.extend(silent.map(|output| format!("{}: nothing has been sent yet", output.config.mount)));
         warnings.extend(self.wishes_to_remember());
         warnings.extend(self.tls.warning());
         warnings.extend(setup.webhooks.iter().filter_map(|webhook| webhook.warning()));
-        for alarm in &self.ear.findings().alarms {
+        // Whatever comes and goes has its time there: an encoder that is replaced before anybody hears of it is no reason.
+        for alarm in alarms {
             let told = if alarm.severity == Severity::Failing { &mut reasons } else { &mut warnings };
-            told.push(alarm.text.clone());
+            told.push(alarm.text);
         }
         Health { reasons, warnings }
     }

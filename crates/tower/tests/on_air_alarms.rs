@@ -6,10 +6,13 @@ mod fault_support;
 use fault_support::{PATIENCE, setup};
 use radio_proof::alarm::{wait_for, wait_until};
 use radio_proof::material;
+use radio_proof::process::signal;
 use radio_proof::station::{Manner, Station};
 use radio_proof::tower::{Setup, Tower};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 fn quick(setup: Setup) -> Setup {
     let lines = ["silence_ms = 2000", "differs_ms = 3000", "late_ms = 1000", "clear_ms = 1000"];
@@ -27,10 +30,17 @@ fn wait_raised(tower: &Tower, name: &str) -> String {
     alarm["text"].as_str().expect("a sentence").to_owned()
 }
 
-/// A tower whose ffmpeg ends at once.
+#[track_caller]
+fn wait_over(tower: &Tower, name: &str) {
+    wait_until(&format!("{name} to be over"), PATIENCE, || raised(tower, name).is_none());
+    assert!(tower.events("alarm_over").iter().any(|(_, text)| text.contains(name)), "{}", tower.status());
+}
+
+/// A tower whose ffmpeg ends at once, until there is a file `mended`.
 fn with_bad_ffmpeg(stand_in: bool) -> Tower {
     let setup = quick(setup("builtin"));
-    let script = setup.script("ffmpeg", "#!/bin/sh\necho 'out of magic smoke' >&2\nexit 1\n");
+    let mended = format!("if [ -e {:?} ]; then exec ffmpeg \"$@\"; fi", setup.path("mended"));
+    let script = setup.script("ffmpeg", &format!("#!/bin/sh\n{mended}\necho 'out of magic smoke' >&2\nexit 1\n"));
     setup
         // Longer than the silence with which a tower starts.
         .line("alarm.silence_ms = 6000")
@@ -64,6 +74,51 @@ fn a_failed_encoder_without_stand_in_is_told_with_what_listeners_hear_of_it() {
     let health = tower.get("/healthz");
     assert_eq!(health.head.status(), 503);
     assert!(health.json()["reasons"].to_string().contains("nobody stands in for it"), "{}", health.text());
+
+    std::fs::write(tower.path("mended"), "").expect("a temporary file");
+    tower.send_as_admin("POST", "/api/encoder/restart", "{\"mount\": \"/stream\"}");
+    ["encoder_failed", "frames_late", "silence", "differs"].iter().for_each(|name| wait_over(&tower, name));
+    wait_until("health", PATIENCE, || tower.get("/healthz").head.status() == 200);
+}
+
+#[test]
+fn an_encoder_that_is_killed_unheard_is_no_reason_to_be_woken() {
+    let tower = setup("builtin").start();
+    let well = |tower: &Tower| tower.get("/healthz").json()["ok"] == true;
+    wait_until("health", PATIENCE, || well(&tower));
+    let is_over = AtomicBool::new(false);
+    let (asked, told) = std::thread::scope(|scope| {
+        let pager = scope.spawn(|| {
+            let (mut asked, mut told) = (0, Vec::new());
+            while !is_over.load(Relaxed) {
+                let health = tower.get("/healthz");
+                asked += 1;
+                let warnings = health.json()["warnings"].as_array().cloned().unwrap_or_default();
+                // A machine that is too busy to listen is no encoder's fault.
+                let is_of_encoder = |text: &Value| !text.to_string().contains("has not listened to itself");
+                if health.head.status() != 200 || warnings.iter().any(is_of_encoder) {
+                    told.push(health.text());
+                }
+            }
+            (asked, told)
+        });
+        for kills in 1..=5 {
+            let (pid, _) = wait_for("an encoder that delivers", PATIENCE, || tower.delivering());
+            assert!(signal(pid, Signal::KILL));
+            wait_until("another encoder", PATIENCE, || {
+                let encoder = &tower.status()["outputs"][0]["encoder"];
+                encoder["deaths"].as_u64() >= Some(kills) && encoder["state"] == "RUNNING"
+            });
+        }
+        is_over.store(true, Relaxed);
+        pager.join().expect("it asks")
+    });
+    println!("asked {asked} times");
+    assert!(asked > 50, "{asked} answers");
+    let output = &tower.status()["outputs"][0];
+    // On a machine that gives an encoder no time for two seconds listeners do hear of it.
+    let is_heard = output["silent_frames"] != 0 || output["behind_ticks_max"].as_u64() >= Some(2000 / 24);
+    assert!(told.is_empty() || is_heard, "{told:?}");
 }
 
 #[test]
@@ -83,10 +138,17 @@ fn without_programme_for_its_time_there_is_an_alarm_until_a_station_comes() {
 
 #[test]
 fn a_disk_with_less_room_than_is_wanted_is_an_alarm() {
-    let tower = quick(setup("builtin")).line("alarm.disk_free_mib = 1000000000").start();
+    let wanted = "alarm.disk_free_mib = 1000000000";
+    let tower = quick(setup("builtin")).line(wanted).start();
     let text = wait_raised(&tower, "disk_full");
     assert!(text.contains("MiB are free on the disk of"), "{text}");
     assert_eq!(tower.get("/healthz").head.status(), 503);
+
+    let config = std::fs::read_to_string(tower.path("tower.toml")).expect("its configuration");
+    std::fs::write(tower.path("tower.toml"), config.replace(wanted, "alarm.disk_free_mib = 1")).expect("our own file");
+    assert_eq!(tower.send_as_admin("POST", "/admin/reload", "").head.status(), 200);
+    wait_over(&tower, "disk_full");
+    wait_until("health", PATIENCE, || tower.get("/healthz").head.status() == 200);
 }
 
 #[test]

@@ -87,7 +87,8 @@ fn figures_rise_with_what_happens_and_promtool_finds_no_fault_in_them() {
     assert_eq!(after["tower_tick_lateness_seconds_bucket{le=\"+Inf\"}"], all);
     assert_eq!(after["tower_arrival_to_send_seconds_count{mount=\"/stream\"}"], 0.0, "nothing has arrived");
 
-    // What arrives is sent after its wait in the buffer, up to its 100 ticks, and the playout delay of 500 ms.
+    // What arrives is sent after its wait in the buffer, up to its 100 ticks, the playout delay of 504 ms, and half of the
+    // send period of 504 ms; and after up to a second of holding.
     let manner = Manner { looped: true, ..Manner::default() };
     let station = Station::start(&tower.pcm_socket(), Arc::new(material::music(0, 20, 20)), manner);
     let after = wait_for("what arrives to be measured", LIMIT, || {
@@ -97,7 +98,22 @@ fn figures_rise_with_what_happens_and_promtool_finds_no_fault_in_them() {
     drop(station);
     let of = |name: &str| after[&format!("tower_arrival_to_send_seconds_{name}{{mount=\"/stream\"}}")];
     let mean_s = of("sum") / of("count");
-    assert!((0.5..=0.504 + 2.4 + 1.0).contains(&mean_s), "{mean_s} s");
+    assert!((0.756..=0.756 + 2.4 + 1.0).contains(&mean_s), "{mean_s} s");
+    let within =
+        |seconds: &str| after[&format!("tower_arrival_to_send_seconds_bucket{{mount=\"/stream\",le=\"{seconds}\"}}")];
+    assert_eq!((within("0.75"), within("5")), (0.0, of("count")), "each of them");
+
+    // One listener, counted once a second, and hardly behind.
+    let lag = |name: &str| after[&format!("tower_listener_lag_seconds_{name}")];
+    let bucket = |le: &str| lag(&format!("bucket{{mount=\"/stream\",le=\"{le}\"}}"));
+    let looks = lag("count{mount=\"/stream\"}");
+    let uptime_s = after["tower_uptime_seconds"];
+    assert!((2.0..=uptime_s + 1.0).contains(&looks), "{looks} looks in {uptime_s} s");
+    let bounds = ["0.504", "1.008", "2.016", "4.992", "10.008", "30", "+Inf"];
+    assert!(bounds.windows(2).all(|pair| bucket(pair[0]) <= bucket(pair[1])), "each bound holds those below it");
+    assert_eq!((bucket("10.008"), bucket("+Inf")), (looks, looks));
+    assert!((0.0..5.0).contains(&(lag("sum{mount=\"/stream\"}") / looks)));
+    assert_eq!(lag("count{mount=\"/admin/monitor\"}"), 0.0, "nobody listens to it");
 
     drop(listener.stop());
     wait_until("the listener to be gone", LIMIT, || {

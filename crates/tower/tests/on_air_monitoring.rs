@@ -5,6 +5,7 @@ mod common;
 
 use radio_proof::alarm::wait_for;
 use radio_proof::tower::Tower;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -103,12 +104,41 @@ fn alert_rules_and_dashboard_name_only_metrics_that_exist() {
 }
 
 #[test]
-fn promtool_finds_no_fault_in_the_alert_rules_and_they_fire_as_they_should() {
-    let folder = repository("packaging/prometheus");
-    for arguments in [["check", "rules", "radio-tower.rules.yml"], ["test", "rules", "radio-tower.rules.test.yml"]] {
-        let output = Command::new("promtool").args(arguments).current_dir(&folder).output();
-        let output = output.expect("promtool: apt-get install prometheus");
-        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "promtool {arguments:?}: {said}");
+fn promtool_can_read_every_expression_of_the_dashboard() {
+    let dashboard: serde_json::Value = serde_json::from_str(&read("packaging/grafana/radio-tower.json")).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels").iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().expect("targets"));
+    let expressions: Vec<&str> = targets.map(|target| target["expr"].as_str().expect("an expression")).collect();
+    assert!(expressions.len() > 20, "{expressions:?}");
+    for shown in ["tower_listener_lag_seconds_bucket", "tower_arrival_to_send_seconds_bucket"] {
+        assert!(expressions.iter().any(|expression| expression.contains(shown)), "no panel shows {shown}");
     }
+    // As Grafana fills them in. JSON is YAML, too.
+    let filled = expressions.iter().map(|expression| expression.replace("$instance", "radio:8000"));
+    let rules: Vec<_> =
+        filled.zip(0..).map(|(expr, n)| json!({ "record": format!("panel:{n}"), "expr": expr })).collect();
+    assert!(!rules.iter().any(|rule| rule["expr"].to_string().contains('$')), "a variable that Grafana is not given");
+    let file = tempfile::NamedTempFile::with_suffix(".yml").expect("a temporary file");
+    let rules = json!({ "groups": [{ "name": "dashboard", "rules": rules }] });
+    std::fs::write(file.path(), rules.to_string()).expect("a temporary file");
+    promtool(&["check", "rules", &file.path().display().to_string()]);
+}
+
+fn promtool(arguments: &[&str]) {
+    let output = Command::new("promtool").args(arguments).current_dir(repository("packaging/prometheus")).output();
+    let output = output.expect("promtool: apt-get install prometheus");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "promtool {arguments:?}: {said}");
+}
+
+#[test]
+fn promtool_finds_no_fault_in_the_alert_rules_and_they_fire_as_they_should() {
+    promtool(&["check", "rules", "radio-tower.rules.yml"]);
+    promtool(&["test", "rules", "radio-tower.rules.test.yml"]);
+    // Each of them is shown to fire.
+    let (rules, tests) =
+        (read("packaging/prometheus/radio-tower.rules.yml"), read("packaging/prometheus/radio-tower.rules.test.yml"));
+    let alerts = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
+    let untested: Vec<_> = alerts.filter(|alert| !tests.contains(&format!("        alertname: {alert}\n"))).collect();
+    assert!(untested.is_empty(), "alerts that no test sees firing: {untested:?}");
 }

@@ -1,6 +1,7 @@
 //! What an alarm says to whoever is woken by it: what listeners hear, and what to do.
 
 use super::watch::seconds;
+use crate::encoder::State;
 use radio_signal::likeness::Second;
 use radio_signal::router::OnAir;
 use radio_signal::units::TICK_MS;
@@ -58,17 +59,17 @@ pub(super) fn frames_late(behind_ticks: u64, lasted_ms: u64) -> String {
     )
 }
 
-pub(super) fn encoder_failed(last_error: Option<&str>) -> String {
+pub(super) fn encoder_failed(state: State, last_error: Option<&str>) -> String {
     format!(
-        "the encoder is FAILED and nobody stands in for it: listeners hear silence. Its last words: {}. Mend that; \
+        "the encoder is {state} and nobody stands in for it: listeners hear silence. Its last words: {}. Mend that; \
          `tower doctor` tries the encoders; or configure encoder = \"builtin\" and restart",
         last_error.unwrap_or("none")
     )
 }
 
-pub(super) fn encoder_stand_in(last_error: Option<&str>) -> String {
+pub(super) fn encoder_stand_in(state: State, last_error: Option<&str>) -> String {
     format!(
-        "the encoder is FAILED; the built-in one carries the programme, and listeners notice nothing. By day, mend what its last \
+        "the encoder is {state}; the built-in one carries the programme, and listeners notice nothing. By day, mend what its last \
          words say: {}. It is tried again by itself",
         last_error.unwrap_or("none")
     )

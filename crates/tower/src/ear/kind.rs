@@ -24,6 +24,8 @@ pub enum Kind {
     ClockStopped,
     /// There is nearly no room on a disk.
     DiskFull,
+    /// The tower does not listen to itself any more, or only now and then.
+    Deaf,
 }
 
 /// How bad an alarm is.
@@ -38,7 +40,7 @@ pub enum Severity {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Silence,
         Self::Differs,
         Self::DamagedFrames,
@@ -48,6 +50,7 @@ impl Kind {
         Self::NoProgramme,
         Self::ClockStopped,
         Self::DiskFull,
+        Self::Deaf,
     ];
 
     /// Its name for scripts.
@@ -63,10 +66,11 @@ impl Kind {
             Self::NoProgramme => "no_programme",
             Self::ClockStopped => "clock_stopped",
             Self::DiskFull => "disk_full",
+            Self::Deaf => "deaf",
         }
     }
 
-    /// How bad it is.
+    /// How bad it is at its worst.
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
@@ -78,7 +82,7 @@ impl Kind {
     /// Whether each output has one of its own.
     #[must_use]
     pub const fn is_of_output(self) -> bool {
-        !matches!(self, Self::NoProgramme | Self::ClockStopped | Self::DiskFull)
+        !matches!(self, Self::NoProgramme | Self::ClockStopped | Self::DiskFull | Self::Deaf)
     }
 }
 

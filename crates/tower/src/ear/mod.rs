@@ -3,15 +3,17 @@
 //!
 //! One thread at low priority reads the same rings as the listeners' shards do. The audio path does not know of it.
 //!
-//! - `decode`: frames to sound; `sound`: that in ticks, whatever the codec; `meter`: loudness and silence; `output`: one output beside the programme; `delay`: how far behind the
-//!   arrival it is.
+//! - `decode`: frames to sound; `sound`: that in ticks, whatever the codec; `meter`: loudness and silence; `output`: one output beside the programme; `histogram`: how far
+//!   behind the arrival it is, and listeners behind it.
+//! - `deaf`: whether it still listens.
 //! - `watch`: the alarms, around the pure state machine of [`radio_signal::alarm`]; `advice`: what they say.
 //! - [`Board`]: what others may read of all this.
 
 mod advice;
+mod deaf;
 mod decode;
-mod delay;
 mod disk;
+mod histogram;
 mod kind;
 mod meter;
 mod output;
@@ -19,15 +21,20 @@ mod sound;
 mod thread;
 mod watch;
 
-pub use delay::Delays;
+pub use deaf::Listened;
+pub use histogram::Histogram;
 pub use kind::{Kind, Severity};
 pub use meter::Loudness;
 pub use output::Heard;
 pub use thread::{EarHandle, start};
 pub use watch::{RaisedAlarm, Tally};
 
+use crate::life::journal::Journal;
 use crate::setup::OutputId;
+use deaf::Herald;
+use radio_signal::units::Serial;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Below this likeness it is another sound: one's own is above 0.9 at any bitrate, another speed's below 0.4.
 const LIKENESS_MIN: f32 = 0.5;
@@ -35,12 +42,16 @@ const LIKENESS_MIN: f32 = 0.5;
 /// What the ear has found out.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
+    /// When it listened last; none before it begins.
+    pub listened: Option<Listened>,
     /// The programme's loudness, before any encoder.
     pub programme: Loudness,
     /// Of each output: its loudness and how it compares with the programme.
     pub outputs: Vec<(OutputId, Loudness, Heard)>,
     /// Of each output: how long what arrives waits until it is sent.
-    pub delays: Vec<(OutputId, Delays)>,
+    pub delays: Vec<(OutputId, Histogram)>,
+    /// Of each mount, by its name: how far its listeners were behind, each counted at every look.
+    pub lags: Vec<(String, Histogram)>,
     /// The alarms that are raised.
     pub alarms: Vec<RaisedAlarm>,
     /// All alarms, and how often they have been raised.
@@ -59,11 +70,32 @@ impl Findings {
 
 /// Where the ear puts its findings, and others read them.
 #[derive(Debug, Default)]
-pub struct Board(Mutex<Findings>);
+pub struct Board {
+    findings: Mutex<Findings>,
+    herald: Mutex<Herald>,
+}
 
 impl Board {
-    /// The findings as they are now. Held for a moment only, and never by the audio path.
-    pub fn findings(&self) -> MutexGuard<'_, Findings> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The findings as they are now; that they are old is an alarm among them. Never read by the audio path.
+    #[must_use]
+    pub fn findings(&self) -> Findings {
+        let mut findings = lock(&self.findings).clone();
+        findings.alarms.extend(findings.listened.and_then(|listened| listened.alarm(Instant::now())));
+        findings
     }
+
+    /// Notes in the journal when the ear stops listening, and when it listens again. For a thread that lives on without it.
+    pub fn look_after(&self, tick: Serial, journal: &Journal) {
+        let listened = lock(&self.findings).listened;
+        let alarm = listened.and_then(|listened| listened.alarm(Instant::now()));
+        lock(&self.herald).tell(alarm.as_ref(), tick, journal);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Findings> {
+        lock(&self.findings)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

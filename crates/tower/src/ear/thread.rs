@@ -3,7 +3,7 @@
 use super::kind::Kind;
 use super::output::{Notice, OutputEar, ProgrammeEar};
 use super::watch::{Moment, Watch};
-use super::{Delays, Findings, LIKENESS_MIN, advice, disk};
+use super::{Findings, Histogram, LIKENESS_MIN, Listened, advice, disk};
 use crate::config::AlarmLimits;
 use crate::encoder::{Format, State};
 use crate::pump::clock;
@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 
 /// How often it listens to what is new.
 const PERIOD: Duration = Duration::from_millis(200);
+/// How often it looks at the listeners.
+const LISTENERS_PERIOD: Duration = Duration::from_secs(1);
 /// How often it looks at the disks.
 const DISK_PERIOD: Duration = Duration::from_secs(5);
 /// Niceness: whatever else runs on this machine comes first.
@@ -31,6 +33,9 @@ const SILENCE_HYSTERESIS_DB: f32 = 3.0;
 const DIFFERENCE_HYSTERESIS_DB: f32 = 1.0;
 /// A clock that has not ticked for this long has stopped.
 const TICK_AGE_MS_MAX: u64 = 1000;
+/// An encoder that has not been RUNNING for this long is told of, though it has not been given up yet. Any that was killed
+/// is back long before.
+const NOT_RUNNING_MS_MAX: u64 = 10_000;
 
 /// Stops the ear.
 pub struct EarHandle {
@@ -54,10 +59,13 @@ impl EarHandle {
 /// # Errors
 /// The system refuses another thread or memory.
 pub fn start(tower: Arc<Tower>) -> anyhow::Result<EarHandle> {
-    let mut ear = Ear::new(tower)?;
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
+    // First of all: a tower that cannot listen to itself says so as well.
+    let presence = Presence::begin(Arc::clone(&tower), Arc::clone(&stop));
+    let mut ear = Ear::new(tower)?;
     let thread = std::thread::Builder::new().name("ear".into()).spawn(move || {
+        let _presence = presence;
         if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
             tracing::debug!(%error, "the tower listens to itself at normal priority");
         }
@@ -67,6 +75,30 @@ pub fn start(tower: Arc<Tower>) -> anyhow::Result<EarHandle> {
         }
     });
     Ok(EarHandle { stop, thread: Some(thread.context("the tower cannot listen to itself")?) })
+}
+
+/// Says so when the thread ends unasked.
+struct Presence {
+    tower: Arc<Tower>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Presence {
+    /// It begins to listen, and is expected to go on.
+    fn begin(tower: Arc<Tower>, stop: Arc<AtomicBool>) -> Self {
+        tower.ear.lock().listened = Some(Listened { at: Instant::now(), tick: 0, was_last: false });
+        Self { tower, stop }
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        if !self.stop.load(Relaxed)
+            && let Some(listened) = &mut self.tower.ear.lock().listened
+        {
+            listened.was_last = true;
+        }
+    }
 }
 
 struct Ear {
@@ -79,6 +111,11 @@ struct Ear {
     started: Instant,
     notices: Vec<Notice>,
     disk_seen: Option<Instant>,
+    listeners_seen: Option<Instant>,
+    /// Of each mount, by its name.
+    lags: Vec<(String, Histogram)>,
+    /// Some shard sends at the longer period.
+    is_crowded: bool,
 }
 
 /// What belongs to one output.
@@ -88,10 +125,11 @@ struct Ears {
     output: Arc<OutputState>,
     ear: OutputEar,
     strikes: Strikes,
-    delays: Delays,
+    delays: Histogram,
     differs_since_ms: Option<u64>,
     silent_since_ms: Option<u64>,
     late_since_ms: Option<u64>,
+    not_running_since_ms: Option<u64>,
     /// Holds and silent frames when it was looked at last.
     trouble: u64,
 }
@@ -103,10 +141,11 @@ impl Ears {
             output: Arc::clone(output),
             ear: OutputEar::new(limits.silence_dbfs, Format::of(&output.config))?,
             strikes: Strikes::new(limits.damaged_frames, limits.clear_ms),
-            delays: Delays::default(),
+            delays: Histogram::of_arrivals(),
             differs_since_ms: None,
             silent_since_ms: None,
             late_since_ms: None,
+            not_running_since_ms: None,
             trouble: 0,
         })
     }
@@ -124,6 +163,9 @@ impl Ear {
             started: Instant::now(),
             notices: Vec::new(),
             disk_seen: None,
+            listeners_seen: None,
+            lags: Vec::new(),
+            is_crowded: false,
         };
         ear.look_at_setup()?;
         Ok(ear)
@@ -173,12 +215,15 @@ impl Ear {
             heard.push((*id, loudness, compared));
         }
         self.look_around(now);
+        self.look_at_listeners();
         self.measure_delays();
         let delays = self.outputs.iter().map(|ears| (ears.id, ears.delays.clone())).collect();
+        let lags = self.lags.clone();
         let (alarms, tallies) = (self.watch.raised(), self.watch.tallies());
         let spent = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
         let cpu_s = spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9;
-        *self.tower.ear.findings() = Findings { programme, outputs: heard, delays, alarms, tallies, cpu_s };
+        let listened = Some(Listened { at: Instant::now(), tick, was_last: false });
+        *self.tower.ear.lock() = Findings { listened, programme, outputs: heard, delays, lags, alarms, tallies, cpu_s };
     }
 
     /// What listeners of an output hear. Time is that of the stream, so a busy machine changes nothing.
@@ -232,25 +277,52 @@ impl Ear {
         let is_late = behind_ticks > 0 || trouble > ears.trouble;
         ears.trouble = trouble;
         let lasted_ms = lasted(&mut ears.late_since_ms, now.now_ms, is_late);
+        let state = encoder.state;
+        let not_running_ms = lasted(&mut ears.not_running_since_ms, now.now_ms, state != State::Running);
         let mut tell = |kind, is_wrong, text: &dyn Fn() -> String| {
             watch.observe((kind, Some(id)), now, is_wrong, &tower.journal, text);
         };
         tell(Kind::FramesLate, is_late, &|| advice::frames_late(behind_ticks, lasted_ms));
-        let is_failed = encoder.state == State::Failed;
+        let is_failed = state == State::Failed || not_running_ms >= NOT_RUNNING_MS_MAX;
         let is_carried = encoder.is_carried_by_stand_in() && behind_ticks == 0;
         let last_error = encoder.last_error.as_deref();
-        tell(Kind::EncoderFailed, is_failed && !is_carried, &|| advice::encoder_failed(last_error));
-        tell(Kind::EncoderStandIn, is_failed && is_carried, &|| advice::encoder_stand_in(last_error));
+        tell(Kind::EncoderFailed, is_failed && !is_carried, &|| advice::encoder_failed(state, last_error));
+        tell(Kind::EncoderStandIn, is_failed && is_carried, &|| advice::encoder_stand_in(state, last_error));
     }
 
-    /// What arrives now at the source on air waits in its buffer, then in the encoder, and then while listeners hold.
+    /// How far behind each listener is. It reads what the shards note anyway, so no send knows of it.
+    fn look_at_listeners(&mut self) {
+        if self.listeners_seen.is_some_and(|seen| seen.elapsed() < LISTENERS_PERIOD) {
+            return;
+        }
+        self.listeners_seen = Some(Instant::now());
+        let now = self.tower.fanout.snapshot();
+        self.is_crowded = now.crowded_shards > 0;
+        let mounts = self.setup.outputs.iter().map(|output| &output.mount).chain([&self.tower.monitor]);
+        let mounts: Vec<_> = mounts.filter_map(|mount| now.of(mount)).collect();
+        self.lags.retain(|(name, _)| mounts.iter().any(|mount| mount.name == *name));
+        for mount in mounts {
+            let known = self.lags.iter().position(|(name, _)| *name == mount.name);
+            let place = known.unwrap_or(self.lags.len());
+            if known.is_none() {
+                self.lags.push((mount.name.clone(), Histogram::of_lags()));
+            }
+            self.lags[place].1.add(&mount.lag, in_seconds(mount.behind_frames));
+        }
+    }
+
+    /// What arrives now at the source on air waits in its buffer, then in the encoder, and then while listeners hold; and
+    /// for half a send period in the mean.
     fn measure_delays(&mut self) {
         let source = self.tower.on_air_source();
         let Some(gauge) = self.tower.gauge_of(source).filter(|_| matches!(source, OnAir::Source(_))) else { return };
         let waiting_ticks = gauge.count() as u64;
         for ears in &mut self.outputs {
             let behind_ticks = ears.output.figures.behind_ticks.load(Relaxed);
-            ears.delays.observe(waiting_ticks + ears.output.delay_ticks + behind_ticks);
+            let config = ears.output.mount.config();
+            let period_ticks = config.period_ticks * if self.is_crowded { config.crowd_stretch } else { 1 };
+            let ticks = waiting_ticks + ears.output.delay_ticks + behind_ticks;
+            ears.delays.observe(in_seconds(ticks) + in_seconds(period_ticks) / 2.0);
         }
     }
 
@@ -279,6 +351,10 @@ impl Ear {
             }
         }
     }
+}
+
+fn in_seconds(ticks: u64) -> f64 {
+    (ticks * TICK_MS) as f64 / 1000.0
 }
 
 /// Whether a second is not what should be heard.

@@ -9,6 +9,9 @@ use radio_signal::units::Serial;
 use serde::Serialize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// A FAILED encoder is an alarm when nobody has stood in for it for so long.
+const STAND_IN_MS: u64 = 1000;
+
 /// An alarm that is raised.
 #[derive(Clone, Debug, Serialize)]
 pub struct RaisedAlarm {
@@ -178,7 +181,11 @@ fn raise_ms(kind: Kind, config: &Config) -> Option<u64> {
         Kind::NoProgramme => (no_programme_ms, no_programme_ms > 0),
         Kind::DamagedFrames => (0, damaged_frames > 0),
         Kind::DiskFull => (0, disk_free_mib > 0),
-        Kind::EncoderFailed | Kind::EncoderStandIn | Kind::ClockStopped => (0, true),
+        // Whoever stands in has so long to be there.
+        Kind::EncoderFailed => (STAND_IN_MS, true),
+        Kind::EncoderStandIn | Kind::ClockStopped => (0, true),
+        // Nobody can tell of himself that he is gone: others look at when he listened last.
+        Kind::Deaf => (0, false),
     };
     // Without encoders silence is what is wanted.
     let wants_encoder = matches!(kind, Kind::Silence | Kind::Differs | Kind::EncoderFailed | Kind::EncoderStandIn);
@@ -228,7 +235,7 @@ mod tests {
     fn zero_switches_an_alarm_off_and_without_encoders_silence_is_none() {
         let off = watch(|config| config.alarm.silence_ms = 0);
         assert!(off.tallies().iter().all(|tally| tally.alarm != Kind::Silence));
-        assert_eq!(off.tallies().len(), Kind::ALL.len() - 1);
+        assert_eq!(off.tallies().len(), Kind::ALL.len() - 2, "deafness is seen by others");
         let silent = watch(|config| config.encoder.enabled = false);
         assert!(silent.tallies().iter().all(|tally| tally.alarm != Kind::Silence && tally.alarm != Kind::Differs));
     }

@@ -1,13 +1,13 @@
 //! What the tower hears of itself: loudness, likeness, alarms.
 
 use super::text::{Exposition, Kind};
-use crate::ear::{Findings, Heard, Loudness};
+use crate::ear::{Findings, Heard, Histogram, Loudness};
 use crate::state::Tower;
 
 type Sound = (Loudness, Heard);
 
 pub(super) fn tell(tower: &Tower, all: &mut Exposition) {
-    let findings = tower.ear.findings().clone();
+    let findings = tower.ear.findings();
     alarms(&findings, all);
     loudness(tower, &findings, all);
     let setup = tower.setup();
@@ -46,15 +46,17 @@ pub(super) fn tell(tower: &Tower, all: &mut Exposition) {
     counter("tower_output_unheard_frames_total", "Frames sent that the tower had no time to listen to.", |sound| {
         sound.1.unheard_frames
     });
-    let help =
-        "How long what arrives at the source on air waits until it is handed to those who send, five samples a second.";
+    let help = "How long what arrives at the source on air takes until it is sent, estimated five times a second: what waits in \
+        its buffer, the playout delay, and half a send period.";
     let mut family = all.family(Kind::Histogram, "tower_arrival_to_send_seconds", help);
     for output in &setup.outputs {
         let delays = findings.delays.iter().find(|(id, _)| *id == output.id).map(|(_, delays)| delays.clone());
-        let delays = delays.unwrap_or_default();
+        let delays = delays.unwrap_or_else(Histogram::of_arrivals);
         let labels = [("mount", output.config.mount.as_str())];
-        family.histogram(&labels, &delays.at_most(), delays.count, delays.sum_s);
+        family.histogram(&labels, delays.at_most(), delays.count, delays.sum_s);
     }
+    let age_s = findings.listened.map_or(0.0, |listened| listened.at.elapsed().as_secs_f64());
+    all.gauge("tower_ear_age_seconds", "Time since the tower last listened to itself.", age_s);
     all.family(Kind::Counter, "tower_ear_cpu_seconds_total", "Time of a processor that listening to itself has taken.")
         .sample(&[], findings.cpu_s);
 }

@@ -9,8 +9,8 @@ mod outputs;
 pub mod text;
 mod webhooks;
 
+use crate::ear::Histogram;
 use crate::state::Tower;
-use radio_fanout::LAG_FRAMES;
 use radio_signal::router::{OnAir, SilenceReason};
 use radio_signal::units::TICK_MS;
 use std::sync::PoisonError;
@@ -149,14 +149,13 @@ fn listeners(tower: &Tower, all: &mut Exposition) {
     all.gauge("tower_listeners_limit", "Listeners that all mounts together admit.", limit);
     let peak = tower.listeners_peak.load(Relaxed);
     all.gauge("tower_listeners_peak", "The most listeners there ever were.", peak);
-    let mut family =
-        all.family(Kind::Gauge, "tower_listeners_within_lag", "Listeners that are at most so many seconds behind.");
+    let help = "How far listeners are behind the newest frame: each of them, counted once a second.";
+    let mut family = all.family(Kind::Histogram, "tower_listener_lag_seconds", help);
+    let lags = tower.ear.findings().lags;
     for mount in mounts {
-        let mut sum = 0;
-        for (frames, listeners) in LAG_FRAMES.iter().zip(mount.lag) {
-            sum += listeners;
-            family.sample(&[("mount", &mount.name), ("seconds", &seconds(*frames).to_string())], sum);
-        }
+        let lag = lags.iter().find(|(name, _)| *name == mount.name).map(|(_, lag)| lag.clone());
+        let lag = lag.unwrap_or_else(Histogram::of_lags);
+        family.histogram(&[("mount", &mount.name)], lag.at_most(), lag.count, lag.sum_s);
     }
     all.counter("tower_listeners_admitted_total", "Listeners that were let in.", totals.admitted);
     let mut family = all.family(Kind::Counter, "tower_listeners_left_total", "Listeners that left, by reason.");

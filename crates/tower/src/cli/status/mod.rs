@@ -1,24 +1,19 @@
 //! `tower status`: what a running tower is doing, asked over its Unix admin socket.
 
+mod cells;
 mod client;
 mod render;
+mod watch;
 
 use super::args::StatusArgs;
 use super::{colours_wanted, print};
 use crate::config::{Loaded, admin_socket_path};
+use serde_json::Value;
 use std::path::Path;
-use std::time::Duration;
 
 pub(crate) use client::{ask, ask_for, connect, get};
 
-const WATCH_PERIOD: Duration = Duration::from_secs(1);
-
-/// Cursor home, and clear from there on: less flicker than clearing first.
-const HOME: &str = "\x1b[H";
-const CLEAR_REST: &str = "\x1b[J";
-const CLEAR_LINE_REST: &str = "\x1b[K";
-
-/// Shows the status once, or every second until interrupted.
+/// Shows the status once, or every second until somebody ends it.
 ///
 /// # Errors
 /// If no tower answers, with what to do; while watching, that is shown instead and tried again.
@@ -26,29 +21,25 @@ pub fn run(args: &StatusArgs, loaded: &Loaded) -> anyhow::Result<()> {
     let port = loaded.config.server.port;
     let socket = admin_socket_path(&loaded.config, port)?;
     let colours = colours_wanted();
-    if !args.watch {
+    let look = || screen(&socket, colours).map_err(|error| nobody_there(&socket, port, &error));
+    if args.watch {
+        return watch::watch(|| look().unwrap_or_else(|text| text + "\n"));
+    }
+    if args.json {
         let body = get(&socket, "/status").map_err(|error| anyhow::anyhow!(nobody_there(&socket, port, &error)))?;
-        if args.json {
-            print(&body);
-            print("\n");
-        } else {
-            print(&render::table(&serde_json::from_str(&body)?, colours));
-        }
-        return Ok(());
+        print(&(body + "\n"));
+    } else {
+        print(&look().map_err(anyhow::Error::msg)?);
     }
-    print("\x1b[2J");
-    loop {
-        let screen = match get(&socket, "/status") {
-            Ok(body) => match serde_json::from_str(&body) {
-                Ok(status) => render::table(&status, colours),
-                Err(error) => format!("the answer is not JSON: {error}\n"),
-            },
-            Err(error) => nobody_there(&socket, port, &error) + "\n",
-        };
-        let lines = screen.replace('\n', &format!("{CLEAR_LINE_REST}\n"));
-        print(&format!("{HOME}{lines}{CLEAR_REST}"));
-        std::thread::sleep(WATCH_PERIOD);
-    }
+    Ok(())
+}
+
+/// The status of the tower behind `socket`, for people.
+fn screen(socket: &Path, colours: bool) -> std::io::Result<String> {
+    let json = |body: &str| serde_json::from_str::<Value>(body).map_err(std::io::Error::from);
+    let status = json(&get(socket, "/status")?)?;
+    let (_, health) = ask(socket, "/healthz")?;
+    Ok(render::table(&status, &json(&health)?, colours))
 }
 
 pub(crate) fn nobody_there(socket: &Path, port: u16, error: &std::io::Error) -> String {

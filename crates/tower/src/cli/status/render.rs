@@ -1,15 +1,19 @@
 //! The status as a compact table: shows what is there, and a dash where something is not.
 
 use super::super::Paint;
+use super::cells::{Cell, clean, dash, duration, fill, grid, list, measure, shown};
 use serde_json::Value;
 
 /// Ticks in a second times 24 ms.
 const TICK_SECONDS: f64 = 0.024;
 const EVENTS_SHOWN: usize = 5;
+/// Below this it is another sound than the programme.
+const LIKENESS_MIN: f64 = 0.5;
 
-/// `status` for people.
-pub(super) fn table(status: &Value, colours: bool) -> String {
+/// `status`, and what `/healthz` says, for people: about 24 lines of 80 columns for one input and one output.
+pub(super) fn table(status: &Value, health: &Value, colours: bool) -> String {
     let mut out = head(status, colours);
+    out += &troubles(status, health, colours);
     out += &inputs(&status["inputs"], colours);
     out += &outputs(&status["outputs"], colours);
     out += &format!(
@@ -20,7 +24,6 @@ pub(super) fn table(status: &Value, colours: bool) -> String {
     let late = &status["lateness_ms"];
     let figures = ["p50", "p99", "p999", "max"].map(|name| format!("{name} {} ms", shown(&late[name]))).join("   ");
     out += &format!("lateness   {figures}\n");
-    out += &alarms(&status["alarms"], colours);
     out + &events(&status["events"], colours)
 }
 
@@ -36,64 +39,141 @@ fn head(status: &Value, colours: bool) -> String {
     };
     let reason = on_air["reason"].as_str().map_or_else(String::new, |reason| format!(" ({})", clean(reason)));
     let source = Paint::Green.on(&shown(&on_air["source"]), colours);
-    format!("{title}   up {uptime}   tick {tick}   epoch {epoch}\non air     {source}{since}{reason}\n")
+    let playing = shown(&status["now_playing"]["label"]);
+    let programme = &status["programme"];
+    let (short, peak) = (measure(&programme["short_term_lufs"], "LUFS"), measure(&programme["true_peak_dbtp"], "dBTP"));
+    format!(
+        "{title}   up {uptime}   tick {tick}   epoch {epoch}\non air     {source}{since}{reason}\ntitle      {playing}\n{}\
+         programme  {short}   peak {peak}\n",
+        wishes(&status["operator"], colours)
+    )
+}
+
+/// What the operator wants over the head of the rules, if anything.
+fn wishes(operator: &Value, colours: bool) -> String {
+    let forced = operator["fallback_forced"].as_bool().filter(|&forced| forced);
+    let forced = forced.map(|_| format!("forces the fallback ({})", shown(&operator["fallback"])));
+    let preferred = operator["preferred"].as_str().map(|name| format!("prefers {}", clean(name)));
+    let off_air: Vec<String> = list(&operator["off_air"]).iter().map(shown).collect();
+    let off_air = (!off_air.is_empty()).then(|| format!("keeps off air: {}", off_air.join(", ")));
+    let all: Vec<String> = [forced, preferred, off_air].into_iter().flatten().collect();
+    if all.is_empty() { String::new() } else { format!("operator   {}\n", Paint::Yellow.on(&all.join("; "), colours)) }
+}
+
+/// The alarms that are raised, and whatever else `/healthz` says; what fails in red.
+fn troubles(status: &Value, health: &Value, colours: bool) -> String {
+    let alarms = list(&status["alarms"]);
+    let mut lines = String::new();
+    for alarm in alarms {
+        let paint = if alarm["severity"] == "failing" { Paint::Red } else { Paint::Yellow };
+        lines += &(paint.on(&format!("ALARM {}: {}", shown(&alarm["alarm"]), shown(&alarm["text"])), colours) + "\n");
+    }
+    for (texts, word, paint) in [("reasons", "FAILING", Paint::Red), ("warnings", "WARNING", Paint::Yellow)] {
+        for text in list(&health[texts]).iter().filter(|text| alarms.iter().all(|alarm| alarm["text"] != **text)) {
+            lines += &(paint.on(&format!("{word} {}", shown(text)), colours) + "\n");
+        }
+    }
+    lines
 }
 
 fn inputs(inputs: &Value, colours: bool) -> String {
-    let mut rows = vec![["input", "producer", "buffer", "dropped", "on air"].map(String::from).to_vec()];
+    let mut rows = Vec::new();
     for input in list(inputs) {
         let name = shown(&input["name"]);
         if list(&input["producers"]).is_empty() {
-            rows.push(vec![name.clone(), dash(), dash(), dash(), "no".into()]);
+            rows.push([name.as_str(), "-", "-", "-", "-", "no"].map(Cell::from));
         }
         for producer in list(&input["producers"]) {
             let on_air = match producer["on_air"].as_bool() {
-                Some(true) => "yes".into(),
+                Some(true) => Cell::painted("yes".into(), Some(Paint::Green)),
                 Some(false) => "no".into(),
-                None => dash(),
+                None => dash().into(),
             };
-            rows.push(vec![
-                name.clone(),
-                shown(&producer["id"]),
-                fill(producer),
-                shown(&producer["overflow_count"]),
+            // Nothing but zeros has no level.
+            let is_silent = producer.get("peak_dbfs").is_some_and(Value::is_null);
+            let level = if is_silent { "silence".into() } else { measure(&producer["peak_dbfs"], "dBFS") };
+            rows.push([
+                name.clone().into(),
+                shown(&producer["id"]).into(),
+                fill(producer).into(),
+                level.into(),
+                shown(&producer["overflow_count"]).into(),
                 on_air,
             ]);
         }
     }
-    grid(&rows, colours)
+    format!("\n{}", grid(["input", "producer", "buffer", "level", "dropped", "on air"], rows, colours))
 }
 
+/// Three grids: who encodes, how it sounds, who hears it.
 fn outputs(outputs: &Value, colours: bool) -> String {
-    let titles = ["output", "encoder", "state", "pid", "restarts", "buffer", "delay", "holds", "silent", "listeners"];
-    let mut rows = vec![titles.map(String::from).to_vec()];
+    let (mut encoders, mut sounds, mut audiences) = (Vec::new(), Vec::new(), Vec::new());
     for output in list(outputs) {
-        let encoder = &output["encoder"];
+        let (mount, encoder) = (shown(&output["mount"]), &output["encoder"]);
         let delay = output["playout_delay_ticks"].as_f64().map_or_else(dash, |ticks| format!("{:.0} ms", ticks * 24.0));
-        rows.push(vec![
-            shown(&output["mount"]),
-            shown(&encoder["kind"]),
-            shown(&encoder["state"]),
-            shown(&encoder["pid"]),
-            shown(&encoder["restarts"]),
-            fill(&output["buffer"]),
-            delay,
-            shown(&output["holds"]),
-            shown(&output["silent_frames"]),
-            shown(&output["listeners"]),
+        let paint = match encoder["state"].as_str() {
+            Some("RUNNING") => None,
+            Some("FAILED") => Some(Paint::Red),
+            _ => Some(Paint::Yellow),
+        };
+        encoders.push([
+            mount.clone().into(),
+            shown(&encoder["kind"]).into(),
+            Cell::painted(shown(&encoder["state"]), paint),
+            shown(&encoder["pid"]).into(),
+            shown(&encoder["restarts"]).into(),
+            fill(&output["buffer"]).into(),
+            delay.into(),
+        ]);
+        let (loudness, heard) = (&output["loudness"], &output["heard"]);
+        let is_another = heard["likeness"].as_f64().is_some_and(|likeness| likeness < LIKENESS_MIN);
+        let behind = output["behind_ticks"].as_f64().map_or_else(dash, |ticks| format!("{:.0} ms", ticks * 24.0));
+        sounds.push([
+            mount.clone().into(),
+            measure(&loudness["short_term_lufs"], "LUFS").into(),
+            measure(&loudness["true_peak_dbtp"], "dBTP").into(),
+            measure(&heard["louder_db"], "dB").into(),
+            Cell::painted(shown(&heard["likeness"]), is_another.then_some(Paint::Red)),
+            behind.into(),
+            shown(&output["holds"]).into(),
+            shown(&output["silent_frames"]).into(),
+        ]);
+        audiences.push([
+            mount.into(),
+            shown(&output["listeners"]).into(),
+            furthest_behind(&output["lag"]).into(),
+            replay(&encoder["last_replay"]),
         ]);
     }
-    grid(&rows, colours)
+    let titles = ["output", "encoder", "state", "pid", "restarts", "buffer", "delay"];
+    let encoders = grid(titles, encoders, colours);
+    let titles = ["output", "loudness", "true peak", "louder", "likeness", "late", "holds", "silent"];
+    let sounds = grid(titles, sounds, colours);
+    let audiences = grid(["output", "listeners", "lag", "last replay"], audiences, colours);
+    format!("\n{encoders}{sounds}{audiences}")
 }
 
-/// The alarms that are raised, the failing ones in red.
-fn alarms(alarms: &Value, colours: bool) -> String {
-    let line = |alarm: &Value| {
-        let paint = if alarm["severity"] == "failing" { Paint::Red } else { Paint::Yellow };
-        paint.on(&format!("ALARM {}: {}", shown(&alarm["alarm"]), shown(&alarm["text"])), colours) + "\n"
-    };
-    let lines: String = list(alarms).iter().map(line).collect();
-    if lines.is_empty() { lines } else { format!("\n{lines}") }
+/// How far behind the listener is who is furthest behind.
+fn furthest_behind(lag: &Value) -> String {
+    let counts = list(lag);
+    let last = counts.iter().rposition(|count| count["listeners"].as_u64() > Some(0));
+    let bound_s = |index: usize| counts.get(index).and_then(|count| count["at_most_ms"].as_f64()).map(|ms| ms / 1000.0);
+    match last {
+        None => dash(),
+        Some(index) => match (bound_s(index), index.checked_sub(1).and_then(bound_s)) {
+            (Some(bound_s), _) => format!("all within {bound_s:.1} s"),
+            (None, Some(bound_s)) => format!("{} over {bound_s:.1} s", shown(&counts[index]["listeners"])),
+            (None, None) => dash(),
+        },
+    }
+}
+
+/// Whether not a byte of the last replacement of an encoder shows.
+fn replay(report: &Value) -> Cell {
+    let Some(is_proved) = report["proved"].as_bool() else { return dash().into() };
+    let (word, paint) = if is_proved { ("proved", Paint::Green) } else { ("not proved", Paint::Yellow) };
+    let text = format!("{word}: {} of {} frames equal", shown(&report["equal"]), shown(&report["compared"]));
+    Cell::painted(text, Some(paint))
 }
 
 fn events(events: &Value, colours: bool) -> String {
@@ -108,62 +188,6 @@ fn events(events: &Value, colours: bool) -> String {
     if newest.is_empty() { String::new() } else { format!("\n{}", lines.collect::<String>()) }
 }
 
-/// A bar and `count/capacity`.
-fn fill(buffer: &Value) -> String {
-    const CELLS: f64 = 10.0;
-    let (Some(count), Some(capacity)) = (buffer["count"].as_f64(), buffer["capacity"].as_f64()) else {
-        return dash();
-    };
-    let full = if capacity > 0.0 { (count / capacity * CELLS).round().clamp(0.0, CELLS) as usize } else { 0 };
-    format!("{}{} {count}/{capacity}", "#".repeat(full), ".".repeat(CELLS as usize - full))
-}
-
-/// Rows in aligned columns, below an empty line; the first row is the titles.
-fn grid(rows: &[Vec<String>], colours: bool) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let cell_width = |row: &Vec<String>, column: usize| row.get(column).map_or(0, |cell| cell.chars().count());
-    let widths: Vec<usize> =
-        (0..columns).map(|column| rows.iter().map(|row| cell_width(row, column)).max().unwrap_or(0)).collect();
-    let mut out = String::from("\n");
-    for (i, row) in rows.iter().enumerate() {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
-        let line = cells.join("  ");
-        let line = line.trim_end();
-        out += &if i == 0 { Paint::Dim.on(line, colours) } else { line.to_owned() };
-        out.push('\n');
-    }
-    out
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn dash() -> String {
-    "-".into()
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => dash(),
-        Value::String(text) => clean(text),
-        Value::Number(number) if number.is_f64() => format!("{:.2}", number.as_f64().unwrap_or(0.0)),
-        other => clean(&other.to_string()),
-    }
-}
-
-/// Without control characters: a station's title shall not steer somebody's terminal.
-fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
-}
-
-fn duration(seconds: f64) -> String {
-    let seconds = seconds.max(0.0) as u64;
-    let (days, clock) = (seconds / 86_400, seconds % 86_400);
-    let days = if days > 0 { format!("{days} d ") } else { String::new() };
-    format!("{days}{:02}:{:02}:{:02}", clock / 3600, clock / 60 % 60, clock % 60)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,15 +198,32 @@ mod tests {
         let status = json!({
             "version": "0.1.0", "epoch": "01234567-89ab", "tick": 10_000, "uptime_seconds": 90_061.5,
             "on_air": {"source": "station", "reason": "pre-roll held", "since_tick": 7500},
-            "inputs": [{"name": "station", "producers": [{"id": 3, "count": 50, "capacity": 100, "overflow_count": 2, "on_air": true}]}],
-            "outputs": [{"mount": "/stream", "encoder": {"state": "RUNNING", "kind": "builtin", "pid": 77, "restarts": 1},
+            "inputs": [{"name": "station", "producers": [
+                {"id": 3, "count": 50, "capacity": 100, "overflow_count": 2, "peak_dbfs": -12.34, "on_air": true},
+                {"id": 4, "count": 0, "capacity": 100, "overflow_count": 0, "peak_dbfs": null, "on_air": false}]}],
+            "outputs": [{"mount": "/stream", "encoder": {"state": "RUNNING", "kind": "builtin", "pid": 77, "restarts": 1,
+                    "last_replay": {"proved": true, "equal": 196, "compared": 200}},
+                "loudness": {"short_term_lufs": -18.0, "true_peak_dbtp": -1.5}, "heard": {"louder_db": 0.1, "likeness": 0.987},
+                "behind_ticks": 2, "lag": [{"at_most_ms": 504, "listeners": 7}, {"at_most_ms": 1008, "listeners": 2}, {"at_most_ms": null, "listeners": 0}],
                 "buffer": {"count": 20, "capacity": 200}, "holds": 0, "silent_frames": 4, "playout_delay_ticks": 20, "listeners": 9}],
             "listeners": {"now": 9, "peak": 12}, "lateness_ms": {"p50": 0.05, "max": 3},
             "alarms": [{"alarm": "silence", "severity": "failing", "text": "/stream: listeners hear nothing"}],
+            "now_playing": {"label": "Nina Simone - Sinnerman"}, "programme": {"short_term_lufs": -18.2, "true_peak_dbtp": -1.2},
+            "operator": {"fallback_forced": true, "fallback": "tone", "preferred": "dj", "off_air": ["a", "b"]},
             "events": [{"kind": "encoder", "tick": 1, "time": 1_795_407_803.3, "text": "RUNNING again"}],
         });
-        let table = table(&status, false);
+        let health =
+            json!({"reasons": ["/stream: listeners hear nothing", "no clock"], "warnings": ["an old certificate"]});
+        let table = table(&status, &health, false);
         for part in [
+            "title      Nina Simone - Sinnerman",
+            "operator   forces the fallback (tone); prefers dj; keeps off air: a, b",
+            "programme  -18.2 LUFS   peak -1.2 dBTP",
+            "-12.3 dBFS",
+            "  silence  ",
+            "-18.0 LUFS  -1.5 dBTP  0.1 dB  0.99      48 ms",
+            "all within 1.0 s  proved: 196 of 200 frames equal",
+            "\nFAILING no clock\nWARNING an old certificate\n",
             "up 1 d 01:01:01",
             "station for 00:01:00 (pre-roll held)",
             "#####..... 50/100",
@@ -195,6 +236,7 @@ mod tests {
         ] {
             assert!(table.contains(part), "{part} is missing in\n{table}");
         }
+        assert_eq!(table.matches("listeners hear nothing").count(), 1, "an alarm is told once");
     }
 
     #[test]
@@ -202,13 +244,13 @@ mod tests {
         for status in
             [json!({}), json!([]), json!(null), json!({"inputs": 3, "outputs": [7], "on_air": "x", "events": {}})]
         {
-            assert!(table(&status, false).starts_with("Radio Tower"), "{status}");
+            assert!(table(&status, &Value::Null, false).starts_with("Radio Tower"), "{status}");
         }
     }
 
     #[test]
     fn control_characters_of_others_do_not_reach_the_terminal() {
         let status = json!({"on_air": {"source": "\u{1b}[31mred", "reason": "\u{7}"}, "events": ["\u{1b}]0;x"]});
-        assert!(!table(&status, false).contains(['\u{1b}', '\u{7}']));
+        assert!(!table(&status, &Value::Null, false).contains(['\u{1b}', '\u{7}']));
     }
 }
