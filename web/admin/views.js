@@ -39,12 +39,12 @@ export function time(seconds) {
   return new Date(seconds * 1000).toLocaleTimeString();
 }
 
-/** A labelled bar, for people and for screen readers. */
-function bar(label) {
+/** A labelled bar, for people and for screen readers, who are told whose it is. */
+function bar(label, whose) {
   const row = make("div", "meter");
   const track = make("div", "track");
   track.setAttribute("role", "meter");
-  track.setAttribute("aria-label", label);
+  track.setAttribute("aria-label", whose ? `${label} of ${whose}` : label);
   track.append(make("div", "fill"));
   row.append(make("span", "name", label), track, make("span", "value figures"));
   return row;
@@ -61,6 +61,7 @@ function setBar(row, value, [min, max], text, tone) {
 }
 
 const METER_LUFS = [-60, 0];
+const METER_DBFS = [-60, 0];
 
 /** Programme and outputs: what goes into the encoders, and what listeners hear. */
 export function meters(status) {
@@ -79,11 +80,11 @@ export function meters(status) {
   });
 }
 
-function card(item, buttons) {
+function card(name, bars, buttons) {
   const made = make("li", "card");
   const head = make("p", "head");
   head.append(make("strong"), make("span", "state"));
-  made.append(head, bar("Buffer"), make("p", "facts quiet figures"));
+  made.append(head, ...bars.map((label) => bar(label, name)), make("p", "facts quiet figures"));
   const row = make("p", "buttons");
   for (const { className, act } of buttons) {
     const button = make("button", className);
@@ -100,10 +101,19 @@ function label(button, text, name) {
   button.setAttribute("aria-label", `${text}: ${name}`);
 }
 
+/** How loud a producer is, heard or not: whoever is to come on air is looked at first. */
+function setLevel(row, producer) {
+  const peak = producer?.peak_dbfs;
+  row.hidden = producer && peak === undefined;
+  const text = !producer ? "\u2013" : peak === null ? "silent" : `${peak?.toFixed(1)} dBFS`;
+  const tone = peak > -0.1 ? "hot" : producer && !(peak > METER_DBFS[0] + 1) ? "low" : "fine";
+  setBar(row, peak ?? METER_DBFS[0], METER_DBFS, text, tone);
+}
+
 /** Each input with its newest producer, and what can be done with it. */
 export function inputs(status, { allow, prefer }) {
   const { off_air, preferred } = status.operator;
-  const create = ({ name }) => card(name, [
+  const create = ({ name }) => card(name, ["Level", "Buffer"], [
     { className: "allow", act: (button) => allow(name, button) },
     { className: "prefer", act: (button) => prefer(name, button) },
   ]);
@@ -117,8 +127,10 @@ export function inputs(status, { allow, prefer }) {
     const shown = item.querySelector(".state");
     set(shown, state);
     shown.className = `state ${state === "on air" ? "live" : isOff || newest?.silent ? "warn" : ""}`;
+    const [level, buffer] = item.querySelectorAll(".meter");
+    setLevel(level, newest);
     const { count, capacity } = newest || { count: 0, capacity: 100 };
-    setBar(item.querySelector(".meter"), count, [0, capacity], `${(count * 0.024).toFixed(1)} s`, "fine");
+    setBar(buffer, count, [0, capacity], `${(count * 0.024).toFixed(1)} s`, "fine");
     const lost = newest ? newest.overflow_count : 0;
     set(item.querySelector(".facts"), [
       connected.length > 1 ? `${connected.length} connected` : "",
@@ -132,7 +144,7 @@ export function inputs(status, { allow, prefer }) {
 
 /** Each output: its encoder, its frame buffer, what listeners get. */
 export function outputs(status, { restart }) {
-  const create = ({ mount }) => card(mount, [{ className: "restart", act: (button) => restart(mount, button) }]);
+  const create = ({ mount }) => card(mount, ["Buffer"], [{ className: "restart", act: (button) => restart(mount, button) }]);
   each($("outputs"), status.outputs, ({ mount }) => mount, create, (item, output) => {
     const { encoder, buffer, heard } = output;
     set(item.querySelector("strong"), output.mount);
@@ -155,10 +167,20 @@ export function outputs(status, { restart }) {
   });
 }
 
+/** Alarms; and whatever else keeps the tower from being well, or is to be mended. */
 export function alarms(status) {
-  $("no-alarm").hidden = status.alarms.length > 0;
+  const { alarms: raised, health: { reasons, warnings } } = status;
+  const isAlarm = new Set(raised.map(({ text }) => text));
+  const remarks = [...reasons.map((text) => ["failing", text]), ...warnings.map((text) => ["warning", text])]
+    .filter(([, text]) => !isAlarm.has(text));
+  $("no-alarm").hidden = raised.length + remarks.length > 0;
+  // Figures in a sentence change; the sentence is the same.
+  each($("remarks"), remarks, ([, text]) => text.replace(/\d+/g, ""), () => make("li"), (item, [severity, text]) => {
+    item.className = severity;
+    set(item, text);
+  });
   const key = ({ alarm, mount }) => `${alarm} ${mount}`;
-  each($("alarms"), status.alarms, key, () => make("li"), (item, { text, severity, since, mount }) => {
+  each($("alarms"), raised, key, () => make("li"), (item, { text, severity, since, mount }) => {
     item.className = severity;
     set(item, `${mount ? `${mount}: ` : ""}${text} (since ${time(since)})`);
   });

@@ -31,7 +31,9 @@ pub struct Browser {
     page: String,
     next_id: u64,
     /// What the page complained of: errors on the console, exceptions, files that did not come.
-    complaints: Vec<String>,
+    complaints: Vec<Value>,
+    /// Addresses of what it asked for.
+    requests: Vec<String>,
 }
 
 impl Browser {
@@ -56,11 +58,12 @@ impl Browser {
             .expect("a shell");
         let to = child.stdin.take().expect("piped");
         let from = listen(child.stdout.take().expect("piped"));
-        let mut browser = Self { child, to, from, page: String::new(), next_id: 0, complaints: Vec::new() };
+        let mut browser =
+            Self { child, to, from, page: String::new(), next_id: 0, complaints: Vec::new(), requests: Vec::new() };
         let target = browser.ask("Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
         let attached = browser.ask("Target.attachToTarget", json!({ "targetId": target, "flatten": true }));
         browser.page = attached["sessionId"].as_str().expect("a session").to_owned();
-        for domain in ["Page.enable", "Runtime.enable", "Log.enable"] {
+        for domain in ["Page.enable", "Runtime.enable", "Log.enable", "Network.enable"] {
             browser.ask(domain, json!({}));
         }
         browser
@@ -110,6 +113,14 @@ impl Browser {
         asked.elapsed()
     }
 
+    /// Lets pages read and write the clipboard, and takes the page for the one in front, as they must be for that.
+    #[track_caller]
+    pub fn allow_clipboard(&mut self) {
+        let permissions = json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] });
+        self.ask("Browser.grantPermissions", permissions);
+        self.ask("Emulation.setFocusEmulationEnabled", json!({ "enabled": true }));
+    }
+
     /// Presses a key such as `Tab` or `Enter`.
     #[track_caller]
     pub fn press(&mut self, key: &str) {
@@ -117,6 +128,10 @@ impl Browser {
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
             "Tab" => (9, ""),
+            "End" => (35, ""),
+            "Home" => (36, ""),
+            "ArrowLeft" => (37, ""),
+            "ArrowRight" => (39, ""),
             _ => panic!("no key {key}"),
         };
         let event = |kind: &str| json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": if kind == "keyDown" { text } else { "" } });
@@ -139,11 +154,22 @@ impl Browser {
 
     /// What the page has complained of so far.
     #[must_use]
-    pub fn complaints(&mut self) -> &[String] {
+    pub fn complaints(&mut self) -> &[Value] {
+        self.take_notes();
+        &self.complaints
+    }
+
+    /// Addresses of all that pages have asked for so far.
+    #[must_use]
+    pub fn requests(&mut self) -> &[String] {
+        self.take_notes();
+        &self.requests
+    }
+
+    fn take_notes(&mut self) {
         while let Ok(message) = self.from.try_recv() {
             self.note(&message);
         }
-        &self.complaints
     }
 
     #[track_caller]
@@ -174,9 +200,12 @@ impl Browser {
     fn note(&mut self, message: &Value) {
         let (method, told) = (message["method"].as_str().unwrap_or_default(), &message["params"]);
         match method {
-            "Runtime.exceptionThrown" => self.complaints.push(told["exceptionDetails"].to_string()),
-            "Runtime.consoleAPICalled" if told["type"] == "error" => self.complaints.push(told["args"].to_string()),
-            "Log.entryAdded" if told["entry"]["level"] == "error" => self.complaints.push(told["entry"].to_string()),
+            "Runtime.exceptionThrown" => self.complaints.push(told["exceptionDetails"].clone()),
+            "Runtime.consoleAPICalled" if told["type"] == "error" => self.complaints.push(told["args"].clone()),
+            "Log.entryAdded" if told["entry"]["level"] == "error" => self.complaints.push(told["entry"].clone()),
+            "Network.requestWillBeSent" => {
+                self.requests.push(told["request"]["url"].as_str().unwrap_or_default().to_owned());
+            }
             _ => {}
         }
     }

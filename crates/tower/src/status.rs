@@ -29,6 +29,14 @@ pub struct Health {
     pub warnings: Vec<String>,
 }
 
+impl Health {
+    /// As `/healthz` and `/status` show it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({ "ok": self.reasons.is_empty(), "reasons": self.reasons, "warnings": self.warnings })
+    }
+}
+
 /// Fill of a producer's buffer, in ticks.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct BufferFill {
@@ -113,6 +121,7 @@ impl Tower {
             "now_playing": self.titles.now().map(|heard| crate::http::now_playing::to_json(self, &heard)),
             "programme": heard.programme,
             "alarms": heard.alarms,
+            "health": self.health().to_json(),
             "inputs": self.inputs_status(on_air.source),
             "players": lock(&self.players).iter().map(crate::files::PlayerHandle::status).collect::<Vec<_>>(),
             "outputs": setup.outputs.iter().map(output_status).collect::<Vec<_>>(),

@@ -1,56 +1,25 @@
 //! The dashboard in a real browser: the operator sees what happens within seconds, and what he does is done; and nobody
 //! else can do it in his name (SPEC API-1, API-2).
 
+mod browser_support;
 mod common;
 
-use radio_proof::alarm::full_length;
+use browser_support::{
+    PATIENCE, assert_accessible, assert_accessible_everywhere, assert_asks_only, is_shown, music_station,
+};
+use radio_proof::alarm::{full_length, wait_for};
 use radio_proof::browser::{Browser, Screen};
 use radio_proof::http::{Answer, send};
+use radio_proof::mp3;
 use radio_proof::process::signal;
-use radio_proof::station::{Manner, Station};
 use radio_proof::tower::{ADMIN_PASSWORD, Tower};
-use radio_proof::{material, mp3, tools};
 use radio_signal::units::TICK_MS;
 use rustix::process::Signal;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// For whatever the page shows by itself; on a quiet machine it takes a second.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// For a browser to decode sound on a machine that has much else to do.
-const LONG_PATIENCE: Duration = Duration::from_secs(120);
 /// Set, the pictures of the documentation are made anew.
 const PICTURES: &str = "RADIO_PICTURES";
-
-fn music_station(tower: &Tower) -> Station {
-    let manner = Manner { looped: true, ..Manner::default() };
-    Station::start(&tower.pcm_socket(), Arc::new(material::music(0, 20, 20)), manner)
-}
-
-/// Has axe-core look at the page.
-fn assert_accessible(browser: &mut Browser) {
-    browser.value(&format!("{};0", tools::axe()));
-    let found = browser
-        .value("axe.run().then((found) => found.violations.map((v) => [v.id, v.impact, v.nodes.map((n) => n.html)]))");
-    assert_eq!(found, serde_json::json!([]));
-}
-
-/// The same in daylight and in the dark, at a desk and on a phone, where nothing sticks out to the right.
-fn assert_accessible_everywhere(browser: &mut Browser) {
-    for (width, height) in [(360, 740), (1280, 1500)] {
-        for dark in [true, false] {
-            browser.look_at(Screen { width, height, dark });
-            let needed = browser.value("document.documentElement.scrollWidth").as_u64();
-            assert!(needed.is_some_and(|needed| needed <= u64::from(width)), "{needed:?} pixels");
-            assert_accessible(browser);
-        }
-    }
-}
-
-fn is_shown(id: &str, text: &str) -> String {
-    format!("document.getElementById({id:?}).innerText.includes({text:?})")
-}
 
 fn log_in(browser: &mut Browser, tower: &Tower) {
     browser.open(&format!("http://{}/admin", tower.address));
@@ -59,6 +28,55 @@ fn log_in(browser: &mut Browser, tower: &Tower) {
     browser.type_text(ADMIN_PASSWORD);
     browser.press("Enter");
     browser.wait("!document.getElementById('desk').hidden", PATIENCE);
+}
+
+/// Expression: how full the bar of this name is.
+fn bar(label: &str) -> String {
+    format!("Number(document.querySelector('[aria-label=\"{label}\"]')?.getAttribute('aria-valuenow'))")
+}
+
+/// More listeners than a page of the table has rows: it can be turned, there and back.
+fn turn_the_page(browser: &mut Browser) {
+    let rows = |count: usize| format!("document.querySelectorAll('#listeners tr').length === {count}");
+    browser.wait(&rows(50), PATIENCE);
+    browser.value("document.getElementById('listeners-next').click()");
+    browser.wait(&rows(11), PATIENCE);
+    browser.wait(&is_shown("listeners-page", "page 2, 61 listeners in all"), PATIENCE);
+    assert_eq!(browser.value("document.getElementById('listeners-next').disabled"), true, "there is no third page");
+    browser.value("document.getElementById('listeners-first').click()");
+    browser.wait(&rows(50), PATIENCE);
+    browser.wait(&is_shown("listeners-page", "page 1"), PATIENCE);
+}
+
+/// Looks back along the strip, with the keyboard, to the second in which the encoder was killed.
+fn look_back_to_the_kill(browser: &mut Browser, killed: SystemTime) {
+    let killed = killed.duration_since(UNIX_EPOCH).expect("a clock").as_secs();
+    let is_then = format!(
+        "[0, 1, 2, 3].some((second) => document.getElementById('strip-text').innerText
+            .startsWith(new Date(({killed} + second) * 1000).toLocaleTimeString()))"
+    );
+    let is_it = format!("{is_then} && {}", is_shown("strip-text", "encoder restarted"));
+    browser.value("document.getElementById('strip-at').focus()");
+    let seconds_back = wait_for("the strip to show when the encoder was restarted", PATIENCE, || {
+        browser.press("End");
+        (1..60).find(|_| {
+            browser.press("ArrowLeft");
+            browser.value(&is_it) == true
+        })
+    });
+    eprintln!("the encoder was restarted {seconds_back} seconds back");
+    let told = browser.value("document.getElementById('strip-at').getAttribute('aria-valuetext')");
+    assert!(told.as_str().is_some_and(|told| told.contains("station") && told.contains("LUFS")), "{told}");
+}
+
+/// Walks through the page by Tab until an element has the focus.
+fn tab_to(browser: &mut Browser, id: &str) {
+    let is_there = format!("document.activeElement?.id === {id:?}");
+    let found = (0..40).any(|_| {
+        browser.press("Tab");
+        browser.value(&is_there) == true
+    });
+    assert!(found, "{id} is not reached by Tab");
 }
 
 /// Presses a button with the keyboard, reads what listeners will hear, and agrees.
@@ -95,29 +113,63 @@ fn the_dashboard_shows_what_happens_and_does_what_it_is_told() {
     let tower = common::setup().line("alarm.no_programme_ms = 2000").start();
     let station = music_station(&tower);
     let _listener = tower.listen("/stream");
+    let crowd: Vec<_> = (0..60).map(|_| tower.listen("/stream")).collect();
     let mut browser = Browser::start(&tower.path(""));
     browser.look_at(Screen { width: 1280, height: 1500, dark: false });
     log_in(&mut browser, &tower);
     browser.wait(&is_shown("source", "station"), PATIENCE);
     browser.wait(&is_shown("outputs", "RUNNING"), PATIENCE);
-    browser.wait("document.querySelectorAll('#listeners tr').length === 1", PATIENCE);
+    browser.wait(&is_shown("why", "because it has its pre-roll; for "), PATIENCE);
+    browser.wait("!document.getElementById('no-alarm').hidden", PATIENCE);
 
+    // The fallback is forced by keyboard alone, and released.
+    tab_to(&mut browser, "fallback");
+    browser.press("Enter");
+    browser.wait(&is_shown("confirm-text", "Instead of station, listeners hear a 440 Hz tone"), PATIENCE);
+    assert_accessible(&mut browser);
+    tab_to(&mut browser, "confirm-yes");
+    browser.press("Enter");
+    browser.wait("!document.getElementById('confirm').open", PATIENCE);
+    browser.wait(&is_shown("source", "tone"), PATIENCE);
+    browser.wait(&is_shown("wishes", "You force the fallback"), PATIENCE);
+    browser.wait(&is_shown("remarks", "the operator forces the fallback"), PATIENCE);
+    assert_eq!(browser.value("document.getElementById('no-alarm').hidden"), true, "a warning is not nothing");
+    act(&mut browser, "#fallback", "Listeners hear the best input");
+    browser.wait(&is_shown("source", "station"), PATIENCE);
+
+    turn_the_page(&mut browser);
+    drop(crowd);
+    for level in ["Programme", "/stream", "Level of station"] {
+        browser.wait(&format!("{0} > -60 && {0} < 0", bar(level)), PATIENCE);
+    }
+    for fill in ["Buffer of station", "Buffer of /stream"] {
+        browser.wait(&format!("{} > 0", bar(fill)), PATIENCE);
+    }
+    browser.wait("document.getElementById('crowd').ariaLabel.includes(' 61 at most')", PATIENCE);
+    let drawn = "(() => {
+        const paper = document.getElementById('crowd');
+        return paper.getContext('2d').getImageData(0, 0, paper.width, paper.height).data.some((part) => part > 0);
+    })()";
+    assert_eq!(browser.value(drawn), true, "listeners over time");
+    let colours = "(() => {
+        const items = [...document.querySelectorAll('#legend li')].filter((item) => /^(station|tone)$/.test(item.innerText));
+        const colours = new Set(items.map((item) => item.style.getPropertyValue('--dot')).filter((dot) => dot.startsWith('#')));
+        return colours.size === 2;
+    })()";
+    browser.wait(colours, PATIENCE);
     assert_accessible(&mut browser);
 
     // An encoder is killed.
     let before = restarts(&tower);
+    let killed = SystemTime::now();
     signal(tower.encoder_pid().expect("an encoder"), Signal::KILL);
     let seen = browser.wait(&more_restarts_than(before), PATIENCE);
     assert_soon("the restart", seen);
     browser.wait(&is_shown("events", "process was killed by signal 9"), PATIENCE);
     browser.wait(&is_shown("outputs", "not a byte differs"), PATIENCE);
 
-    // The fallback is forced and released, by keyboard.
-    act(&mut browser, "#fallback", "Instead of station, listeners hear a 440 Hz tone");
-    browser.wait(&is_shown("source", "tone"), PATIENCE);
-    browser.wait(&is_shown("wishes", "You force the fallback"), PATIENCE);
-    act(&mut browser, "#fallback", "Listeners hear the best input");
-    browser.wait(&is_shown("source", "station"), PATIENCE);
+    look_back_to_the_kill(&mut browser, killed);
+
     act(&mut browser, "#inputs .allow", "stays connected, and off air until you allow it again");
     browser.wait(&is_shown("inputs", "kept off air"), PATIENCE);
     act(&mut browser, "#inputs .allow", "comes on air as soon as it is its turn");
@@ -137,6 +189,7 @@ fn the_dashboard_shows_what_happens_and_does_what_it_is_told() {
     std::fs::write(tower.path("tower.toml"), config + "router.grace_ms = 240\n").expect("the tower's configuration");
     act(&mut browser, "#reload", "No listener hears anything of it");
     browser.wait(&is_shown("events", "router.grace_ms: 1500 -> 240"), PATIENCE);
+    browser.wait("document.querySelectorAll('#listeners tr').length === 1", PATIENCE);
     act(&mut browser, "#listeners .kick", "ends there, after a whole frame");
     browser.wait("document.querySelectorAll('#listeners tr').length === 0", PATIENCE);
     browser.wait(&is_shown("events", "is sent away"), PATIENCE);
@@ -158,42 +211,7 @@ fn the_dashboard_shows_what_happens_and_does_what_it_is_told() {
     browser.value("document.getElementById('log-out').click()");
     browser.wait("document.getElementById('desk').hidden", PATIENCE);
     assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
-}
-
-/// Listens to the player with an analyser, beside its way to the loudspeaker: sound that went through an audio context
-/// would stand still with it where there is no audio hardware.
-const LISTEN_IN: &str = "(() => {
-    const context = new AudioContext();
-    const ear = context.createAnalyser();
-    context.createMediaStreamSource(document.getElementById('audio').captureStream()).connect(ear);
-    window.listening = { context, ear, samples: new Float32Array(ear.fftSize), loudest: 0 };
-})()";
-
-/// How loud the loudest sample was that the analyser has seen, 0 to 1.
-const LOUDEST: &str = "(() => {
-    const { context, ear, samples } = window.listening;
-    if (context.state !== 'running') context.resume();
-    ear.getFloatTimeDomainData(samples);
-    const now = samples.reduce((loudest, sample) => Math.max(loudest, Math.abs(sample)), 0);
-    return window.listening.loudest = Math.max(now, window.listening.loudest);
-})()";
-
-#[test]
-fn the_player_plays_audible_sound_and_complains_of_nothing() {
-    let tower = common::setup().start();
-    let _station = music_station(&tower);
-    tower.wait_source("station", PATIENCE);
-    let mut browser = Browser::start(&tower.path(""));
-    browser.open(&format!("http://{}/", tower.address));
-    // The button is there before the script that listens to it; what the script shows says that it is there too.
-    browser.wait("!!document.querySelector('#mounts a')", PATIENCE);
-    assert_accessible_everywhere(&mut browser);
-    browser.value("document.getElementById('play').click()");
-    browser.wait("document.getElementById('audio').currentTime > 0.5", LONG_PATIENCE);
-    browser.value(LISTEN_IN);
-    let heard = browser.wait(&format!("{LOUDEST} > 0.01"), LONG_PATIENCE);
-    eprintln!("the analyser heard sound after {heard:?}");
-    assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
+    assert_asks_only(&mut browser, &tower);
 }
 
 fn asked(tower: &Tower, method: &str, target: &str, headers: &str, body: &str) -> Answer {

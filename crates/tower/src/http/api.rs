@@ -135,9 +135,9 @@ pub async fn serve_unix(listener: tokio::net::UnixListener, api: axum::Router) {
 }
 
 async fn healthz(State(tower): State<Arc<Tower>>) -> Response {
-    let crate::status::Health { reasons, warnings } = tower.health();
-    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ok": reasons.is_empty(), "reasons": reasons, "warnings": warnings }))).into_response()
+    let health = tower.health();
+    let status = if health.reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(health.to_json())).into_response()
 }
 
 async fn status(State(tower): State<Arc<Tower>>, who: Option<Extension<Who>>) -> Response {
