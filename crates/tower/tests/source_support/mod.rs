@@ -57,11 +57,13 @@ impl Source {
         Self::run(command, Stdio::null(), None, log)
     }
 
-    /// With the output of `feed` as its input.
+    /// With the output of `feed` as its input, once there is some: it connects at once.
     #[track_caller]
     pub fn fed(feed: &mut Command, command: &mut Command, log: &Path) -> Self {
         let mut feed = spawn(feed.stdin(Stdio::null()).stdout(Stdio::piped()));
         let output = feed.stdout.take().expect("a pipe");
+        let waits = || rustix::io::ioctl_fionread(&output).is_ok_and(|bytes| bytes > 0);
+        alarm::wait_until("something to send", LIMIT, waits);
         Self::run(command, output.into(), Some(feed), log)
     }
 
