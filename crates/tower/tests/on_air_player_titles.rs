@@ -23,6 +23,12 @@ const INTERVAL_BYTES: usize = 16_000;
 const INTERVAL_S: f64 = 1.0;
 const SEND_PERIOD_S: f64 = 0.504;
 
+/// What a player that plays what it has keeps at most between reading and playing: it reads on up to the next title, and
+/// its decoder keeps a little.
+const AHEAD_S: f64 = INTERVAL_S + 0.3;
+/// VLC tells a title when it reads it, and plays a second later.
+const AHEAD_VLC_S: f64 = AHEAD_S + 1.0;
+
 /// Time in which a tone is sought.
 const LOOK_SAMPLES: usize = 960;
 
@@ -46,8 +52,7 @@ fn nearest(changes: &[(usize, usize)], song: usize, at: f64) -> f64 {
     begins.min_by(|a, b| (a - at).abs().total_cmp(&(b - at).abs())).expect("it has been heard")
 }
 
-/// A title that a player shows: of which song, and how many seconds it had played at the last look before, and at the look
-/// that found it.
+/// A title that a player shows: of which song, and how many seconds it had played, at least and at most, when it did.
 #[derive(Debug)]
 struct Shown {
     song: usize,
@@ -59,7 +64,7 @@ struct Shown {
 struct Follower {
     name: &'static str,
     player: Player,
-    /// A title may be shown so long before it is heard: what the player keeps between reading and playing.
+    /// A title may be shown so much sooner than it is heard: what the player has read, and not played.
     ahead_s: f64,
     read: [u64; 2],
     unread: String,
@@ -73,14 +78,14 @@ impl Follower {
     }
 
     fn look(&mut self) {
-        let (before_s, after_s) = (self.played_s, self.player.played_s());
-        self.played_s = after_s;
+        // What it had played before the last look, and after this one: the title was shown in between.
+        let before_s = std::mem::replace(&mut self.played_s, self.player.played_s());
         self.unread += &self.player.said_since(&mut self.read);
         let named = SONGS.iter().enumerate().filter_map(|(song, (name, _))| Some((self.unread.rfind(name)?, song)));
         if let Some((_, song)) = named.max() {
             self.unread.clear();
             if self.shown.last().is_none_or(|shown| shown.song != song) {
-                self.shown.push(Shown { song, before_s, after_s });
+                self.shown.push(Shown { song, before_s, after_s: self.player.played_s() });
             }
         } else if let Some((from, _)) = self.unread.char_indices().nth_back(NAME_CHARS_MAX) {
             // One may have begun.
@@ -120,11 +125,10 @@ fn every_player_shows_a_title_with_its_sound() {
     curl.args(["--silent", "--max-time", "1200", "-H", "Icy-MetaData: 1", "--output"]).arg(&received).arg(&url);
     let mut curl = curl.spawn().unwrap_or_else(|error| panic!("cannot run curl ({error}): apt-get install curl"));
     let mut followers = [
-        Follower::new("ffmpeg", Player::ffmpeg(&url), 0.1),
-        Follower::new("mpg123", Player::mpg123(&url), 0.1),
-        Follower::new("mpv", Player::mpv(&url), 0.1),
-        // It tells a title when it reads it, and plays a second later.
-        Follower::new("VLC", Player::vlc(&url), 1.5),
+        Follower::new("ffmpeg", Player::ffmpeg(&url), AHEAD_S),
+        Follower::new("mpg123", Player::mpg123(&url), AHEAD_S),
+        Follower::new("mpv", Player::mpv(&url), AHEAD_S),
+        Follower::new("VLC", Player::vlc(&url), AHEAD_VLC_S),
     ];
     let length = alarm::seconds(2 * SONG_S as u64, 600);
     let titles = length.as_secs() as usize / SONG_S;
