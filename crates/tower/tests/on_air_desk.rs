@@ -134,6 +134,12 @@ fn the_dashboard_shows_what_happens_and_does_what_it_is_told() {
     browser.wait(&is_shown("wishes", "You force the fallback"), PATIENCE);
     browser.wait(&is_shown("remarks", "the operator forces the fallback"), PATIENCE);
     assert_eq!(browser.value("document.getElementById('no-alarm').hidden"), true, "a warning is not nothing");
+    let colours = "(() => {
+        const items = [...document.querySelectorAll('#legend li')].filter((item) => /^(station|tone)$/.test(item.innerText));
+        const colours = new Set(items.map((item) => item.style.getPropertyValue('--dot')).filter((dot) => dot.startsWith('#')));
+        return colours.size === 2;
+    })()";
+    browser.wait(colours, PATIENCE);
     act(&mut browser, "#fallback", "Listeners hear the best input");
     browser.wait(&is_shown("source", "station"), PATIENCE);
 
@@ -151,12 +157,6 @@ fn the_dashboard_shows_what_happens_and_does_what_it_is_told() {
         return paper.getContext('2d').getImageData(0, 0, paper.width, paper.height).data.some((part) => part > 0);
     })()";
     assert_eq!(browser.value(drawn), true, "listeners over time");
-    let colours = "(() => {
-        const items = [...document.querySelectorAll('#legend li')].filter((item) => /^(station|tone)$/.test(item.innerText));
-        const colours = new Set(items.map((item) => item.style.getPropertyValue('--dot')).filter((dot) => dot.startsWith('#')));
-        return colours.size === 2;
-    })()";
-    browser.wait(colours, PATIENCE);
     assert_accessible(&mut browser);
 
     // An encoder is killed.
@@ -283,14 +283,21 @@ fn pictures_for_the_documentation() {
     let tower = common::setup().line("output = [{ name = \"Radio Tower\" }]").start();
     let station = music_station(&tower);
     let listeners: Vec<_> = (0..3).map(|_| tower.listen("/stream")).collect();
+    let play = |artist: &str, title: &str| {
+        let song = serde_json::json!({ "artist": artist, "title": title });
+        tower.send_as_admin("PUT", "/api/now-playing", &song.to_string());
+    };
+    tower.wait_source("station", PATIENCE);
+    play("Bill Evans", "Peace Piece");
     std::thread::sleep(Duration::from_secs(100));
+    play("Etta James", "At Last");
     signal(tower.encoder_pid().expect("an encoder"), Signal::KILL);
     std::thread::sleep(Duration::from_secs(40));
     let _sent = station.stop();
     std::thread::sleep(Duration::from_secs(25));
     let _station = music_station(&tower);
     tower.wait_source("station", PATIENCE);
-    tower.send_as_admin("PUT", "/api/now-playing", "{\"artist\": \"Nina Simone\", \"title\": \"Sinnerman\"}");
+    play("Nina Simone", "Sinnerman");
     let more: Vec<_> = (0..4).map(|_| tower.listen("/stream")).collect();
     std::thread::sleep(Duration::from_secs(120));
     let mut browser = Browser::start(&tower.path(""));
