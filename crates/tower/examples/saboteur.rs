@@ -5,7 +5,8 @@
 //! ```
 //!
 //! `FAULT` happens at the frame `FRAME` of each process (0), or only if there is a file in `FOLDER` left, which is then
-//! removed. `mute`, `corrupt`, `quiet`, `hush` and `slow-motion` happen from then on while `FILE` exists. Frames are taken to be of 384 bytes: 128 kbit/s at 48 kHz. For tests only.
+//! removed. `mute`, `corrupt`, `quiet`, `hush` and `slow-motion` happen from then on while `FILE` exists; with `told` it says
+//! which of the last three. Frames are taken to be of 384 bytes: 128 kbit/s at 48 kHz. For tests only.
 
 use rustix::io::Errno;
 use std::fs::File;
@@ -87,6 +88,12 @@ fn lasts(during: Option<&str>) -> bool {
     during.is_none_or(|file| Path::new(file).exists())
 }
 
+/// The fault that is on now: what the file says, if that is to say it.
+fn told(fault: &str, during: Option<&str>) -> String {
+    let says = |file| std::fs::read_to_string(file).unwrap_or_default();
+    if fault == "told" { during.map(says).unwrap_or_default() } else { fault.to_owned() }
+}
+
 /// Does something to the PCM on its way, sample for sample.
 #[derive(Default)]
 struct Bend {
@@ -102,19 +109,20 @@ impl Bend {
     const SPEED: f64 = 0.8;
 
     fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
-        if !["quiet", "hush", "slow-motion"].contains(&self.fault.as_str()) {
+        if !["quiet", "hush", "slow-motion", "told"].contains(&self.fault.as_str()) {
             return bytes.to_vec();
         }
+        let fault = told(&self.fault, self.during.as_deref());
         self.rest.extend_from_slice(bytes);
         let whole: Vec<u8> = self.rest.drain(..self.rest.len() / 4 * 4).collect();
-        if !lasts(self.during.as_deref()) {
+        if !lasts(self.during.as_deref()) || !["quiet", "hush", "slow-motion"].contains(&fault.as_str()) {
             (self.queue, self.position) = (Vec::new(), 0.0);
             return whole;
         }
-        if self.fault == "hush" {
+        if fault == "hush" {
             return vec![0; whole.len()];
         }
-        if self.fault == "quiet" {
+        if fault == "quiet" {
             let tenth = |pair: &[u8]| (i16::from_le_bytes([pair[0], pair[1]]) / 10).to_le_bytes();
             return whole.chunks_exact(2).flat_map(tenth).collect();
         }

@@ -9,7 +9,7 @@ use radio_proof::material;
 use radio_proof::station::{Manner, Station};
 use radio_proof::tower::{Setup, Tower};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,11 +28,11 @@ fn setup() -> Setup {
     setup.line(&format!("output = [{}]", OUTPUTS.join(", ")))
 }
 
-/// A tower whose encoders all go wrong in this way while a file exists; and the file.
-fn with_lying_encoders(fault: &str) -> (Tower, PathBuf) {
+/// A tower whose encoders all go wrong as a file says; and the file.
+fn with_lying_encoders() -> (Tower, PathBuf) {
     let setup = setup();
     let during = setup.path("fault");
-    let lies = format!("exec {} --while {} {fault} -- ffmpeg \"$@\"", saboteur().display(), during.display());
+    let lies = format!("exec {} --while {} told -- ffmpeg \"$@\"", saboteur().display(), during.display());
     let script = setup.script("ffmpeg", &format!("#!/bin/sh\n{lies}\n"));
     let setup = setup.line(&format!("encoder.ffmpeg = {script:?}"));
     let quick = ["alarm.silence_ms = 2000", "alarm.differs_ms = 2000", "alarm.clear_ms = 1500"];
@@ -68,31 +68,44 @@ fn wait_well(tower: &Tower) {
     });
 }
 
-#[track_caller]
-fn prove(fault: &str, alarm: &str) {
-    let (tower, during) = with_lying_encoders(fault);
+/// Music on air, and all well.
+fn on_air() -> (Tower, PathBuf, Station) {
+    let (tower, during) = with_lying_encoders();
     let manner = Manner { looped: true, ..Manner::default() };
-    let _station = Station::start(&tower.pcm_socket(), Arc::new(material::music(0, 40, 20)), manner);
+    let station = Station::start(&tower.pcm_socket(), Arc::new(material::music(0, 40, 20)), manner);
     tower.wait_source("station", PATIENCE);
     wait_well(&tower);
     for output in outputs(&tower) {
         println!("{}: {}", output["mount"], output["heard"]);
     }
-    std::fs::write(&during, "").expect("a temporary file");
-    wait_until(&format!("an alarm of each output ({alarm})"), LIMIT, || alarms(&tower, alarm) == OUTPUTS.len());
-    std::fs::remove_file(&during).expect("it was there");
-    wait_until("the alarms to be over", LIMIT, || alarms(&tower, alarm) == 0);
-    wait_well(&tower);
+    (tower, during, station)
+}
+
+#[track_caller]
+fn prove(tower: &Tower, during: &Path, fault: &str, alarm: &str) {
+    // In one piece, or half a word might be read.
+    std::fs::write(during.with_extension("new"), fault).expect("a temporary file");
+    std::fs::rename(during.with_extension("new"), during).expect("our own file");
+    wait_until(&format!("an alarm of each output ({alarm})"), LIMIT, || alarms(tower, alarm) == OUTPUTS.len());
+    std::fs::remove_file(during).expect("it was there");
+    wait_until("the alarms to be over", LIMIT, || alarms(tower, alarm) == 0);
+    wait_well(tower);
 }
 
 #[test]
-fn silence_is_found_in_every_codec() {
-    prove("hush", "silence");
+fn silence_and_a_level_that_drops_by_20_db_are_found_in_every_codec() {
+    let (tower, during, _station) = on_air();
+    prove(&tower, &during, "hush", "silence");
+    prove(&tower, &during, "quiet", "differs");
+    let told = tower.events("alarm");
+    let quieter = told.iter().filter(|(_, text)| text.contains("20 dB quieter than the programme")).count();
+    assert_eq!(quieter, OUTPUTS.len(), "{told:?}");
 }
 
 #[test]
 fn sound_at_the_wrong_speed_is_found_in_every_codec() {
-    prove("slow-motion", "differs");
+    let (tower, during, _station) = on_air();
+    prove(&tower, &during, "slow-motion", "differs");
 }
 
 #[test]
