@@ -3,11 +3,12 @@
 //! A request passes [`handshake`], which decides and does no I/O, and [`doors`], which know who is connected where. [`icy`] leads those of Shoutcast 1 to the same. Then
 //! its socket leaves for a thread of its own: [`body`] is what comes from it, without the chunks of [`chunked`];
 //! [`decoder`] makes PCM of it, or what [`opening`] says that only FFmpeg reads, a [`child`], fed as [`repeat`] says;
-//! [`session`] puts that into the source's buffer, as `ingest/producer.rs` does for PCM.
+//! [`session`] puts that into the source's buffer, as `ingest/producer.rs` does for PCM. [`claim`]: who else may speak for it.
 
 pub mod body;
 pub mod child;
 pub mod chunked;
+pub mod claim;
 pub mod comments;
 pub mod decoder;
 pub mod doors;
