@@ -3,7 +3,7 @@
 use super::actions::{kick_listener, note};
 use super::address::{base, xml};
 use super::api::Peer;
-use super::icestats::{Fields, mounts, server};
+use super::icestats::{Fields, mounts, server, sources};
 use super::now_playing::iceresponse;
 use super::query::Query;
 use super::who::Who;
@@ -11,8 +11,8 @@ use crate::encoder::Format;
 use crate::source::claim::mount_in;
 use crate::state::Tower;
 use axum::extract::{Extension, RawQuery, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{CONTENT_TYPE, USER_AGENT};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -22,6 +22,8 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::sync::Arc;
 
+/// What BUTT calls itself when it asks for statistics, and no browser does: it looks for the mount that it sends to.
+const BUTT: &str = "Mozilla";
 /// Listeners taken from the engine at once.
 const PAGE: usize = 500;
 
@@ -44,11 +46,15 @@ fn base_of(tower: &Tower, peer: Option<Extension<Peer>>) -> String {
 async fn status_json(
     State(tower): State<Arc<Tower>>,
     peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
     let (base, query) = (base_of(&tower, peer), parsed(query));
-    let mut sources: Vec<Value> =
-        mounts(&tower, mount_in(&query), &base).into_iter().map(|(_, fields)| fields.into()).collect();
+    let mut told = mounts(&tower, mount_in(&query), &base);
+    if headers.get(USER_AGENT).is_some_and(|agent| agent == BUTT) {
+        told.extend(sources(&tower, &base));
+    }
+    let mut sources: Vec<Value> = told.into_iter().map(|(_, fields)| fields.into()).collect();
     let mut stats = server(&tower, &base);
     // One is no list, and none is nothing: so it is with Icecast, and programs depend on it.
     match sources.len() {

@@ -90,6 +90,13 @@ pub fn mounts(tower: &Tower, mount: Option<&str>, base: &str) -> Vec<(String, Fi
     }
 }
 
+/// The mounts at which sources are connected.
+pub fn sources(tower: &Tower, base: &str) -> Vec<(String, Fields)> {
+    let setup = tower.setup();
+    let inputs = setup.config.input.iter().filter(|input| !input.mount.is_empty());
+    inputs.filter_map(|input| Some((input.mount.clone(), source(tower, &input.mount, base)?))).collect()
+}
+
 /// What is told of the tower itself.
 pub fn server(tower: &Tower, base: &str) -> Fields {
     let config = &tower.setup().config.server;
