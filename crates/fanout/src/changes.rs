@@ -26,7 +26,7 @@ impl Fanout {
         let Some((mount, publisher)) = self.shared.mounts.add(|index| seats.taken_at(index) == 0, make) else {
             return Err(io::Error::other("there are as many mounts as there may be: close one, and wait for its end"));
         };
-        seats.limit_mount(mount.index(), listeners_max);
+        seats.open_mount(mount.index(), listeners_max);
         // Before any of its listeners, who take the same way.
         self.tell_shards(None, || Message::Open(mount.clone()));
         Ok((mount, publisher))

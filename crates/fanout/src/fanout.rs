@@ -13,7 +13,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::agents::Agents;
 use crate::config::{self, FanoutConfig, MountConfig};
-use crate::figures::{ListenerId, ListenerPage, PageCursor, ShardFigures, Snapshot, Totals};
+use crate::figures::{ListenerId, ListenerPage, ListenerRow, PageCursor, ShardFigures, Snapshot, Totals};
 use crate::guests::{Guest, Guests};
 use crate::lag::Lag;
 use crate::layout;
@@ -291,6 +291,11 @@ impl Fanout {
             crowded_shards: self.shared.shards.iter().filter(|shard| shard.is_crowded.load(Ordering::Relaxed)).count(),
             totals,
         }
+    }
+
+    /// The listener with this number, if it is there.
+    pub fn listener(&self, id: ListenerId) -> Option<ListenerRow> {
+        self.shared.row_of(id)
     }
 
     /// At most `limit` (and 1000) listeners from `from` on; start with `PageCursor::default()`.

@@ -44,6 +44,8 @@ pub struct MountFigures {
     pub name: String,
     /// Listeners connected to it.
     pub listeners: u64,
+    /// The most listeners that ever were.
+    pub listeners_peak: u64,
     /// Of those, how many are at most so many frames behind as [`LAG_FRAMES`] says; the last: further behind than any.
     pub lag: [u64; LAG_FRAMES.len() + 1],
     /// How many frames they are behind all together, taking each frame to be as long as the mean.

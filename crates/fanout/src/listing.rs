@@ -29,6 +29,13 @@ impl Shared {
         page
     }
 
+    /// The listener with this number.
+    pub fn row_of(&self, id: ListenerId) -> Option<ListenerRow> {
+        let is_his = |seat: &usize| Record::load(self.parts.record(*seat)).id == id.0;
+        let seat = (0..self.config.listeners_max).find(is_his).filter(|_| id.0 != 0)?;
+        self.row(seat).filter(|row| row.id == id)
+    }
+
     /// The figures of each mount.
     pub fn mount_figures(&self) -> Vec<MountFigures> {
         let mounts = self.mounts.open();
@@ -36,6 +43,7 @@ impl Shared {
             index: mount.index(),
             name: mount.name().to_owned(),
             listeners: 0,
+            listeners_peak: self.seats.peak_at(mount.index()) as u64,
             lag: Default::default(),
             behind_frames: 0,
             next_frame: mount.frames().end,

@@ -24,6 +24,8 @@ struct Plan {
 #[derive(Clone, Copy, Default)]
 struct OfMount {
     taken: usize,
+    /// The most that ever were taken.
+    peak: usize,
     /// 0: no limit but that in all.
     max: usize,
 }
@@ -36,7 +38,7 @@ impl Seats {
             // The first seats are taken first.
             free: (0..config.listeners_max as u32).rev().collect(),
             taken: 0,
-            by_mount: mounts.iter().map(|mount| OfMount { taken: 0, max: mount.listeners_max }).collect(),
+            by_mount: mounts.iter().map(|mount| OfMount { max: mount.listeners_max, ..OfMount::default() }).collect(),
             by_address: HashMap::new(),
         }))
     }
@@ -107,6 +109,11 @@ impl Seats {
         self.plan().by_mount.get(mount).map_or(0, |of_mount| of_mount.taken)
     }
 
+    /// The most seats that ever were taken at a mount.
+    pub fn peak_at(&self, mount: usize) -> usize {
+        self.plan().by_mount.get(mount).map_or(0, |of_mount| of_mount.peak)
+    }
+
     /// Changes the limits of all mounts together; nobody who is there has to leave. `addresses` are those of the listeners
     /// who are there, to be counted if addresses were not limited before.
     pub fn limit(&self, in_all_max: usize, per_address_max: usize, addresses: impl Iterator<Item = IpAddr>) {
@@ -120,20 +127,29 @@ impl Seats {
         }
     }
 
-    /// Changes the limit of one mount, or gives a new mount its own.
-    pub fn limit_mount(&self, mount: usize, max: usize) {
+    /// Gives a new mount its seats.
+    pub fn open_mount(&self, mount: usize, max: usize) {
         let mut plan = self.plan();
         if plan.by_mount.len() <= mount {
             plan.by_mount.resize(mount + 1, OfMount::default());
         }
-        plan.by_mount[mount].max = max;
+        plan.by_mount[mount] = OfMount { max, ..OfMount::default() };
+    }
+
+    /// Changes the limit of one mount.
+    pub fn limit_mount(&self, mount: usize, max: usize) {
+        if let Some(of_mount) = self.plan().by_mount.get_mut(mount) {
+            of_mount.max = max;
+        }
     }
 }
 
 impl Plan {
     fn seated(&mut self, mount: usize, address: Option<IpAddr>) {
         self.taken += 1;
-        self.by_mount[mount].taken += 1;
+        let of_mount = &mut self.by_mount[mount];
+        of_mount.taken += 1;
+        of_mount.peak = of_mount.peak.max(of_mount.taken);
         if let Some(address) = address {
             *self.by_address.entry(address).or_insert(0) += 1;
         }

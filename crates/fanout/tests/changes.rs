@@ -31,7 +31,8 @@ fn a_mount_is_opened_and_closed_beside_another_whose_listeners_notice_nothing() 
             publisher.publish(number, &frame(number, 90)).unwrap();
             station.advance(1);
         }
-        assert_eq!(station.fanout.snapshot().of(&mount).map(|figures| figures.listeners), Some(1));
+        let figures = station.fanout.snapshot().of(&mount).cloned().unwrap();
+        assert_eq!((figures.listeners, figures.listeners_peak), (1, 1), "a new mount knows of none before");
         station.fanout.close_mount(&mount, 5);
         let (theirs, _late) = unix();
         let refused = station.fanout.admit(theirs, &mount, start, HEAD.to_vec(), ListenerMeta::default());

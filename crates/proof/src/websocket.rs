@@ -54,6 +54,11 @@ impl WebSocket {
         (head, Self { stream, bytes })
     }
 
+    /// Waits so long for each message from now on, instead of 20 s.
+    pub fn wait_up_to(&mut self, limit: Duration) {
+        self.stream.set_read_timeout(Some(limit)).expect("a limit");
+    }
+
     /// Sends a ping.
     pub fn ping(&mut self, payload: &[u8]) {
         self.send(0x9, payload);
@@ -73,7 +78,7 @@ impl WebSocket {
         self.stream.write_all(&frame).expect("the tower reads");
     }
 
-    /// The next message; panics if none comes within 20 s.
+    /// The next message; panics if none comes within 20 s, or what [`wait_up_to`](Self::wait_up_to) says.
     #[track_caller]
     pub fn receive(&mut self) -> Message {
         let [first, second] = self.take();
@@ -83,7 +88,8 @@ impl WebSocket {
             127 => u64::from_be_bytes(self.take()),
             short => u64::from(short),
         };
-        let payload: Vec<u8> = (0..length).map(|_| self.take::<1>()[0]).collect();
+        self.fill(length as usize);
+        let payload: Vec<u8> = self.bytes.drain(..length as usize).collect();
         match first & 0xF {
             0x1 => Message::Text(String::from_utf8(payload).expect("UTF-8")),
             0x8 => Message::Close(payload.first_chunk().map_or(1005, |&code| u16::from_be_bytes(code))),
@@ -108,8 +114,18 @@ impl WebSocket {
 
     #[track_caller]
     fn take<const N: usize>(&mut self) -> [u8; N] {
+        self.fill(N);
+        let mut taken = [0; N];
+        taken.copy_from_slice(&self.bytes[..N]);
+        self.bytes.drain(..N);
+        taken
+    }
+
+    /// Reads until there are so many bytes.
+    #[track_caller]
+    fn fill(&mut self, count: usize) {
         let mut buffer = [0; 4096];
-        while self.bytes.len() < N {
+        while self.bytes.len() < count {
             match self.stream.read(&mut buffer) {
                 Ok(0) => panic!("the tower closed the connection"),
                 Ok(count) => self.bytes.extend_from_slice(&buffer[..count]),
@@ -117,9 +133,5 @@ impl WebSocket {
                 Err(error) => panic!("no message came: {error}"),
             }
         }
-        let mut taken = [0; N];
-        taken.copy_from_slice(&self.bytes[..N]);
-        self.bytes.drain(..N);
-        taken
     }
 }

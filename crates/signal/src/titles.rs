@@ -38,7 +38,7 @@ pub struct TitleTimeline<T> {
 struct Source<T> {
     id: OnAir,
     gauge: Option<BufferGauge>,
-    waiting: VecDeque<(u64, T)>,
+    waiting: VecDeque<(u64, Option<T>)>,
     title: Option<T>,
 }
 
@@ -49,17 +49,20 @@ impl<T: Clone + PartialEq> TitleTimeline<T> {
         Self { sources: VecDeque::new(), on_air, on_air_since: 0, heard: None }
     }
 
-    /// What comes out of `gauge`'s buffer from `position` on has this title; without a buffer, whatever `source` plays now.
-    pub fn announce(&mut self, source: OnAir, at: Option<(&BufferGauge, u64)>, title: T) {
+    /// What comes out of `gauge`'s buffer from `position` on has this title, or none; without a buffer, whatever `source`
+    /// plays now. Of several titles at one place the last one counts: the others would never be heard.
+    pub fn announce(&mut self, source: OnAir, at: Option<(&BufferGauge, u64)>, title: Option<T>) {
         let index = self.index_of(source);
         let Some(entry) = self.sources.get_mut(index) else { return };
         if let Some((gauge, _)) = at {
             entry.gauge = Some(gauge.clone());
         }
+        let position = at.map_or(0, |(_, position)| position);
+        entry.waiting.pop_back_if(|(before, _)| *before == position);
         if entry.waiting.len() == WAITING_MAX {
             entry.waiting.pop_front();
         }
-        entry.waiting.push_back((at.map_or(0, |(_, position)| position), title));
+        entry.waiting.push_back((position, title));
     }
 
     /// From `tick` on, `to` is heard.
@@ -84,7 +87,7 @@ impl<T: Clone + PartialEq> TitleTimeline<T> {
                 && taken.is_none_or(|taken| position < taken)
                 && let Some((_, title)) = source.waiting.pop_front()
             {
-                source.title = Some(title.clone());
+                source.title.clone_from(&title);
                 if source.id == self.on_air {
                     // The tick taken last is that of `tick`.
                     let ago = taken.map_or(0, |taken| taken - 1 - position);
@@ -93,7 +96,7 @@ impl<T: Clone + PartialEq> TitleTimeline<T> {
             }
         }
         for (serial, title) in heard {
-            self.hear(serial, Some(title), changed);
+            self.hear(serial, title, changed);
         }
     }
 
@@ -165,7 +168,7 @@ mod tests {
         let (mut writer, mut reader) = buffer();
         let mut timeline = TitleTimeline::new(source(1));
         offer(&mut writer, 10);
-        timeline.announce(source(1), Some((&writer.gauge(), writer.gauge().offered())), "a");
+        timeline.announce(source(1), Some((&writer.gauge(), writer.gauge().offered())), Some("a"));
         offer(&mut writer, 10);
         play(&mut reader, 10);
         assert_eq!(advance(&mut timeline, 100), [], "the ten before it are not it");
@@ -179,7 +182,7 @@ mod tests {
         let (mut writer, mut reader) = buffer();
         let mut timeline = TitleTimeline::new(source(1));
         for title in ["a", "b", "c"] {
-            timeline.announce(source(1), Some((&writer.gauge(), writer.gauge().offered())), title);
+            timeline.announce(source(1), Some((&writer.gauge(), writer.gauge().offered())), Some(title));
             offer(&mut writer, 4);
         }
         play(&mut reader, 12);
@@ -191,9 +194,9 @@ mod tests {
         let (mut writer, mut reader) = buffer();
         let mut timeline = TitleTimeline::new(GRACE);
         assert_eq!(on_air(&mut timeline, source(1), 5), []);
-        timeline.announce(source(1), None, "dj");
+        timeline.announce(source(1), None, Some("dj"));
         assert_eq!(advance(&mut timeline, 6), [(6, Some("dj"))]);
-        timeline.announce(source(2), Some((&writer.gauge(), 0)), "playlist");
+        timeline.announce(source(2), Some((&writer.gauge(), 0)), Some("playlist"));
         offer(&mut writer, 3);
         play(&mut reader, 3);
         assert_eq!(advance(&mut timeline, 7), [], "off air");
@@ -206,7 +209,7 @@ mod tests {
     #[test]
     fn the_title_of_a_pause_ends_with_it() {
         let mut timeline = TitleTimeline::new(OnAir::Tone);
-        timeline.announce(OnAir::Tone, None, "back at six");
+        timeline.announce(OnAir::Tone, None, Some("back at six"));
         assert_eq!(advance(&mut timeline, 1), [(1, Some("back at six"))]);
         assert_eq!(on_air(&mut timeline, source(1), 2), [(2, None)]);
         assert_eq!(on_air(&mut timeline, OnAir::Tone, 3), []);
@@ -216,7 +219,7 @@ mod tests {
     fn what_was_played_before_a_source_came_on_air_counts_from_then() {
         let (mut writer, mut reader) = buffer();
         let mut timeline = TitleTimeline::new(source(1));
-        timeline.announce(source(2), Some((&writer.gauge(), 0)), "b");
+        timeline.announce(source(2), Some((&writer.gauge(), 0)), Some("b"));
         offer(&mut writer, 10);
         play(&mut reader, 10);
         assert_eq!(on_air(&mut timeline, source(2), 20), []);
@@ -226,18 +229,32 @@ mod tests {
     #[test]
     fn the_same_title_again_is_no_change() {
         let mut timeline = TitleTimeline::new(OnAir::Tone);
-        timeline.announce(OnAir::Tone, None, "a");
-        timeline.announce(OnAir::Tone, None, "a");
+        timeline.announce(OnAir::Tone, None, Some("a"));
+        timeline.announce(OnAir::Tone, None, Some("a"));
         assert_eq!(advance(&mut timeline, 3), [(3, Some("a"))]);
+    }
+
+    #[test]
+    fn of_titles_at_one_place_the_last_is_heard_and_none_takes_the_title_away() {
+        let (mut writer, mut reader) = buffer();
+        let mut timeline = TitleTimeline::new(source(1));
+        for titles in [["a", "b"].map(Some), [Some("c"), None]] {
+            for title in titles {
+                timeline.announce(source(1), Some((&writer.gauge(), writer.gauge().offered())), title);
+            }
+            offer(&mut writer, 1);
+        }
+        play(&mut reader, 2);
+        assert_eq!(advance(&mut timeline, 7), [(6, Some("b")), (7, None)]);
     }
 
     #[test]
     fn many_sources_and_many_titles_leave_a_bounded_memory() {
         let (writer, _reader) = buffer();
         let mut timeline = TitleTimeline::new(source(0));
-        timeline.announce(source(0), None, "on air");
+        timeline.announce(source(0), None, Some("on air"));
         for n in 1..200 {
-            (0..100).for_each(|_| timeline.announce(source(n), Some((&writer.gauge(), 5)), "x"));
+            (0..100).for_each(|place| timeline.announce(source(n), Some((&writer.gauge(), place)), Some("x")));
         }
         assert!(timeline.sources.len() <= SOURCES_MAX);
         assert!(timeline.sources.iter().all(|source| source.waiting.len() <= WAITING_MAX));

@@ -3,6 +3,7 @@
 use crate::config::Sources;
 use crate::desk::Desk;
 use crate::files::PlayerHandle;
+use crate::http::pace::Pace;
 use crate::http::session::Sessions;
 use crate::ingest::Inputs;
 use crate::life::journal::Journal;
@@ -66,6 +67,8 @@ pub struct Tower {
     pub on_air: Mutex<OnAirNow>,
     /// What is playing.
     pub titles: Arc<Titles>,
+    /// How often an address may say what is playing.
+    pub title_pace: Pace,
     /// The last ten minutes.
     pub recent: Recent,
     /// Who is logged in.

@@ -1,5 +1,6 @@
 //! What the station says of itself, passed on to whoever listens at this moment (SPEC API-4). Nothing is stored.
 
+use crate::http::pace::Pace;
 use axum::extract::ws::Utf8Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,6 +12,8 @@ use uuid::Uuid;
 
 /// Events that a subscriber may be behind; one more, and it is let go.
 pub const BEHIND_EVENTS_MAX: usize = 256;
+/// Events of one address that are taken in a second: a station has a few a minute, and each goes to every subscriber.
+pub const EVENTS_PER_SECOND: u32 = 100;
 /// Characters of an event's type at most.
 const TYPE_CHARS_MAX: usize = 64;
 
@@ -48,6 +51,8 @@ pub struct Passing {
 #[derive(Debug)]
 pub struct StationEvents {
     passing: broadcast::Sender<Arc<Passing>>,
+    /// How often an address may send one.
+    pub pace: Pace,
     /// Events taken in.
     pub taken: AtomicU64,
     /// Events refused.
@@ -59,7 +64,8 @@ pub struct StationEvents {
 impl Default for StationEvents {
     fn default() -> Self {
         let (taken, refused, dropped_subscribers) = Default::default();
-        Self { passing: broadcast::Sender::new(BEHIND_EVENTS_MAX), taken, refused, dropped_subscribers }
+        let (passing, pace) = (broadcast::Sender::new(BEHIND_EVENTS_MAX), Pace::per_second(EVENTS_PER_SECOND));
+        Self { passing, pace, taken, refused, dropped_subscribers }
     }
 }
 

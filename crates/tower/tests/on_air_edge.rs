@@ -160,3 +160,41 @@ fn a_players_probe_for_two_bytes_gets_the_whole_stream() {
         listener.wait_bytes(16_000, PATIENCE);
     }
 }
+
+#[test]
+fn a_page_of_another_origin_may_play_the_stream_and_read_all_that_it_says_of_itself() {
+    let output = r#"output = [{ mount = "/stream", url = "http://x/", genre = "jazz", description = "all of it" }]"#;
+    let tower = common::setup().line(output).start();
+    let ask = |method: &str| {
+        let origin = "Origin: http://elsewhere.example\r\nIcy-MetaData: 1\r\n";
+        let request = format!("{method} /stream HTTP/1.1\r\nHost: h\r\n{origin}\r\n");
+        asked(connect_from("127.0.0.1", &tower), request.as_bytes())
+    };
+    let lists = |head: &Head, name: &str| {
+        let value = head.header(name).unwrap_or_else(|| panic!("no {name} in {head:?}"));
+        value.split(',').map(|item| item.trim().to_ascii_lowercase()).collect::<Vec<_>>()
+    };
+    for (method, status) in [("GET", 200), ("HEAD", 200), ("OPTIONS", 204)] {
+        let (head, _connection) = ask(method);
+        assert_eq!((head.status(), head.header("access-control-allow-origin")), (status, Some("*")), "{method}");
+        let allowed = lists(&head, "access-control-allow-headers");
+        assert!(
+            ["icy-metadata", "range"].iter().all(|name| allowed.iter().any(|it| it == name)),
+            "{method}: {allowed:?}"
+        );
+        let exposed = lists(&head, "access-control-expose-headers");
+        for name in ["icy-metaint", "x-tower-epoch", "x-tower-frame", "x-tower-serial"] {
+            assert!(exposed.iter().any(|it| it == name), "{method}: {name} is not among {exposed:?}");
+        }
+        let own = head.headers.iter().filter(|(name, _)| name.starts_with("icy-") || name.starts_with("x-tower-"));
+        let hidden: Vec<_> = own.filter(|(name, _)| !exposed.contains(name)).collect();
+        assert!(hidden.is_empty(), "{method}: {hidden:?}");
+        if method == "OPTIONS" {
+            let methods = lists(&head, "access-control-allow-methods");
+            assert!(["get", "head"].iter().all(|name| methods.iter().any(|it| it == name)), "{methods:?}");
+            assert!(head.header("content-length").is_none(), "204 has no body");
+        } else {
+            assert_eq!(head.header("icy-metaint"), Some("16000"), "{method}");
+        }
+    }
+}

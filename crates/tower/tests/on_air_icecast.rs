@@ -3,14 +3,15 @@
 mod common;
 
 use radio_proof::alarm::{self, wait_for, wait_until};
-use radio_proof::http::{Answer, get};
+use radio_proof::http::{Answer, basic_auth, get, read_head};
 use radio_proof::listener::Listener;
 use radio_proof::process::signal;
 use radio_proof::station::{Manner, Station};
 use radio_proof::tower::Tower;
-use radio_proof::{frames, material, measure, mp3};
+use radio_proof::{frames, material, measure, mp3, offline};
 use serde_json::Value;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -38,7 +39,9 @@ fn returned(answer: &Answer) -> (u16, bool) {
 
 #[test]
 fn one_mount_is_an_object_with_numbers_and_several_are_a_list() {
-    let tower = common::setup().line("output = [{ name = \"Radio <A> & B\" }]").start();
+    let lines = ["server.location = \"Vienna\"", "server.admin_contact = \"radio@example.org\""];
+    let setup = lines.iter().fold(common::setup(), |setup, line| setup.line(line));
+    let tower = setup.line("output = [{ name = \"Radio <A> & B\" }]").start();
     let listeners: Vec<Listener> = (0..3).map(|_| tower.listen("/stream")).collect();
     tower.send_as_admin("PUT", "/api/now-playing", "{\"artist\": \"Nina Simone\", \"title\": \"Sinnerman\"}");
     let source = wait_for("the title", PATIENCE, || Some(sources(&tower)).filter(|one| one["title"] == "Sinnerman"));
@@ -46,6 +49,9 @@ fn one_mount_is_an_object_with_numbers_and_several_are_a_list() {
     assert_eq!((&source["bitrate"], &source["samplerate"]), (&Value::from(128), &Value::from(48_000)));
     assert_eq!((&source["artist"], &source["server_name"]), (&"Nina Simone".into(), &"Radio <A> & B".into()));
     assert_eq!(source["listenurl"], format!("http://{}/stream", tower.address));
+    let stats = tower.get("/status-json.xsl").json()["icestats"].clone();
+    assert_eq!((&stats["location"], &stats["admin"]), (&"Vienna".into(), &"radio@example.org".into()));
+    assert_eq!(stats["host"], tower.address.to_string());
 
     let xml = tower.get_as_admin("/admin/stats").text();
     assert!(
@@ -58,6 +64,7 @@ fn one_mount_is_an_object_with_numbers_and_several_are_a_list() {
     wait_until("all to have left", PATIENCE, || {
         tower.get_as_admin("/admin/listmounts").text().contains("<listeners>0</listeners>")
     });
+    assert_eq!((&sources(&tower)["listeners"], &sources(&tower)["listener_peak"]), (&0.into(), &3.into()));
     assert_eq!(returned(&tower.get_as_admin("/admin/listclients?mount=/nowhere")), (400, false));
     assert_eq!(returned(&tower.get_as_admin("/admin/killsource?mount=/nowhere")), (400, false));
     for admins in ["/admin/stats", "/admin/listmounts", "/admin/listclients?mount=/stream", "/admin/killsource"] {
@@ -68,6 +75,80 @@ fn one_mount_is_an_object_with_numbers_and_several_are_a_list() {
     let listed = sources(&two);
     let bitrates: Vec<_> = listed.as_array().expect("a list").iter().map(|one| one["bitrate"].clone()).collect();
     assert_eq!(bitrates, [128, 64]);
+    assert_eq!(two.get("/status-json.xsl?mount=/b").json()["icestats"]["source"]["bitrate"], 64);
+    assert!(two.get("/status-json.xsl?mount=/c").json()["icestats"].get("source").is_none());
+
+    // A client is sent away from the mount that is named and from no other, and never by HEAD.
+    let (at_a, mut at_b) = (two.listen("/a"), vec![two.listen("/b"), two.listen("/b")]);
+    let id_at_a = wait_for("a listener at /a", PATIENCE, || client_at(&two, "/a"));
+    let kill = |mount: &str| format!("/admin/killclient?mount={mount}&id={id_at_a}");
+    assert_eq!(returned(&two.get_as_admin(&kill("/b"))), (400, false));
+    assert_eq!(returned(&two.get_as_admin(&kill("/nowhere"))), (400, false));
+    assert_eq!(two.send_as_admin("HEAD", &kill("/a"), "").head.status(), 405);
+    at_a.wait_bytes(at_a.received() + 16_000, PATIENCE);
+    assert_eq!(client_at(&two, "/a"), Some(id_at_a), "it is still there");
+    assert_eq!(returned(&two.get_as_admin(&kill("/a"))), (200, true));
+    let _its_end = at_a.wait_end(PATIENCE);
+    wait_until("it to be gone", PATIENCE, || client_at(&two, "/a").is_none());
+    drop(at_b.pop());
+    wait_until("one to have left", PATIENCE, || sources(&two)[1]["listeners"] == 1);
+    let peaks: Vec<_> =
+        sources(&two).as_array().expect("a list").iter().map(|one| one["listener_peak"].clone()).collect();
+    assert_eq!(peaks, [1, 2], "each mount has its own");
+}
+
+/// Number of the first listener at a mount.
+fn client_at(tower: &Tower, mount: &str) -> Option<u64> {
+    let text = tower.get_as_admin(&format!("/admin/listclients?mount={mount}")).text();
+    text.split_once("<ID>")?.1.split_once("</ID>")?.0.parse().ok()
+}
+
+#[test]
+fn the_oldest_source_is_on_air_is_told_where_it_is_asked_for_and_is_ended_by_killsource() {
+    let dj = r#"input = [{ name = "dj", mount = "/live", password = "hackme" }]"#;
+    let tower = common::setup().line("router.grace_ms = 240").line(dj).start();
+    let listeners = [tower.listen("/stream"), tower.listen("/stream")];
+    let mut source = TcpStream::connect(tower.address).expect("the tower listens");
+    source.set_read_timeout(Some(PATIENCE)).expect("our own socket");
+    let request = format!(
+        "SOURCE /live ICE/1.0\r\n{}Content-Type: audio/mpeg\r\nice-name: The <DJ>\r\n\r\n",
+        basic_auth("source", "hackme")
+    );
+    source.write_all(request.as_bytes()).expect("the tower reads");
+    assert_eq!(read_head(&mut source).expect("an answer").0.status_line, "HTTP/1.0 200 OK");
+    // Eight seconds at once: on air until they are over.
+    source.write_all(&offline::ffmpeg_encode(&material::music(0, 8, 8), 128)).expect("the tower reads");
+    tower.wait_source("dj", PATIENCE);
+
+    assert_eq!(sources(&tower)["listenurl"], format!("http://{}/stream", tower.address), "one mount is one object");
+    let told = tower.get("/status-json.xsl?mount=/live").json()["icestats"]["source"].clone();
+    assert_eq!((&told["server_name"], &told["listeners"]), (&"The <DJ>".into(), &2.into()), "{told}");
+    assert_eq!((&told["server_type"], &told["samplerate"]), (&"audio/mpeg".into(), &48_000.into()), "{told}");
+    assert_eq!(told["listenurl"], format!("http://{}/live", tower.address));
+    // BUTT, which asks like this, looks for its own mount.
+    let as_butt = get(tower.address, "/status-json.xsl", "User-Agent: Mozilla\r\n").expect("an answer").json();
+    let urls: Vec<_> =
+        as_butt["icestats"]["source"].as_array().expect("a list").iter().map(|one| &one["listenurl"]).collect();
+    assert_eq!(urls, ["stream", "live"].map(|mount| format!("http://{}/{mount}", tower.address)).each_ref());
+    let xml = tower.get_as_admin("/admin/stats?mount=/live").text();
+    assert!(xml.contains("<source mount=\"/live\">") && xml.contains("The &lt;DJ&gt;"), "{xml}");
+
+    assert_eq!(tower.send_as_admin("HEAD", "/admin/killsource?mount=/live", "").head.status(), 405);
+    assert_eq!(tower.status()["on_air"]["source"], "dj");
+    assert_eq!(returned(&tower.get_as_admin("/admin/killsource?mount=/live")), (200, true));
+    let mut rest = Vec::new();
+    let _end_or_reset = source.read_to_end(&mut rest);
+    assert!(rest.is_empty(), "its connection has ended, without a word: {}", rest.escape_ascii());
+    tower.wait_source("tone", PATIENCE);
+    assert!(tower.get("/status-json.xsl?mount=/live").json()["icestats"].get("source").is_none());
+    assert_eq!(
+        returned(&tower.get_as_admin("/admin/killsource?mount=/live")),
+        (400, false),
+        "nobody is there any more"
+    );
+    for listener in listeners {
+        assert!(listener.stop().end.is_none(), "listeners stay");
+    }
 }
 
 #[test]
@@ -92,7 +173,7 @@ fn players_find_the_stream_in_its_playlists() {
 struct Relay {
     server: Child,
     address: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Relay {
@@ -103,7 +184,12 @@ impl Drop for Relay {
 }
 
 impl Relay {
+    /// Somebody else may be quicker to take the port that was free: then with another one.
     fn start(tower: &Tower, on_demand: bool) -> Self {
+        (0..5).find_map(|_| Self::try_start(tower, on_demand)).expect("an Icecast that stays")
+    }
+
+    fn try_start(tower: &Tower, on_demand: bool) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
         let config = folder.path().join("icecast.xml");
@@ -120,14 +206,24 @@ impl Relay {
         command.arg("-c").arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let server =
             command.spawn().unwrap_or_else(|error| panic!("cannot run icecast2 ({error}): apt-get install it"));
-        Self { server, address, _folder: folder }
+        let mut relay = Self { server, address, folder };
+        // Known by its location, for at its address there may be another.
+        let name = relay.folder.path().file_name().expect("a name").to_string_lossy().into_owned();
+        wait_for("Icecast to answer or to end", PATIENCE, || {
+            if relay.server.try_wait().expect("our own child").is_some() {
+                return Some(false);
+            }
+            get(address, "/status-json.xsl", "").is_ok_and(|stats| stats.text().contains(&name)).then_some(true)
+        })
+        .then_some(relay)
     }
 }
 
 fn configuration(folder: &Path, port: u16, tower: u16, on_demand: bool) -> String {
-    let (folder, on_demand) = (folder.display(), u8::from(on_demand));
+    let (name, on_demand) = (folder.file_name().expect("a name").to_string_lossy(), u8::from(on_demand));
+    let folder = folder.display();
     format!(
-        "<icecast><limits><clients>20</clients><sources>2</sources><burst-size>0</burst-size></limits>
+        "<icecast><location>{name}</location><limits><clients>20</clients><sources>2</sources><burst-size>0</burst-size></limits>
          <authentication><source-password>x</source-password><admin-user>admin</admin-user>
          <admin-password>x</admin-password></authentication><hostname>localhost</hostname>
          <listen-socket><port>{port}</port><bind-address>127.0.0.1</bind-address></listen-socket>

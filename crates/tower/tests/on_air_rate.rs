@@ -1,9 +1,12 @@
-//! A tone is a tone at the listener, and a minute holds exactly its frames (SPEC SIG-3, PUMP-2, PUMP-3, LIS-1).
+//! A tone is a tone at the listener, and a minute holds exactly its frames (SPEC SIG-3, PUMP-2, PUMP-3, LIS-1). Meanwhile
+//! somebody waits for an event of the station (SPEC API-4).
 
 mod common;
 
 use radio_proof::alarm::seconds;
+use radio_proof::http::send;
 use radio_proof::station::{Manner, Station};
+use radio_proof::websocket::WebSocket;
 use radio_proof::{clock, frames, measure, mp3, offline};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +22,10 @@ fn a_1_khz_programme_is_1_khz_at_the_listener_at_its_level_and_its_exact_rate() 
     let station = Station::start(&tower.pcm_socket(), Arc::clone(&tone), Manner { looped: true, ..Manner::default() });
     tower.wait_source("station", Duration::from_secs(10));
 
+    // Idle for longer than any answer may take.
+    let mut events = WebSocket::open(tower.address, "/tower/events", "Upgrade");
+    events.wait_up_to(span + Duration::from_secs(30));
+    let idle = std::thread::spawn(move || events.receive_json());
     let normal = tower.listen("/stream");
     let low = tower.listen("/low?burst=0");
     let ticks = tower.sightings("/tick", span);
@@ -26,6 +33,11 @@ fn a_1_khz_programme_is_1_khz_at_the_listener_at_its_level_and_its_exact_rate() 
     let low_after = low.first_frame() + (low.received() / FRAME_BYTES) as u64;
     let (low_first, normal_first) = (low.first_frame(), normal.first_frame());
     let (low, normal) = (low.stop(), normal.stop());
+    let event = br#"{"event_type": "station_shutdown", "timestamp": 1, "metadata": {}}"#;
+    let told = send(tower.address, "POST", "/tower/events/ingest", "", event).expect("an answer");
+    assert_eq!(told.head.status(), 204);
+    let passed_on = idle.join().expect("an event after a long time without one");
+    assert_eq!(passed_on["event_type"], "station_shutdown");
     assert!(station.stop() > 0);
 
     // The clock itself, then what each listener got: one frame a tick, not one more or less.

@@ -3,15 +3,16 @@
 mod common;
 
 use radio_proof::alarm::wait_until;
-use radio_proof::http::{basic_auth, send};
+use radio_proof::http::{Answer, basic_auth, send};
 use radio_proof::icy::Icy;
 use radio_proof::listener::Listener;
 use radio_proof::station::{Manner, Station};
 use radio_proof::tower::Tower;
 use radio_proof::{material, measure};
 use serde_json::Value;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const LIMIT: Duration = Duration::from_secs(20);
 /// Bytes of a frame at 128 kbit/s.
@@ -175,4 +176,137 @@ fn every_way_to_send_a_title_works_and_only_for_those_who_may() {
     let last = |listener: Listener| Icy::parse(&listener.stop().bytes, 16_000).blocks.pop().expect("a title").1;
     assert_eq!(last(new), "StreamTitle='Fünf';".as_bytes());
     assert_eq!(last(old), b"StreamTitle='F\xfcnf';");
+}
+
+/// FFmpeg as a source at `/live`; ended when dropped.
+struct Dj(Child);
+
+impl Dj {
+    fn start(tower: &Tower) -> Self {
+        let url = format!("icecast://source:hackme@{}/live", tower.address);
+        let sine = ["-v", "error", "-re", "-f", "lavfi", "-i", "sine=frequency=500:sample_rate=48000"];
+        let mut command = Command::new("ffmpeg");
+        command.args(sine).args(["-content_type", "audio/mpeg", "-f", "mp3", &url]).stdin(Stdio::null());
+        Self(command.spawn().expect("ffmpeg is there"))
+    }
+}
+
+impl Drop for Dj {
+    fn drop(&mut self) {
+        let _already_gone = self.0.kill();
+        let _status = self.0.wait();
+    }
+}
+
+#[test]
+fn a_source_titles_its_own_sound_and_that_of_nobody_else() {
+    let inputs = r#"input = [{ name = "dj", mount = "/live", password = "hackme" },
+        { name = "guest", mount = "/guest", password = "absent" }]"#;
+    let tower = common::setup().line(inputs).start();
+    let _dj = Dj::start(&tower);
+    tower.wait_source("dj", LIMIT);
+    let ask = |method: &str, target: &str, authorization: &str, body: &str| {
+        let answer = send(tower.address, method, target, authorization, body.as_bytes()).expect("an answer");
+        (answer.head.status(), answer.text())
+    };
+    let (dj, guest) = (basic_auth("source", "hackme"), basic_auth("source", "absent"));
+    // The guest is known, and not connected: whoever is on air is none of his business.
+    for (method, target, body) in [
+        ("GET", "/admin/metadata?mode=updinfo&mount=/guest&song=Stolen", ""),
+        ("GET", "/admin/metadata?mode=updinfo&song=Stolen", ""),
+        ("POST", "/admin/metadata?mount=/guest", "mode=updinfo&song=Stolen"),
+    ] {
+        let (status, text) = ask(method, target, &guest, body);
+        assert_eq!(status, 400, "{method} {target}: {text}");
+        assert!(text.contains("<return>0</return>") && text.contains("no source is connected"), "{text}");
+    }
+    let (status, text) = ask("GET", "/admin.cgi?pass=absent&mode=updinfo&song=Stolen", "", "");
+    assert!(status == 400 && text.contains("no source is connected"), "{status} {text}");
+    // Nor is another's mount, wherever it is named.
+    assert_eq!(ask("GET", "/admin/metadata?mode=updinfo&mount=/live&song=Stolen", &guest, "").0, 401);
+    assert_eq!(ask("POST", "/admin/metadata", &guest, "mode=updinfo&mount=/live&song=Stolen").0, 401);
+
+    let by_form = format!("mode=updinfo&song=Fourth&pass={}", radio_proof::tower::ADMIN_PASSWORD);
+    for (method, target, authorization, body, label) in [
+        ("GET", "/admin/metadata?mode=updinfo&mount=/live&song=First", dj.as_str(), "", "First"),
+        ("POST", "/admin/metadata", &dj, "mode=updinfo&song=Second", "Second"),
+        ("POST", "/admin.cgi", "", "pass=hackme&mode=updinfo&song=Third", "Third"),
+        ("POST", "/admin.cgi", "", &by_form, "Fourth"),
+    ] {
+        let (status, text) = ask(method, target, authorization, body);
+        assert_eq!(status, 200, "{method} {target}: {text}");
+        wait_heard(&tower, label);
+    }
+    // An operator may mean whatever is on air.
+    assert_eq!(tower.get_as_admin("/admin/metadata?mode=updinfo&mount=/guest&song=Fifth").head.status(), 200);
+    wait_heard(&tower, "Fifth");
+    let labels: Vec<_> = history(&tower).into_iter().map(|(label, _)| label).collect();
+    assert_eq!(labels, ["First", "Second", "Third", "Fourth", "Fifth"]);
+    assert_eq!(tower.get("/api/now-playing").json()["source"], "dj");
+
+    // In a form guessing is slowed as it is elsewhere.
+    let guesses: Vec<u16> =
+        (0..8).map(|n| ask("POST", "/admin.cgi", "", &format!("pass=guess{n}&mode=updinfo&song=Stolen")).0).collect();
+    assert_eq!((guesses[0], guesses[7]), (401, 429), "{guesses:?}");
+    assert_eq!(ask("POST", "/admin.cgi", "", "pass=hackme&mode=updinfo&song=Stolen").0, 429);
+    assert!(tower.get("/api/history").json()["songs"].as_array().is_some_and(|songs| songs.len() == 5));
+}
+
+#[test]
+fn of_many_titles_the_last_hundred_are_told_with_their_times_and_too_many_at_once_are_refused() {
+    let tower = common::setup().start();
+    let noise = Arc::new(material::noise(4, 3000));
+    let station = Station::start(&tower.pcm_socket(), noise, Manner { looped: true, ..Manner::default() });
+    tower.wait_source("station", LIMIT);
+    for n in 0..120 {
+        let sent = station.sent_bytes();
+        let song = format!(
+            r#"{{"event_type": "song_playing", "timestamp": 1, "metadata": {{"artist": "A", "title": "{n}"}}}}"#
+        );
+        let answer = send(tower.address, "POST", "/tower/events/ingest", "", song.as_bytes()).expect("an answer");
+        assert_eq!(answer.head.status(), 204);
+        if n % 12 == 0 {
+            // It says nothing, and so it ends the title at once or a tick later.
+            assert_eq!(tower.get_as_admin("/admin/metadata?mode=updinfo&song=").head.status(), 200);
+        }
+        wait_until("the next tick or two", LIMIT, || station.sent_bytes() >= sent + 2 * radio_proof::TICK_BYTES as u64);
+    }
+    wait_heard(&tower, "A - 119");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64();
+    let songs = tower.get("/api/history").json()["songs"].as_array().expect("a list").clone();
+    let field = |name: &str| songs.iter().map(|song| song[name].clone()).collect::<Vec<Value>>();
+
+    // What the journal says, newest first, without what has no title.
+    let events = tower.get_as_admin("/api/events?limit=1000").json()["events"].clone();
+    let titles = events.as_array().expect("a list").iter().rev().filter(|event| event["kind"] == "title");
+    let heard: Vec<(String, Value)> = titles
+        .filter_map(|event| {
+            let label = event["text"].as_str()?.strip_prefix("now playing: ")?;
+            (!label.ends_with("which has no title")).then(|| (label.to_owned(), event["tick"].clone()))
+        })
+        .collect();
+    assert!(heard.len() > 105 && heard[0].0 == "A - 119", "{} titles were heard", heard.len());
+    let told: Vec<(String, Value)> = songs
+        .iter()
+        .map(|song| (song["label"].as_str().expect("a label").to_owned(), song["serial"].clone()))
+        .collect();
+    assert_eq!(told, heard[..100], "the newest hundred, each at the tick of its event");
+
+    let started: Vec<f64> = field("started_at").iter().map(|at| at.as_f64().expect("a time")).collect();
+    assert!(started.is_sorted_by(|newer, older| newer > older), "{started:?}");
+    let serials: Vec<f64> = field("serial").iter().map(|serial| serial.as_f64().expect("a serial")).collect();
+    let ticks_s = (serials[0] - serials[99]) * 0.024;
+    assert!((started[0] - started[99] - ticks_s).abs() < 0.001, "{ticks_s} s in ticks");
+    assert!(now - started[0] < 20.0 && now > started[0] - 1.0, "now {now}, the last since {}", started[0]);
+
+    // Ten at once, and then ten a second.
+    let mut answers = (0..200).map(|n| tower.get_as_admin(&format!("/admin/metadata?mode=updinfo&song=flood+{n}")));
+    let is_refused = |answer: &Answer| answer.head.status() != 200;
+    let refused = answers.position(|answer| {
+        assert_eq!(is_refused(&answer), answer.text().contains("<return>0</return>"));
+        is_refused(&answer)
+    });
+    assert!(refused.is_some_and(|taken| taken >= 10), "{refused:?}");
+    assert_eq!(tower.send_as_admin("PUT", "/api/now-playing", r#"{"title": "flood"}"#).head.status(), 429);
+    let _sent = station.stop();
 }

@@ -63,6 +63,16 @@ pub(super) const SERVER: &[Key] = &[
         Valid::Text("a path of at most 107 bytes"),
         "Unix socket on which the command line reaches the tower; empty: `tower-PORT.sock` in the runtime directory.",
     ),
+    key(
+        "server.location",
+        Valid::Text("one line of at most 255 bytes"),
+        "Where the tower stands, for programs that read Icecast's statistics.",
+    ),
+    key(
+        "server.admin_contact",
+        Valid::Text("one line of at most 255 bytes"),
+        "Whom to ask about it, such as an address for mail; for the same programs. Everybody can read it.",
+    ),
     key("tls.host", Valid::Text("an IP address"), "Address to listen on; not set: `server.host`."),
     key("tls.port", Valid::Range(0, 65_535, "a TCP port"), "TCP port; 0 lets the system choose one."),
     key("tls.certificate", Valid::Text("a path of a PEM file"), "The certificate, and those above it. Empty: no TLS."),

@@ -5,11 +5,13 @@
 //! - `schema`, `input`, `output`, `webhook`, `tls`: the structs and their defaults; `keys`: what may stand in each place.
 //! - `sources`, `file`, `env`: where values come from; `layers`: laying them over each other, each with its origin.
 //! - `validate`, `mount`, `network`: rules between values, paths of streams, and networks; `problem`: what is said when something is wrong.
+//! - `exposed`: what is left open to everybody.
 //! - `runtime_dir`: where sockets live when nobody says where.
 //!
 //! [`load`] opens nothing but `tower.toml`, and reports every problem it finds, not the first.
 
 mod env;
+mod exposed;
 mod file;
 mod input;
 mod key_table;
@@ -36,6 +38,7 @@ mod validate_webhooks;
 mod webhook;
 
 pub use env::{ENV_VARIABLES, EnvVariable};
+pub use exposed::open_station;
 pub use input::{Input, InputKind, SecondSource};
 pub use key_table::KEYS;
 pub use keys::{BITRATES_KBPS, Key, Valid};

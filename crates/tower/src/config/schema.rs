@@ -72,6 +72,10 @@ pub struct Server {
     pub crowd_below: usize,
     /// Unix socket on which the command line reaches the API; empty: `tower-PORT.sock` in the runtime directory.
     pub admin_socket: PathBuf,
+    /// Where the tower stands, for statistics.
+    pub location: String,
+    /// Whom to ask about it, for statistics.
+    pub admin_contact: String,
 }
 
 impl Server {
@@ -280,6 +284,8 @@ impl Default for Server {
             crowd_above: 4000,
             crowd_below: 3500,
             admin_socket: PathBuf::new(),
+            location: String::new(),
+            admin_contact: String::new(),
         }
     }
 }

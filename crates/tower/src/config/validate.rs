@@ -129,6 +129,8 @@ impl Check {
     }
 
     fn server(&mut self, config: &Config) {
+        self.line("server.location", &config.server.location, TITLE_BYTES_MAX);
+        self.line("server.admin_contact", &config.server.admin_contact, TITLE_BYTES_MAX);
         let (above, below) = (config.server.crowd_above, config.server.crowd_below);
         if below > above {
             let message = format!(

@@ -220,15 +220,27 @@ impl Credentials {
     /// What `Authorization: Basic` of a request says. An empty password is never right.
     #[must_use]
     pub fn given(&self, head: &Head) -> Given {
-        let authorization = head.authorization.trim();
+        self.given_by(&head.authorization)
+    }
+
+    /// What the value of such a header says.
+    #[must_use]
+    pub fn given_by(&self, authorization: &str) -> Given {
+        let authorization = authorization.trim();
         if authorization.is_empty() {
             return Given::Nothing;
         }
         let basic = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
         let Some(given) = basic.and_then(|(_, value)| decoded(value.trim())) else { return Given::Wrong };
-        let Some((_, password)) = given.split_once(':').filter(|(user, _)| *user == self.user) else {
-            return Given::Wrong;
-        };
+        match given.split_once(':').filter(|(user, _)| *user == self.user) {
+            Some((_, password)) => self.given_password(password),
+            None => Given::Wrong,
+        }
+    }
+
+    /// What a password says that comes without a name, as Shoutcast's software gives it.
+    #[must_use]
+    pub fn given_password(&self, password: &str) -> Given {
         match self.password.verify(password) {
             Verdict::Right => Given::Right,
             Verdict::Wrong => Given::Wrong,

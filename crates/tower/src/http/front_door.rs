@@ -229,6 +229,8 @@ impl Destination {
                 match admission::admit(tower, route, head, address.ip()) {
                     Ok(_) if head.path == routes::MONITOR && head.method == "GET" => Self::Monitor,
                     Ok(who) => Self::Api(Some(who)),
+                    // The password may be in the form, which is read there, and refused there if it is not.
+                    Err(UNAUTHORIZED) if head.path == routes::CGI && head.method == "POST" => Self::Api(None),
                     Err(refusal) => Self::not_admitted(head, refusal),
                 }
             }

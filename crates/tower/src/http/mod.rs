@@ -2,13 +2,15 @@
 //!
 //! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`password`], [`routes`] help it decide.
 //! - [`origin`]: whose a request is that a proxy passes on; [`proxy_header`]: what a proxy writes before it.
-//! - [`foreign`]: what a page of another site makes a browser ask. - [`guesses`]: who has given wrong passwords.
+//! - [`foreign`]: what a page of another site makes a browser ask. - [`guesses`]: who has given wrong passwords; [`pace`]:
+//!   who does something too often.
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
 //! - [`admission`]: who is let in as administrator; [`login`], [`session`]: for hours at a time; [`who`]: who that was.
 //! - [`actions`]: what an operator can do; [`reload`]: to the configuration. - [`past`]: what has been; [`events`]: what happens.
-//! - [`icecast`], [`playlists`]: what programs made for Icecast look for; [`address`]: links back to the tower.
+//! - [`icecast`], [`icestats`], [`playlists`]: what programs made for Icecast look for; [`address`]: links back to the tower.
 //! - [`openapi`]: the API describes itself.
-//! - [`api`], [`now_playing`], [`page`]: everything else.
+//! - [`now_playing`]: titles; [`sender`]: whose each is.
+//! - [`api`], [`page`]: everything else.
 
 pub mod actions;
 pub mod address;
@@ -21,10 +23,12 @@ pub mod front_door;
 pub mod guesses;
 pub mod head;
 pub mod icecast;
+pub mod icestats;
 pub mod login;
 pub mod now_playing;
 pub mod openapi;
 pub mod origin;
+pub mod pace;
 pub mod page;
 pub mod parameters;
 pub mod password;
@@ -35,6 +39,7 @@ pub mod query;
 pub mod reload;
 mod rewind;
 pub mod routes;
+pub mod sender;
 pub mod session;
 pub mod station;
 pub mod stream;

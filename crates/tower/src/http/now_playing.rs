@@ -1,7 +1,9 @@
 //! What is playing, to be read and to be set: the tower's own routes, and those that DJ software and automation know from
 //! Icecast and Shoutcast.
 
+use super::api::error;
 use super::query::Query;
+use super::sender::{Sender, refused};
 use super::who::Who;
 use crate::state::Tower;
 use crate::titles::title::decode;
@@ -13,7 +15,6 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use radio_signal::router::OnAir;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -64,28 +65,32 @@ struct NewTitle {
     url: String,
 }
 
-async fn set(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>, body: Bytes) -> Response {
+async fn set(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>, sender: Sender, body: Bytes) -> Response {
     let new: NewTitle = match serde_json::from_slice(&body) {
         Ok(new) => new,
-        Err(error) => return bad_request(&format!("{error}; send {{\"artist\": ..., \"title\": ...}}")),
+        Err(fault) => {
+            return error(StatusCode::BAD_REQUEST, &format!("{fault}; send {{\"artist\": ..., \"title\": ...}}"));
+        }
     };
     let title = Title::new(&new.artist, &new.title, &new.url);
     if title.is_empty() {
-        return bad_request("there is neither an artist nor a title; send {\"artist\": ..., \"title\": ...}");
+        return error(
+            StatusCode::BAD_REQUEST,
+            "there is neither an artist nor a title; send {\"artist\": ..., \"title\": ...}",
+        );
     }
-    note_title(&tower, Some(Extension(who)), &title);
+    if let Err(refusal) = sender.keeps_pace(&tower) {
+        return refused(refusal, error);
+    }
+    note_title(&tower, Some(who), &title);
     let in_ms = tower.title_arrives(title);
     (StatusCode::ACCEPTED, Json(json!({ "heard_in_ms": in_ms }))).into_response()
 }
 
-/// A source, who is nobody here, tells its own titles.
-fn note_title(tower: &Tower, who: Option<Extension<Who>>, title: &Title) {
-    let Some(Extension(who)) = who else { return };
+/// A source, who is no user, tells its own titles; those are events anyhow.
+fn note_title(tower: &Tower, who: Option<Who>, title: &Title) {
+    let Some(who) = who else { return };
     super::actions::note(tower, who, format!("the title is set to {}", title.label()));
-}
-
-fn bad_request(text: &str) -> Response {
-    (StatusCode::BAD_REQUEST, Json(json!({ "error": text }))).into_response()
 }
 
 /// The parameters of the request line, and behind them those of a form.
@@ -106,21 +111,19 @@ pub fn title_of(query: &Query) -> Option<Title> {
     is_given.then(|| Title::new(&artist, &title, &field("url").unwrap_or_default()))
 }
 
-async fn icecast(
-    State(tower): State<Arc<Tower>>,
-    who: Option<Extension<Who>>,
-    RawQuery(query): RawQuery,
-    body: Bytes,
-) -> Response {
+async fn icecast(State(tower): State<Arc<Tower>>, sender: Sender, RawQuery(query): RawQuery, body: Bytes) -> Response {
     let query = parameters(query.as_deref(), &body);
+    let (source, who) = match sender.means(&tower, &query) {
+        Ok(meant) => meant,
+        Err(refusal) => return refused(refusal, iceresponse),
+    };
     if query.text("mode").is_some_and(|mode| mode != "updinfo") {
         return iceresponse(StatusCode::BAD_REQUEST, "the only mode is updinfo");
     }
     match title_of(&query) {
         Some(title) => {
             note_title(&tower, who, &title);
-            let connected = query.text("mount").and_then(|mount| tower.setup().source_doors.connected(mount));
-            tower.title_arrives_at(connected.map_or_else(|| tower.on_air_source(), OnAir::Source), title);
+            tower.title_arrives_at(source, title);
             iceresponse(StatusCode::OK, "Metadata update successful")
         }
         None => iceresponse(StatusCode::BAD_REQUEST, "send song, or artist and title"),
@@ -138,16 +141,19 @@ pub fn iceresponse(status: StatusCode, message: &'static str) -> Response {
 
 async fn shoutcast(
     State(tower): State<Arc<Tower>>,
-    who: Option<Extension<Who>>,
+    sender: Sender,
     RawQuery(query): RawQuery,
     body: Bytes,
 ) -> Response {
     let query = parameters(query.as_deref(), &body);
+    let (source, who) = match sender.means(&tower, &query) {
+        Ok(meant) => meant,
+        Err(refusal) => return refused(refusal, |status, line| (status, format!("{line}\r\n")).into_response()),
+    };
     match title_of(&query) {
         Some(title) if query.text("mode") == Some("updinfo") => {
             note_title(&tower, who, &title);
-            let connected = query.text("pass").and_then(|pass| tower.setup().source_doors.connected_by(pass));
-            tower.title_arrives_at(connected.map_or_else(|| tower.on_air_source(), OnAir::Source), title);
+            tower.title_arrives_at(source, title);
             "OK2\r\n".into_response()
         }
         _ => (StatusCode::BAD_REQUEST, "send mode=updinfo and song\r\n").into_response(),

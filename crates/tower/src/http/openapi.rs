@@ -82,7 +82,9 @@ fn operation(route: &Route, method: &str, details: &Value) -> Value {
             json!([{ "basic": [] }, { "bearer": [] }, { "query": [] }, { "session": [], "token": [] }]);
         operation["responses"]["401"] = refer_to("NotAdmitted", method);
         operation["responses"]["403"] = refer_to("NotPermitted", method);
-        operation["responses"]["429"] = refer_to("TooManyGuesses", method);
+        if operation["responses"]["429"].is_null() {
+            operation["responses"]["429"] = refer_to("TooManyGuesses", method);
+        }
         operation["x-role"] = json!(role);
     }
     operation

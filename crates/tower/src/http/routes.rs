@@ -23,7 +23,7 @@ const ADMIN: Class = Class::Role(Role::Admin);
 pub struct Route {
     /// Path, exact.
     pub path: &'static str,
-    /// What may be asked of it; HEAD goes with GET, and OPTIONS is always answered.
+    /// What may be asked of it; HEAD goes with GET where that changes nothing, and OPTIONS is always answered.
     pub methods: &'static [&'static str],
     /// Who may use it.
     pub class: Class,
@@ -80,12 +80,12 @@ pub const ROUTES: &[Route] = &[
     route("/api/events", GET, OBSERVER, "the last events, oldest first, with who did what; ?after=&limit="),
     route(EVENTS, GET, OBSERVER, "events as they happen, as Server-Sent Events; ?after=&kind="),
     route(METADATA, &["GET", "POST"], OPERATOR, "sets what is playing, as DJ software does: ?mode=updinfo&song="),
-    route("/status-json.xsl", GET, Class::Public, "the mounts, as Icecast tells them"),
+    route("/status-json.xsl", GET, Class::Public, "the mounts, as Icecast tells them; ?mount= for one"),
     route("/admin/stats", GET, OBSERVER, "the same as XML"),
     route("/admin/listmounts", GET, OBSERVER, "mounts and their listeners, as Icecast tells them"),
     route("/admin/listclients", GET, OBSERVER, "the listeners of a mount, as Icecast tells them: ?mount="),
-    route("/admin/killclient", &["GET", "HEAD", "POST"], OPERATOR, "sends a listener away: ?mount=&id="),
-    route("/admin/killsource", &["GET", "HEAD", "POST"], OPERATOR, "ends the source at a mount: ?mount="),
+    route("/admin/killclient", &["GET", "POST"], OPERATOR, "sends a listener away: ?mount=&id="),
+    route("/admin/killsource", &["GET", "POST"], OPERATOR, "ends the source at a mount: ?mount="),
     route(CGI, &["GET", "POST"], OPERATOR, "the same in Shoutcast's way: ?pass=&mode=updinfo&song="),
     route(MONITOR, GET, OBSERVER, "the router's PCM as WAV"),
 ];
@@ -198,8 +198,8 @@ mod tests {
                 "POST /api/encoder/restart",
                 "POST /api/listeners/kick",
                 "GET|POST /admin/metadata",
-                "GET|HEAD|POST /admin/killclient",
-                "GET|HEAD|POST /admin/killsource",
+                "GET|POST /admin/killclient",
+                "GET|POST /admin/killsource",
                 "GET|POST /admin.cgi",
             ]
         );

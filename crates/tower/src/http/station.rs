@@ -1,17 +1,17 @@
 //! What the station tells the tower, and who hears of it: events in by POST, out by WebSocket (SPEC API-4).
 
-use super::api::error;
+use super::api::{Peer, error};
 use super::parameters::Parameters;
 use super::routes;
 use crate::ingest::names::STATION_ID;
 use crate::state::Tower;
-use crate::station_events::{Passing, StationEvent};
+use crate::station_events::{EVENTS_PER_SECOND, Passing, StationEvent};
 use crate::titles::Title;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Extension, State};
 use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -48,21 +48,32 @@ pub fn router() -> Router<Arc<Tower>> {
     Router::new().route(routes::STATION_INGEST, post(ingest)).route(routes::STATION_EVENTS, get(subscribe))
 }
 
-async fn ingest(State(tower): State<Arc<Tower>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn ingest(
+    State(tower): State<Arc<Tower>>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let events = &tower.station_events;
+    let refused = |status, text: &str| {
+        events.refused.fetch_add(1, Relaxed);
+        error(status, text)
+    };
+    if peer.is_some_and(|Extension(Peer(origin))| !events.pace.allows(origin.address.ip(), std::time::Instant::now())) {
+        let text = format!("{EVENTS_PER_SECOND} events a second are taken from one address; send fewer");
+        return refused(StatusCode::TOO_MANY_REQUESTS, &text);
+    }
     let parsed = match headers.contains_key(CONTENT_LENGTH) {
         true => StationEvent::parse(&body),
         false => Err("there is no Content-Length; send one".into()),
     };
     match parsed {
         Ok(event) => {
-            tower.station_events.pass(&event);
+            events.pass(&event);
             take_title(&tower, &event);
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(text) => {
-            tower.station_events.refused.fetch_add(1, Relaxed);
-            error(StatusCode::BAD_REQUEST, &text)
-        }
+        Err(text) => refused(StatusCode::BAD_REQUEST, &text),
     }
 }
 

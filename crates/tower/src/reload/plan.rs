@@ -112,6 +112,8 @@ fn in_force(old: &Config, new: &Config, listeners_room: usize) -> Config {
         listeners_per_address_max: new.server.listeners_per_address_max,
         trusted_proxies: new.server.trusted_proxies.clone(),
         proxy_protocol: new.server.proxy_protocol,
+        location: new.server.location.clone(),
+        admin_contact: new.server.admin_contact.clone(),
         ..old.server.clone()
     };
     config.station.socket.clone_from(&old.station.socket);
@@ -302,13 +304,16 @@ mod tests {
     }
 
     #[test]
-    fn which_proxies_are_trusted_counts_at_once() {
+    fn which_proxies_are_trusted_and_what_statistics_say_counts_at_once() {
         let (changes, in_force) = changes(|config| {
+            config.server.location = "Vienna".into();
+            config.server.admin_contact = "radio@example.org".into();
             config.server.trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")];
             config.server.proxy_protocol = true;
         });
-        let wanted = [("server.proxy_protocol", Effect::Now), ("server.trusted_proxies", Effect::Now)];
-        assert_eq!(changes, wanted.map(|(key, effect)| (key.to_owned(), effect)));
+        let keys = ["server.admin_contact", "server.location", "server.proxy_protocol", "server.trusted_proxies"];
+        assert_eq!(changes, keys.map(|key| (key.to_owned(), Effect::Now)));
+        assert_eq!((in_force.server.location.as_str(), in_force.server.admin_contact.len()), ("Vienna", 17));
         assert!(in_force.server.proxy_protocol && in_force.server.trusts([10, 1, 2, 3].into()));
     }
 

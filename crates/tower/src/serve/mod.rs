@@ -43,6 +43,9 @@ pub fn run(loaded: Loaded, sources: Sources) -> anyhow::Result<()> {
     // Before any other thread runs, as the protocol of socket activation wants it.
     let passed = systemd::passed_sockets();
     let log = logging::start(&loaded.config.log)?;
+    if let Some(warning) = crate::config::open_station(&loaded.config) {
+        tracing::warn!("{warning}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(CONTROL_THREADS)
         .thread_name("control")

@@ -6,6 +6,8 @@ use super::players;
 use crate::config::{Config, Loaded, OUTPUTS_MAX, Sources, WhenFull};
 use crate::desk::Desk;
 use crate::http::auth::Users;
+use crate::http::pace::Pace;
+use crate::http::sender::TITLES_PER_SECOND;
 use crate::http::session::Sessions;
 use crate::ingest::Inputs;
 use crate::ingest::names::{InputNames, STATION_ID};
@@ -148,6 +150,7 @@ pub fn build(loaded: Loaded, sources: Sources, log: Logging, started: Instant) -
         tls: crate::tls::Figures::default(),
         on_air,
         titles,
+        title_pace: Pace::per_second(TITLES_PER_SECOND),
         recent: Recent::default(),
         sessions,
         ear: crate::ear::Board::default(),

@@ -7,8 +7,7 @@ use crate::config::{Config, Input, InputKind, SecondSource};
 use crate::encoder::is_installed;
 use crate::http::auth::{Credentials, Given};
 use crate::http::guesses::Guesses;
-use crate::http::head::{self, Head};
-use crate::http::query::Query;
+use crate::http::head::Head;
 use crate::ingest::Inputs;
 use crate::ingest::names::InputNames;
 use crate::state::Tower;
@@ -32,16 +31,16 @@ const POKE: &str = "!POKE";
 
 /// All mounts for sources.
 pub struct SourceDoors {
-    doors: Vec<Arc<Door>>,
+    pub(super) doors: Vec<Arc<Door>>,
     /// Who has given wrong passwords.
     pub guesses: Arc<Guesses>,
 }
 
 /// A mount for sources.
 pub struct Door {
-    input: Input,
+    pub(super) input: Input,
     spec: SourceSpec,
-    credentials: Credentials,
+    pub(super) credentials: Credentials,
     children: ChildSettings,
     /// Stays with the input when its configuration changes.
     holder: Arc<Mutex<Option<Holder>>>,
@@ -121,28 +120,6 @@ impl SourceDoors {
         self.doors.iter().any(|door| door.input.mount == mount)
     }
 
-    /// Who may go on air at `mount`, and tell what is on air there.
-    #[must_use]
-    pub fn source_credentials(&self, mount: &str) -> Option<&Credentials> {
-        self.doors.iter().find(|door| door.input.mount == mount).map(|door| &door.credentials)
-    }
-
-    /// Whether a request that names a `mount` (or none) carries the password of that mount (or of any): for what a
-    /// source may do besides going on air.
-    #[must_use]
-    pub fn admits(&self, head: &Head, address: IpAddr) -> bool {
-        // Asked first: nothing is hashed for whoever has to wait.
-        if self.guesses.must_wait(address, Instant::now()) {
-            return false;
-        }
-        let query = Query::parse(head.query.as_bytes());
-        let mount = query.text("mount").filter(|mount| !mount.is_empty());
-        let meant = self.doors.iter().filter(|door| mount.is_none_or(|mount| door.input.mount == mount));
-        let mut given = meant.map(|door| door.credentials.given(head));
-        let is_shoutcasts = || query.text("pass").is_some_and(|password| self.opened_by(password).is_ok());
-        given.any(|given| given == Given::Right) || is_shoutcasts()
-    }
-
     /// The way in for a source that names no mount, as those of Shoutcast: the first door with this password. `None` if
     /// there is none, or `address` has to wait.
     pub fn by_password(&self, password: &str, address: IpAddr) -> Option<Pass> {
@@ -164,21 +141,14 @@ impl SourceDoors {
         Some(Pass { mount: door.input.mount.clone(), authorization: authorization(&door.input.user, password) })
     }
 
-    /// The source that is connected to the first door with this password.
-    #[must_use]
-    pub fn connected_by(&self, password: &str) -> Option<SourceId> {
-        self.opened_by(password).ok()?.lock().as_ref().map(|holder| holder.id)
-    }
-
     /// The first door with this password, or why there is none.
     fn opened_by(&self, password: &str) -> Result<&Arc<Door>, Given> {
         let mut why = Given::Wrong;
         for door in &self.doors {
-            let request = format!("SOURCE / HTTP/1.0\r\n{}\r\n\r\n", authorization(&door.input.user, password));
-            match head::parse(request.as_bytes()).ok().flatten().map(|head| door.credentials.given(&head)) {
-                Some(Given::Right) => return Ok(door),
-                Some(Given::Busy) => why = Given::Busy,
-                _ => {}
+            match door.credentials.given_password(password) {
+                Given::Right => return Ok(door),
+                Given::Busy => why = Given::Busy,
+                Given::Wrong | Given::Nothing => {}
             }
         }
         Err(why)
@@ -187,8 +157,7 @@ impl SourceDoors {
     /// The source that is connected to `mount`.
     #[must_use]
     pub fn connected(&self, mount: &str) -> Option<SourceId> {
-        let door = self.doors.iter().find(|door| door.input.mount == mount)?;
-        door.lock().as_ref().map(|holder| holder.id)
+        self.doors.iter().find(|door| door.input.mount == mount)?.connected()
     }
 
     /// The number of the input at `mount`.
@@ -282,6 +251,11 @@ impl Door {
         self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The source that is connected.
+    pub(super) fn connected(&self) -> Option<SourceId> {
+        self.lock().as_ref().map(|holder| holder.id)
+    }
+
     /// Lets a source in: whoever is connected is ended, and a thread reads from `socket`.
     ///
     /// # Errors
@@ -319,8 +293,9 @@ impl Door {
             let terms = Terms { admission: &session.admission, input: &door.input, children: &door.children };
             let tower = Arc::clone(&session.tower);
             let heard = move |title| _ = tower.title_arrives_at(OnAir::Source(id), title);
+            let leaving = Leaving { door: &door, id };
             let end = session::run(socket, beyond, terms, writer, &session.figures, heard);
-            door.left(id);
+            drop(leaving);
             session.tell(&door, &format!("left: {end}"));
         });
         if let Err(error) = spawned {
@@ -341,6 +316,18 @@ impl Door {
             *holder = None;
         }
         self.inputs.left(id);
+    }
+}
+
+/// When this goes, the source has left: also by a panic, which must not leave its mount taken.
+struct Leaving<'a> {
+    door: &'a Door,
+    id: SourceId,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.door.left(self.id);
     }
 }
 

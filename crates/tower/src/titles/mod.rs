@@ -22,6 +22,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Titles that are remembered after they were heard.
 pub const HISTORY_MAX: usize = 100;
+/// What is remembered for that: between two titles there may be something without one, but never twice in a row.
+const CHANGES_MAX: usize = 2 * HISTORY_MAX;
 
 /// A title, and from when on it was heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,10 +88,11 @@ impl Titles {
         });
     }
 
-    /// What comes out of `gauge`'s buffer from `position` on has this title; without a buffer, whatever `source` plays
-    /// now.
+    /// What comes out of `gauge`'s buffer from `position` on has this title, or none if it says nothing; without a buffer,
+    /// whatever `source` plays now.
     pub fn announce(&self, source: OnAir, at: Option<(&BufferGauge, u64)>, title: Title) {
-        self.lock().timeline.announce(source, at, Arc::new(title));
+        let title = (!title.is_empty()).then(|| Arc::new(title));
+        self.lock().timeline.announce(source, at, title);
     }
 
     /// From `tick` on, `to` is heard.
@@ -117,7 +120,8 @@ impl Titles {
     /// The last titles, newest first, at most [`HISTORY_MAX`].
     #[must_use]
     pub fn history(&self) -> Vec<Heard> {
-        self.lock().history.iter().rev().filter(|heard| heard.title.is_some()).cloned().collect()
+        let titled = |heard: &&Heard| heard.title.is_some();
+        self.lock().history.iter().rev().filter(titled).take(HISTORY_MAX).cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -132,11 +136,54 @@ impl Inner {
             // MP3 at 48 kHz: the sound of a tick begins in the frame of its number. A block is never too long.
             let _ = publisher.set(serial, &icy::block(title.as_deref(), *charset));
         }
-        if self.history.len() == HISTORY_MAX {
+        if self.history.len() == CHANGES_MAX {
             self.history.pop_front();
         }
         let heard = Heard { serial, source, title };
         self.history.push_back(heard.clone());
         heard
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use radio_signal::ingest::input_buffer;
+    use radio_signal::pcm::PcmFrame;
+    use radio_signal::router::{InputId, SourceId};
+
+    fn titles_of(heard: &[Heard]) -> Vec<(Serial, String)> {
+        let label = |heard: &Heard| heard.title.as_deref().map_or_else(String::new, Title::label);
+        heard.iter().map(|heard| (heard.serial, label(heard))).collect()
+    }
+
+    #[test]
+    fn the_last_hundred_titles_are_remembered_whatever_came_between_them() {
+        let titles = Titles::new(OnAir::Tone);
+        for n in 0..120 {
+            titles.announce(OnAir::Tone, None, Title::new("", &n.to_string(), ""));
+            assert_eq!(titles_of(&titles.advance(2 * n)), [(2 * n, n.to_string())]);
+            titles.announce(OnAir::Tone, None, Title::new("", "", "http://x/"));
+            assert_eq!(titles_of(&titles.advance(2 * n + 1)), [(2 * n + 1, String::new())], "an empty one ends it");
+        }
+        assert_eq!(titles.now().expect("something is heard").title, None);
+        let expected: Vec<_> = (20..120).rev().map(|n| (2 * n, n.to_string())).collect();
+        assert_eq!(titles_of(&titles.history()), expected);
+    }
+
+    #[test]
+    fn a_flood_of_titles_neither_grows_nor_keeps_the_next_one_from_its_tick() {
+        let source = OnAir::Source(SourceId { input: InputId(0), producer: 1 });
+        let (titles, (mut writer, mut reader)) = (Titles::new(source), input_buffer(100));
+        let mut tick = PcmFrame::SILENCE;
+        for n in 0..1000 {
+            for m in 0..100 {
+                let title = Title::new("", &format!("{n}.{m}"), "");
+                titles.announce(source, Some((&writer.gauge(), writer.gauge().offered())), title);
+            }
+            assert!(writer.offer(&PcmFrame::SILENCE) && reader.pop(&mut tick));
+            assert_eq!(titles_of(&titles.advance(n)), [(n, format!("{n}.99"))], "of one tick the last one is heard");
+        }
+        assert_eq!(titles.lock().history.len(), CHANGES_MAX);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Finding;
 use crate::cli::status;
-use crate::config::{Config, admin_socket_path, runtime_dir, station_socket_path};
+use crate::config::{Config, admin_socket_path, open_station, runtime_dir, station_socket_path};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpListener;
@@ -30,6 +30,7 @@ pub(super) fn all(config: &Config) -> Vec<Finding> {
     if let Ok(path) = station_socket_path(config) {
         findings.push(station_socket(&path, running));
     }
+    findings.push(station_door(config));
     findings.extend(config.play.paths.iter().map(|path| match audio_in(path) {
         Ok(found) => Finding::ok("play", found),
         Err(error) => Finding::problem(
@@ -100,6 +101,16 @@ fn station_socket(path: &Path, running: bool) -> Finding {
                 "set station.socket to a path that this user may write",
             ),
         },
+    }
+}
+
+/// The station's part of the port, which is open where it has no password.
+fn station_door(config: &Config) -> Finding {
+    const CHECK: &str = "station door";
+    match open_station(config).and_then(|text| text.split_once("; ")) {
+        Some((found, remedy)) => Finding::warning(CHECK, found, remedy),
+        None if config.station.password.is_empty() => Finding::ok(CHECK, "open to this machine only"),
+        None => Finding::ok(CHECK, "has a password"),
     }
 }
 
@@ -176,6 +187,18 @@ mod tests {
         assert_eq!(port(&config, true).verdict, Verdict::Ok);
         config.server.port = 0;
         assert_eq!(port(&config, false).verdict, Verdict::Ok);
+    }
+
+    #[test]
+    fn a_station_without_a_password_is_a_warning_where_others_reach_it() {
+        let mut config = Config::default();
+        assert_eq!(station_door(&config).verdict, Verdict::Ok);
+        config.server.host = [0, 0, 0, 0].into();
+        let finding = station_door(&config);
+        assert_eq!(finding.verdict, Verdict::Warning);
+        assert!(finding.remedy.is_some_and(|remedy| remedy.starts_with("set station.password")));
+        config.station.password = "hush".into();
+        assert_eq!(station_door(&config).verdict, Verdict::Ok);
     }
 
     #[test]

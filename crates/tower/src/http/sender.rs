@@ -1,0 +1,128 @@
+//! Who sends a title, and whose title it is: an operator's may be that of whatever is on air, a source's only its own.
+
+use super::api::{Peer, error};
+use super::auth::{ADMIN, Given, Shown};
+use super::head::{Refusal, TOO_MANY_GUESSES, UNAUTHORIZED};
+use super::query::Query;
+use super::who::Who;
+use crate::source::claim::{Claim, mount_in};
+use crate::state::Tower;
+use axum::extract::FromRequestParts;
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use radio_signal::router::OnAir;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::time::Instant;
+
+/// Titles of one address that are taken in a second: no song is that short, and each is shown to every listener.
+pub const TITLES_PER_SECOND: u32 = 10;
+
+/// 400: he may speak for a source, and it is not there.
+pub const NOT_CONNECTED: Refusal = Refusal::new(
+    400,
+    "Bad Request",
+    "no source is connected at this mount, and the password of a source sets the title of that source only",
+);
+/// 429: what comes faster than [`TITLES_PER_SECOND`].
+pub const TOO_MANY_TITLES: Refusal =
+    Refusal::new(429, "Too Many Requests", "ten titles a second are taken from one address; send fewer");
+
+/// Somebody who sends a title.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// A user who has been let in, if that is what he is.
+    who: Option<Who>,
+    /// None: over the socket of the command line.
+    address: Option<IpAddr>,
+    authorization: String,
+}
+
+impl<S: Sync> FromRequestParts<S> for Sender {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Ok(Self {
+            who: parts.extensions.get().cloned(),
+            address: parts.extensions.get().map(|Peer(origin): &Peer| origin.address.ip()),
+            authorization: authorization.to_owned(),
+        })
+    }
+}
+
+impl Sender {
+    /// Whose title it is that he sends with these parameters; and who he is, if he is an operator.
+    ///
+    /// # Errors
+    /// He may send none now, or there is nobody whose it could be.
+    pub fn means(self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), Refusal> {
+        let meant = match self.who.clone() {
+            Some(who) => (at_mount_or_on_air(tower, query), Some(who)),
+            None => self.may_mean(tower, query)?,
+        };
+        self.keeps_pace(tower).map(|()| meant)
+    }
+
+    /// Whether he does not send them too fast.
+    ///
+    /// # Errors
+    /// He does.
+    pub fn keeps_pace(&self, tower: &Tower) -> Result<(), Refusal> {
+        let keeps_it = self.address.is_none_or(|address| tower.title_pace.allows(address, Instant::now()));
+        keeps_it.then_some(()).ok_or(TOO_MANY_TITLES)
+    }
+
+    /// The same for somebody who may be a source, or has put his password into a form, where the front door does not look.
+    fn may_mean(&self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), Refusal> {
+        let (setup, now) = (tower.setup(), Instant::now());
+        let guesses = &setup.source_doors.guesses;
+        if self.address.is_some_and(|address| guesses.must_wait(address, now)) {
+            return Err(TOO_MANY_GUESSES);
+        }
+        let claim = Claim::of(&self.authorization, query);
+        let why = match (setup.source_doors.source_of(claim, mount_in(query)), claim) {
+            (Ok(source), _) => return source.map(|id| (OnAir::Source(id), None)).ok_or(NOT_CONNECTED),
+            (Err(Given::Wrong), Claim::Password(password)) => match setup.users.check(ADMIN, password) {
+                Shown::User(user) => {
+                    let who = self.address.map(|address| Who::Password { user, address });
+                    return Ok((at_mount_or_on_air(tower, query), who));
+                }
+                Shown::Busy => Given::Busy,
+                Shown::Wrong | Shown::Nothing => Given::Wrong,
+            },
+            (Err(why), _) => why,
+        };
+        if why == Given::Busy {
+            return Err(TOO_MANY_GUESSES);
+        }
+        if why == Given::Wrong
+            && let Some(address) = self.address
+        {
+            guesses.note_wrong(address, now);
+            tracing::warn!(%address, "a wrong password with a title");
+        }
+        Err(UNAUTHORIZED)
+    }
+}
+
+/// An operator means the source of the mount that he names, and if there is none, whatever is on air.
+fn at_mount_or_on_air(tower: &Tower, query: &Query) -> OnAir {
+    let connected = mount_in(query).and_then(|mount| tower.setup().source_doors.connected(mount));
+    connected.map_or_else(|| tower.on_air_source(), OnAir::Source)
+}
+
+/// The answer to whoever is refused: in the route's own shape what is about his title, and otherwise that of the front door.
+pub fn refused(refusal: Refusal, own: impl FnOnce(StatusCode, &'static str) -> Response) -> Response {
+    let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
+    match refusal {
+        NOT_CONNECTED | TOO_MANY_TITLES => own(status, refusal.line),
+        UNAUTHORIZED => {
+            let challenge = HeaderValue::from_static("Basic realm=\"Radio Tower\"");
+            ([(WWW_AUTHENTICATE, challenge)], error(status, refusal.line)).into_response()
+        }
+        _ => error(status, refusal.line),
+    }
+}
