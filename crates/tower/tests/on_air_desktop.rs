@@ -224,26 +224,24 @@ impl<'a> Mixxx<'a> {
         !self.tower.status()["inputs"][1]["source"]["connected"].is_null()
     }
 
-    /// Waits until the tower knows the title. A deck that took two presses for one stands still again, and a deck that stands
-    /// still has no title to tell.
-    #[track_caller]
-    fn wait_title(&self) {
+    /// Whether the tower comes to know the title. A deck that took two presses for one stands still again, and a deck that
+    /// stands still has no title to tell.
+    fn tells_title(&self) -> bool {
         let knows = || self.tower.get("/api/now-playing").json()["label"] == "Nina Simone - Sinnerman";
-        let mut looked = std::time::Instant::now();
-        alarm::wait_until("the title", 2 * LIMIT, || {
-            if knows() {
-                return true;
+        let (begun, mut looked) = (std::time::Instant::now(), std::time::Instant::now());
+        while !knows() {
+            if begun.elapsed() > LIMIT / 3 {
+                println!("Mixxx tells no title");
+                return false;
             }
-            if looked.elapsed() > LIMIT / 8 {
-                let plays = self.plays();
-                println!("no title yet; Mixxx {}", if plays { "plays" } else { "stands still, and is told to play" });
-                if !plays {
-                    self.hand(&PLAY);
-                }
+            if looked.elapsed() > LIMIT / 12 && !self.plays() {
+                println!("no title yet; Mixxx stands still, and is told to play");
+                self.hand(&PLAY);
                 looked = std::time::Instant::now();
             }
-            false
-        });
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        true
     }
 
     /// Presses something until `is_so`.
@@ -295,12 +293,16 @@ fn mixxx_does_all_that_a_source_must() {
     assert!(tower.events("source").is_empty());
     drop(refused);
 
-    let mut mixxx = Mixxx::start(&desktop, &tower, "hackme");
-    mixxx.play(true);
-    mixxx.connect();
-    tower.wait_source("dj", LIMIT);
+    // It tells the title of a track once, and on a busy machine now and then not at all, until it is started anew.
+    let mixxx = (0..3).find_map(|_| {
+        let mut mixxx = Mixxx::start(&desktop, &tower, "hackme");
+        mixxx.play(true);
+        mixxx.connect();
+        tower.wait_source("dj", LIMIT);
+        mixxx.tells_title().then_some(mixxx)
+    });
+    let mut mixxx = mixxx.expect("Mixxx tells its title");
     assert_eq!(tower.status()["inputs"][1]["source"]["connected"]["name"], "Mixxx");
-    mixxx.wait_title();
     assert_heard_for_a_while(&tower);
     assert_drops_and_comes_back(&tower, &mut mixxx);
 }

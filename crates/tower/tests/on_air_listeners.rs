@@ -174,12 +174,12 @@ fn the_administrator_sees_what_each_listener_was_sent_a_page_at_a_time() {
     listeners.iter().chain([&elsewhere]).for_each(|listener| listener.wait_bytes(32_000, Duration::from_secs(5)));
 
     assert_eq!(get(tower.address, "/admin/listeners", "").expect("an answer").head.status(), 401);
-    let page = |query: &str| -> serde_json::Value {
-        let target = format!("/admin/listeners?limit=3{query}");
-        let answer = get(tower.address, &target, "Authorization: Basic YWRtaW46c2VjcmV0\r\n").expect("an answer");
+    let asked = |target: &str| -> serde_json::Value {
+        let answer = get(tower.address, target, "Authorization: Basic YWRtaW46c2VjcmV0\r\n").expect("an answer");
         assert_eq!(answer.head.status(), 200);
         serde_json::from_slice(&answer.body).expect("JSON")
     };
+    let page = |query: &str| asked(&format!("/admin/listeners?limit=3{query}"));
     let first = page("");
     assert_eq!(first["total"], 4);
     let second = page(&format!("&from={}", first["next"]));
@@ -194,5 +194,5 @@ fn the_administrator_sees_what_each_listener_was_sent_a_page_at_a_time() {
         let audio = (through + 1 - joined) * FRAME_BYTES as u64;
         assert!(bytes > audio && bytes < audio + 2000, "{row}");
     }
-    assert_eq!(tower.status()["outputs"][0]["lag"].as_array().map(Vec::len), Some(7));
+    assert_eq!(asked("/status")["outputs"][0]["lag"].as_array().map(Vec::len), Some(7));
 }

@@ -101,7 +101,9 @@ fn what_the_tower_answers_is_what_its_description_says() {
                 _ => tower.send_as_admin("PUT", path, &example.to_string()),
             };
             let status = answer.head.status();
-            let schema = schema_of(operation, status).unwrap_or_else(|| panic!("{method} {path}: {status}"));
+            assert!(operation["responses"][status.to_string()].is_object(), "{method} {path}: {status}");
+            // What Icecast and Shoutcast know is no JSON.
+            let Some(schema) = schema_of(operation, status) else { continue };
             let found = faults(&document, schema, &answer.json(), path);
             assert!(found.is_empty(), "{method} {path}: {found:#?}");
             checked += 1;

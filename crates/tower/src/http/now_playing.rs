@@ -65,7 +65,7 @@ struct NewTitle {
     url: String,
 }
 
-async fn set(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>, sender: Sender, body: Bytes) -> Response {
+async fn set(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>, body: Bytes) -> Response {
     let new: NewTitle = match serde_json::from_slice(&body) {
         Ok(new) => new,
         Err(fault) => {
@@ -78,9 +78,6 @@ async fn set(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>, se
             StatusCode::BAD_REQUEST,
             "there is neither an artist nor a title; send {\"artist\": ..., \"title\": ...}",
         );
-    }
-    if let Err(refusal) = sender.keeps_pace(&tower) {
-        return refused(refusal, error);
     }
     note_title(&tower, Some(who), &title);
     let in_ms = tower.title_arrives(title);

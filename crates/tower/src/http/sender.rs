@@ -17,7 +17,8 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::time::Instant;
 
-/// Titles of one address that are taken in a second: no song is that short, and each is shown to every listener.
+/// Titles of the sources at one address that are taken in a second: no song is that short, and each is shown to every listener.
+/// Operators know what they do, and what they do is in the journal.
 pub const TITLES_PER_SECOND: u32 = 10;
 
 /// 400: he may speak for a source, and it is not there.
@@ -28,7 +29,7 @@ pub const NOT_CONNECTED: Refusal = Refusal::new(
 );
 /// 429: what comes faster than [`TITLES_PER_SECOND`].
 pub const TOO_MANY_TITLES: Refusal =
-    Refusal::new(429, "Too Many Requests", "ten titles a second are taken from one address; send fewer");
+    Refusal::new(429, "Too Many Requests", "ten titles a second are taken from the sources at one address; send fewer");
 
 /// Somebody who sends a title.
 #[derive(Clone, Debug)]
@@ -59,20 +60,21 @@ impl Sender {
     /// # Errors
     /// He may send none now, or there is nobody whose it could be.
     pub fn means(self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), Refusal> {
-        let meant = match self.who.clone() {
-            Some(who) => (at_mount_or_on_air(tower, query), Some(who)),
-            None => self.may_mean(tower, query)?,
-        };
-        self.keeps_pace(tower).map(|()| meant)
+        let address = self.address;
+        let meant = self.is_taken_to_mean(tower, query);
+        // Few programs show what they are told.
+        meant.inspect_err(|refusal| tracing::info!(?address, why = refusal.line, "a title is refused"))
     }
 
-    /// Whether he does not send them too fast.
-    ///
-    /// # Errors
-    /// He does.
-    pub fn keeps_pace(&self, tower: &Tower) -> Result<(), Refusal> {
-        let keeps_it = self.address.is_none_or(|address| tower.title_pace.allows(address, Instant::now()));
-        keeps_it.then_some(()).ok_or(TOO_MANY_TITLES)
+    fn is_taken_to_mean(self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), Refusal> {
+        if let Some(who) = self.who.clone() {
+            return Ok((at_mount_or_on_air(tower, query), Some(who)));
+        }
+        let keeps_pace = |address| tower.title_pace.allows(address, Instant::now());
+        if !self.address.is_none_or(keeps_pace) {
+            return Err(TOO_MANY_TITLES);
+        }
+        self.may_mean(tower, query)
     }
 
     /// The same for somebody who may be a source, or has put his password into a form, where the front door does not look.

@@ -36,10 +36,8 @@ pub fn run(args: &StatusArgs, loaded: &Loaded) -> anyhow::Result<()> {
 
 /// The status of the tower behind `socket`, for people.
 fn screen(socket: &Path, colours: bool) -> std::io::Result<String> {
-    let json = |body: &str| serde_json::from_str::<Value>(body).map_err(std::io::Error::from);
-    let status = json(&get(socket, "/status")?)?;
-    let (_, health) = ask(socket, "/healthz")?;
-    Ok(render::table(&status, &json(&health)?, colours))
+    let status: Value = serde_json::from_str(&get(socket, "/status")?)?;
+    Ok(render::table(&status, colours))
 }
 
 pub(crate) fn nobody_there(socket: &Path, port: u16, error: &std::io::Error) -> String {

@@ -10,10 +10,10 @@ const EVENTS_SHOWN: usize = 5;
 /// Below this it is another sound than the programme.
 const LIKENESS_MIN: f64 = 0.5;
 
-/// `status`, and what `/healthz` says, for people: about 24 lines of 80 columns for one input and one output.
-pub(super) fn table(status: &Value, health: &Value, colours: bool) -> String {
+/// `status` for people: about 24 lines of 80 columns for one input and one output.
+pub(super) fn table(status: &Value, colours: bool) -> String {
     let mut out = head(status, colours);
-    out += &troubles(status, health, colours);
+    out += &troubles(status, colours);
     out += &inputs(&status["inputs"], colours);
     out += &outputs(&status["outputs"], colours);
     out += &format!(
@@ -61,7 +61,7 @@ fn wishes(operator: &Value, colours: bool) -> String {
 }
 
 /// The alarms that are raised, and whatever else `/healthz` says; what fails in red.
-fn troubles(status: &Value, health: &Value, colours: bool) -> String {
+fn troubles(status: &Value, colours: bool) -> String {
     let alarms = list(&status["alarms"]);
     let mut lines = String::new();
     for alarm in alarms {
@@ -69,7 +69,9 @@ fn troubles(status: &Value, health: &Value, colours: bool) -> String {
         lines += &(paint.on(&format!("ALARM {}: {}", shown(&alarm["alarm"]), shown(&alarm["text"])), colours) + "\n");
     }
     for (texts, word, paint) in [("reasons", "FAILING", Paint::Red), ("warnings", "WARNING", Paint::Yellow)] {
-        for text in list(&health[texts]).iter().filter(|text| alarms.iter().all(|alarm| alarm["text"] != **text)) {
+        for text in
+            list(&status["health"][texts]).iter().filter(|text| alarms.iter().all(|alarm| alarm["text"] != **text))
+        {
             lines += &(paint.on(&format!("{word} {}", shown(text)), colours) + "\n");
         }
     }
@@ -208,13 +210,12 @@ mod tests {
                 "buffer": {"count": 20, "capacity": 200}, "holds": 0, "silent_frames": 4, "playout_delay_ticks": 20, "listeners": 9}],
             "listeners": {"now": 9, "peak": 12}, "lateness_ms": {"p50": 0.05, "max": 3},
             "alarms": [{"alarm": "silence", "severity": "failing", "text": "/stream: listeners hear nothing"}],
+            "health": {"reasons": ["/stream: listeners hear nothing", "no clock"], "warnings": ["an old certificate"]},
             "now_playing": {"label": "Nina Simone - Sinnerman"}, "programme": {"short_term_lufs": -18.2, "true_peak_dbtp": -1.2},
             "operator": {"fallback_forced": true, "fallback": "tone", "preferred": "dj", "off_air": ["a", "b"]},
             "events": [{"kind": "encoder", "tick": 1, "time": 1_795_407_803.3, "text": "RUNNING again"}],
         });
-        let health =
-            json!({"reasons": ["/stream: listeners hear nothing", "no clock"], "warnings": ["an old certificate"]});
-        let table = table(&status, &health, false);
+        let table = table(&status, false);
         for part in [
             "title      Nina Simone - Sinnerman",
             "operator   forces the fallback (tone); prefers dj; keeps off air: a, b",
@@ -244,13 +245,13 @@ mod tests {
         for status in
             [json!({}), json!([]), json!(null), json!({"inputs": 3, "outputs": [7], "on_air": "x", "events": {}})]
         {
-            assert!(table(&status, &Value::Null, false).starts_with("Radio Tower"), "{status}");
+            assert!(table(&status, false).starts_with("Radio Tower"), "{status}");
         }
     }
 
     #[test]
     fn control_characters_of_others_do_not_reach_the_terminal() {
         let status = json!({"on_air": {"source": "\u{1b}[31mred", "reason": "\u{7}"}, "events": ["\u{1b}]0;x"]});
-        assert!(!table(&status, &Value::Null, false).contains(['\u{1b}', '\u{7}']));
+        assert!(!table(&status, false).contains(['\u{1b}', '\u{7}']));
     }
 }
