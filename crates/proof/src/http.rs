@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 /// Longest answer head that is read.
@@ -83,7 +85,7 @@ pub fn send_get(address: SocketAddr, target: &str, extra: &str, read_timeout: Du
 }
 
 /// Reads up to the empty line; what was read beyond it is the second value.
-pub fn read_head(stream: &mut TcpStream) -> io::Result<(Head, Vec<u8>)> {
+pub fn read_head(stream: &mut impl Read) -> io::Result<(Head, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut piece = [0u8; 2048];
     loop {
@@ -108,6 +110,14 @@ pub fn get(address: SocketAddr, target: &str, extra: &str) -> io::Result<Answer>
     read_answer(send_get(address, target, extra, Duration::from_secs(10))?)
 }
 
+/// One GET over a Unix socket, as the command line asks.
+pub fn get_over(socket: &Path, target: &str) -> io::Result<Answer> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: tower\r\nConnection: close\r\n\r\n").as_bytes())?;
+    read_answer(stream)
+}
+
 /// One request of any method with a body, and the whole answer.
 pub fn send(address: SocketAddr, method: &str, target: &str, extra: &str, body: &[u8]) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
@@ -118,7 +128,7 @@ pub fn send(address: SocketAddr, method: &str, target: &str, extra: &str, body: 
     read_answer(stream)
 }
 
-fn read_answer(mut stream: TcpStream) -> io::Result<Answer> {
+fn read_answer(mut stream: impl Read) -> io::Result<Answer> {
     let (head, mut body) = read_head(&mut stream)?;
     if let Some(length) = head.header("content-length").and_then(|value| value.parse::<usize>().ok()) {
         let have = body.len();

@@ -1,7 +1,7 @@
 //! A real tower in a directory of its own.
 
 use crate::alarm::wait_for;
-use crate::http::{Answer, basic_auth, get, send};
+use crate::http::{self, Answer, basic_auth, get, send};
 use crate::listener::Listener;
 use crate::monitor::Monitor;
 use crate::process;
@@ -207,11 +207,12 @@ impl Tower {
             .unwrap_or_else(|error| panic!("{method} {target}: {error}"))
     }
 
-    /// `/status`.
+    /// `/status` as the command line has it: all of it, whatever the password is.
     #[track_caller]
     #[must_use]
     pub fn status(&self) -> Value {
-        self.get_as_admin("/status").json()
+        let answer = http::get_over(&self.path("admin.sock"), "/status");
+        answer.unwrap_or_else(|error| panic!("GET /status over the socket: {error}")).json()
     }
 
     /// State of the first output's encoder, in capitals.

@@ -123,7 +123,7 @@ fn every_route_refuses_whoever_has_not_its_role_and_nobody_else() {
             }
         }
     }
-    assert!(refused >= 60 && admitted >= 60, "only {refused} refusals and {admitted} admissions");
+    assert!(refused >= 50 && admitted >= 60, "only {refused} refusals and {admitted} admissions");
     for rank in 0..RANKS.len() {
         assert_eq!(
             asked_by(&tower, rank, "PUT", "/live", 6),

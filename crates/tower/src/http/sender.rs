@@ -59,14 +59,14 @@ impl Sender {
     ///
     /// # Errors
     /// He may send none now, or there is nobody whose it could be.
-    pub fn means(self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), Refusal> {
+    pub fn means(&self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), Refusal> {
         let address = self.address;
-        let meant = self.is_taken_to_mean(tower, query);
+        let meant = self.meant(tower, query);
         // Few programs show what they are told.
         meant.inspect_err(|refusal| tracing::info!(?address, why = refusal.line, "a title is refused"))
     }
 
-    fn is_taken_to_mean(self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), Refusal> {
+    fn meant(&self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), Refusal> {
         if let Some(who) = self.who.clone() {
             return Ok((at_mount_or_on_air(tower, query), Some(who)));
         }

@@ -87,7 +87,7 @@ pub fn decode<R: Read + Send + 'static>(
     let Ok(feeder) = spawned else {
         return StreamEnd::Unreadable("there is no thread for its decoder; raise the limit of processes".into());
     };
-    let (mut deaths, mut sound) = (0, Sound { seam: Seam::new(), samples: Vec::new() });
+    let (mut deaths, mut sound) = (0, Sound { seam: Seam::default(), samples: Vec::new() });
     let end = loop {
         let begun = Instant::now();
         let outcome = match Child::start(&settings.command(stream), settings.memory_bytes_max) {

@@ -18,13 +18,14 @@ pub struct Seam {
     begun: usize,
 }
 
-impl Seam {
+impl Default for Seam {
     /// Before the first child, whose beginning is left as it is.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self { held: Vec::new(), begun: FADE }
     }
+}
 
+impl Seam {
     /// Takes whole frames of stereo, and appends to `out` what need not be held back.
     pub fn push(&mut self, values: &[i16], out: &mut Vec<i16>) {
         let from = self.held.len();
@@ -76,7 +77,7 @@ mod tests {
     #[test]
     fn what_one_child_gives_is_left_as_it_is() {
         let all: Vec<i16> = (0..9000).collect();
-        let (mut seam, mut out) = (Seam::new(), Vec::new());
+        let (mut seam, mut out) = (Seam::default(), Vec::new());
         all.chunks(700).for_each(|piece| seam.push(piece, &mut out));
         assert_eq!(out.len(), all.len() - FADE * CHANNELS);
         seam.finish(&mut out);
@@ -85,7 +86,7 @@ mod tests {
 
     #[test]
     fn between_two_children_there_is_no_edge_and_nothing_is_lost() {
-        let (mut seam, mut out) = (Seam::new(), Vec::new());
+        let (mut seam, mut out) = (Seam::default(), Vec::new());
         seam.push(&[LOUD; 5000], &mut out);
         seam.cut(&mut out);
         [LOUD; 5000].chunks(700).for_each(|piece| seam.push(piece, &mut out));
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_child_that_gave_next_to_nothing_closes_too() {
-        let (mut seam, mut out) = (Seam::new(), Vec::new());
+        let (mut seam, mut out) = (Seam::default(), Vec::new());
         seam.cut(&mut out);
         assert!(out.is_empty());
         seam.push(&[LOUD; 20], &mut out);
