@@ -20,7 +20,8 @@ type Row = (&'static str, &'static str, &'static str, &'static [u16]);
 const ROWS: &[Row] = &[
     ("get", "/healthz", "", &[200, 503]),
     ("get", "/tower/events", "", &[400]),
-    ("post", "/tower/events/ingest", r#"{"event_type": "asked", "timestamp": 0, "metadata": {}}"#, &[204]),
+    // A hundred a second are taken from one address.
+    ("post", "/tower/events/ingest", r#"{"event_type": "asked", "timestamp": 0, "metadata": {}}"#, &[204, 429]),
     ("get", "/admin/listeners?from=0&limit=1000", "", &[200]),
     ("get", "/admin/listeners?from=5000&limit=1000", "", &[200]),
     ("get", "/admin/listclients?mount=/stream", "", &[200]),

