@@ -31,7 +31,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut packets = Packets::new();
     let _may_be_no_ogg = packets.push(bytes);
     let mut packetizer = Packetizer::new();
-    packetizer.push(bytes);
+    let _taken = packetizer.push(bytes);
     let format = match decoder_of(&bytes[..bytes.len().min(64)], format) {
         Decoder::Inside(format) => format,
         Decoder::Child(stream) => return cut(bytes, stream),
