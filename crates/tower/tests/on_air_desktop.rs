@@ -11,7 +11,7 @@ use radio_proof::tower::Tower;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A tower with one mount, `/live`, of which there is `more` to say, that plays its tone.
 fn tower(more: &str) -> Tower {
@@ -184,7 +184,7 @@ impl<'a> Mixxx<'a> {
         // On a busy machine it stands still now and then before its first window is there.
         let mixxx = (0..3).find_map(|_| {
             let mixxx = Self { desktop, tower, _program: Program::start(&mut command, "mixxx") };
-            let started = std::time::Instant::now();
+            let started = Instant::now();
             while !mixxx.shows(QUESTION) && started.elapsed() < LIMIT / 2 {
                 std::thread::sleep(Duration::from_millis(100));
             }
@@ -224,24 +224,19 @@ impl<'a> Mixxx<'a> {
         !self.tower.status()["inputs"][1]["source"]["connected"].is_null()
     }
 
-    /// Whether the tower comes to know the title. A deck that took two presses for one stands still again, and a deck that
-    /// stands still has no title to tell.
-    fn tells_title(&self) -> bool {
-        let knows = || self.tower.get("/api/now-playing").json()["label"] == "Nina Simone - Sinnerman";
-        let (begun, mut looked) = (std::time::Instant::now(), std::time::Instant::now());
-        while !knows() {
-            if begun.elapsed() > LIMIT / 3 {
-                println!("Mixxx tells no title");
-                return false;
-            }
+    /// Waits until the tower knows the title, which is told once. A deck that took two presses for one stands still again, and
+    /// a deck that stands still has no title to tell.
+    #[track_caller]
+    fn wait_title(&self) {
+        let mut looked = Instant::now();
+        alarm::wait_until("Mixxx to tell its title", LIMIT, || {
             if looked.elapsed() > LIMIT / 12 && !self.plays() {
                 println!("no title yet; Mixxx stands still, and is told to play");
                 self.hand(&PLAY);
-                looked = std::time::Instant::now();
+                looked = Instant::now();
             }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        true
+            self.tower.get("/api/now-playing").json()["label"] == "Nina Simone - Sinnerman"
+        });
     }
 
     /// Presses something until `is_so`.
@@ -293,15 +288,11 @@ fn mixxx_does_all_that_a_source_must() {
     assert!(tower.events("source").is_empty());
     drop(refused);
 
-    // It tells the title of a track once, and on a busy machine now and then not at all, until it is started anew.
-    let mixxx = (0..3).find_map(|_| {
-        let mut mixxx = Mixxx::start(&desktop, &tower, "hackme");
-        mixxx.play(true);
-        mixxx.connect();
-        tower.wait_source("dj", LIMIT);
-        mixxx.tells_title().then_some(mixxx)
-    });
-    let mut mixxx = mixxx.expect("Mixxx tells its title");
+    let mut mixxx = Mixxx::start(&desktop, &tower, "hackme");
+    mixxx.play(true);
+    mixxx.connect();
+    tower.wait_source("dj", LIMIT);
+    mixxx.wait_title();
     assert_eq!(tower.status()["inputs"][1]["source"]["connected"]["name"], "Mixxx");
     assert_heard_for_a_while(&tower);
     assert_drops_and_comes_back(&tower, &mut mixxx);

@@ -8,8 +8,11 @@ use radio_proof::icy::Icy;
 use radio_proof::listener::Listener;
 use radio_proof::station::{Manner, Station};
 use radio_proof::tower::Tower;
-use radio_proof::{material, measure};
+use radio_proof::{material, measure, process};
+use rustix::process::Signal;
 use serde_json::Value;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -250,6 +253,35 @@ fn a_source_titles_its_own_sound_and_that_of_nobody_else() {
     assert_eq!((guesses[0], guesses[7]), (401, 429), "{guesses:?}");
     assert_eq!(ask("POST", "/admin.cgi", "", "pass=hackme&mode=updinfo&song=Stolen").0, 429);
     assert!(tower.get("/api/history").json()["songs"].as_array().is_some_and(|songs| songs.len() == 5));
+}
+
+/// A request that is there as a whole, hung up behind, before the tower sees any of it.
+fn ask_and_hang_up(tower: &Tower, method: &str, target: &str, authorization: &str, body: &str) {
+    let length = body.len();
+    let request = format!("{method} {target} HTTP/1.0\r\n{authorization}Content-Length: {length}\r\n\r\n{body}");
+    assert!(process::signal(tower.pid(), Signal::STOP));
+    let socket = TcpStream::connect(tower.address);
+    let sent = socket.and_then(|mut socket| socket.write_all(request.as_bytes()));
+    assert!(process::signal(tower.pid(), Signal::CONT));
+    sent.expect("the kernel takes it");
+}
+
+/// libshout up to 2.4.1, and so Mixxx, reads no answer.
+#[test]
+fn a_title_counts_though_the_program_hangs_up_before_it_is_answered() {
+    let tower = common::setup().line("input = [{ name = \"dj\", mount = \"/live\", password = \"hackme\" }]").start();
+    let _dj = Dj::start(&tower);
+    tower.wait_source("dj", LIMIT);
+    let (dj, admin) = (basic_auth("source", "hackme"), basic_auth("admin", radio_proof::tower::ADMIN_PASSWORD));
+    for (method, target, authorization, body, label) in [
+        ("GET", "/admin/metadata?mode=updinfo&mount=/live&song=First", dj.as_str(), "", "First"),
+        ("POST", "/admin/metadata", &dj, "mode=updinfo&song=Second", "Second"),
+        ("GET", "/admin.cgi?pass=hackme&mode=updinfo&song=Third", "", "", "Third"),
+        ("PUT", "/api/now-playing", &admin, "{\"title\": \"Fourth\"}", "Fourth"),
+    ] {
+        ask_and_hang_up(&tower, method, target, authorization, body);
+        wait_heard(&tower, label);
+    }
 }
 
 #[test]

@@ -64,6 +64,16 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
 #[derive(Clone, Debug)]
 pub struct Peer(pub Origin);
 
+/// When an answer has lost its reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// When it takes nothing more. One that has only said all it has to say still counts: libshout sends a title and hangs
+    /// up before it is answered, and the title is meant.
+    Takes,
+    /// Also when it says that it will say no more: an answer without an end frees its place at once.
+    Stays,
+}
+
 /// Answers one request on `stream`, for `who` if it has been let in. One request a connection: a second
 /// one may want a stream, and a socket can only be given away by the front door.
 pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
@@ -71,6 +81,7 @@ pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static
     api: axum::Router,
     who: Option<Who>,
     peer: Option<Peer>,
+    reader: Reader,
 ) {
     let api = TowerToHyperService::new(api);
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
@@ -81,9 +92,9 @@ pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIME_MAX));
     let stream = TokioIo::new(Box::pin(stream));
-    let served =
-        http1::Builder::new().keep_alive(false).max_buf_size(BUFFER_BYTES_MAX).serve_connection(stream, service);
-    let served = served.with_upgrades().await;
+    let mut http = http1::Builder::new();
+    http.keep_alive(false).half_close(reader == Reader::Takes).max_buf_size(BUFFER_BYTES_MAX);
+    let served = http.serve_connection(stream, service).with_upgrades().await;
     if let Err(error) = served {
         tracing::debug!(%error, "an API connection ended early");
     }
@@ -127,7 +138,7 @@ pub async fn serve_unix(listener: tokio::net::UnixListener, api: axum::Router) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(serve_connection(stream, api.clone(), Some(Who::CommandLine), None));
+                tokio::spawn(serve_connection(stream, api.clone(), Some(Who::CommandLine), None, Reader::Stays));
             }
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
         }

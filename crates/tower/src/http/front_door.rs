@@ -2,7 +2,7 @@
 //! engine; everything else is given to the API, head and all.
 
 use super::admission;
-use super::api::Peer;
+use super::api::{Peer, Reader};
 use super::foreign;
 use super::head::{self, FOREIGN, FULL, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
 use super::origin::{self, Origin};
@@ -127,8 +127,9 @@ async fn serve_one(
                 // What the kernel holds, nobody is seen not to take.
                 let _ = SockRef::from(&socket).set_send_buffer_size(EVENTS_SNDBUF_BYTES);
             }
-            let connection =
-                super::api::serve_connection(Rewind::new(head.bytes, socket), api, who, Some(Peer(origin)));
+            let reader = if is_endless { Reader::Stays } else { Reader::Takes };
+            let stream = Rewind::new(head.bytes, socket);
+            let connection = super::api::serve_connection(stream, api, who, Some(Peer(origin)), reader);
             if is_endless {
                 connection.await;
             } else {
