@@ -92,8 +92,8 @@ pub(super) fn clock_stopped(age_ms: u64) -> String {
 
 pub(super) fn disk_full(place: &Path, free_mib: u64) -> String {
     format!(
-        "only {free_mib} MiB are free on the disk of {}: the stream goes on, but logs and sockets may fail. Delete what is not \
-         needed (journalctl --vacuum-size=100M, du -xh /)",
+        "only {free_mib} MiB are free on a disk: the stream goes on, but logs and sockets may fail. It is the disk of {}; delete \
+         what is not needed there (journalctl --vacuum-size=100M, du -xh /)",
         place.display()
     )
 }

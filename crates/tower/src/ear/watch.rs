@@ -29,6 +29,15 @@ pub struct RaisedAlarm {
     pub text: String,
 }
 
+impl RaisedAlarm {
+    /// The same for everybody: what is wrong, without the words of a process or the path of a disk.
+    #[must_use]
+    pub fn public_text(&self) -> String {
+        let first_sentence = self.text.split_once(". ").filter(|_| self.alarm.names_what_is_private());
+        first_sentence.map_or_else(|| self.text.clone(), |(what, _)| format!("{what}; `tower status` says more"))
+    }
+}
+
 /// How often an alarm has been raised.
 #[derive(Clone, Debug)]
 pub struct Tally {

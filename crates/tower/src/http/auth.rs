@@ -178,8 +178,9 @@ pub fn is_same_user(one: &Config, other: &Config, name: &str) -> bool {
     if name == ADMIN { one.admin == other.admin } else { of(one) == of(other) }
 }
 
-/// Shoutcast's software gives the password as `?pass=`.
-fn query_secret(head: &Head) -> Option<String> {
+/// A password or token in the address, if there is one. Shoutcast's software gives it as `?pass=`.
+#[must_use]
+pub fn query_secret(head: &Head) -> Option<String> {
     let query = Query::parse(head.query.as_bytes());
     query.text("token").or(query.text("pass")).map(str::to_owned)
 }

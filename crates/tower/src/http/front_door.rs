@@ -3,6 +3,7 @@
 
 use super::admission;
 use super::api::{Peer, Reader};
+use super::auth;
 use super::foreign;
 use super::head::{self, FOREIGN, FULL, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
 use super::origin::{self, Origin};
@@ -256,12 +257,13 @@ impl Destination {
     }
 }
 
-/// Whether a page of another site may have made a browser ask for what such a page may not have.
+/// Whether a page of another site may have made a browser ask for what such a page may not have, or guess a password.
 fn is_of_another_site(head: &Head, origin: &Origin, found: &Found) -> bool {
     let (is_for_own_pages, is_change) = match found {
-        Found::Route(route) => {
-            (routes::is_for_own_pages(route, &head.method), routes::changes_something(route, &head.method))
-        }
+        Found::Route(route) => (
+            routes::is_for_own_pages(route, &head.method) || auth::query_secret(head).is_some(),
+            routes::changes_something(route, &head.method),
+        ),
         Found::OtherMethods(_) | Found::Nothing => (is_source_method(&head.method), false),
     };
     let is_mere_get = matches!(head.method.as_str(), "GET" | "HEAD");

@@ -142,11 +142,12 @@ pub fn changes_something(route: &Route, method: &str) -> bool {
     !matches!(method, "GET" | "HEAD") || route.methods.contains(&"POST")
 }
 
-/// Whether no page of another site may ask for it: to change something, or to follow what happens, which a WebSocket could
-/// from anywhere.
+/// Whether no page of another site may ask for it: what is for users alone, what changes something, and to follow what
+/// happens, which a WebSocket could from anywhere.
 #[must_use]
 pub fn is_for_own_pages(route: &Route, method: &str) -> bool {
-    changes_something(route, method) || [EVENTS, STATION_EVENTS].contains(&route.path)
+    let is_for_users = matches!(route.class, Class::Role(_));
+    is_for_users || changes_something(route, method) || route.path == STATION_EVENTS
 }
 
 #[cfg(test)]
