@@ -125,6 +125,8 @@ fn an_unknown_key_is_told_with_its_place_and_what_was_meant() {
     assert!(the_problem("port = 1\n", &[], &[]).contains("did you mean `server.port`?"));
     assert!(the_problem("[output]\nmount = \"/a\"\n", &[], &[]).ends_with("write [[output]]"));
     assert!(the_problem("server = 3\n", &[], &[]).contains("write [server]"));
+    let whole = the_problem("", &[], &[("input", "[{ mount = \"/live\" }]")]);
+    assert!(whole.starts_with("flag --set input: `input` has keys of its own: set one"), "{whole}");
     assert!(the_problem("", &[], &[("station.sokcet", "x")]).starts_with("flag --set station.sokcet: "));
 }
 

@@ -108,6 +108,11 @@ impl Layers {
 
     /// Notes a key or table that does not exist.
     pub fn unknown(&mut self, path: &str, origin: &Origin) {
+        if keys::is_table(path) {
+            let message =
+                format!("`{path}` has keys of its own: set one, as docs/configuration.md lists them, or all in a file");
+            return self.problem(origin, message);
+        }
         let remedy = match keys::did_you_mean(path) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "docs/configuration.md lists the keys".into(),
