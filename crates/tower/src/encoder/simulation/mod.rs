@@ -283,6 +283,17 @@ fn run(seed: u64, trace: bool) -> (Schedule, Outcome) {
     (schedule, outcome)
 }
 
+/// The same, and how to see it if it fails.
+fn run_and_tell(seed: u64, trace: bool) -> (Schedule, Outcome) {
+    let Ok((schedule, outcome)) = std::panic::catch_unwind(|| run(seed, trace)) else {
+        panic!("seed {seed} fails; see it happen: cargo xtask simulate --seed {seed}\n{:#?}", Schedule::random(seed));
+    };
+    if trace {
+        println!("{schedule:#?}\n{outcome:#?}");
+    }
+    (schedule, outcome)
+}
+
 /// Seeds to run, as `first` and `count`; `cargo xtask simulate` sets them.
 fn seeds() -> (u64, u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
@@ -301,19 +312,17 @@ fn schedules_that_failed_once_do_not_fail_again() {
 #[test]
 fn whatever_happens_to_encoders_the_stream_goes_on_and_recovers() {
     let (first, count) = seeds();
-    let trace = count == 1;
+    let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let of_worker = |worker: u64| {
+        let seeds = (first..first + count).filter(move |seed| seed % workers == worker);
+        seeds.map(|seed| run_and_tell(seed, count == 1)).collect::<Vec<_>>()
+    };
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..workers).map(|worker| scope.spawn(move || of_worker(worker))).collect();
+        running.into_iter().flat_map(|worker| worker.join().expect("no seed fails")).collect()
+    });
     let (mut kinds, mut totals) = (Vec::new(), Outcome::default());
-    for seed in first..first + count {
-        let result = std::panic::catch_unwind(|| run(seed, trace));
-        let Ok((schedule, outcome)) = result else {
-            panic!(
-                "seed {seed} fails; see it happen: cargo xtask simulate --seed {seed}\n{:#?}",
-                Schedule::random(seed)
-            );
-        };
-        if trace {
-            println!("{schedule:#?}\n{outcome:#?}");
-        }
+    for (schedule, outcome) in results {
         kinds.push((schedule.encoder == EncoderKind::Ffmpeg, schedule.gentle));
         totals.frames += outcome.frames;
         totals.holds += outcome.holds;
