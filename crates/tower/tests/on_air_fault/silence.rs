@@ -1,8 +1,6 @@
 //! No process can be started at all: silence at the exact rate, and the programme back by itself (SPEC ENC-11).
 
-mod fault_support;
-
-use fault_support::{BUILTIN, FFMPEG, Scene, setup};
+use crate::fault_support::{BUILTIN, FFMPEG, Scene, setup};
 use radio_proof::alarm::{seconds, wait_until};
 use radio_proof::process::signal;
 use radio_proof::{FRAME_BYTES, clock};

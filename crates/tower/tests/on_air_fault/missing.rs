@@ -1,8 +1,6 @@
 //! Encoders that cannot be started: the built-in one carries the programme, there and back (SPEC ENC-4, ENC-11).
 
-mod fault_support;
-
-use fault_support::{BUILTIN, FFMPEG, SOUND_FRAMES, Scene, sabotaged, setup};
+use crate::fault_support::{BUILTIN, FFMPEG, SOUND_FRAMES, Scene, sabotaged, setup};
 use radio_proof::tower::Setup;
 use rustix::process::Signal;
 use std::fs;

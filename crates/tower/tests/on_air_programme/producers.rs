@@ -1,7 +1,6 @@
 //! Producers come, die and overlap; what each leaves to the next is nothing (SPEC IN-2 to IN-6).
 
-mod common;
-
+use crate::common;
 use radio_proof::station::{Manner, Station};
 use radio_proof::{TICK_BYTES, material};
 use std::collections::HashMap;

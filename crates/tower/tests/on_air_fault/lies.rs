@@ -1,9 +1,7 @@
 //! Encoders that close their pipes, send garbage or another format, or trickle: what they have sent before is on air,
 //! what they send then is not (SPEC ENC-7, ENC-8, ENC-9, MPEG).
 
-mod fault_support;
-
-use fault_support::{BUILTIN, FFMPEG, PATIENCE, SOUND_FRAMES, Scene, charge, sabotaged};
+use crate::fault_support::{BUILTIN, FFMPEG, PATIENCE, SOUND_FRAMES, Scene, charge, sabotaged};
 use radio_proof::alarm::wait_until;
 use radio_proof::process;
 use rustix::process::Signal;

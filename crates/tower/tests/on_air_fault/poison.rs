@@ -1,8 +1,6 @@
 //! PCM that crashes encoders: it is found, becomes silence, and only it (SPEC ENC-10).
 
-mod fault_support;
-
-use fault_support::{BUILTIN, FFMPEG, PATIENCE, Scene, sabotaged};
+use crate::fault_support::{BUILTIN, FFMPEG, PATIENCE, Scene, sabotaged};
 use radio_proof::alarm::wait_for;
 use radio_proof::{TICK_BYTES, material};
 

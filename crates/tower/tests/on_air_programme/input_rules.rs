@@ -1,8 +1,7 @@
 //! What is said of one input alone holds for it alone, on air: its place among the others, its grace, its crossfade, its
 //! gate (SPEC ROUTER-1, ROUTER-4, ROUTER-6, ROUTER-7).
 
-mod common;
-
+use crate::common;
 use radio_proof::alarm::wait_until;
 use radio_proof::changes::{self, on_air};
 use radio_proof::http::{basic_auth, send};

@@ -1,8 +1,6 @@
 //! Encoders that stand still, and whose replacement does as well (SPEC ENC-7, ENC-8).
 
-mod fault_support;
-
-use fault_support::{BUILTIN, FFMPEG, Scene, setup};
+use crate::fault_support::{BUILTIN, FFMPEG, Scene, setup};
 use radio_proof::process::{self, signal};
 use rustix::process::Signal;
 use std::time::Duration;

@@ -1,8 +1,6 @@
 //! Failures on top of each other: killed during replay, killed with its replacement (SPEC ENC-8, ENC-9, ENC-10).
 
-mod fault_support;
-
-use fault_support::{BUILTIN, FFMPEG, Scene, setup};
+use crate::fault_support::{BUILTIN, FFMPEG, Scene, setup};
 use radio_proof::process::signal;
 use rustix::process::Signal;
 

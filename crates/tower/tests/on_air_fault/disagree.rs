@@ -1,8 +1,6 @@
 //! Encoders that do not agree: joined all the same, nothing missing, and hardly heard (SPEC ENC-3, ENC-4, ENC-8).
 
-mod fault_support;
-
-use fault_support::{FFMPEG, Scene, setup};
+use crate::fault_support::{FFMPEG, Scene, setup};
 use radio_proof::measure::left_s16;
 use radio_proof::{TICK_BYTES, TICK_SAMPLES, frames, mp3, offline};
 use rustix::process::Signal;

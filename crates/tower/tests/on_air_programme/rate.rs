@@ -1,8 +1,7 @@
 //! A tone is a tone at the listener, and a minute holds exactly its frames (SPEC SIG-3, PUMP-2, PUMP-3, LIS-1). Meanwhile
 //! somebody waits for an event of the station (SPEC API-4).
 
-mod common;
-
+use crate::common;
 use radio_proof::alarm::seconds;
 use radio_proof::http::send;
 use radio_proof::station::{Manner, Station};

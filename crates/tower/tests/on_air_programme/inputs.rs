@@ -1,8 +1,7 @@
 //! Every kind of `[[input]]` is heard at its level, and the higher follows the lower and back, without a click and without
 //! a listener that moves (SPEC ROUTER-1, ROUTER-6, IN-5).
 
-mod common;
-
+use crate::common;
 use radio_proof::alarm::{wait_for, wait_until};
 use radio_proof::changes::{CLICK_MAX, click, on_air};
 use radio_proof::http::{basic_auth, send};

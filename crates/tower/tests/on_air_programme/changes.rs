@@ -1,8 +1,7 @@
 //! Programme stops, silence, fallback, programme returns: at the right tick, without a click, nothing discarded
 //! (SPEC ROUTER-3, ROUTER-4, ROUTER-5, ROUTER-6, FALL-1).
 
-mod common;
-
+use crate::common;
 use radio_proof::monitor::MonitorPcm;
 use radio_proof::station::{self, Manner, Station};
 use radio_proof::tower::Tower;

@@ -1,7 +1,6 @@
 //! What a listener decodes is what was on air, as well as the encoder can say it (SPEC SIG-4, ENC-9, API-5).
 
-mod common;
-
+use crate::common;
 use radio_proof::alarm::full_length;
 use radio_proof::station::{Manner, Station};
 use radio_proof::{TICK_BYTES, TICK_SAMPLES, frames, material, measure, mp3, numbered, offline};
