@@ -6,7 +6,8 @@
 //!
 //! `FAULT` happens at the frame `FRAME` of each process (0), or only if there is a file in `FOLDER` left, which is then
 //! removed. `mute`, `corrupt`, `quiet`, `hush` and `slow-motion` happen from then on while `FILE` exists; with `told` it says
-//! which of the last three. Frames are taken to be of 384 bytes: 128 kbit/s at 48 kHz. For tests only.
+//! which of the last three, or `garble WORD`: one frame, of any codec, of an encoder whose command has this word. Frames are
+//! taken to be of 384 bytes otherwise: 128 kbit/s at 48 kHz. For tests only.
 
 use rustix::io::Errno;
 use std::fs::File;
@@ -216,11 +217,11 @@ fn pass_frames(encoder: &mut Child, order: &Order, close_stdin: &AtomicBool) -> 
                 write(&frame)?;
             }
             "corrupt" if order.during.as_ref().is_some_and(|file| std::fs::remove_file(file).is_ok()) => {
-                let mut state = 1u32;
-                for byte in &mut frame[SIDE_BYTES..] {
-                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    *byte = (state >> 24) as u8;
-                }
+                garble(&mut frame[SIDE_BYTES..]);
+                write(&frame)?;
+            }
+            "told" => {
+                garble_if_told(order, &mut frame);
                 write(&frame)?;
             }
             "flip" if now => {
@@ -231,6 +232,33 @@ fn pass_frames(encoder: &mut Child, order: &Order, close_stdin: &AtomicBool) -> 
         }
     }
     Ok(())
+}
+
+/// Other bytes in the place of these.
+fn garble(bytes: &mut [u8]) {
+    let mut state = 1u32;
+    for byte in bytes {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *byte = (state >> 24) as u8;
+    }
+}
+
+/// The same within the one frame or page that begins in these bytes, behind what says how long it is, if the file says
+/// `garble WORD` and the encoder's command has that word. Whoever does it removes the file.
+fn garble_if_told(order: &Order, bytes: &mut [u8]) {
+    let told = told(&order.fault, order.during.as_deref());
+    let Some(word) = told.strip_prefix("garble ") else { return };
+    let begins = |at: &usize| {
+        let bytes = &bytes[*at..];
+        bytes.starts_with(b"OggS") || bytes[0] == 0xff && matches!(bytes[1] & 0xfe, 0xf0 | 0xf8 | 0xfa)
+    };
+    let starts: Vec<usize> = (0..bytes.len() - 1).filter(begins).collect();
+    let Some(&start) = starts.first().filter(|start| **start < bytes.len() / 2) else { return };
+    let end = starts.iter().copied().find(|next| *next > start + 2 * SIDE_BYTES).unwrap_or(bytes.len());
+    let is_it = order.program.iter().any(|argument| argument == word);
+    if is_it && order.during.as_ref().is_some_and(|file| std::fs::remove_file(file).is_ok()) {
+        garble(&mut bytes[start + SIDE_BYTES..end]);
+    }
 }
 
 /// `frame` of another format: bits of one header byte replaced, and another length.

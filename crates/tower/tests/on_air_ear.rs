@@ -165,6 +165,53 @@ fn a_single_corrupted_frame_is_found() {
     assert!(!during.exists(), "it was one frame");
 }
 
+/// A tower of AAC and Opus, whose encoders garble one frame when a file says so; and the file.
+fn with_garbling_encoders() -> (Tower, Station, PathBuf) {
+    let outputs = r#"output = [{ mount = "/aac", codec = "aac", encoder = "ffmpeg" },
+        { mount = "/opus", codec = "opus", bitrate_kbps = 96, encoder = "ffmpeg" }]"#;
+    let setup = quick(setup("builtin")).line(outputs);
+    let during = setup.path("fault");
+    let command = format!("{} --while {} told -- ffmpeg", saboteur().display(), during.display());
+    let script = setup.script("ffmpeg", &format!("#!/bin/sh\nexec {command} \"$@\"\n"));
+    let tower = setup.line(&format!("encoder.ffmpeg = {script:?}")).start();
+    let station = music(&tower);
+    wait_well(&tower);
+    (tower, station, during)
+}
+
+/// One frame is garbled, of the encoder whose command has this word.
+fn garble(during: &PathBuf, word: &str) {
+    // In one piece, or half a word might be read.
+    std::fs::write(during.with_extension("new"), format!("garble {word}")).expect("a temporary file");
+    std::fs::rename(during.with_extension("new"), during).expect("our own file");
+    wait_until("a frame to be garbled", PATIENCE, || !during.exists());
+}
+
+#[test]
+fn a_corrupted_frame_of_aac_is_found_and_a_page_of_opus_is_never_sent() {
+    let (tower, _station, during) = with_garbling_encoders();
+    let output = |index: usize| tower.status()["outputs"][index].clone();
+    let is_found = |attempt| {
+        garble(&during, "aac");
+        let until = tower.status()["tick"].as_u64().expect("a number") + 100;
+        wait_until("it to be heard", PATIENCE, || output(0)["heard"]["frame"].as_u64() > Some(until));
+        println!("attempt {attempt}: {}", output(0)["heard"]);
+        output(0)["heard"]["damaged_frames"] != 0
+    };
+    // What is not heard, because the machine is too busy, is not found.
+    assert!((0..3).any(is_found), "no damage is found");
+    let told = tower.events("alarm");
+    assert!(told.iter().any(|(_, text)| text.contains("/aac: 1 frames could not be decoded")), "{told:?}");
+
+    garble(&during, "96k");
+    wait_until("another encoder", PATIENCE, || output(1)["encoder"]["deaths"] == 1);
+    assert_eq!(output(1)["encoder"]["last_death"], "output is not frames of its codec");
+    tower.wait_encoder("RUNNING", PATIENCE);
+    let until = tower.status()["tick"].as_u64().expect("a number") + 100;
+    wait_until("all of it to be heard", PATIENCE, || output(1)["heard"]["frame"].as_u64() > Some(until));
+    assert_eq!(output(1)["heard"]["damaged_frames"], 0, "listeners hear nothing of it");
+}
+
 #[test]
 fn what_it_hears_is_loudness_and_costs_next_to_nothing() {
     let tower = quick(setup("builtin")).start();

@@ -259,7 +259,7 @@ impl fmt::Display for Reason {
             Self::Signalled { signal } => return write!(f, "process was killed by signal {signal}"),
             Self::ClosedStdout => "process closed its output",
             Self::BrokenStdin => "process closed its input",
-            Self::NotFrames => "output is not MPEG frames",
+            Self::NotFrames => "output is not frames of its codec",
             Self::TooManyFrames => "more frames than there was PCM for",
             Self::WrongFormat => "frames are not of the configured format",
             Self::OutOfMemory => "process hit its memory limit",

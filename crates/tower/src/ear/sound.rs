@@ -7,7 +7,7 @@ use super::decode::{Decoder, Planes};
 use crate::config::Codec;
 use crate::encoder::Format;
 use crate::files::convert::Converter;
-use radio_signal::mpeg::{AdtsHeader, FrameHeader, Header};
+use radio_signal::mpeg::{AdtsHeader, FrameHeader, Header, adts};
 use radio_signal::ogg::page::Page;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, TICK_SAMPLES};
 
@@ -68,8 +68,8 @@ impl Sound {
         match self.format.codec {
             // LAME's own delay and that of a decoder, at the rate of the frames.
             Codec::Mp3 => EARLIER_SAMPLES * SAMPLE_RATE_HZ as i64 / self.format.sample_rate_hz as i64,
-            // FFmpeg's encoder begins with a frame of silence.
-            Codec::Aac => 1024,
+            // FFmpeg's encoder begins with a frame of silence, at the rate of the frames.
+            Codec::Aac => adts::FRAME_SAMPLES as i64 * SAMPLE_RATE_HZ as i64 / self.format.sample_rate_hz as i64,
             // What the head of the stream says is to be skipped.
             Codec::Opus => 312,
         }
