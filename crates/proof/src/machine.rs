@@ -14,6 +14,7 @@ const CROWDED_PERMILLE: u32 = 800;
 /// Watches `/proc/stat` until dropped.
 pub struct Watch {
     busiest_permille: Arc<AtomicU32>,
+    most_stolen_permille: Arc<AtomicU32>,
     stop: Arc<AtomicBool>,
 }
 
@@ -21,14 +22,17 @@ impl Watch {
     /// Begins.
     #[must_use]
     pub fn start() -> Self {
-        let watch = Self { busiest_permille: Arc::default(), stop: Arc::default() };
+        let watch =
+            Self { busiest_permille: Arc::default(), most_stolen_permille: Arc::default(), stop: Arc::default() };
         let (busiest, stop) = (Arc::clone(&watch.busiest_permille), Arc::clone(&watch.stop));
+        let most_stolen = Arc::clone(&watch.most_stolen_permille);
         std::thread::spawn(move || {
             let mut before = times();
             while !stop.load(Ordering::Relaxed) {
                 std::thread::sleep(STRETCH);
                 let now = times();
-                busiest.fetch_max(busy_permille(before, now), Ordering::Relaxed);
+                busiest.fetch_max(now.busy_permille(before), Ordering::Relaxed);
+                most_stolen.fetch_max(now.stolen_permille(before), Ordering::Relaxed);
                 before = now;
             }
         });
@@ -39,6 +43,13 @@ impl Watch {
     #[must_use]
     pub fn busiest_permille(&self) -> u32 {
         self.busiest_permille.load(Ordering::Relaxed)
+    }
+
+    /// The half second so far of which the machine's own host took most: the share of all processors' time that whoever ran
+    /// on them had to do without, in thousandths.
+    #[must_use]
+    pub fn most_stolen_permille(&self) -> u32 {
+        self.most_stolen_permille.load(Ordering::Relaxed)
     }
 
     /// Whether there was a time in which whoever was late may have waited for a processor.
@@ -54,21 +65,41 @@ impl Drop for Watch {
     }
 }
 
-/// Idle and all time of all processors so far; none where the system does not tell.
-fn times() -> (u64, u64) {
+/// Time of all processors so far, in hundredths of a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Times {
+    idle: u64,
+    stolen: u64,
+    all: u64,
+}
+
+impl Times {
+    fn busy_permille(self, before: Self) -> u32 {
+        self.permille(before, |times| times.all - times.idle)
+    }
+
+    fn stolen_permille(self, before: Self) -> u32 {
+        self.permille(before, |times| times.stolen)
+    }
+
+    /// The share of some of it in all since `before`.
+    fn permille(self, before: Self, some: impl Fn(Self) -> u64) -> u32 {
+        let (part, all) = (some(self).saturating_sub(some(before)), self.all.saturating_sub(before.all));
+        u32::try_from((part * 1000).checked_div(all).unwrap_or(0)).map_or(1000, |share| share.min(1000))
+    }
+}
+
+/// What the system tells; none where it does not.
+fn times() -> Times {
     parse(&fs::read_to_string("/proc/stat").unwrap_or_default())
 }
 
-/// `cpu user nice system idle iowait irq ...`
-fn parse(stat: &str) -> (u64, u64) {
+/// `cpu user nice system idle iowait irq softirq steal ...`
+fn parse(stat: &str) -> Times {
     let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
     let times: Vec<u64> = fields.take(8).filter_map(|field| field.parse().ok()).collect();
-    (times.iter().skip(3).take(2).sum(), times.iter().sum())
-}
-
-fn busy_permille(before: (u64, u64), now: (u64, u64)) -> u32 {
-    let (idle, all) = (now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
-    u32::try_from((all.saturating_sub(idle) * 1000).checked_div(all).unwrap_or(0)).unwrap_or(1000)
+    let idle = times.iter().skip(3).take(2).sum();
+    Times { idle, stolen: times.get(7).copied().unwrap_or(0), all: times.iter().sum() }
 }
 
 #[cfg(test)]
@@ -76,10 +107,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_for_a_disk_is_idle_and_work_is_not() {
-        let (before, now) = (parse("cpu 10 0 10 70 10 0 0 0 0 0\ncpu0 1"), parse("cpu 40 0 20 110 30 0 0 0 0 0\n"));
-        assert_eq!((before, now), ((80, 100), (140, 200)));
-        assert_eq!(busy_permille(before, now), 400);
-        assert_eq!(busy_permille(now, now), 0);
+    fn waiting_for_a_disk_is_idle_and_work_is_not_nor_is_what_others_took() {
+        let (before, now) = (parse("cpu 10 0 10 70 10 0 0 0 0 0\ncpu0 1"), parse("cpu 30 0 20 110 30 0 0 10 0 0\n"));
+        assert_eq!(before, Times { idle: 80, stolen: 0, all: 100 });
+        assert_eq!((now.busy_permille(before), now.stolen_permille(before)), (400, 100));
+        assert_eq!((now.busy_permille(now), now.stolen_permille(now)), (0, 0));
     }
 }

@@ -6,6 +6,7 @@ use crate::bench::Figure;
 use anyhow::Result;
 use radio_load::plan::Kind;
 use radio_proof::desks::{Answers, Crowd};
+use radio_proof::machine::Watch;
 use radio_proof::measure::quantile;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ const GAP_GROWTH_PERCENT_MAX: f64 = 10.0;
 const LATENESS_P999_MS_MAX: f64 = 5.0;
 /// Deadlines of the loop that tells how punctual this machine is: 20 s of ticks.
 const PUNCTUAL_TICKS: u32 = 800;
+/// A machine whose own host takes more of half a second, of all processors together, is not there for 50 ms and more.
+const STOLEN_PERCENT_MAX: f64 = 10.0;
 /// What a station is promised (SPEC API-3, API-4).
 const BUFFER_P99_MS_MAX: f64 = 10.0;
 const INGEST_P99_MS_MAX: f64 = 100.0;
@@ -31,17 +34,19 @@ pub fn desks(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>>
     let plan = |plan: &mut radio_load::plan::Plan| {
         (plan.normal, plan.ramp, plan.hold_s) = (listeners, RAMP, HOLD_S);
     };
+    let watch = Watch::start();
     let alone = bench.tower(&format!("desks {listeners}, none"), &[], plan)?;
-    let mut figures = vec![gap(&alone, Kind::Normal, period_ms(listeners)), lateness(&alone, machine_ms)];
+    let mut figures = vec![gap(&alone, Kind::Normal, period_ms(listeners)), lateness(&alone, machine_ms, &watch)];
     for hammers in HAMMERS {
         let name = format!("desks {listeners}, {DESKS} and {hammers} asking");
         let crowd = Crowd { desks: DESKS, hammers, stations: 0, scrape_period: Some(SCRAPE_PERIOD) };
+        let watch = Watch::start();
         let (run, tally, worked) = bench.besieged_tower(&name, crowd, plan)?;
         let gap_ms = |run: &Run| run.kind(Kind::Normal).gap_ms[2];
         let growth = (gap_ms(&run) / gap_ms(&alone) - 1.0) * 100.0;
         let note = format!("{:.0} ms, without {:.0}", gap_ms(&run), gap_ms(&alone));
         figures.push(run.figure("longest gap, growth", growth, "%").bound(GAP_GROWTH_PERCENT_MAX).note(note));
-        figures.push(lateness(&run, machine_ms));
+        figures.push(lateness(&run, machine_ms, &watch));
         for (kind, answers) in tally {
             let Answers { count, longest_ms, failures, told, .. } = answers;
             let per_s = count as f64 / worked.as_secs_f64();
@@ -57,11 +62,11 @@ pub fn desks(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>>
 pub fn station(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     let listeners = listeners.unwrap_or(5000);
     let machine_ms = lateness_of_the_machine_ms();
-    let crowd = Crowd { stations: 1, ..Crowd::default() };
+    let (crowd, watch) = (Crowd { stations: 1, ..Crowd::default() }, Watch::start());
     let (run, tally, _) = bench.besieged_tower(&format!("station, {listeners}"), crowd, |plan| {
         (plan.normal, plan.ramp, plan.hold_s) = (listeners, RAMP, HOLD_S);
     })?;
-    let mut figures = vec![gap(&run, Kind::Normal, period_ms(listeners)), lateness(&run, machine_ms)];
+    let mut figures = vec![gap(&run, Kind::Normal, period_ms(listeners)), lateness(&run, machine_ms, &watch)];
     for (kind, bound_ms) in [("buffer", BUFFER_P99_MS_MAX), ("ingest", INGEST_P99_MS_MAX)] {
         let Answers { count, longest_ms, failures, waits_ms, .. } = tally.get(kind).cloned().unwrap_or_default();
         let note = format!(
@@ -74,15 +79,17 @@ pub fn station(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure
     Ok(figures)
 }
 
-fn lateness(run: &Run, machine_ms: f64) -> Figure {
+fn lateness(run: &Run, machine_ms: f64, watch: &Watch) -> Figure {
     let of = |name: &str| run.status["lateness_ms"][name].as_f64().unwrap_or(f64::NAN);
     let (median, latest) = (of("p50"), of("max"));
+    let stolen_percent = f64::from(watch.most_stolen_permille()) / 10.0;
     let note = format!(
-        "since the start; median {median:.3}, latest {latest:.2}; a loop that did nothing else was up to {machine_ms:.1} late before"
+        "since the start; median {median:.3}, latest {latest:.2}; a loop that did nothing else was up to {machine_ms:.1} late \
+         before; of half a second the host took {stolen_percent:.0} % at most"
     );
     let figure = run.figure("tick lateness, p99.9", of("p999"), "ms").note(note);
     // Where nothing can be punctual, nothing is promised.
-    if machine_ms < LATENESS_P999_MS_MAX {
+    if machine_ms < LATENESS_P999_MS_MAX && stolen_percent < STOLEN_PERCENT_MAX {
         figure.bound(LATENESS_P999_MS_MAX)
     } else {
         figure.aim(LATENESS_P999_MS_MAX)
