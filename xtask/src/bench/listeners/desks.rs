@@ -19,8 +19,6 @@ const GAP_GROWTH_PERCENT_MAX: f64 = 10.0;
 const LATENESS_P999_MS_MAX: f64 = 5.0;
 /// Deadlines of the loop that tells how punctual this machine is: 20 s of ticks.
 const PUNCTUAL_TICKS: u32 = 800;
-/// A machine whose own host takes more of half a second, of all processors together, is not there for 50 ms and more.
-const STOLEN_PERCENT_MAX: f64 = 10.0;
 /// What a station is promised (SPEC API-3, API-4).
 const BUFFER_P99_MS_MAX: f64 = 10.0;
 const INGEST_P99_MS_MAX: f64 = 100.0;
@@ -45,8 +43,7 @@ pub fn desks(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>>
         let gap_ms = |run: &Run| run.kind(Kind::Normal).gap_ms[2];
         let growth = (gap_ms(&run) / gap_ms(&alone) - 1.0) * 100.0;
         let note = format!("{:.0} ms, without {:.0}", gap_ms(&run), gap_ms(&alone));
-        let growth = run.figure("longest gap, growth", growth, "%").note(note);
-        figures.push(promise(growth, GAP_GROWTH_PERCENT_MAX, machine_ms, &watch));
+        figures.push(run.figure("longest gap, growth", growth, "%").bound(GAP_GROWTH_PERCENT_MAX).note(note));
         figures.push(lateness(&run, machine_ms, &watch));
         for (kind, answers) in tally {
             let Answers { count, longest_ms, failures, told, .. } = answers;
@@ -83,24 +80,12 @@ pub fn station(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure
 fn lateness(run: &Run, machine_ms: f64, watch: &Watch) -> Figure {
     let of = |name: &str| run.status["lateness_ms"][name].as_f64().unwrap_or(f64::NAN);
     let (median, latest) = (of("p50"), of("max"));
-    let stolen_percent = stolen_percent(watch);
+    let stolen_percent = watch.most_stolen_permille() / 10;
     let note = format!(
         "since the start; median {median:.3}, latest {latest:.2}; a loop that did nothing else was up to {machine_ms:.1} late \
-         before; of half a second the host took {stolen_percent:.0} % at most"
+         before; of half a second the host took {stolen_percent} % at most"
     );
-    let figure = run.figure("tick lateness, p99.9", of("p999"), "ms").note(note);
-    promise(figure, LATENESS_P999_MS_MAX, machine_ms, watch)
-}
-
-/// A bound that must hold, on a machine that is there; where nothing can be punctual, nothing is promised.
-fn promise(figure: Figure, max: f64, machine_ms: f64, watch: &Watch) -> Figure {
-    let is_there = machine_ms < LATENESS_P999_MS_MAX && stolen_percent(watch) < STOLEN_PERCENT_MAX;
-    if is_there { figure.bound(max) } else { figure.aim(max) }
-}
-
-/// What the machine's host took of half a second, at worst.
-fn stolen_percent(watch: &Watch) -> f64 {
-    f64::from(watch.most_stolen_permille()) / 10.0
+    run.figure("tick lateness, p99.9", of("p999"), "ms").bound(LATENESS_P999_MS_MAX).note(note)
 }
 
 /// How late a loop that does nothing else comes to deadlines a tick apart, at worst, on this machine as it is now.
