@@ -54,7 +54,7 @@ pub fn prove() -> Result<()> {
     steps.cargo("an encoder that goes wrong", "build --release -p radio-tower --example saboteur", &[]);
     steps.cargo(
         "end to end, at full length",
-        "test --release --no-fail-fast -p radio-tower --test on_air_* --test source_twelve_hours",
+        "test --release --no-fail-fast -p radio-tower --test on_air_* --test offline source_clocks",
         &full_length,
     );
     steps.run("figures", |_| bench::run(&["--check".into()]));

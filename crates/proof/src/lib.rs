@@ -16,6 +16,7 @@
 //! - [`machine`]: how busy it was meanwhile.
 //! - [`clock`]: whether numbered things arrived at exactly one per 24 ms.
 //! - [`mp3`], [`offline`], [`measure`]: decode, encode, compare. [`tools`]: what others have to say of its pages and its API.
+//! - [`tls`]: a certificate and a client that trusts it.
 
 pub mod alarm;
 pub mod browser;
@@ -40,6 +41,7 @@ pub mod process;
 pub mod report;
 pub mod requests;
 pub mod station;
+pub mod tls;
 pub mod tools;
 pub mod tower;
 pub mod websocket;

@@ -1,0 +1,7 @@
+//! Files: decoded, fed, played, on air.
+
+mod decode;
+mod feed;
+mod fixtures;
+mod on_air;
+mod player;

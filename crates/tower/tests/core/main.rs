@@ -1,0 +1,20 @@
+//! The stream itself: from start to stop, encoders and outputs, files, listeners, reload.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod codecs;
+mod encoder;
+mod files;
+mod hostile_clients;
+mod listener_load;
+mod listeners;
+mod outputs;
+mod rate;
+mod reload;
+mod service_manager;
+mod shutdown;
+mod sound;
+mod startup_errors;
+mod systemd_unit;
+mod verify;

@@ -1,0 +1,6 @@
+//! What needs no tower on air and no program from elsewhere: `cargo xtask check` runs these.
+
+mod config_command;
+mod config_docs;
+mod config_loading;
+mod source_clocks;

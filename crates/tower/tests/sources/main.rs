@@ -1,0 +1,15 @@
+//! What comes in: DJ software, inputs and the changes between them, the station's interface, titles.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod program;
+
+mod changes;
+mod connections;
+mod external_decoders;
+mod input_rules;
+mod inputs;
+mod producers;
+mod source_clients;
+mod station;
+mod titles;

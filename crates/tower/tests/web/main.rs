@@ -1,0 +1,19 @@
+//! HTTP and what is built on it: pages, API, access, events, webhooks, metrics, TLS.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod pages;
+
+mod dashboard;
+mod dashboard_load;
+mod events;
+mod metrics;
+mod monitoring;
+mod openapi;
+mod proxy_headers;
+mod public_access;
+mod roles;
+mod tls;
+mod validators;
+mod web_player;
+mod webhooks;
