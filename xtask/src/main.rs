@@ -1,9 +1,10 @@
-//! `cargo xtask test | prove | bench | tidy`: what CI, the README and a developer all run.
+//! `cargo xtask check | test | prove | bench | tidy`: what CI, the README and a developer all run.
 
 mod bench;
 mod packages;
 mod simulate;
 mod steps;
+mod suite;
 mod test;
 mod tidy;
 mod tools;
@@ -13,7 +14,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-cargo xtask test            everything that must pass: format, lints, structure, all tests, loom
+cargo xtask check           the quick loop: format, structure, lints, all tests without a live tower or a Debian package
+cargo xtask test [NAME]...  everything that must pass: format, lints, structure, all tests, loom; or the tests whose names,
+                            for instance `core listeners::`, contain NAME
 cargo xtask prove           the end-to-end tests at full length, then the benchmarks
 cargo xtask simulate [--seed N] [--schedules N]  encoders that do everything wrong, on virtual time; one seed tells its story
 cargo xtask bench [--json] [--svg] [--check] [NAME]...  the figures of docs/measured.md; --svg draws docs/images/bench.svg,
@@ -43,7 +46,8 @@ fn run() -> Result<()> {
         None => ("help", &[][..]),
     };
     match command {
-        "test" => test::test(),
+        "check" => test::check(),
+        "test" => test::test(rest),
         "prove" => test::prove(),
         "bench" => bench::run(rest),
         "simulate" => simulate::run(rest),

@@ -10,15 +10,19 @@ use std::time::Instant;
 pub struct Steps {
     rows: Vec<(String, f64, String)>,
     failed: bool,
-    tests: Tally,
+    /// Tests that ran in them.
+    pub tests: Tally,
 }
 
-/// Tests counted from cargo's own summary lines.
-#[derive(Default, Debug, PartialEq, Eq)]
-struct Tally {
-    passed: u64,
-    failed: u64,
-    ignored: u64,
+/// Tests counted from the summary lines of test programs.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Good ones.
+    pub passed: u64,
+    /// Bad ones.
+    pub failed: u64,
+    /// Those marked `#[ignore]`.
+    pub ignored: u64,
 }
 
 impl Steps {
@@ -70,6 +74,8 @@ impl Steps {
         for (name, seconds, result) in &self.rows {
             println!("{name:<44} {seconds:>8.1}  {result}");
         }
+        let sum: f64 = self.rows.iter().map(|(_, seconds, _)| seconds).sum();
+        println!("{:<44} {sum:>8.1}  {:.1} minutes", "all", sum / 60.0);
         let Tally { passed, failed, ignored } = self.tests;
         println!("\n{passed} passed, {failed} failed, {ignored} skipped");
         if self.failed {
@@ -79,7 +85,22 @@ impl Steps {
     }
 }
 
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+    }
+}
+
 impl Tally {
+    /// All summary lines of an output.
+    pub fn of(output: &str) -> Self {
+        let mut tally = Self::default();
+        output.lines().for_each(|line| tally.count(line));
+        tally
+    }
+
     /// Adds up lines such as `test result: ok. 5 passed; 0 failed; 1 ignored; ...`.
     fn count(&mut self, line: &str) {
         let Some(summary) = line.trim_start().strip_prefix("test result:") else {

@@ -1,11 +1,9 @@
-//! `test`: all that must pass. `prove`: the end-to-end tests at full length.
+//! `check`: the quick loop. `test`: all that must pass. `prove`: the end-to-end tests at full length.
 
 use crate::steps::Steps;
+use crate::suite::{self, Selection};
 use crate::{bench, packages, tidy, tools};
 use anyhow::Result;
-
-/// Towers under test at the same time: each takes a few per cent of a core and most of its time waits.
-const TEST_THREADS: (&str, &str) = ("RUST_TEST_THREADS", "6");
 
 /// Schedules of the encoder simulation; a plain `cargo test` runs a few hundred.
 const SCHEDULES: (&str, &str) = ("RADIO_SCHEDULES", "3000");
@@ -14,21 +12,62 @@ const SCHEDULES: (&str, &str) = ("RADIO_SCHEDULES", "3000");
 const LOOM: [(&str, &str); 3] =
     [("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", "target/loom"), ("LOOM_MAX_PREEMPTIONS", "3")];
 
-/// `cargo xtask test`.
-pub fn test() -> Result<()> {
+/// Pure tests that need Debian's ffmpeg: no part of `check`.
+const BEYOND_CHECK: [&str; 3] =
+    ["radio-tower ear::output::damage_tests::", "radio-proof mp3::", "radio-proof/mutations "];
+
+/// `cargo xtask check`: all that needs neither a Debian package nor a tower on air.
+pub fn check() -> Result<()> {
+    let mut steps = Steps::default();
+    steps.cargo("format", "fmt --all --check", &[]);
+    steps.run("structure", |_| tidy::run());
+    steps.cargo("lints", "clippy --workspace --all-targets -- -D warnings", &[]);
+    steps.run("tests", |steps| {
+        let selection = Selection {
+            cargo: suite::pure_targets()?,
+            pure: true,
+            left_out: BEYOND_CHECK.iter().map(|&part| part.to_owned()).collect(),
+            ..Selection::default()
+        };
+        suite::run(&selection, &mut steps.tests)
+    });
+    steps.finish()
+}
+
+/// `cargo xtask test [PART OF A NAME]...`.
+pub fn test(filters: &[String]) -> Result<()> {
     let mut steps = Steps::default();
     steps.run("programs to listen with", |_| packages::ensure());
     steps.run("programs that judge", |_| tools::ensure());
-    steps.cargo("format", "fmt --all --check", &[]);
-    steps.run("structure", |_| tidy::run());
-    steps.cargo("lints", "clippy --workspace --all-targets --release -- -D warnings", &[]);
+    if filters.is_empty() {
+        steps.cargo("format", "fmt --all --check", &[]);
+        steps.run("structure", |_| tidy::run());
+        steps.cargo("lints", "clippy --workspace --all-targets --release -- -D warnings", &[]);
+    }
     steps.cargo("build of all tests", "test --workspace --release --no-run", &[]);
-    steps.cargo("tests", "test --workspace --release --no-fail-fast", &[TEST_THREADS, SCHEDULES]);
-    for package in loom_packages() {
-        let arguments = format!("test --release -p {package} --test loom_*");
-        steps.cargo(&format!("interleavings of {package}"), &arguments, &LOOM);
+    steps.run("tests", |steps| suite::run(&everything(filters), &mut steps.tests));
+    if filters.is_empty() {
+        for package in loom_packages() {
+            let arguments = format!("test --release -p {package} --test loom_*");
+            steps.cargo(&format!("interleavings of {package}"), &arguments, &LOOM);
+        }
     }
     steps.finish()
+}
+
+fn everything(filters: &[String]) -> Selection {
+    Selection {
+        cargo: vec!["--workspace".into(), "--release".into()],
+        live: true,
+        pure: true,
+        filters: filters.to_vec(),
+        environment: vec![owned(SCHEDULES)],
+        ..Selection::default()
+    }
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 /// Crates that have a `tests/loom_*.rs`.
@@ -49,16 +88,20 @@ pub fn prove() -> Result<()> {
     let mut steps = Steps::default();
     steps.run("programs to listen with", |_| packages::ensure());
     steps.run("programs that judge", |_| tools::ensure());
-    let full_length = [("RADIO_PROVE", "1"), TEST_THREADS];
-    // `--test` leaves examples out, and the fault tests need theirs.
-    steps.cargo("an encoder that goes wrong", "build --release -p radio-tower --example saboteur", &[]);
-    steps.cargo(
-        "end to end, at full length",
-        "test --release --no-fail-fast -p radio-tower --test on_air_* --test offline source_clocks",
-        &full_length,
-    );
+    steps.run("end to end, at full length", |steps| suite::run(&full_length(), &mut steps.tests));
     steps.run("figures", |_| bench::run(&["--check".into()]));
     let listeners = ["listeners", "--full", "--patient", "--check"].map(str::to_owned);
     steps.run("figures of listeners", |_| bench::run(&listeners));
     steps.finish()
+}
+
+/// The tests of live towers, and what runs for minutes.
+fn full_length() -> Selection {
+    Selection {
+        cargo: ["-p", "radio-tower", "--release"].map(str::to_owned).to_vec(),
+        live: true,
+        environment: vec![owned(("RADIO_PROVE", "1"))],
+        full_length: true,
+        ..Selection::default()
+    }
 }

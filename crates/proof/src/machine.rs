@@ -13,6 +13,7 @@ const CROWDED_PERMILLE: u32 = 800;
 
 /// Watches `/proc/stat` until dropped.
 pub struct Watch {
+    begun: Times,
     busiest_permille: Arc<AtomicU32>,
     most_stolen_permille: Arc<AtomicU32>,
     stop: Arc<AtomicBool>,
@@ -22,8 +23,12 @@ impl Watch {
     /// Begins.
     #[must_use]
     pub fn start() -> Self {
-        let watch =
-            Self { busiest_permille: Arc::default(), most_stolen_permille: Arc::default(), stop: Arc::default() };
+        let watch = Self {
+            begun: times(),
+            busiest_permille: Arc::default(),
+            most_stolen_permille: Arc::default(),
+            stop: Arc::default(),
+        };
         let (busiest, stop) = (Arc::clone(&watch.busiest_permille), Arc::clone(&watch.stop));
         let most_stolen = Arc::clone(&watch.most_stolen_permille);
         std::thread::spawn(move || {
@@ -37,6 +42,12 @@ impl Watch {
             }
         });
         watch
+    }
+
+    /// The share of all processors' time that was used so far, in thousandths.
+    #[must_use]
+    pub fn mean_permille(&self) -> u32 {
+        times().busy_permille(self.begun)
     }
 
     /// The busiest half second so far: the share of all processors' time that was used, in thousandths.

@@ -14,6 +14,8 @@ fn killed_again_and_again(kind: EncoderKind) {
     let mut config = alone_on_air(kind);
     // On a busy machine ffmpeg is late now and then; here nothing but the kill may end it.
     config.supervision.suspicion_ms = PATIENCE.as_millis() as u64;
+    // And there is time for the whole replay, which would be shorter where it would be late.
+    config.playout_delay_ticks = 150;
     let mut rig = Rig::start(config);
     let mut pids = Vec::new();
     for end in [3, 50, 60, 250, 400, 800] {
@@ -241,7 +243,7 @@ fn a_tower_to_be_killed() {
 fn a_killed_tower_leaves_no_encoder_behind() {
     let _alone = alone();
     let mut tower = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_tower_to_be_killed", "--ignored", "--nocapture"])
+        .args(["--exact", "encoder::faults::a_tower_to_be_killed", "--ignored", "--nocapture"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -1,0 +1,160 @@
+//! What is run when: pure tests first, then towers side by side, then timing tests alone.
+
+use super::job::{Job, Tests};
+use super::programs::Program;
+use super::times::Times;
+use anyhow::Result;
+use std::time::Duration;
+
+/// Test programs of the tower that start live towers or other people's programs. Longest first.
+pub const LIVE: [&str; 5] = ["programs", "faults", "sources", "web", "core"];
+
+/// A test in a module of this name measures milliseconds: no other test runs beside it.
+const ALONE: &str = "alone";
+
+/// Live tests at a time, for each processor: most of their time they wait.
+const LIVE_PER_CORE: usize = 5;
+
+/// A test of a live tower that takes longer hangs; at full length some take ten minutes.
+const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT_FULL_LENGTH: Duration = Duration::from_secs(2700);
+
+/// What is run of all there is.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Arguments of `cargo test` that say what is built.
+    pub cargo: Vec<String>,
+    /// Whether programs of [`LIVE`] are run, and whether the others are.
+    pub live: bool,
+    /// See `live`.
+    pub pure: bool,
+    /// Parts of names: a test is run if it contains one of them. None: all are.
+    pub filters: Vec<String>,
+    /// Parts of names of pure tests that are left out.
+    pub left_out: Vec<String>,
+    /// Variables of the tests' environment.
+    pub environment: Vec<(String, String)>,
+    /// Whether tests take minutes where they can.
+    pub full_length: bool,
+}
+
+/// Jobs that may run side by side.
+pub struct Phase {
+    /// What it is called.
+    pub name: &'static str,
+    /// In the order in which they begin.
+    pub jobs: Vec<Job>,
+    /// How many run at a time.
+    pub slots: usize,
+}
+
+/// The phases, in order.
+///
+/// # Errors
+///
+/// None today.
+pub fn phases(programs: &[Program], selection: &Selection, times: &Times) -> Result<Vec<Phase>> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let is_live = |program: &&Program| LIVE.contains(&program.label.as_str());
+    let limit = if selection.full_length { LIMIT_FULL_LENGTH } else { LIMIT };
+    let job = |program: &Program, tests: Tests| Job {
+        label: program.label.clone(),
+        program: program.path.clone(),
+        folder: program.folder.clone(),
+        tests,
+        limit,
+        environment: selection.environment.clone(),
+    };
+
+    let mut pure = Vec::new();
+    for program in programs.iter().filter(|program| selection.pure && !is_live(program)) {
+        let chosen: Vec<String> = program.tests.iter().filter(|test| selection.has(program, test)).cloned().collect();
+        if chosen.is_empty() {
+            continue;
+        }
+        let tests = if chosen.len() == program.tests.len() { Tests::All } else { Tests::These(chosen) };
+        pure.push(job(program, tests));
+    }
+
+    let (mut beside, mut alone) = (Vec::new(), Vec::new());
+    for program in programs.iter().filter(|program| selection.live && is_live(program)) {
+        let run = program.tests.iter().filter(|test| !program.ignored.contains(test));
+        for test in run.filter(|test| selection.has(program, test)) {
+            let jobs = if test.split("::").any(|part| part == ALONE) { &mut alone } else { &mut beside };
+            jobs.push(job(program, Tests::These(vec![test.clone()])));
+        }
+    }
+    let place = |job: &Job| LIVE.iter().position(|label| *label == job.label);
+    beside.sort_by_key(|job| (times.milliseconds(job).map(std::cmp::Reverse), place(job)));
+    alone.sort_by_key(place);
+    pure.sort_by_key(|job| times.milliseconds(job).map(std::cmp::Reverse));
+    Ok(vec![
+        // Each of them uses all processors by itself.
+        Phase { name: "pure tests", jobs: pure, slots: 2 },
+        Phase { name: "live towers", jobs: beside, slots: slots(cores) },
+        Phase { name: "timing, alone", jobs: alone, slots: 1 },
+    ])
+}
+
+/// `RADIO_TEST_SLOTS`, or as many as fit the machine.
+fn slots(cores: usize) -> usize {
+    let wanted = std::env::var("RADIO_TEST_SLOTS").ok().and_then(|text| text.parse().ok());
+    wanted.filter(|slots| *slots > 0).unwrap_or(LIVE_PER_CORE * cores)
+}
+
+impl Selection {
+    fn has(&self, program: &Program, test: &str) -> bool {
+        let name = format!("{} {test}", program.label);
+        let is_wanted = self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter));
+        is_wanted && !self.left_out.iter().any(|part| name.contains(part))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn program(label: &str, tests: &[&str], ignored: &[&str]) -> Program {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Program {
+            label: label.into(),
+            path: "p".into(),
+            folder: ".".into(),
+            tests: owned(tests),
+            ignored: owned(ignored),
+        }
+    }
+
+    fn names(phase: &Phase) -> Vec<String> {
+        phase.jobs.iter().map(Job::name).collect()
+    }
+
+    fn all() -> Selection {
+        Selection { live: true, pure: true, ..Selection::default() }
+    }
+
+    #[test]
+    fn pure_programs_run_whole_live_tests_singly_and_timing_tests_alone() {
+        let programs = [
+            program("radio-signal", &["a::b", "a::c"], &[]),
+            program("core", &["x::one", "x::alone::two", "x::three"], &["x::three"]),
+        ];
+        let phases = phases(&programs, &all(), &Times::default()).expect("a plan");
+        assert_eq!(names(&phases[0]), ["radio-signal"]);
+        assert_eq!(names(&phases[1]), ["core x::one"]);
+        assert_eq!(names(&phases[2]), ["core x::alone::two"]);
+        assert_eq!(phases[2].slots, 1);
+    }
+
+    #[test]
+    fn a_filter_is_part_of_a_name_with_its_program() {
+        let programs = [program("radio-signal", &["a::b", "a::c"], &[]), program("core", &["x::one"], &[])];
+        let some = Selection { filters: vec!["core x".into(), "::c".into()], ..all() };
+        let phases = phases(&programs, &some, &Times::default()).expect("a plan");
+        assert_eq!(names(&phases[0]), ["radio-signal a::c"]);
+        assert_eq!(names(&phases[1]), ["core x::one"]);
+        let none = Selection { left_out: vec!["a::".into()], live: false, ..all() };
+        let phases = super::phases(&programs, &none, &Times::default()).expect("a plan");
+        assert!(phases.iter().all(|phase| phase.jobs.is_empty()));
+    }
+}

@@ -1,0 +1,55 @@
+//! Jobs side by side, with a line for each that has ended.
+
+use super::job::{Job, JobResult, Verdict};
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError, mpsc};
+
+/// Runs `jobs`, `slots` at a time, in their order. Outputs go to a file each in `folder`.
+pub fn run(jobs: Vec<Job>, slots: usize, folder: &Path) -> Vec<JobResult> {
+    let count = jobs.len();
+    let waiting = Mutex::new(VecDeque::from(jobs));
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let (sender, ended) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..slots.min(count) {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                while let Some(job) = next() {
+                    let output = folder.join("output").join(job.file_name()).with_extension("log");
+                    if sender.send(job.run(&output)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut results = Vec::with_capacity(count);
+        for result in ended {
+            results.push(result);
+            println!("{}", line(results.last().expect("one was pushed"), results.len(), count));
+        }
+        results
+    })
+}
+
+/// `  12/345  ok       3.2 s  core listeners::one`.
+fn line(result: &JobResult, number: usize, count: usize) -> String {
+    let seconds = result.took.as_secs_f64();
+    let word = match &result.verdict {
+        Verdict::Passed => "ok",
+        Verdict::Failed(_) => "FAILED",
+        Verdict::Crashed(_) => "CRASHED",
+        Verdict::Hung => "HUNG",
+    };
+    let more = match &result.verdict {
+        Verdict::Passed if result.tally.passed != 1 => format!(": {} tests", result.tally.passed),
+        Verdict::Failed(tests) if tests.len() > 1 || !result.job.name().contains(' ') => {
+            format!(": {}", tests.join(", "))
+        }
+        Verdict::Crashed(how) => format!(": {how}"),
+        Verdict::Hung => format!(": ended after {} s", result.job.limit.as_secs()),
+        Verdict::Passed | Verdict::Failed(_) => String::new(),
+    };
+    format!("{number:>5}/{count}  {word:<7} {seconds:>6.1} s  {}{more}", result.job.name())
+}
