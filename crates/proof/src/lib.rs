@@ -6,7 +6,7 @@
 //!
 //! # Layout
 //!
-//! - [`alarm`]: every wait has a deadline.
+//! - [`alarm`]: every wait has a deadline. [`exclusive`]: locks between test processes.
 //! - [`process`], [`tower`]: a tower in its own temporary directory, its children, its figures.
 //! - [`http`], [`listener`], [`monitor`]: the three ways to hear something from it. [`browser`]: how it looks. [`desks`], [`requests`]: a crowd that asks, and for what. [`icy`]: titles between the audio. [`websocket`]: the station's events.
 //! - [`station`], [`material`]: what it is fed, and how. [`chance`]: when something happens to it. [`changes`]: what came on air, and how.
@@ -25,6 +25,7 @@ pub mod changes;
 pub mod clock;
 pub mod codecs;
 pub mod desks;
+pub mod exclusive;
 pub mod frames;
 pub mod http;
 pub mod icy;

@@ -1,7 +1,7 @@
 //! `docs/contract.md` names every clause, and each test it cites exists.
 
 use super::Source;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Families of clauses and the number of the last one.
 const CLAUSES: [(&str, u32); 11] = [
@@ -31,9 +31,17 @@ pub fn check(sources: &[Source]) -> Vec<String> {
         .filter(|clause| !names(&contract.text, clause))
         .map(|clause| format!("docs/contract.md: says nothing of {clause}"))
         .collect();
-    let tests: HashSet<&str> = sources.iter().flat_map(|source| test_names(&source.text)).collect();
-    let missing = cited(&contract.text).into_iter().filter(|name| !tests.contains(name.as_str()));
-    faults.extend(missing.map(|name| format!("docs/contract.md: cites the test {name}, which does not exist")));
+    let tests = |source: &Source| test_names(&source.text).map(str::to_owned).collect::<HashSet<String>>();
+    let tests: HashMap<&str, HashSet<String>> =
+        sources.iter().map(|source| (source.path.as_str(), tests(source))).collect();
+    let is_there = |citation: &Citation| match &citation.file {
+        Some(file) => tests.get(format!("crates/{file}").as_str()).is_some_and(|names| names.contains(&citation.test)),
+        None => tests.values().any(|names| names.contains(&citation.test)),
+    };
+    for Citation { file, test } in cited(&contract.text).into_iter().filter(|citation| !is_there(citation)) {
+        let place = file.map_or_else(String::new, |file| format!(" in crates/{file}"));
+        faults.push(format!("docs/contract.md: cites the test {test}, which does not exist{place}"));
+    }
     faults
 }
 
@@ -42,13 +50,24 @@ fn names(text: &str, clause: &str) -> bool {
     text.match_indices(clause).any(|(at, _)| !text[at + clause.len()..].starts_with(|next: char| next.is_ascii_digit()))
 }
 
-/// Last segments of the names in backticks of every paragraph that begins with the citation word.
-fn cited(text: &str) -> Vec<String> {
+/// A test that the contract names.
+#[derive(Debug, PartialEq, Eq)]
+struct Citation {
+    /// Relative to `crates/`, where it is said.
+    file: Option<String>,
+    test: String,
+}
+
+/// Last segments of the names in backticks of every paragraph that begins with the citation word, with their files.
+fn cited(text: &str) -> Vec<Citation> {
     let paragraphs = text.split("\n\n").flat_map(|paragraph| paragraph.split(CITATION).skip(1));
     paragraphs
         .flat_map(|citation| citation.split('`').skip(1).step_by(2))
-        .map(|name| name.rsplit("::").next().unwrap_or_default().trim_end_matches("()").to_owned())
-        .filter(|name| !name.contains(['/', '.', ' ', '-']))
+        .map(|name| Citation {
+            file: name.split_once(".rs::").map(|(file, _)| format!("{file}.rs")),
+            test: name.rsplit("::").next().unwrap_or_default().trim_end_matches("()").to_owned(),
+        })
+        .filter(|citation| !citation.test.contains(['/', '.', ' ', '-']))
         .collect()
 }
 
@@ -68,9 +87,10 @@ mod tests {
     }
 
     #[test]
-    fn a_cited_test_is_its_last_segment() {
-        let text = "SIG-1 says `this`.\nTests: `units::a_tick_is_24_ms`,\n`on_air_rate::exact()`; see `docs/x.md`\n\nNot `that`.";
-        assert_eq!(cited(text), ["a_tick_is_24_ms", "exact"]);
+    fn a_cited_test_is_its_last_segment_and_its_file() {
+        let text = "SIG-1 says `this`.\nTests: `signal/src/units.rs::tests::a_tick_is_24_ms`,\n`rate::exact()`; see `docs/x.md`\n\nNot `that`.";
+        let citation = |file: Option<&str>, test: &str| Citation { file: file.map(str::to_owned), test: test.into() };
+        assert_eq!(cited(text), [citation(Some("signal/src/units.rs"), "a_tick_is_24_ms"), citation(None, "exact")]);
     }
 
     #[test]

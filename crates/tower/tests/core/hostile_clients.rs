@@ -2,6 +2,7 @@
 
 use crate::common;
 use radio_proof::alarm::{full_length, wait_until};
+use radio_proof::exclusive;
 use radio_proof::http::send_get;
 use radio_proof::listener::Listener;
 use radio_proof::machine::Watch;
@@ -13,15 +14,12 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(30);
 /// Connections of one thread that are held open and say nothing, or not enough.
 const HELD_MAX: usize = 100;
-
-/// Gaps are measured here: one test at a time.
-static QUIET: Mutex<()> = Mutex::new(());
 
 fn connect(address: SocketAddr, from: Ipv4Addr) -> std::io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -126,7 +124,8 @@ fn assert_unbroken(listeners: Vec<Listener>, since: Instant, watch: &Watch) {
 
 #[test]
 fn a_rabble_at_the_door_is_noticed_by_nobody_and_leaves_nothing() {
-    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
+    // Gaps are measured here.
+    let _one_at_a_time = exclusive::hold("gaps");
     let tower = common::setup().start();
     let noise = Arc::new(material::noise(8, 3000));
     let station = Station::start(&tower.pcm_socket(), noise, Manner { looped: true, ..Manner::default() });
@@ -154,7 +153,8 @@ fn a_rabble_at_the_door_is_noticed_by_nobody_and_leaves_nothing() {
 
 #[test]
 fn without_files_for_newcomers_those_who_are_there_go_on_and_the_next_come_in_when_there_are_files_again() {
-    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
+    // Gaps are measured here.
+    let _one_at_a_time = exclusive::hold("gaps");
     let tower = common::setup().start();
     let noise = Arc::new(material::noise(9, 3000));
     let station = Station::start(&tower.pcm_socket(), noise, Manner { looped: true, ..Manner::default() });

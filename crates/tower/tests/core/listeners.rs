@@ -2,22 +2,20 @@
 
 use crate::common;
 use radio_proof::alarm::seconds;
+use radio_proof::exclusive;
 use radio_proof::http::{get, send_get};
 use radio_proof::listener::Listener;
 use radio_proof::{clock, frames};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const FRAME_BYTES: usize = 384;
 
-/// Gaps are measured here: one test at a time.
-static QUIET: Mutex<()> = Mutex::new(());
-
 #[test]
 fn stuck_listeners_delay_nobody_and_nobody_is_flooded() {
-    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
+    // Gaps are measured here.
+    let _one_at_a_time = exclusive::hold("gaps");
     let tower =
         common::setup().line(r#"output = [{ mount = "/stream" }, { mount = "/low", latency = "low" }]"#).start();
     tower.wait_source("tone", Duration::from_secs(10));
@@ -45,7 +43,8 @@ fn stuck_listeners_delay_nobody_and_nobody_is_flooded() {
 
 #[test]
 fn a_listener_gets_its_head_at_once_and_a_whole_burst_from_a_frame_boundary() {
-    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
+    // Gaps are measured here.
+    let _one_at_a_time = exclusive::hold("gaps");
     let tower = common::setup().start();
     // The very first listener, straight after the start: the past was encoded for it (SPEC PUMP-5).
     let started = Instant::now();

@@ -1,6 +1,7 @@
 //! What the fault tests share: encoders that go wrong, a tower that is followed from frame 0, and the blows.
 
 use radio_proof::alarm::wait_for;
+use radio_proof::exclusive::{self, Exclusive};
 use radio_proof::judge::Verdict;
 use radio_proof::numbered::Mismatch;
 use radio_proof::process::signal;
@@ -11,7 +12,6 @@ use radio_proof::{frames, material, measure, mp3};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub const BUILTIN: &str = "builtin";
@@ -24,10 +24,9 @@ const SETTLING_FRAMES_MAX: u64 = 90;
 /// Longest wait for anything that a tower does by itself, on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Towers whose timing is measured are alone.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static QUIET: Mutex<()> = Mutex::new(());
-    QUIET.lock().unwrap_or_else(PoisonError::into_inner)
+/// Towers whose timing is measured run one at a time.
+pub fn alone() -> Exclusive {
+    exclusive::hold("faults")
 }
 
 /// A tower with this encoder.

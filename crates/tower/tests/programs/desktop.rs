@@ -1,6 +1,7 @@
 //! A display and a sound card that are not there, and what is heard of a program that has both.
 
 use radio_proof::changes::{self, CLICK_MAX};
+use radio_proof::exclusive::{self, Exclusive};
 use radio_proof::monitor::Monitor;
 use radio_proof::tower::Tower;
 use radio_proof::{alarm, measure, mp3};
@@ -8,7 +9,6 @@ use std::io::{BufRead, BufReader};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Windows are slow to open on a busy machine.
@@ -19,9 +19,8 @@ pub const TONE_HZ: f64 = 100.0;
 const SECOND_TICKS: u64 = 42;
 
 /// Sound cards and windows want the machine for themselves.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+pub fn alone() -> Exclusive {
+    exclusive::hold("desktop")
 }
 
 /// A program that is ended when dropped.
