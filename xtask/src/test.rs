@@ -57,6 +57,7 @@ pub fn prove() -> Result<()> {
         "test --release --no-fail-fast -p radio-tower --test on_air_* --test source_twelve_hours",
         &full_length,
     );
+    steps.cargo("fuzz targets, for longer", "test --release -p radio-fuzz-targets --test corpora", &full_length);
     steps.run("figures", |_| bench::run(&["--check".into()]));
     let listeners = ["listeners", "--full", "--patient", "--check"].map(str::to_owned);
     steps.run("figures of listeners", |_| bench::run(&listeners));
