@@ -1,6 +1,7 @@
 //! `cargo xtask check | test | prove | bench | tidy`: what CI, the README and a developer all run.
 
 mod bench;
+mod fuzz;
 mod packages;
 mod simulate;
 mod steps;
@@ -23,6 +24,8 @@ cargo xtask bench [--json] [--svg] [--check] [NAME]...  the figures of docs/meas
                             --check fails if a bound is missed that must hold
 cargo xtask bench listeners [--full] [--patient] [--tower=PROGRAM] [--json] [--svg] [--check] [SCENARIO [N]]...
                             what listeners cost, beside Icecast and a bare send loop
+cargo xtask fuzz [NAME [-- ARGUMENT...]]  a fuzz target under libFuzzer, for 60 s unless -max_total_time says otherwise;
+                            without NAME, the list of targets
 cargo xtask tidy            the structure checks alone
 cargo xtask tools           what the tests judge with: Debian packages, and validators into target/tools";
 
@@ -51,6 +54,7 @@ fn run() -> Result<()> {
         "prove" => test::prove(),
         "bench" => bench::run(rest),
         "simulate" => simulate::run(rest),
+        "fuzz" => fuzz::run(rest),
         "tidy" => tidy::run(),
         "tools" => packages::ensure().and_then(|()| tools::ensure()),
         "help" | "--help" | "-h" => {

@@ -89,6 +89,11 @@ pub fn prove() -> Result<()> {
     steps.run("programs to listen with", |_| packages::ensure());
     steps.run("programs that judge", |_| tools::ensure());
     steps.run("end to end, at full length", |steps| suite::run(&full_length(), &mut steps.tests));
+    steps.cargo(
+        "fuzz targets, for longer",
+        "test --release -p radio-fuzz-targets --test corpora",
+        &[("RADIO_PROVE", "1")],
+    );
     steps.run("figures", |_| bench::run(&["--check".into()]));
     let listeners = ["listeners", "--full", "--patient", "--check"].map(str::to_owned);
     steps.run("figures of listeners", |_| bench::run(&listeners));

@@ -1,6 +1,7 @@
 //! Structure checks: what the compiler does not guard.
 
 mod contract;
+mod fuzz;
 mod layers;
 mod links;
 mod text;
@@ -29,6 +30,7 @@ pub fn run() -> Result<()> {
     faults.extend(layers::crates(&sources));
     faults.extend(layers::signal(&sources));
     faults.extend(contract::check(&sources));
+    faults.extend(fuzz::check(&paths, &sources));
     faults.extend(sources.iter().filter(|source| source.path.ends_with(".md")).flat_map(links::check));
     if faults.is_empty() {
         println!("{} files are in order", paths.len());
