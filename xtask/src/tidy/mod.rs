@@ -23,7 +23,7 @@ pub fn run() -> Result<()> {
         .collect();
     let mut faults = Vec::new();
     faults.extend(text::media(&paths));
-    faults.extend(sources.iter().flat_map(text::length));
+    faults.extend(sources.iter().filter_map(text::length));
     faults.extend(sources.iter().flat_map(text::unfinished));
     faults.extend(sources.iter().flat_map(text::may_panic_on_air));
     faults.extend(layers::crates(&sources));

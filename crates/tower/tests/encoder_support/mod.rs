@@ -1,5 +1,5 @@
 //! What the encoder's tests share: PCM, what LAME makes of it uninterrupted, and a manager at work.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use radio_lame::{Encoder, Settings};
 use radio_signal::frame_ring::{FrameBuf, FrameRingBuffer, Get};

@@ -1,5 +1,5 @@
 //! What the fault tests share: encoders that go wrong, a tower that is followed from frame 0, and the blows.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use radio_proof::alarm::wait_for;
 use radio_proof::judge::Verdict;
