@@ -1,6 +1,7 @@
 //! `cargo xtask test | prove | bench | tidy`: what CI, the README and a developer all run.
 
 mod bench;
+mod doc;
 mod packages;
 mod simulate;
 mod steps;
@@ -21,6 +22,7 @@ cargo xtask bench [--json] [--svg] [--check] [NAME]...  the figures of docs/meas
 cargo xtask bench listeners [--full] [--patient] [--tower=PROGRAM] [--json] [--svg] [--check] [SCENARIO [N]]...
                             what listeners cost, beside Icecast and a bare send loop
 cargo xtask tidy            the structure checks alone
+cargo xtask doc             documentation of all crates, private items included, without a warning
 cargo xtask tools           what the tests judge with: Debian packages, and validators into target/tools";
 
 fn main() -> ExitCode {
@@ -48,6 +50,7 @@ fn run() -> Result<()> {
         "bench" => bench::run(rest),
         "simulate" => simulate::run(rest),
         "tidy" => tidy::run(),
+        "doc" => doc::doc(),
         "tools" => packages::ensure().and_then(|()| tools::ensure()),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
