@@ -1,6 +1,7 @@
 //! `cargo xtask test | prove | bench | tidy`: what CI, the README and a developer all run.
 
 mod bench;
+mod deny;
 mod doc;
 mod packages;
 mod simulate;
@@ -23,6 +24,8 @@ cargo xtask bench listeners [--full] [--patient] [--tower=PROGRAM] [--json] [--s
                             what listeners cost, beside Icecast and a bare send loop
 cargo xtask tidy            the structure checks alone
 cargo xtask doc             documentation of all crates, private items included, without a warning
+cargo xtask deny [--advisories]  licences, bans, duplicates and sources of dependencies by cargo-deny, built once into
+                            target/tools (minutes); --advisories adds known vulnerabilities and needs the network
 cargo xtask tools           what the tests judge with: Debian packages, and validators into target/tools";
 
 fn main() -> ExitCode {
@@ -51,6 +54,7 @@ fn run() -> Result<()> {
         "simulate" => simulate::run(rest),
         "tidy" => tidy::run(),
         "doc" => doc::doc(),
+        "deny" => deny::run(rest),
         "tools" => packages::ensure().and_then(|()| tools::ensure()),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -2,7 +2,9 @@
 
 mod contract;
 mod layers;
+mod licences;
 mod links;
+mod spdx;
 mod text;
 
 use anyhow::{Context, Result, bail};
@@ -29,6 +31,7 @@ pub fn run() -> Result<()> {
     faults.extend(layers::crates(&sources));
     faults.extend(layers::signal(&sources));
     faults.extend(contract::check(&sources));
+    faults.extend(licences::check()?);
     faults.extend(sources.iter().filter(|source| source.path.ends_with(".md")).flat_map(links::check));
     if faults.is_empty() {
         println!("{} files are in order", paths.len());
