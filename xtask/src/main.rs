@@ -1,6 +1,8 @@
 //! `cargo xtask check | test | prove | bench | tidy`: what CI, the README and a developer all run.
 
 mod bench;
+mod deny;
+mod doc;
 mod fuzz;
 mod packages;
 mod simulate;
@@ -27,6 +29,9 @@ cargo xtask bench listeners [--full] [--patient] [--tower=PROGRAM] [--json] [--s
 cargo xtask fuzz [NAME [-- ARGUMENT...]]  a fuzz target under libFuzzer, for 60 s unless -max_total_time says otherwise;
                             without NAME, the list of targets
 cargo xtask tidy            the structure checks alone
+cargo xtask doc             documentation of all crates, private items included, without a warning
+cargo xtask deny [--advisories]  licences, bans, duplicates and sources of dependencies by cargo-deny, built once into
+                            target/tools (minutes); --advisories adds known vulnerabilities and needs the network
 cargo xtask tools           what the tests judge with: Debian packages, and validators into target/tools";
 
 fn main() -> ExitCode {
@@ -56,6 +61,8 @@ fn run() -> Result<()> {
         "simulate" => simulate::run(rest),
         "fuzz" => fuzz::run(rest),
         "tidy" => tidy::run(),
+        "doc" => doc::doc(),
+        "deny" => deny::run(rest),
         "tools" => packages::ensure().and_then(|()| tools::ensure()),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -2,7 +2,7 @@
 
 use crate::steps::Steps;
 use crate::suite::{self, Selection};
-use crate::{bench, packages, tidy, tools};
+use crate::{bench, doc, packages, tidy, tools};
 use anyhow::Result;
 
 /// Schedules of the encoder simulation; a plain `cargo test` runs a few hundred.
@@ -43,6 +43,7 @@ pub fn test(filters: &[String]) -> Result<()> {
         steps.cargo("format", "fmt --all --check", &[]);
         steps.run("structure", |_| tidy::run());
         steps.cargo("lints", "clippy --workspace --all-targets --release -- -D warnings", &[]);
+        steps.run("documentation", |_| doc::doc());
     }
     steps.cargo("build of all tests", "test --workspace --release --no-run", &[]);
     steps.run("tests", |steps| suite::run(&everything(filters), &mut steps.tests));

@@ -35,9 +35,9 @@ pub fn ensure() -> Result<()> {
             std::fs::copy(format!("xtask/tools/{file}"), folder.join(file))?;
         }
         if name == "python" {
-            python(&folder)?
+            python(&folder)?;
         } else {
-            npm(&folder)?
+            npm(&folder)?;
         }
         std::fs::write(&installed, pins)?;
     }

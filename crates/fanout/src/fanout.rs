@@ -215,7 +215,7 @@ impl Fanout {
         };
         let sndbuf_bytes = shared.config.sndbuf_bytes.max(mount.two_periods_bytes());
         crate::socket::prepare(socket.as_fd(), sndbuf_bytes, shared.config.stall_ms_max);
-        let id = ListenerId(shared.parts.last_id().fetch_add(1, crate::sync::Ordering::AcqRel) + 1);
+        let id = ListenerId(shared.parts.last_id().fetch_add(1, Ordering::AcqRel) + 1);
         shared.hooks.admitted(id, socket.as_fd(), &head, &meta);
         let user_agent = self.agents.lock().unwrap_or_else(PoisonError::into_inner).intern(&meta.user_agent);
         let shard = shared.load_shard();
@@ -346,7 +346,7 @@ pub struct Ticker {
 impl Ticker {
     /// It is now tick `tick`: shards that have something to do by then serve every slot up to it. Ticks do not go back. Neither blocks nor allocates.
     pub fn tick(&self, tick: u64) {
-        self.shared.parts.tick().store(tick + 1, crate::sync::Ordering::SeqCst);
+        self.shared.parts.tick().store(tick + 1, Ordering::SeqCst);
         for (index, shard) in self.shared.shards.iter().enumerate() {
             if shard.next_due.load(Ordering::SeqCst) <= tick {
                 self.shared.wake(index);

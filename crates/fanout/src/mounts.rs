@@ -50,9 +50,9 @@ impl Mounts {
         let (mount, rest) = make(index);
         let place = Place::Open(mount.clone());
         if index == places.len() {
-            places.push(place)
+            places.push(place);
         } else {
-            places[index] = place
+            places[index] = place;
         }
         Some((mount, rest))
     }

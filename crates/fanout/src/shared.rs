@@ -72,7 +72,7 @@ pub(crate) struct ShardShared {
 impl Shared {
     /// The tick given last, if any.
     pub fn tick(&self) -> Option<u64> {
-        self.parts.tick().load(crate::sync::Ordering::SeqCst).checked_sub(1)
+        self.parts.tick().load(Ordering::SeqCst).checked_sub(1)
     }
 
     /// The least loaded shard, with one more listener.
@@ -87,10 +87,10 @@ impl Shared {
     /// Frees all that a listener's seat holds. Its socket is closed by now.
     pub fn release(&self, seat: usize, mount: usize, shard: usize) {
         let record = self.parts.record(seat);
-        let id = record[0].load(crate::sync::Ordering::Relaxed);
+        let id = record[0].load(Ordering::Relaxed);
         self.hooks.released(ListenerId(id));
         self.parts.asides.forget(id);
-        record[0].store(0, crate::sync::Ordering::Release);
+        record[0].store(0, Ordering::Release);
         let address = self.guests.lock(seat).take().and_then(|guest| guest.address);
         self.shards[shard].load.fetch_sub(1, Ordering::Relaxed);
         self.listeners.fetch_sub(1, Ordering::Relaxed);

@@ -40,10 +40,7 @@ fn cut(stream: &[u8], chunk_bytes: impl Fn(usize) -> usize) -> (Vec<(usize, usiz
     let mut packetizer = Packetizer::new();
     let mut frames = Vec::new();
     let mut pull = |packetizer: &mut Packetizer| {
-        loop {
-            let Some(len) = packetizer.next_frame().map(|frame| frame.bytes.len()) else {
-                break;
-            };
+        while let Some(len) = packetizer.next_frame().map(|frame| frame.bytes.len()) {
             let passed = packetizer.counters();
             let end = (passed.frame_bytes + passed.tag_bytes_skipped + passed.bytes_skipped) as usize;
             frames.push((end - len, len));

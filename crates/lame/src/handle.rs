@@ -1,6 +1,6 @@
 //! The one file that calls C. LAME trusts its caller with pointers, lengths and threads; everything it trusts us with
 //! is settled here.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "LAME is a C library")]
 
 use crate::{Error, Settings};
 use mp3lame_sys as sys;

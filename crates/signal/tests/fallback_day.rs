@@ -23,7 +23,7 @@ fn calls() -> u64 {
 }
 
 // SAFETY: every call goes on to the system's allocator unchanged.
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         CALLS.set(CALLS.get() + 1);

@@ -36,18 +36,18 @@ pub fn run(selection: &Selection, tally: &mut Tally) -> Result<()> {
     let programs = programs::built(selection)?;
     let mut times = times::Times::read(folder);
     let phases = plan::phases(&programs, selection, &times)?;
-    if phases.iter().all(|phase| phase.jobs.is_empty()) {
+    if phases.iter().all(|phase| phase.count() == 0) {
         bail!("no test has a name that contains {:?}", selection.filters);
     }
     job::empty_outputs(folder)?;
     let mut results: Vec<JobResult> = Vec::new();
-    for phase in phases.into_iter().filter(|phase| !phase.jobs.is_empty()) {
-        println!("\n--- {}: {} jobs, {} at a time", phase.name, phase.jobs.len(), phase.slots);
+    for phase in phases.into_iter().filter(|phase| phase.count() > 0) {
+        let name = phase.name;
+        println!("\n--- {name}: {} jobs, {} at a time", phase.count(), phase.slots);
         let (started, watch) = (Instant::now(), Watch::start());
-        results.extend(queue::run(phase.jobs, phase.slots, folder));
+        results.extend(queue::run(phase, folder));
         println!(
-            "--- {}: {:.1} s, processors {:.0} % busy",
-            phase.name,
+            "--- {name}: {:.1} s, processors {:.0} % busy",
             started.elapsed().as_secs_f64(),
             f64::from(watch.mean_permille()) / 10.0
         );

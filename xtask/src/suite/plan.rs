@@ -12,6 +12,10 @@ pub const LIVE: [&str; 5] = ["programs", "faults", "sources", "web", "core"];
 /// A test in a module of this name measures milliseconds: no other test runs beside it.
 const ALONE: &str = "alone";
 
+/// Live tests that use a good part of a processor: one of them at a time, beside the others.
+const HEAVY: [&str; 4] =
+    ["programs dj_desktop::", "faults off_air_monitor_codecs::", "core codecs::", "web validators::"];
+
 /// Live tests at a time, for each processor: most of their time they wait.
 const LIVE_PER_CORE: usize = 5;
 
@@ -44,8 +48,17 @@ pub struct Phase {
     pub name: &'static str,
     /// In the order in which they begin.
     pub jobs: Vec<Job>,
-    /// How many run at a time.
+    /// Those of which one runs at a time.
+    pub heavy: Vec<Job>,
+    /// How many run at a time, a heavy one among them.
     pub slots: usize,
+}
+
+impl Phase {
+    /// All its jobs.
+    pub fn count(&self) -> usize {
+        self.jobs.len() + self.heavy.len()
+    }
 }
 
 /// The phases, in order.
@@ -76,23 +89,31 @@ pub fn phases(programs: &[Program], selection: &Selection, times: &Times) -> Res
         pure.push(job(program, tests));
     }
 
-    let (mut beside, mut alone) = (Vec::new(), Vec::new());
+    let (mut beside, mut heavy, mut alone) = (Vec::new(), Vec::new(), Vec::new());
     for program in programs.iter().filter(|program| selection.live && is_live(program)) {
         let run = program.tests.iter().filter(|test| !program.ignored.contains(test));
         for test in run.filter(|test| selection.has(program, test)) {
-            let jobs = if test.split("::").any(|part| part == ALONE) { &mut alone } else { &mut beside };
-            jobs.push(job(program, Tests::These(vec![test.clone()])));
+            let job = job(program, Tests::These(vec![test.clone()]));
+            if test.split("::").any(|part| part == ALONE) {
+                alone.push(job);
+            } else if HEAVY.iter().any(|part| job.name().starts_with(part)) {
+                heavy.push(job);
+            } else {
+                beside.push(job);
+            }
         }
     }
     let place = |job: &Job| LIVE.iter().position(|label| *label == job.label);
-    beside.sort_by_key(|job| (times.milliseconds(job).map(std::cmp::Reverse), place(job)));
+    for jobs in [&mut beside, &mut heavy] {
+        jobs.sort_by_key(|job| (times.milliseconds(job).map(std::cmp::Reverse), place(job)));
+    }
     alone.sort_by_key(place);
     pure.sort_by_key(|job| times.milliseconds(job).map(std::cmp::Reverse));
     Ok(vec![
         // Each of them uses all processors by itself.
-        Phase { name: "pure tests", jobs: pure, slots: 2 },
-        Phase { name: "live towers", jobs: beside, slots: slots(cores) },
-        Phase { name: "timing, alone", jobs: alone, slots: 1 },
+        Phase { name: "pure tests", jobs: pure, heavy: Vec::new(), slots: 2 },
+        Phase { name: "live towers", jobs: beside, heavy, slots: slots(cores) },
+        Phase { name: "timing, alone", jobs: alone, heavy: Vec::new(), slots: 1 },
     ])
 }
 
@@ -137,11 +158,12 @@ mod tests {
     fn pure_programs_run_whole_live_tests_singly_and_timing_tests_alone() {
         let programs = [
             program("radio-signal", &["a::b", "a::c"], &[]),
-            program("core", &["x::one", "x::alone::two", "x::three"], &["x::three"]),
+            program("core", &["x::one", "x::alone::two", "x::three", "codecs::four"], &["x::three"]),
         ];
         let phases = phases(&programs, &all(), &Times::default()).expect("a plan");
         assert_eq!(names(&phases[0]), ["radio-signal"]);
         assert_eq!(names(&phases[1]), ["core x::one"]);
+        assert_eq!(phases[1].heavy[0].name(), "core codecs::four");
         assert_eq!(names(&phases[2]), ["core x::alone::two"]);
         assert_eq!(phases[2].slots, 1);
     }
@@ -155,6 +177,6 @@ mod tests {
         assert_eq!(names(&phases[1]), ["core x::one"]);
         let none = Selection { left_out: vec!["a::".into()], live: false, ..all() };
         let phases = super::phases(&programs, &none, &Times::default()).expect("a plan");
-        assert!(phases.iter().all(|phase| phase.jobs.is_empty()));
+        assert!(phases.iter().all(|phase| phase.count() == 0));
     }
 }

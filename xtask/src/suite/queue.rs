@@ -1,21 +1,27 @@
 //! Jobs side by side, with a line for each that has ended.
 
-use super::job::{Job, JobResult, Verdict};
+use super::job::{JobResult, Verdict};
+use super::plan::Phase;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError, mpsc};
 
-/// Runs `jobs`, `slots` at a time, in their order. Outputs go to a file each in `folder`.
-pub fn run(jobs: Vec<Job>, slots: usize, folder: &Path) -> Vec<JobResult> {
-    let count = jobs.len();
-    let waiting = Mutex::new(VecDeque::from(jobs));
-    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+/// Runs the jobs of `phase`, as many at a time as it has slots, in their order. Outputs go to a file each in `folder`.
+pub fn run(phase: Phase, folder: &Path) -> Vec<JobResult> {
+    let (count, slots) = (phase.count(), phase.slots);
+    let waiting = Mutex::new((VecDeque::from(phase.heavy), VecDeque::from(phase.jobs)));
+    // The first worker alone takes heavy ones.
+    let next = |is_first: bool| {
+        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let heavy = if is_first { waiting.0.pop_front() } else { None };
+        heavy.or_else(|| waiting.1.pop_front())
+    };
     let (sender, ended) = mpsc::channel();
     std::thread::scope(|scope| {
-        for _ in 0..slots.min(count) {
+        for worker in 0..slots.min(count) {
             let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
-                while let Some(job) = next() {
+                while let Some(job) = next(worker == 0) {
                     let output = folder.join("output").join(job.file_name()).with_extension("log");
                     if sender.send(job.run(&output)).is_err() {
                         return;

@@ -3,7 +3,9 @@
 mod contract;
 mod fuzz;
 mod layers;
+mod licences;
 mod links;
+mod spdx;
 mod text;
 
 use anyhow::{Context, Result, bail};
@@ -24,13 +26,14 @@ pub fn run() -> Result<()> {
         .collect();
     let mut faults = Vec::new();
     faults.extend(text::media(&paths));
-    faults.extend(sources.iter().flat_map(text::length));
+    faults.extend(sources.iter().filter_map(text::length));
     faults.extend(sources.iter().flat_map(text::unfinished));
     faults.extend(sources.iter().flat_map(text::may_panic_on_air));
     faults.extend(layers::crates(&sources));
     faults.extend(layers::signal(&sources));
     faults.extend(contract::check(&sources));
     faults.extend(fuzz::check(&paths, &sources));
+    faults.extend(licences::check()?);
     faults.extend(sources.iter().filter(|source| source.path.ends_with(".md")).flat_map(links::check));
     if faults.is_empty() {
         println!("{} files are in order", paths.len());

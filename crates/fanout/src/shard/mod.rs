@@ -90,7 +90,7 @@ impl Shard {
             writable: Vec::new(),
             scratch: Scratch::default(),
             is_crowded: false,
-            tick_due: shared.parts.clocks[index].load(crate::sync::Ordering::Acquire).checked_sub(1),
+            tick_due: shared.parts.clocks[index].load(Ordering::Acquire).checked_sub(1),
             shared,
         })
     }
@@ -151,7 +151,7 @@ impl Shard {
             }
         }
         self.tick_due = Some(tick + 1);
-        self.shared.parts.clocks[self.index].store(tick + 2, crate::sync::Ordering::Release);
+        self.shared.parts.clocks[self.index].store(tick + 2, Ordering::Release);
     }
 
     fn serve_stage(&mut self, index: usize, passed: &Range<u64>) {

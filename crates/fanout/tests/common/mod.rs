@@ -1,5 +1,5 @@
 //! A fan-out whose time is stepped by hand, frames that tell their number, and readers that check every byte.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

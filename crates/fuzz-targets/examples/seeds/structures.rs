@@ -22,7 +22,7 @@ pub fn ring() -> Vec<Seed> {
     vec![
         ("equal-frames", [&[200, 10][..], &[40, 10, 0, 20].repeat(20)].concat()),
         ("positions-advance", {
-            let steps = (0..40u16).flat_map(|step| [25, (step * 20) as u8, (step * 20 >> 8) as u8, 30]);
+            let steps = (0..40u16).flat_map(|step| [25, (step * 20) as u8, ((step * 20) >> 8) as u8, 30]);
             [100, 8].into_iter().chain(steps).collect()
         }),
         ("empty-and-too-long-frames", [&[64, 4][..], &[0, 0, 0, 0, 255, 5, 0, 9, 64, 0, 0, 64].repeat(6)].concat()),

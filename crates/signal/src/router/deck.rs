@@ -47,7 +47,7 @@ impl Deck {
     }
 
     pub(super) fn has_faded_out(&self) -> bool {
-        self.fade_out.is_some_and(|ramp| ramp.is_over())
+        self.fade_out.is_some_and(Ramp::is_over)
     }
 
     pub(super) fn plays_slot(&self, slot: usize) -> bool {

@@ -1,5 +1,5 @@
 //! A router with producers that a test feeds by hand.
-#![allow(dead_code)] // each test file uses its own part
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use radio_signal::fallback::{FallbackConfig, FallbackProvider};
 use radio_signal::ingest::{BufferReader, BufferWriter, SilenceGate, input_buffer};

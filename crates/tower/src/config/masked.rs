@@ -21,7 +21,7 @@ pub fn masked(config: &Config) -> Config {
     for input in config.input.iter_mut().filter(|input| !input.password.is_empty()) {
         input.password = MASK.into();
     }
-    for input in config.input.iter_mut() {
+    for input in &mut config.input {
         // A query may be a token of the other server's.
         if let Some(query) = input.url.find('?') {
             input.url.replace_range(query + 1.., MASK);

@@ -8,7 +8,7 @@
 //! - `exposed`: what is left open to everybody.
 //! - `runtime_dir`: where sockets live when nobody says where.
 //!
-//! [`load`] opens nothing but `tower.toml`, and reports every problem it finds, not the first.
+//! [`load()`] opens nothing but `tower.toml`, and reports every problem it finds, not the first.
 
 mod env;
 mod exposed;

@@ -244,7 +244,7 @@ impl<L: Launcher> Driver<L> {
         match reason {
             Reason::Stop | Reason::Relieved => tracing::info!(pid, %role, %reason, "encoder is put down"),
             _ => {
-                tracing::warn!(pid, %role, %reason, last_words = process.diagnostics.last_line(), "encoder is given up")
+                tracing::warn!(pid, %role, %reason, last_words = process.diagnostics.last_line(), "encoder is given up");
             }
         }
         self.launcher.put_down(process.child);

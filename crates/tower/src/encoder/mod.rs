@@ -13,7 +13,7 @@
 //! - [`delivery`]: which of several processes is heard; [`ledger`]: what has been delivered, and its hashes.
 //! - [`silence`]: what is sent when no encoder has anything.
 //! - [`agreement`]: whether the built-in encoder gives the bytes of the one it stands in for.
-//! - [`commands`], [`format`], [`news`], [`status`]: what is configured, what is told, what is shown.
+//! - [`commands`], [`mod@format`], [`news`], [`status`]: what is configured, what is told, what is shown.
 
 mod agreement;
 mod child;

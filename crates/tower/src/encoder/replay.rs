@@ -102,7 +102,7 @@ impl ReplayReport {
 mod tests {
     use super::*;
 
-    fn joins(next_frame: u64, kept: std::ops::Range<u64>) -> (u64, u64) {
+    fn joins(next_frame: u64, kept: Range<u64>) -> (u64, u64) {
         let plan = plan(next_frame, kept, 200, 0, 1);
         (plan.start_tick, plan.deliver_from)
     }

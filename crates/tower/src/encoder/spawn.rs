@@ -53,7 +53,7 @@ fn pipes(child: &mut Child) -> io::Result<(OwnedFd, OwnedFd, OwnedFd, OwnedFd)> 
     Ok((pidfd, stdin, stdout, stderr))
 }
 
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "`pre_exec` is unsafe: it runs between fork and exec")]
 fn bind_to_this_thread(command: &mut Command, memory_bytes_max: u64) {
     let parent = rustix::process::getpid();
     let limit = Rlimit { current: Some(memory_bytes_max), maximum: Some(memory_bytes_max) };

@@ -140,7 +140,7 @@ pub async fn serve_unix(listener: tokio::net::UnixListener, api: axum::Router) {
             Ok((stream, _)) => {
                 tokio::spawn(serve_connection(stream, api.clone(), Some(Who::CommandLine), None, Reader::Stays));
             }
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
 }

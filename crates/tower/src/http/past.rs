@@ -61,6 +61,6 @@ async fn events(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<E
         None => tower.journal.newest(limit),
     };
     events.retain(|event| query.after.is_none_or(|after| event.id > after));
-    let shown: Vec<Audited> = events.iter().map(Audited::new).collect();
+    let shown: Vec<Audited<'_>> = events.iter().map(Audited::new).collect();
     Json(json!({ "events": shown })).into_response()
 }

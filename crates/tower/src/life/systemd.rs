@@ -16,7 +16,7 @@ pub struct PassedSockets {
 }
 
 /// Takes the sockets of socket activation. Call once, before any other thread runs.
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "systemd passes descriptors by number")]
 #[must_use]
 pub fn passed_sockets() -> PassedSockets {
     let mut passed = PassedSockets::default();

@@ -1,7 +1,7 @@
 //! Another configuration while the tower is on air (SPEC CFG-2): read again, compared, prepared, and then in force at once
 //! or not at all.
 //!
-//! - [`plan`]: what differs, and what becomes of it.
+//! - [`mod@plan`]: what differs, and what becomes of it.
 //! - [`outputs`]: encoders and mounts that come and go. `files`: players that do.
 //! - this file: the order of things. Whatever can fail is done before anything is changed.
 

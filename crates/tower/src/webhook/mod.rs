@@ -20,7 +20,6 @@ use hyper::body::Bytes;
 use queue::{Counts, Outcome, Queue};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -78,7 +78,7 @@ fn bad_requests_get_one_line_and_the_limit_says_when_to_come_back() {
     for (target, code) in
         [("/nothing", 404), ("/stream?burst=abc", 400), ("/admin/monitor", 401), (&*"/x".repeat(9000), 414)]
     {
-        let answer = get(tower.address, target, "").unwrap_or_else(|error| panic!("{:.20}: {error}", target));
+        let answer = get(tower.address, target, "").unwrap_or_else(|error| panic!("{target:.20}: {error}"));
         assert_eq!(answer.head.status(), code, "{:.20}: {:?}", target, answer.head);
     }
     for (request, code) in [("POST /stream HTTP/1.1\r\n\r\n", "405"), ("nonsense\r\n\r\n", "400")] {

@@ -41,7 +41,7 @@ fn faults(document: &Value, schema: &Value, value: &Value, place: &str) -> Vec<S
             match schema["properties"].get(name) {
                 Some(schema) => found.extend(faults(document, schema, value, &format!("{place}.{name}"))),
                 None if schema["additionalProperties"] == false => {
-                    found.push(format!("{place}: {name} is not described"))
+                    found.push(format!("{place}: {name} is not described"));
                 }
                 None => {}
             }

@@ -99,7 +99,7 @@ fn every_route_refuses_whoever_has_not_its_role_and_nobody_else() {
                 match wanted {
                     Some(_) => assert_eq!(status, wanted, "{role} {method} {path}"),
                     None => {
-                        assert!(!matches!(status, Some(401 | 403 | 405 | 429)), "{role} {method} {path}: {status:?}")
+                        assert!(!matches!(status, Some(401 | 403 | 405 | 429)), "{role} {method} {path}: {status:?}");
                     }
                 }
                 if status == Some(404) && method != "HEAD" {

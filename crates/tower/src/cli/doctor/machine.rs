@@ -30,7 +30,7 @@ fn real_time() -> Finding {
     }
 }
 
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "only libc has `sched_setscheduler`")]
 fn become_real_time() -> std::io::Result<()> {
     // SAFETY: `sched_param` is plain integers, for which zero is a value; libc may have fields that we do not know.
     let mut param: libc::sched_param = unsafe { std::mem::zeroed() };
