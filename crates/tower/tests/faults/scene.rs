@@ -22,7 +22,7 @@ pub const FFMPEG: &str = "ffmpeg";
 const SETTLING_FRAMES_MAX: u64 = 90;
 
 /// Longest wait for anything that a tower does by itself, on a loaded machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Towers whose timing is measured run one at a time.
 pub fn alone() -> Exclusive {

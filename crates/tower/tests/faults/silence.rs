@@ -1,6 +1,6 @@
 //! No process can be started at all: silence at the exact rate, and the programme back by itself (SPEC ENC-11).
 
-use crate::scene::{BUILTIN, FFMPEG, Scene, setup};
+use crate::scene::{BUILTIN, FFMPEG, PATIENCE, Scene, setup};
 use radio_proof::alarm::{seconds, wait_until};
 use radio_proof::process::signal;
 use radio_proof::{FRAME_BYTES, clock};
@@ -39,6 +39,8 @@ fn hard_limit(process: Pid) -> Option<u64> {
 fn nothing_can_be_started(encoder: &str, first: usize) {
     let mut scene = Scene::open(&format!("nothing-starts-{encoder}"), setup(encoder), first);
     scene.witness.wait_ticks(220);
+    // On a busy machine the stand-in may still be there, and would go on.
+    wait_until("one encoder process", PATIENCE, || scene.processes().len() == 1);
     let (pid, frame) = scene.delivering();
     let allowed = forbid_descriptors(scene.tower.pid());
     assert!(signal(pid, Signal::KILL), "process {pid} was there a moment ago");

@@ -10,7 +10,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Far beyond what anything here takes on a busy machine; reaching it is a failure.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Ticks that must be in before a frame can be out, with ffmpeg the slower one; one more confirms each frame, and one the first.
 pub const LAG_TICKS: u64 = 6;
