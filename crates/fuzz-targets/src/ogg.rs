@@ -54,7 +54,7 @@ mod tests {
         let good = stream_with_comments(b"OpusTags");
         assert_eq!(with_true_checksums(&good), good);
         let mut changed = [b"noise", &good[..]].concat();
-        changed[5 + 40] ^= 1;
+        changed[5 + 30] ^= 1;
         let first_end = 5 + Page::read(&good).expect("a page").content.end;
         changed[first_end + 30] ^= 1;
         let mended = with_true_checksums(&changed);
