@@ -2,6 +2,7 @@
 
 mod bench;
 mod packages;
+mod prove;
 mod simulate;
 mod steps;
 mod test;
@@ -14,11 +15,13 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask test            everything that must pass: format, lints, structure, all tests, loom
-cargo xtask prove           the end-to-end tests at full length, then the benchmarks
+cargo xtask prove [--list] [--json FILE] [STEP]...
+                            the end-to-end tests at full length, then every benchmark, with one table at the end;
+                            --list names the steps with their minutes; target/prove.json has the same for scripts
 cargo xtask simulate [--seed N] [--schedules N]  encoders that do everything wrong, on virtual time; one seed tells its story
 cargo xtask bench [--json] [--svg] [--check] [NAME]...  the figures of docs/measured.md; --svg draws docs/images/bench.svg,
                             --check fails if a bound is missed that must hold
-cargo xtask bench listeners [--full] [--patient] [--tower=PROGRAM] [--json] [--svg] [--check] [SCENARIO [N]]...
+cargo xtask bench listeners [--full] [--patient] [--tower=PROGRAM] [--seconds=N] [--json] [--svg] [--check] [SCENARIO [N]]...
                             what listeners cost, beside Icecast and a bare send loop
 cargo xtask tidy            the structure checks alone
 cargo xtask tools           what the tests judge with: Debian packages, and validators into target/tools";
@@ -44,7 +47,7 @@ fn run() -> Result<()> {
     };
     match command {
         "test" => test::test(),
-        "prove" => test::prove(),
+        "prove" => prove::run(rest),
         "bench" => bench::run(rest),
         "simulate" => simulate::run(rest),
         "tidy" => tidy::run(),

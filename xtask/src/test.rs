@@ -1,7 +1,7 @@
-//! `test`: all that must pass. `prove`: the end-to-end tests at full length.
+//! `test`: all that must pass.
 
 use crate::steps::Steps;
-use crate::{bench, packages, tidy, tools};
+use crate::{packages, tidy, tools};
 use anyhow::Result;
 
 /// Towers under test at the same time: each takes a few per cent of a core and most of its time waits.
@@ -42,23 +42,4 @@ fn loom_packages() -> Vec<&'static str> {
         .filter(|(folder, _)| has_loom(folder))
         .map(|(_, package)| package)
         .collect()
-}
-
-/// `cargo xtask prove`.
-pub fn prove() -> Result<()> {
-    let mut steps = Steps::default();
-    steps.run("programs to listen with", |_| packages::ensure());
-    steps.run("programs that judge", |_| tools::ensure());
-    let full_length = [("RADIO_PROVE", "1"), TEST_THREADS];
-    // `--test` leaves examples out, and the fault tests need theirs.
-    steps.cargo("an encoder that goes wrong", "build --release -p radio-tower --example saboteur", &[]);
-    steps.cargo(
-        "end to end, at full length",
-        "test --release --no-fail-fast -p radio-tower --test on_air_* --test source_twelve_hours",
-        &full_length,
-    );
-    steps.run("figures", |_| bench::run(&["--check".into()]));
-    let listeners = ["listeners", "--full", "--patient", "--check"].map(str::to_owned);
-    steps.run("figures of listeners", |_| bench::run(&listeners));
-    steps.finish()
 }
