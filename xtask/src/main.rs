@@ -5,6 +5,7 @@ mod deny;
 mod doc;
 mod fuzz;
 mod packages;
+mod prove;
 mod simulate;
 mod steps;
 mod suite;
@@ -20,11 +21,13 @@ const USAGE: &str = "\
 cargo xtask check           the quick loop: format, structure, lints, all tests without a live tower or a Debian package
 cargo xtask test [NAME]...  everything that must pass: format, lints, structure, all tests, loom; or the tests whose names,
                             for instance `core listeners::`, contain NAME
-cargo xtask prove           the end-to-end tests at full length, then the benchmarks
+cargo xtask prove [--list] [--json FILE] [STEP]...
+                            the end-to-end tests at full length, then every benchmark, with one table at the end;
+                            --list names the steps with their minutes; target/prove.json has the same for scripts
 cargo xtask simulate [--seed N] [--schedules N]  encoders that do everything wrong, on virtual time; one seed tells its story
 cargo xtask bench [--json] [--svg] [--check] [NAME]...  the figures of docs/measured.md; --svg draws docs/images/bench.svg,
                             --check fails if a bound is missed that must hold
-cargo xtask bench listeners [--full] [--patient] [--tower=PROGRAM] [--json] [--svg] [--check] [SCENARIO [N]]...
+cargo xtask bench listeners [--full] [--patient] [--tower=PROGRAM] [--seconds=N] [--json] [--svg] [--check] [SCENARIO [N]]...
                             what listeners cost, beside Icecast and a bare send loop
 cargo xtask fuzz [NAME [-- ARGUMENT...]]  a fuzz target under libFuzzer, for 60 s unless -max_total_time says otherwise;
                             without NAME, the list of targets
@@ -56,7 +59,7 @@ fn run() -> Result<()> {
     match command {
         "check" => test::check(),
         "test" => test::test(rest),
-        "prove" => test::prove(),
+        "prove" => prove::run(rest),
         "bench" => bench::run(rest),
         "simulate" => simulate::run(rest),
         "fuzz" => fuzz::run(rest),

@@ -1,8 +1,8 @@
-//! `check`: the quick loop. `test`: all that must pass. `prove`: the end-to-end tests at full length.
+//! `check`: the quick loop. `test`: all that must pass.
 
 use crate::steps::Steps;
 use crate::suite::{self, Selection};
-use crate::{bench, doc, packages, tidy, tools};
+use crate::{doc, packages, tidy, tools};
 use anyhow::Result;
 
 /// Schedules of the encoder simulation; a plain `cargo test` runs a few hundred.
@@ -82,32 +82,4 @@ fn loom_packages() -> Vec<&'static str> {
         .filter(|(folder, _)| has_loom(folder))
         .map(|(_, package)| package)
         .collect()
-}
-
-/// `cargo xtask prove`.
-pub fn prove() -> Result<()> {
-    let mut steps = Steps::default();
-    steps.run("programs to listen with", |_| packages::ensure());
-    steps.run("programs that judge", |_| tools::ensure());
-    steps.run("end to end, at full length", |steps| suite::run(&full_length(), &mut steps.tests));
-    steps.cargo(
-        "fuzz targets, for longer",
-        "test --release -p radio-fuzz-targets --test corpora",
-        &[("RADIO_PROVE", "1")],
-    );
-    steps.run("figures", |_| bench::run(&["--check".into()]));
-    let listeners = ["listeners", "--full", "--patient", "--check"].map(str::to_owned);
-    steps.run("figures of listeners", |_| bench::run(&listeners));
-    steps.finish()
-}
-
-/// The tests of live towers, and what runs for minutes.
-fn full_length() -> Selection {
-    Selection {
-        cargo: ["-p", "radio-tower", "--release"].map(str::to_owned).to_vec(),
-        live: true,
-        environment: vec![owned(("RADIO_PROVE", "1"))],
-        full_length: true,
-        ..Selection::default()
-    }
 }

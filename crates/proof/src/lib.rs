@@ -13,12 +13,14 @@
 //! - [`frames`], [`numbered`]: the received bytes as a strict chain of frames, against a reference.
 //! - [`codecs`]: the same for frames that are not a tick long.
 //! - [`witness`], [`judge`], [`report`]: one who follows a tower from frame 0, the verdict, and what is written down.
-//! - [`machine`]: how busy it was meanwhile.
+//! - [`machine`]: how busy it was meanwhile. [`bare_loop`]: how punctual it was.
+//! - [`punctuality`]: judges a bound that depends on that.
 //! - [`clock`]: whether numbered things arrived at exactly one per 24 ms.
 //! - [`mp3`], [`offline`], [`measure`]: decode, encode, compare. [`tools`]: what others have to say of its pages and its API.
 //! - [`tls`]: a certificate and a client that trusts it.
 
 pub mod alarm;
+pub mod bare_loop;
 pub mod browser;
 pub mod chance;
 pub mod changes;
@@ -39,6 +41,7 @@ pub mod mp3;
 pub mod numbered;
 pub mod offline;
 pub mod process;
+pub mod punctuality;
 pub mod report;
 pub mod requests;
 pub mod station;

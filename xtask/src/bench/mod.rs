@@ -1,124 +1,141 @@
-//! The figures of `docs/measured.md`, each with its bound and with how it was measured.
+//! The figures of `docs/measured.md`, each with its bound, how it is judged, and how it was
+//! measured.
 
+mod bare_encoder;
 mod cost;
 mod deaths;
+pub mod figure;
 mod graph;
 mod latency;
 mod lateness;
-pub mod listeners;
+mod listeners;
+mod options;
+mod quiet;
 mod start;
+pub mod table;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use figure::Figure;
+use options::Options;
 use radio_proof::process::machine_load;
-use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use serde_json::json;
+use std::path::PathBuf;
 use std::process::Command;
 
-/// One measured figure.
-pub struct Figure {
-    /// What was measured.
-    pub name: String,
-    /// The value.
-    pub value: f64,
-    /// Its unit.
-    pub unit: &'static str,
-    /// What it should not exceed, if anything was promised.
-    pub bound: Option<f64>,
-    /// Whether the bound is kept on any machine that is left alone; otherwise it is an aim, and a miss is told, no more.
-    pub must_hold: bool,
-    /// How it came about.
-    pub note: String,
+/// A program to be measured, and for how long.
+struct Lab {
+    tower: PathBuf,
+    options: Options,
 }
 
-impl Figure {
-    fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
-        Self { name: name.into(), value, unit, bound: None, must_hold: true, note: String::new() }
-    }
-
-    fn bound(self, bound: f64) -> Self {
-        Self { bound: Some(bound), ..self }
-    }
-
-    /// A bound that depends on the machine.
-    fn aim(self, bound: f64) -> Self {
-        Self { bound: Some(bound), must_hold: false, ..self }
-    }
-
-    fn note(self, note: impl Into<String>) -> Self {
-        Self { note: note.into(), ..self }
-    }
-
-    fn verdict(&self) -> &'static str {
-        match self.bound {
-            None => "",
-            Some(bound) if self.value <= bound => "ok",
-            Some(_) if self.must_hold => MISSED,
-            Some(_) => MISSED_AIM,
-        }
-    }
+/// Something that is measured by itself; nothing else runs meanwhile.
+pub struct Benchmark {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// How long it takes on two cores, in minutes.
+    pub minutes: f64,
+    measure: fn(&Lab) -> Vec<Figure>,
 }
 
-type Benchmark = fn(&Path) -> Vec<Figure>;
+/// What a benchmark gave.
+#[derive(Default)]
+pub struct Measured {
+    /// The figures.
+    pub figures: Vec<Figure>,
+    /// What must never be, and was: bytes that are not those of the other listeners.
+    pub fault: Option<String>,
+}
 
-/// All benchmarks by name, in the order in which they run.
-const BENCHMARKS: [(&str, Benchmark); 5] = [
-    ("start", start::run),
-    ("latency", latency::run),
-    ("lateness", lateness::run),
-    ("cost", cost::run),
-    ("deaths", deaths::run),
+/// All benchmarks of one tower, in the order in which they run.
+const BENCHMARKS: [Benchmark; 5] = [
+    Benchmark { name: "start", minutes: 0.5, measure: start::run },
+    Benchmark { name: "latency", minutes: 3.5, measure: latency::run },
+    Benchmark { name: "lateness", minutes: 2.0, measure: lateness::run },
+    Benchmark { name: "cost", minutes: 3.5, measure: cost::run },
+    Benchmark { name: "deaths", minutes: 9.0, measure: deaths::run },
 ];
-
-/// Verdicts on a bound that must hold, and on one that depends on the machine.
-const MISSED: &str = "MISSED";
-const MISSED_AIM: &str = "missed (an aim)";
 
 /// Where `--svg` draws.
 const GRAPH: &str = "docs/images/bench.svg";
 
-/// `cargo xtask bench [--json] [--svg] [--check] [NAME]...`.
+/// `cargo xtask bench [OPTION]... [NAME]...`.
+///
+/// # Errors
+/// A name or an option is unknown; with `--check`, a promise is missed.
 pub fn run(arguments: &[String]) -> Result<()> {
-    let wanted: Vec<&str> =
-        arguments.iter().map(String::as_str).filter(|argument| !argument.starts_with("--")).collect();
-    if let Some((&"listeners", scenarios)) = wanted.split_first() {
-        return listeners::run(scenarios, arguments);
+    let mut options = Options::parse(arguments)?;
+    if options.names.first().is_some_and(|name| name == "listeners") {
+        options.names.remove(0);
+        return listeners::run(&options);
     }
-    if let Some(unknown) = wanted.iter().find(|name| BENCHMARKS.iter().all(|(known, _)| known != *name)) {
-        let names: Vec<&str> = BENCHMARKS.iter().map(|(name, _)| *name).collect();
-        bail!("there is no benchmark {unknown}; there are: {}, listeners", names.join(", "));
+    let known = |name: &str| BENCHMARKS.iter().find(|benchmark| benchmark.name == name);
+    if let Some(unknown) = options.names.iter().find(|name| known(name).is_none()) {
+        let names = BENCHMARKS.map(|benchmark| benchmark.name).join(", ");
+        bail!("there is no benchmark {unknown}; there are: {names}, listeners");
     }
-    let tower = build("radio-tower", "tower")?;
+    let lab = Lab::new(options)?;
+    let Options { names, .. } = &lab.options;
     let load_before = machine_load();
     let mut figures = Vec::new();
-    for (name, benchmark) in BENCHMARKS.iter().filter(|(name, _)| wanted.is_empty() || wanted.contains(name)) {
-        eprintln!("measuring: {name}");
-        figures.extend(benchmark(&tower));
+    for benchmark in BENCHMARKS.iter().filter(|one| names.is_empty() || names.iter().any(|name| name == one.name)) {
+        eprintln!("measuring: {}", benchmark.name);
+        figures.extend(lab.measure(benchmark));
     }
-    if arguments.iter().any(|argument| argument == "--svg") {
+    if lab.options.svg {
         std::fs::write(GRAPH, graph::svg(&figures))?;
     }
-    if arguments.iter().any(|argument| argument == "--json") {
-        println!("{}", serde_json::to_string_pretty(&json(&figures, load_before))?);
-    } else {
-        print(&figures, load_before);
+    if lab.options.json {
+        let all = json!({ "load_before": load_before, "load_after": machine_load(), "figures": table::json(&figures) });
+        println!("{}", serde_json::to_string_pretty(&all)?);
     }
-    check(&figures, arguments)
+    report(&figures, load_before, &lab.options)
 }
 
-/// With `--check`: what was promised, in short, and an error if a bound is missed that must hold.
-fn check(figures: &[Figure], arguments: &[String]) -> Result<()> {
-    if !arguments.iter().any(|argument| argument == "--check") {
-        return Ok(());
+/// The benchmarks that `cargo xtask prove` runs, and about how many minutes each takes.
+pub fn proved() -> impl Iterator<Item = (&'static str, f64)> {
+    let own = BENCHMARKS.into_iter().map(|benchmark| (benchmark.name, benchmark.minutes));
+    own.chain(listeners::proved())
+}
+
+/// One of [`proved`], at full length, once the machine is quiet.
+///
+/// # Errors
+/// It cannot be measured at all.
+pub fn prove(name: &str) -> Result<Measured> {
+    match BENCHMARKS.iter().find(|benchmark| benchmark.name == name) {
+        Some(benchmark) => Ok(Measured { figures: Lab::new(Options::prove())?.measure(benchmark), fault: None }),
+        None => listeners::prove(name),
     }
-    let count = |verdict| figures.iter().filter(|figure| figure.verdict() == verdict).count();
-    println!("\nBounds: {} kept, {} missed, and {} aims.", count("ok"), count(MISSED), count(MISSED_AIM));
-    for figure in figures.iter().filter(|figure| [MISSED, MISSED_AIM].contains(&figure.verdict())) {
-        let Figure { name, value, unit, .. } = figure;
-        let bound = figure.bound.unwrap_or(f64::NAN);
-        println!("{:<16} {value:>10.2} of {bound:>8.2} {unit:<12} {name}", figure.verdict());
+}
+
+/// The table, unless it is told as JSON; with `--check` an error if a promise is missed.
+fn report(figures: &[Figure], load_before: f64, options: &Options) -> Result<()> {
+    if !options.json {
+        println!(
+            "{}\nLoad of the machine: {load_before:.2} before, {:.2} after.",
+            table::table(figures),
+            machine_load()
+        );
+        println!("{}", table::count(figures));
     }
-    ensure!(count(MISSED) == 0, "{} bounds are missed that must hold: see above", count(MISSED));
-    Ok(())
+    if options.check { table::check(figures) } else { Ok(()) }
+}
+
+impl Lab {
+    fn new(options: Options) -> Result<Self> {
+        let tower = match &options.tower {
+            Some(tower) => tower.clone(),
+            None => build("radio-tower", "tower")?,
+        };
+        Ok(Self { tower, options })
+    }
+
+    fn measure(&self, benchmark: &Benchmark) -> Vec<Figure> {
+        if self.options.patient {
+            quiet::wait_until_quiet();
+        }
+        (benchmark.measure)(self)
+    }
 }
 
 /// A program of the release build.
@@ -127,43 +144,6 @@ fn build(package: &str, program: &str) -> Result<PathBuf> {
     let status = Command::new(cargo).args(["build", "--quiet", "--release", "-p", package]).status()?;
     ensure!(status.success(), "{package} does not build");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    Ok(std::fs::canonicalize(target.join("release").join(program))?)
-}
-
-fn print(figures: &[Figure], load_before: f64) {
-    println!("| figure | value | bound | | how |");
-    println!("|---|---|---|---|---|");
-    for figure in figures {
-        let bound = figure.bound.map_or(String::new(), |bound| format!("<= {bound} {}", figure.unit));
-        let Figure { name, value, unit, note, .. } = figure;
-        println!("| {name} | {value:.2} {unit} | {bound} | {} | {note} |", figure.verdict());
-    }
-    println!("\nLoad of the machine: {load_before:.2} before, {:.2} after.", machine_load());
-}
-
-fn json(figures: &[Figure], load_before: f64) -> Value {
-    let one = |figure: &Figure| json!({ "name": figure.name, "value": figure.value, "unit": figure.unit, "bound": figure.bound, "must_hold": figure.must_hold, "note": figure.note });
-    json!({
-        "load_before": load_before,
-        "load_after": machine_load(),
-        "figures": figures.iter().map(one).collect::<Vec<_>>(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_missed_bound_is_an_error_where_it_must_hold_and_is_checked() {
-        let arguments = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let kept = Figure::new("gap", 600.0, "ms").bound(654.0);
-        let aim = Figure::new("CPU", 1.5, "%").aim(1.0);
-        let missed = Figure::new("lost", 1.0, "bytes").bound(0.0);
-        let unknown = Figure::new("never measured", f64::NAN, "ms").bound(10.0);
-        assert_eq!([&kept, &aim, &missed, &unknown].map(Figure::verdict), ["ok", MISSED_AIM, MISSED, MISSED]);
-        assert!(check(&[kept, aim], &arguments("--check")).is_ok());
-        assert!(check(&[missed], &arguments("--json --check")).is_err());
-        assert!(check(&[unknown], &arguments("--json")).is_ok());
-    }
+    let path = target.join("release").join(program);
+    std::fs::canonicalize(&path).with_context(|| format!("no program {}", path.display()))
 }

@@ -2,23 +2,27 @@
 
 mod desks;
 mod graph;
+mod meanwhile;
 mod scenarios;
 mod servers;
 
-use super::{Figure, build, check, json, print};
+use super::figure::Figure;
+use super::options::Options;
+use super::quiet::wait_until_quiet;
+use super::{Measured, build, report, table};
 use anyhow::{Context, Result, bail, ensure};
-use radio_load::plan::{Kind, Plan};
+use meanwhile::{Beside, Meanwhile};
+use radio_load::plan::{KINDS, Kind, Plan};
 use radio_load::report::{OfKind, Report};
-use radio_load::watch::machine_busy;
 use radio_proof::desks::{Crowd, Tally};
 use radio_proof::process::machine_load;
 use rustix::thread::{CpuSet, sched_setaffinity};
-use scenarios::SCENARIOS;
-use serde_json::{Value, json as value};
+use scenarios::{SCENARIOS, Scenario, period_ms};
+use serde_json::{Value, json};
 use servers::{LOAD_CORE, Server};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Where `--svg` draws.
 const GRAPH: &str = "docs/images/listeners.svg";
@@ -29,18 +33,11 @@ const IDLE_S: f64 = 5.0;
 /// Name of our server in tables and in the graph.
 const TOWER: &str = "tower";
 
-/// Longest wait for a quiet machine, and what is quiet: what others may take of all cores together.
-const PATIENCE: Duration = Duration::from_secs(60);
-const QUIET_PERCENT: f64 = 40.0;
-
 /// What all scenarios use, and what has been measured so far.
 pub struct Bench {
     tower: PathBuf,
     load: PathBuf,
-    /// Full length: `max` for ten minutes.
-    pub full: bool,
-    /// Wait for a quiet machine before each run.
-    patient: bool,
+    options: Options,
     /// What must never be, in a run of the tower.
     broken: Vec<String>,
     runs: Vec<Run>,
@@ -57,83 +54,119 @@ pub struct Run {
     pub report: Report,
     /// What the tower itself counted.
     pub status: Value,
+    /// What bare loops met with meanwhile.
+    pub beside: Beside,
 }
 
-/// `cargo xtask bench listeners [SCENARIO [N]]... [--full] [--patient] [--tower=PROGRAM] [--json] [--svg]
-/// [--check]`.
-///
-/// # Errors
-/// When a listener of the tower was sent anything but what the others were; with `--check`, when a bound is missed that
-/// must hold.
-pub fn run(scenarios: &[&str], options: &[String]) -> Result<()> {
-    let wanted = wanted(scenarios)?;
-    let has = |option: &str| options.iter().any(|given| given == option);
-    // Another build, to compare with an earlier one.
-    let given = options.iter().find_map(|option| option.strip_prefix("--tower="));
-    let tower = given.map_or_else(|| build("radio-tower", "tower"), |path| Ok(std::fs::canonicalize(path)?))?;
-    let load = build("radio-load", "load")?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    ensure!(cores > LOAD_CORE, "server and listeners need a core each, and there is only one");
-    // This process feeds the tower; that is not to disturb the server's core.
-    let mut own = CpuSet::new();
-    own.set(LOAD_CORE);
-    sched_setaffinity(None, &own).context("cannot leave the server's core")?;
+/// How a tower is set up, and what is measured beside it.
+#[derive(Default)]
+struct Setting<'a> {
+    /// Lines of its configuration.
+    lines: &'a [&'a str],
+    /// Its send period, if it is not that of so many listeners on a default mount.
+    period_ms: Option<u64>,
+    /// Titles, kills and switches all the while.
+    trouble: bool,
+    /// Loops that only sleep until deadlines run on its core.
+    clocks: bool,
+}
 
-    let (full, patient) = (has("--full"), has("--patient"));
-    let mut bench = Bench { tower, load, full, patient, broken: Vec::new(), runs: Vec::new() };
+/// `cargo xtask bench listeners [OPTION]... [SCENARIO [N]]...`.
+///
+/// # Errors A listener of the tower was sent anything but what the others were; with `--check`, a
+/// promise is missed.
+pub fn run(options: &Options) -> Result<()> {
+    let wanted = wanted(&options.names)?;
     let load_before = machine_load();
+    let mut bench = Bench::new(options.clone())?;
     let mut figures = Vec::new();
-    for (name, number) in wanted {
-        let (_, scenario) = SCENARIOS.iter().find(|(known, _)| *known == name).context("checked")?;
-        figures.extend(scenario(&mut bench, number)?);
+    for (scenario, number) in wanted {
+        figures.extend((scenario.measure)(&mut bench, number)?);
     }
-    if has("--svg") {
+    if options.svg {
         std::fs::write(GRAPH, graph::svg(&bench.runs))?;
     }
-    if has("--json") {
-        let mut all = json(&figures, load_before);
-        all["runs"] = bench.runs.iter().map(Run::json).collect();
+    if options.json {
+        let runs: Value = bench.runs.iter().map(Run::json).collect();
+        let all = json!({
+            "load_before": load_before,
+            "load_after": machine_load(),
+            "figures": table::json(&figures),
+            "runs": runs,
+        });
         println!("{}", serde_json::to_string_pretty(&all)?);
     } else {
-        table(&bench.runs);
-        print(&figures, load_before);
+        print_runs(&bench.runs);
     }
-    ensure!(bench.broken.is_empty(), "not every listener was sent the same:\n{}", bench.broken.join("\n"));
-    check(&figures, options)
+    let judged = report(&figures, load_before, options);
+    bench.fault().map_or(judged, |fault| bail!("{fault}"))
+}
+
+/// The scenarios that `cargo xtask prove` runs, and about how many minutes each takes.
+pub fn proved() -> impl Iterator<Item = (&'static str, f64)> {
+    // `steady` is part of `curve`.
+    SCENARIOS.iter().filter(|scenario| scenario.name != "steady").map(|scenario| (scenario.name, scenario.minutes))
+}
+
+/// One of [`proved`], at full length.
+///
+/// # Errors
+/// It cannot be measured at all.
+pub fn prove(name: &str) -> Result<Measured> {
+    let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name);
+    let scenario = scenario.with_context(|| format!("there is no benchmark {name}"))?;
+    let mut bench = Bench::new(Options::prove())?;
+    let figures = (scenario.measure)(&mut bench, None)?;
+    Ok(Measured { figures, fault: bench.fault() })
 }
 
 /// Names, each perhaps with a number of listeners; none: all but `steady`, which is part of `curve`.
-fn wanted<'a>(arguments: &[&'a str]) -> Result<Vec<(&'a str, Option<usize>)>> {
-    let mut wanted: Vec<(&str, Option<usize>)> = Vec::new();
+fn wanted(arguments: &[String]) -> Result<Vec<(&'static Scenario, Option<usize>)>> {
+    let mut wanted: Vec<(&Scenario, Option<usize>)> = Vec::new();
     for argument in arguments {
         if let Ok(number) = argument.parse() {
             wanted.last_mut().context("a number of listeners stands behind the name of a scenario")?.1 = Some(number);
-        } else if SCENARIOS.iter().any(|(name, _)| name == argument) {
-            wanted.push((argument, None));
+        } else if let Some(scenario) = SCENARIOS.iter().find(|scenario| scenario.name == argument) {
+            wanted.push((scenario, None));
         } else {
-            let names: Vec<&str> = SCENARIOS.iter().map(|(name, _)| *name).collect();
+            let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
             bail!("there is no scenario {argument}; there are: {}", names.join(", "));
         }
     }
     if wanted.is_empty() {
-        wanted = SCENARIOS.iter().map(|(name, _)| (*name, None)).filter(|(name, _)| *name != "steady").collect();
+        wanted = SCENARIOS.iter().filter(|scenario| scenario.name != "steady").map(|one| (one, None)).collect();
     }
     Ok(wanted)
 }
 
 impl Bench {
-    fn tower(&mut self, scenario: &str, lines: &[&str], plan: impl FnOnce(&mut Plan)) -> Result<Run> {
-        let server = Server::tower(&self.tower, lines);
-        self.measure(scenario, TOWER, &server, plan)
+    /// Builds what is measured, and takes this thread off the server's core.
+    fn new(options: Options) -> Result<Self> {
+        let tower = options.tower.clone().map_or_else(|| build("radio-tower", "tower"), Ok)?;
+        let load = build("radio-load", "load")?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        ensure!(cores > LOAD_CORE, "server and listeners need a core each, and there is only one");
+        // This thread and those it starts feed the tower; that is not to disturb the server's core.
+        let mut own = CpuSet::new();
+        own.set(LOAD_CORE);
+        sched_setaffinity(None, &own).context("cannot leave the server's core")?;
+        Ok(Self { tower, load, options, broken: Vec::new(), runs: Vec::new() })
     }
 
-    /// The same with titles, kills and switches all the while.
-    fn troubled_tower(&mut self, scenario: &str, plan: impl FnOnce(&mut Plan)) -> Result<Run> {
-        let server = Server::tower(&self.tower, &[]).with_trouble();
-        self.measure(scenario, TOWER, &server, plan)
+    /// What must never be, and was.
+    fn fault(&self) -> Option<String> {
+        let text = || format!("not every listener was sent the same:\n{}", self.broken.join("\n"));
+        (!self.broken.is_empty()).then(text)
     }
 
-    /// The same with dashboards and programs that ask, and what they were answered in which time.
+    fn tower(&mut self, scenario: &str, setting: &Setting<'_>, plan: impl FnOnce(&mut Plan)) -> Result<Run> {
+        let server = Server::tower(&self.tower, setting.lines);
+        let server = if setting.trouble { server.with_trouble() } else { server };
+        self.measure(scenario, TOWER, &server, setting, plan)
+    }
+
+    /// The same with dashboards and programs that ask, and what they were answered in which time;
+    /// with clocks.
     fn besieged_tower(
         &mut self,
         scenario: &str,
@@ -142,25 +175,27 @@ impl Bench {
     ) -> Result<(Run, Tally, Duration)> {
         let server = Server::tower(&self.tower, &[]);
         // The crowd itself is no quiet.
-        let patient = std::mem::take(&mut self.patient);
-        if patient {
+        let is_patient = std::mem::take(&mut self.options.patient);
+        if is_patient {
             wait_until_quiet();
         }
         let crowd = crowd.begin(server.address);
-        let run = self.measure(scenario, TOWER, &server, plan);
-        self.patient = patient;
+        let setting = Setting { clocks: true, ..Setting::default() };
+        let run = self.measure(scenario, TOWER, &server, &setting, plan);
+        self.options.patient = is_patient;
         let (tally, worked) = crowd.close();
         Ok((run?, tally, worked))
     }
 
     fn bare(&mut self, scenario: &str, period_ms: u64, plan: impl FnOnce(&mut Plan)) -> Result<Run> {
         let server = Server::bare(&self.load, period_ms)?;
-        self.measure(scenario, "bare loop", &server, plan)
+        let setting = Setting { period_ms: Some(period_ms), ..Setting::default() };
+        self.measure(scenario, "bare loop", &server, &setting, plan)
     }
 
     fn icecast(&mut self, scenario: &str, plan: impl FnOnce(&mut Plan)) -> Result<Run> {
         let server = Server::icecast(&self.load)?;
-        self.measure(scenario, "Icecast", &server, plan)
+        self.measure(scenario, "Icecast", &server, &Setting::default(), plan)
     }
 
     fn measure(
@@ -168,9 +203,10 @@ impl Bench {
         scenario: &str,
         name: &'static str,
         server: &Server,
+        setting: &Setting<'_>,
         change: impl FnOnce(&mut Plan),
     ) -> Result<Run> {
-        if self.patient {
+        if self.options.patient {
             wait_until_quiet();
         }
         eprintln!("measuring: {scenario}, {name}");
@@ -178,6 +214,10 @@ impl Bench {
         plan.server_pid = Some(server.pid);
         plan.idle_s = IDLE_S;
         change(&mut plan);
+        plan.hold_s = self.options.span(Duration::from_secs_f64(plan.hold_s)).as_secs_f64();
+        let listeners = KINDS.iter().map(|&kind| plan.count(kind)).sum();
+        let period_ms = setting.period_ms.unwrap_or_else(|| period_ms(listeners));
+        let meanwhile = Meanwhile::start(&self.load, &plan, period_ms, setting.clocks)?;
         let core = LOAD_CORE.to_string();
         let output = Command::new(&self.load)
             .args(["--core", &core, "listen"])
@@ -186,13 +226,14 @@ impl Bench {
             .output()
             .context("cannot run the generator")?;
         ensure!(output.status.success(), "{scenario}, {name}: the generator gave up");
+        let status = server.status().unwrap_or(Value::Null);
+        let beside = meanwhile.end()?;
         let report: Report = serde_json::from_slice(&output.stdout).context("the generator's report")?;
         let wrong = report.kinds.iter().filter(|(_, found)| found.tally.sync_losses + found.titles_wrong > 0);
         if name == TOWER {
             self.broken.extend(wrong.map(|(kind, found)| format!("{scenario}, {kind:?}: {found:?}")));
         }
-        let status = server.status().unwrap_or(Value::Null);
-        let run = Run { scenario: scenario.to_owned(), server: name, report, status };
+        let run = Run { scenario: scenario.to_owned(), server: name, report, status, beside };
         eprintln!("{}", run.row());
         self.runs.push(run.clone());
         Ok(run)
@@ -236,26 +277,19 @@ impl Run {
     }
 
     fn json(&self) -> Value {
-        value!({ "scenario": self.scenario, "server": self.server, "report": self.report, "status": self.status })
+        let bare_gap_ms = self.beside.gap.map(|bare| bare.value);
+        json!({
+            "scenario": self.scenario,
+            "server": self.server,
+            "report": self.report,
+            "status": self.status,
+            "bare_loop_gap_ms": bare_gap_ms,
+        })
     }
-}
-
-/// Until others have left the machine alone for five seconds, or the patience is at its end.
-fn wait_until_quiet() {
-    const LOOK: Duration = Duration::from_secs(5);
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        let before = machine_busy();
-        std::thread::sleep(LOOK);
-        if (machine_busy() - before).as_secs_f64() / LOOK.as_secs_f64() * 100.0 < QUIET_PERCENT {
-            return;
-        }
-    }
-    eprintln!("the machine is not quiet; measuring all the same");
 }
 
 /// The runs side by side.
-fn table(runs: &[Run]) {
+fn print_runs(runs: &[Run]) {
     println!(
         "| load | server | live | us per listener and second (above idle) | of it ksoftirqd | sends/s each | longest gap ms \
          | first byte p50 / p99 / max ms | RSS each | TCP memory each | generator % | others % |\n\

@@ -1,34 +1,46 @@
 //! What is measured: how many listeners of which kinds, at which servers, and what must come out.
 
 use super::desks::{desks, station};
-use super::{Bench, Run};
-use crate::bench::Figure;
+use super::{Bench, Run, Setting};
+use crate::bench::figure::Figure;
 use anyhow::Result;
 use radio_load::plan::{Kind, Plan};
 use radio_load::report::OfKind;
+use radio_proof::punctuality::Bare;
 
 /// Connects a second that every server takes; Icecast has a backlog of five.
 pub const RAMP: f64 = 2000.0;
 const RAMP_ICECAST: f64 = 180.0;
 
+/// The send period of a low-latency mount.
+const LOW_PERIOD_MS: u64 = 24;
+
 /// What may come on top of a send period.
 const GAP_MARGIN_MS: f64 = 150.0;
 
-type Scenario = fn(&mut Bench, Option<usize>) -> Result<Vec<Figure>>;
+/// A load, and what is measured under it.
+pub struct Scenario {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// How long it takes on two cores at full length, in minutes.
+    pub minutes: f64,
+    /// Measures, with another number of listeners if one is given.
+    pub measure: fn(&mut Bench, Option<usize>) -> Result<Vec<Figure>>,
+}
 
-/// All by name, in the order in which they run.
-pub const SCENARIOS: [(&str, Scenario); 11] = [
-    ("steady", steady),
-    ("curve", curve),
-    ("low", low),
-    ("storm", storm),
-    ("mixed", mixed),
-    ("churn", churn),
-    ("icy", icy),
-    ("window", window),
-    ("desks", desks),
-    ("station", station),
-    ("max", max),
+/// All of them, in the order in which they run.
+pub const SCENARIOS: [Scenario; 11] = [
+    Scenario { name: "steady", minutes: 5.0, measure: steady },
+    Scenario { name: "curve", minutes: 10.0, measure: curve },
+    Scenario { name: "low", minutes: 1.5, measure: low },
+    Scenario { name: "storm", minutes: 1.0, measure: storm },
+    Scenario { name: "mixed", minutes: 2.5, measure: mixed },
+    Scenario { name: "churn", minutes: 1.0, measure: churn },
+    Scenario { name: "icy", minutes: 1.0, measure: icy },
+    Scenario { name: "window", minutes: 1.5, measure: window },
+    Scenario { name: "desks", minutes: 4.5, measure: desks },
+    Scenario { name: "station", minutes: 1.5, measure: station },
+    Scenario { name: "max", minutes: 11.0, measure: max },
 ];
 
 /// Numbers of listeners of the graph.
@@ -52,7 +64,7 @@ fn steady(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
 fn curve(bench: &mut Bench, _: Option<usize>) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for listeners in CURVE {
-        figures.extend(side_by_side(bench, "curve", listeners, bench.full || listeners <= 5000)?);
+        figures.extend(side_by_side(bench, "curve", listeners, bench.options.full || listeners <= 5000)?);
     }
     Ok(figures)
 }
@@ -63,7 +75,7 @@ fn side_by_side(bench: &mut Bench, scenario: &str, listeners: usize, icecast: bo
         plan.ramp = RAMP;
     };
     let name = format!("{scenario} {listeners}");
-    let ours = bench.tower(&name, &[], plan)?;
+    let ours = bench.tower(&name, &Setting::default(), plan)?;
     let bare = bench.bare(&name, period_ms(listeners), plan)?;
     let bound = if listeners <= 4000 { 0.35 } else { 0.17 };
     let mut figures = vec![ratio(&name, &ours, &bare, 1.15)];
@@ -88,18 +100,20 @@ fn low(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
         plan.ramp = RAMP;
     };
     let name = format!("low {listeners}");
-    let ours = bench.tower(&name, &[r#"output = [{ mount = "/stream", latency = "low" }]"#], plan)?;
-    let bare = bench.bare(&name, 24, plan)?;
+    let lines = [r#"output = [{ mount = "/stream", latency = "low" }]"#];
+    let setting = Setting { lines: &lines, period_ms: Some(LOW_PERIOD_MS), ..Setting::default() };
+    let ours = bench.tower(&name, &setting, plan)?;
+    let bare = bench.bare(&name, LOW_PERIOD_MS, plan)?;
     let mut figures = vec![ratio(&name, &ours, &bare, 1.1)];
     figures.extend(sound(&ours));
-    figures.push(gap(&ours, Kind::Normal, 24));
+    figures.push(gap(&ours, Kind::Normal, LOW_PERIOD_MS));
     Ok(figures)
 }
 
 /// Two thousand connects a second.
 fn storm(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     let listeners = listeners.unwrap_or(15_000);
-    let ours = bench.tower(&format!("storm {listeners}"), &[], |plan| {
+    let ours = bench.tower(&format!("storm {listeners}"), &Setting { clocks: true, ..Setting::default() }, |plan| {
         plan.normal = listeners;
         plan.ramp = 2000.0;
         plan.hold_s = 5.0;
@@ -107,7 +121,7 @@ fn storm(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     let [median, p99, _] = ours.kind(Kind::Normal).first_byte_ms;
     let mut figures = vec![
         ours.figure("first byte, median", median, "ms").bound(10.0),
-        ours.figure("first byte, p99", p99, "ms").bound(100.0),
+        ours.figure("first byte, p99", p99, "ms").bound(100.0).beside(waits(&ours, 0.99)),
     ];
     figures.extend(sound(&ours));
     Ok(figures)
@@ -117,7 +131,7 @@ fn storm(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
 fn mixed(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     let listeners = listeners.unwrap_or(10_000);
     let (stuck, slow, paused) = (listeners / 10, listeners / 20, listeners / 100);
-    let ours = bench.tower(&format!("mixed {listeners}"), &[], |plan| {
+    let ours = bench.tower(&format!("mixed {listeners}"), &Setting::default(), |plan| {
         (plan.normal, plan.stuck) = (listeners - stuck - slow - paused, stuck);
         (plan.slow, plan.paused) = (slow, paused);
         plan.ramp = RAMP;
@@ -144,7 +158,7 @@ fn mixed(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
 /// A fifth of all leaves and joins each second.
 fn churn(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     let listeners = listeners.unwrap_or(5000);
-    let ours = bench.tower(&format!("churn {listeners}"), &[], |plan| {
+    let ours = bench.tower(&format!("churn {listeners}"), &Setting::default(), |plan| {
         (plan.normal, plan.churning) = (listeners / 2, listeners / 2);
         plan.churn_per_s = listeners as f64 / 5.0;
         plan.ramp = RAMP;
@@ -157,7 +171,7 @@ fn churn(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
 /// All ask for titles. There is a new one each 100 ms, and meanwhile encoders die and sources come and go.
 fn icy(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     let listeners = listeners.unwrap_or(5000);
-    let ours = bench.troubled_tower(&format!("icy {listeners}"), |plan| {
+    let ours = bench.tower(&format!("icy {listeners}"), &Setting { trouble: true, ..Setting::default() }, |plan| {
         // One without, so that both kinds are held against each other.
         (plan.normal, plan.icy) = (1, listeners - 1);
         plan.ramp = RAMP;
@@ -178,20 +192,21 @@ fn icy(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
 fn window(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     let listeners = listeners.unwrap_or(500);
     let lines = [r#"output = [{ mount = "/stream", bitrate_kbps = 320 }]"#];
-    let ours = bench.tower(&format!("window {listeners}"), &lines, |plan| {
-        (plan.normal, plan.window) = (listeners / 10, listeners);
-        plan.target = "/stream?burst=30".into();
-        plan.ramp = 100.0;
-        plan.idle_s = 30.0;
-    })?;
+    let ours =
+        bench.tower(&format!("window {listeners}"), &Setting { lines: &lines, ..Setting::default() }, |plan| {
+            (plan.normal, plan.window) = (listeners / 10, listeners);
+            plan.target = "/stream?burst=30".into();
+            plan.ramp = 100.0;
+            plan.idle_s = 30.0;
+        })?;
     Ok(sound(&ours))
 }
 
 /// As many as the limit of open files allows.
 fn max(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     let listeners = listeners.unwrap_or(19_500);
-    let seconds = if bench.full { 600.0 } else { 20.0 };
-    let ours = bench.tower(&format!("max {listeners}"), &[], |plan| {
+    let seconds = if bench.options.full { 600.0 } else { 20.0 };
+    let ours = bench.tower(&format!("max {listeners}"), &Setting::default(), |plan| {
         plan.normal = listeners;
         plan.ramp = RAMP;
         plan.hold_s = seconds;
@@ -220,7 +235,14 @@ pub fn gap(run: &Run, kind: Kind, period_ms: u64) -> Figure {
         "median {median:.0}, p99 {p99:.0}; the generator was late by {:.0} at most",
         run.report.generator.loop_ms_max
     );
-    run.figure("longest gap", longest, "ms").bound(period_ms as f64 + GAP_MARGIN_MS).note(note)
+    let bound_ms = period_ms as f64 + GAP_MARGIN_MS;
+    run.figure("longest gap", longest, "ms").bound(bound_ms).beside(run.beside.gap).note(note)
+}
+
+/// How long a bare loop at normal priority on the server's core waited, for a share of its
+/// deadlines.
+pub fn waits(run: &Run, share: f64) -> Option<Bare> {
+    run.beside.normal.as_ref().map(|lateness| lateness.share(share))
 }
 
 fn memory(run: &Run) -> Figure {

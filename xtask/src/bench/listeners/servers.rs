@@ -105,7 +105,7 @@ impl Drop for Trouble {
 }
 
 /// A child that ends with its owner.
-struct Ended(Child);
+pub struct Ended(pub Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -208,7 +208,8 @@ impl Server {
     /// What the tower says of its listeners and its clock.
     pub fn status(&self) -> Option<Value> {
         let status = self.tower.as_ref()?.status();
-        Some(json!({ "listeners": status["listeners"], "lateness_ms": status["lateness_ms"] }))
+        let [listeners, lateness, realtime] = ["listeners", "lateness_ms", "realtime"].map(|name| &status[name]);
+        Some(json!({ "listeners": listeners, "lateness_ms": lateness, "realtime": realtime }))
     }
 }
 
