@@ -2,11 +2,14 @@
 
 use crate::ingest::{BufferReader, SilenceGate};
 use crate::pcm::PcmFrame;
-use crate::units::TICK_SAMPLES;
 use std::cmp::Reverse;
 
 /// Sources that can be attached at the same time.
 pub const SOURCES_MAX: usize = 32;
+
+/// Ticks that a source on air must hold beyond the one it plays, so that it can be faded out (SPEC ROUTER-5). It is the same
+/// for every fade: a longer look-ahead would take a source off air that still has something to play.
+pub(super) const LOOK_AHEAD_TICKS: usize = 1;
 
 /// Number of an input: a door at which producers arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,14 +81,14 @@ struct Source {
     reader: BufferReader,
     /// Ticks for which there has been something in its buffer.
     held_ticks: u64,
+    /// It has ended and been on air to its end: whatever is left of it is never heard.
+    is_spent: bool,
 }
 
 impl Source {
-    /// Ticks it must hold beyond the one it plays, so that it can always be faded out (SPEC ROUTER-5). What does not fit into
-    /// its buffer would keep it off air for ever.
-    fn look_ahead_ticks(&self, fade_samples: usize) -> usize {
-        let ticks = self.spec.fade_samples.unwrap_or(fade_samples).div_ceil(TICK_SAMPLES);
-        ticks.min(self.reader.capacity().saturating_sub(2)).max(1)
+    /// Ticks it must hold to go on air: its pre-roll, which the look-ahead is a part of.
+    fn needed_ticks(&self) -> usize {
+        self.spec.preroll_ticks.max(LOOK_AHEAD_TICKS + 1)
     }
 }
 
@@ -105,7 +108,7 @@ impl Sources {
         match self.slots.iter_mut().find(|slot| slot.is_none()) {
             Some(slot) => {
                 reader.set_gate(spec.gate);
-                *slot = Some(Source { id, spec, reader, held_ticks: 0 });
+                *slot = Some(Source { id, spec, reader, held_ticks: 0, is_spent: false });
                 Ok(())
             }
             None => Err(reader),
@@ -137,10 +140,6 @@ impl Sources {
         self.get(slot).and_then(|source| source.spec.fade_samples).unwrap_or(self.fade_samples)
     }
 
-    pub(super) fn look_ahead_ticks(&self, slot: usize) -> usize {
-        self.get(slot).map_or(1, |source| source.look_ahead_ticks(self.fade_samples))
-    }
-
     /// Samples that a source still has to be heard with.
     pub(super) fn sounding_samples(&mut self, slot: usize) -> usize {
         self.slots.get_mut(slot).and_then(Option::as_mut).map_or(0, |source| source.reader.sounding_samples())
@@ -148,6 +147,13 @@ impl Sources {
 
     pub(super) fn ended(&self, slot: usize) -> bool {
         self.get(slot).is_none_or(|source| source.reader.ended())
+    }
+
+    /// It leaves the air: if it has ended, for good.
+    pub(super) fn note_left(&mut self, slot: usize) {
+        if let Some(source) = self.slots.get_mut(slot).and_then(Option::as_mut) {
+            source.is_spent |= source.reader.ended();
+        }
     }
 
     /// Whether another took its place, so that it is heard only until that one is ready (SPEC ROUTER-1).
@@ -163,13 +169,12 @@ impl Sources {
     /// Whether an off-air source could go on air: it has its pre-roll, or has ended with less (SPEC ROUTER-3).
     pub(super) fn is_ready(&self, slot: usize) -> bool {
         self.get(slot).is_some_and(|source| {
-            let look_ahead_ticks = source.look_ahead_ticks(self.fade_samples);
             let fill = source.reader.fill();
             let Jitter { settle_ticks, lump_ticks } = source.spec.jitter;
             // A burst is a cushion by itself, and would be cut off air.
             let settled = source.held_ticks >= settle_ticks || fill >= source.spec.preroll_ticks + lump_ticks;
-            (settled && fill >= source.spec.preroll_ticks.max(look_ahead_ticks + 1))
-                || (fill > 0 && source.reader.ended() && !source.reader.gives_way())
+            let has_ended_with_less = fill > 0 && source.reader.ended() && !source.reader.gives_way();
+            !source.is_spent && ((settled && fill >= source.needed_ticks()) || has_ended_with_less)
         })
     }
 
@@ -197,23 +202,24 @@ impl Sources {
     }
 
     /// Off air, sources that drop keep only what is fresh; nothing stale is ever played (SPEC IN-4). What one that has
-    /// ended left behind is no longer fresh, and goes as time goes; what one left whose place another took, at once.
+    /// ended left behind is no longer fresh, and goes as time goes; the rest of one that was on air to its end, or whose
+    /// place another took, goes at once.
     pub(super) fn trim(&mut self, in_use: impl Fn(usize) -> bool) {
         for (slot, source) in self.slots.iter_mut().enumerate() {
-            if let Some(source) = source
-                // One that waits would never send the sound that brings it back.
-                && (source.spec.when_full == WhenFull::Drop || source.reader.is_silent() || source.reader.gives_way())
-                && !in_use(slot)
-            {
-                let look_ahead_ticks = source.look_ahead_ticks(self.fade_samples);
-                let fresh_ticks = source.spec.preroll_ticks.max(look_ahead_ticks + 1) + source.spec.jitter.lump_ticks;
-                let fill = source.reader.fill();
-                source.reader.keep_newest(match (source.reader.gives_way(), source.reader.ended()) {
-                    (true, _) => 0,
-                    (false, true) => fill.saturating_sub(1).min(fresh_ticks),
-                    (false, false) => fresh_ticks,
-                });
+            let Some(source) = source else { continue };
+            let is_over = source.is_spent || source.reader.gives_way();
+            // One that waits would never send the sound that brings it back.
+            let drops = source.spec.when_full == WhenFull::Drop || source.reader.is_silent();
+            if in_use(slot) || !(is_over || drops) {
+                continue;
             }
+            let fresh_ticks = source.needed_ticks() + source.spec.jitter.lump_ticks;
+            let fill = source.reader.fill();
+            source.reader.keep_newest(match (is_over, source.reader.ended()) {
+                (true, _) => 0,
+                (false, true) => fill.saturating_sub(1).min(fresh_ticks),
+                (false, false) => fresh_ticks,
+            });
         }
     }
 
