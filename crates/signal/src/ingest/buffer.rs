@@ -1,7 +1,7 @@
 //! One producer's bounded buffer, from its socket to the router (SPEC IN-3, IN-4, IN-6).
 
 use super::gain::{Amplifier, Gain};
-use super::gate::{GateKeeper, SilenceGate};
+use super::gate::{GateKeeper, RETURN_TICKS, SilenceGate};
 use super::peak::{PeakHold, peak};
 use crate::pcm::PcmFrame;
 use crate::units::{CHANNELS, TICK_SAMPLES};
@@ -20,25 +20,29 @@ pub fn input_buffer(capacity_ticks: usize) -> (BufferWriter, BufferReader) {
             taken: AtomicU64::new(0),
             overflow: AtomicU64::new(0),
             stale: AtomicU64::new(0),
-            gate_ticks: AtomicU64::new(0),
-            gate_peak: AtomicU16::new(0),
             is_silent: AtomicBool::new(false),
             peak: AtomicU16::new(0),
             gives_way: AtomicBool::new(false),
         }),
     };
     let amplifier = Amplifier::new(Gain::unity());
-    let (gate, peaks) = (GateKeeper::default(), PeakHold::default());
-    let writer = BufferWriter { producer, gauge: gauge.clone(), gate, peaks, amplifier };
-    (writer, BufferReader { consumer, gauge })
+    let writer = BufferWriter { producer, gauge: gauge.clone(), peaks: PeakHold::default(), amplifier };
+    (writer, BufferReader { consumer, gauge, gate: GateKeeper::default() })
+}
+
+/// A frame in the buffer.
+#[derive(Debug)]
+struct Queued {
+    frame: PcmFrame,
+    /// How far its loudest sample is from zero.
+    peak: u16,
 }
 
 /// The producer's end. Dropping it says that the producer has ended.
 #[derive(Debug)]
 pub struct BufferWriter {
-    producer: rtrb::Producer<PcmFrame>,
+    producer: rtrb::Producer<Queued>,
     gauge: BufferGauge,
-    gate: GateKeeper,
     peaks: PeakHold,
     amplifier: Amplifier,
 }
@@ -54,12 +58,9 @@ impl BufferWriter {
     /// false.
     pub fn offer(&mut self, frame: &PcmFrame) -> bool {
         let frame = self.amplifier.apply(frame);
-        let shared = &self.gauge.shared;
-        let gate = SilenceGate { ticks: shared.gate_ticks.load(Relaxed), peak: shared.gate_peak.load(Relaxed) };
         let peak = peak(&frame);
-        shared.is_silent.store(self.gate.observe(gate, peak), Relaxed);
-        shared.peak.store(self.peaks.observe(peak), Relaxed);
-        let taken = self.producer.push(frame).is_ok();
+        self.gauge.shared.peak.store(self.peaks.observe(peak), Relaxed);
+        let taken = self.producer.push(Queued { frame, peak }).is_ok();
         let counter = if taken { &self.gauge.shared.offered } else { &self.gauge.shared.overflow };
         counter.fetch_add(1, Relaxed);
         taken
@@ -92,8 +93,9 @@ impl BufferWriter {
 /// The router's end.
 #[derive(Debug)]
 pub struct BufferReader {
-    consumer: rtrb::Consumer<PcmFrame>,
+    consumer: rtrb::Consumer<Queued>,
     gauge: BufferGauge,
+    gate: GateKeeper,
 }
 
 impl BufferReader {
@@ -122,22 +124,41 @@ impl BufferReader {
     }
 
     /// From now on this says when the producer counts as silent.
-    pub fn set_gate(&self, gate: SilenceGate) {
-        self.gauge.shared.gate_ticks.store(gate.ticks, Relaxed);
-        self.gauge.shared.gate_peak.store(gate.peak, Relaxed);
+    pub const fn set_gate(&mut self, gate: SilenceGate) {
+        self.gate.set(gate);
     }
 
-    /// Whether the producer has sent nothing but silence for as long as its gate allows.
+    /// Looks at what is about to be heard; after that [`Self::is_silent`] holds for this tick.
+    pub fn judge_gate(&mut self) {
+        let is_whole = self.fill() == self.capacity();
+        let count = self.fill().min(RETURN_TICKS as usize);
+        let Ok(chunk) = self.consumer.read_chunk(count) else { return };
+        let is_silent = self.gate.judge(peaks(chunk.as_slices()), is_whole);
+        self.gauge.shared.is_silent.store(is_silent, Relaxed);
+    }
+
+    /// Whether the producer counts as silent: its gate is closed.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         self.gauge.is_silent()
     }
 
+    /// One tick behind the closed gate: what is no sound passes unheard.
+    pub fn pass_silence(&mut self) {
+        let has_ended = self.ended();
+        let count = if has_ended { self.fill() } else { self.fill().min(RETURN_TICKS as usize) };
+        let Ok(chunk) = self.consumer.read_chunk(count) else { return };
+        let passing = self.gate.passing(peaks(chunk.as_slices()), has_ended);
+        self.discard(passing);
+    }
+
     /// Moves the oldest frame to `out`; false, and `out` untouched, if there is none.
     pub fn pop(&mut self, out: &mut PcmFrame) -> bool {
-        let popped = self.consumer.pop().map(|frame| *out = frame).is_ok();
-        self.gauge.shared.taken.fetch_add(u64::from(popped), Relaxed);
-        popped
+        let Ok(Queued { frame, peak }) = self.consumer.pop() else { return false };
+        *out = frame;
+        self.gate.pass(peak);
+        self.gauge.shared.taken.fetch_add(1, Relaxed);
+        true
     }
 
     /// Samples per channel that wait, without the zeros at the end of the last frame: a producer that stopped in the
@@ -148,21 +169,23 @@ impl BufferReader {
         let Ok(chunk) = self.consumer.read_chunk(fill) else { return 0 };
         let (first, second) = chunk.as_slices();
         let Some(last) = second.last().or(first.last()) else { return 0 };
-        let padding = last.0.chunks_exact(CHANNELS).rev().take_while(|pair| pair.iter().all(|&v| v == 0)).count();
+        let padding = last.frame.0.chunks_exact(CHANNELS).rev().take_while(|pair| pair.iter().all(|&v| v == 0)).count();
         fill * TICK_SAMPLES - padding
     }
 
     /// Throws away all but the newest `count` frames and returns how many were stale.
     pub fn keep_newest(&mut self, count: usize) -> usize {
-        let stale = self.fill().saturating_sub(count);
-        if stale > 0 {
-            if let Ok(chunk) = self.consumer.read_chunk(stale) {
-                chunk.commit_all();
-            }
-            self.gauge.shared.stale.fetch_add(stale as u64, Relaxed);
-            self.gauge.shared.taken.fetch_add(stale as u64, Relaxed);
-        }
-        stale
+        self.discard(self.fill().saturating_sub(count))
+    }
+
+    /// Throws away the oldest `count` frames.
+    fn discard(&mut self, count: usize) -> usize {
+        let Ok(chunk) = self.consumer.read_chunk(count) else { return 0 };
+        peaks(chunk.as_slices()).for_each(|peak| self.gate.pass(peak));
+        chunk.commit_all();
+        self.gauge.shared.stale.fetch_add(count as u64, Relaxed);
+        self.gauge.shared.taken.fetch_add(count as u64, Relaxed);
+        count
     }
 
     /// The fill, for anyone.
@@ -170,6 +193,10 @@ impl BufferReader {
     pub fn gauge(&self) -> BufferGauge {
         self.gauge.clone()
     }
+}
+
+fn peaks<'a>((first, second): (&'a [Queued], &'a [Queued])) -> impl Iterator<Item = u16> + 'a {
+    first.iter().chain(second).map(|queued| queued.peak)
 }
 
 /// What anyone may know of a buffer, in ticks.
@@ -185,8 +212,6 @@ struct Shared {
     taken: AtomicU64,
     overflow: AtomicU64,
     stale: AtomicU64,
-    gate_ticks: AtomicU64,
-    gate_peak: AtomicU16,
     is_silent: AtomicBool,
     peak: AtomicU16,
     gives_way: AtomicBool,

@@ -117,6 +117,7 @@ impl Router {
     pub fn next_frame(&mut self, out: &mut PcmFrame) -> OnAir {
         let tick = self.tick;
         self.tick += 1;
+        self.sources.judge_gates();
         if tick >= self.config.first_live_tick {
             self.choose(tick);
             self.mix(tick, out);

@@ -81,6 +81,8 @@ struct Source {
     reader: BufferReader,
     /// Ticks for which there has been something in its buffer.
     held_ticks: u64,
+    /// A frame of it was asked for in this tick.
+    was_heard: bool,
     /// It has ended and been on air to its end: whatever is left of it is never heard.
     is_spent: bool,
 }
@@ -104,11 +106,16 @@ impl Sources {
         Self { slots: [const { None }; SOURCES_MAX], fade_samples }
     }
 
-    pub(super) fn attach(&mut self, id: SourceId, spec: SourceSpec, reader: BufferReader) -> Result<(), BufferReader> {
+    pub(super) fn attach(
+        &mut self,
+        id: SourceId,
+        spec: SourceSpec,
+        mut reader: BufferReader,
+    ) -> Result<(), BufferReader> {
         match self.slots.iter_mut().find(|slot| slot.is_none()) {
             Some(slot) => {
                 reader.set_gate(spec.gate);
-                *slot = Some(Source { id, spec, reader, held_ticks: 0, is_spent: false });
+                *slot = Some(Source { id, spec, reader, held_ticks: 0, was_heard: false, is_spent: false });
                 Ok(())
             }
             None => Err(reader),
@@ -161,9 +168,14 @@ impl Sources {
         self.get(slot).is_some_and(|source| source.reader.gives_way())
     }
 
-    /// Whether a source counts as silent (SPEC ROUTER-7). One that has ended is played to its end.
+    /// Whether a source counts as silent (SPEC ROUTER-7), though it may have ended.
     pub(super) fn is_silent(&self, slot: usize) -> bool {
-        self.get(slot).is_some_and(|source| source.reader.is_silent() && !source.reader.ended())
+        self.get(slot).is_some_and(|source| source.reader.is_silent())
+    }
+
+    /// Looks through the gates at what is about to be heard.
+    pub(super) fn judge_gates(&mut self) {
+        self.slots.iter_mut().flatten().for_each(|source| source.reader.judge_gate());
     }
 
     /// Whether an off-air source could go on air: it has its pre-roll, or has ended with less (SPEC ROUTER-3).
@@ -188,7 +200,11 @@ impl Sources {
 
     /// The next frame of a source; silence if it has none.
     pub(super) fn render(&mut self, slot: usize, out: &mut PcmFrame) {
-        let popped = self.slots.get_mut(slot).and_then(Option::as_mut).is_some_and(|source| source.reader.pop(out));
+        let source = self.slots.get_mut(slot).and_then(Option::as_mut);
+        let popped = source.is_some_and(|source| {
+            source.was_heard = true;
+            source.reader.pop(out)
+        });
         if !popped {
             *out = PcmFrame::SILENCE;
         }
@@ -203,14 +219,22 @@ impl Sources {
 
     /// Off air, sources that drop keep only what is fresh; nothing stale is ever played (SPEC IN-4). What one that has
     /// ended left behind is no longer fresh, and goes as time goes; the rest of one that was on air to its end, or whose
-    /// place another took, goes at once.
+    /// place another took, goes at once. Behind a closed gate silence goes as time goes, and sound is kept.
     pub(super) fn trim(&mut self, in_use: impl Fn(usize) -> bool) {
         for (slot, source) in self.slots.iter_mut().enumerate() {
             let Some(source) = source else { continue };
             let is_over = source.is_spent || source.reader.gives_way();
-            // One that waits would never send the sound that brings it back.
-            let drops = source.spec.when_full == WhenFull::Drop || source.reader.is_silent();
-            if in_use(slot) || !(is_over || drops) {
+            let was_heard = std::mem::take(&mut source.was_heard);
+            if in_use(slot) {
+                continue;
+            }
+            if source.reader.is_silent() && !is_over {
+                if !was_heard {
+                    source.reader.pass_silence();
+                }
+                continue;
+            }
+            if source.spec.when_full == WhenFull::Wait && !is_over {
                 continue;
             }
             let fresh_ticks = source.needed_ticks() + source.spec.jitter.lump_ticks;
