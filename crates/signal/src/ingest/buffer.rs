@@ -1,12 +1,12 @@
 //! One producer's bounded buffer, from its socket to the router (SPEC IN-3, IN-4, IN-6).
 
-use super::gain::{Amplifier, Gain};
+use super::gain::Gain;
 use super::gate::{GateKeeper, RETURN_TICKS, SilenceGate};
 use super::peak::{PeakHold, peak};
 use crate::pcm::PcmFrame;
 use crate::units::{CHANNELS, TICK_SAMPLES};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Makes a buffer of `capacity_ticks` (at least 2: one to play and one to look ahead).
 #[must_use]
@@ -22,12 +22,12 @@ pub fn input_buffer(capacity_ticks: usize) -> (BufferWriter, BufferReader) {
             stale: AtomicU64::new(0),
             is_silent: AtomicBool::new(false),
             peak: AtomicU16::new(0),
+            gain: AtomicU32::new(Gain::UNITY.factor().to_bits()),
             gives_way: AtomicBool::new(false),
         }),
     };
-    let amplifier = Amplifier::new(Gain::unity());
-    let writer = BufferWriter { producer, gauge: gauge.clone(), peaks: PeakHold::default(), amplifier };
-    (writer, BufferReader { consumer, gauge, gate: GateKeeper::default() })
+    let writer = BufferWriter { producer, gauge: gauge.clone(), peaks: PeakHold::default() };
+    (writer, BufferReader { consumer, gauge, gate: GateKeeper::default(), gain: Gain::UNITY })
 }
 
 /// A frame in the buffer.
@@ -44,23 +44,15 @@ pub struct BufferWriter {
     producer: rtrb::Producer<Queued>,
     gauge: BufferGauge,
     peaks: PeakHold,
-    amplifier: Amplifier,
 }
 
 impl BufferWriter {
-    /// From now on frames are as loud as `gain` says.
-    #[must_use]
-    pub fn with_gain(self, gain: Gain) -> Self {
-        Self { amplifier: Amplifier::new(gain), ..self }
-    }
-
     /// Adds a frame. When the buffer is full the frame, being the newest, is dropped and counted, and the answer is
     /// false.
     pub fn offer(&mut self, frame: &PcmFrame) -> bool {
-        let frame = self.amplifier.apply(frame);
-        let peak = peak(&frame);
+        let peak = peak(frame);
         self.gauge.shared.peak.store(self.peaks.observe(peak), Relaxed);
-        let taken = self.producer.push(Queued { frame, peak }).is_ok();
+        let taken = self.producer.push(Queued { frame: *frame, peak }).is_ok();
         let counter = if taken { &self.gauge.shared.offered } else { &self.gauge.shared.overflow };
         counter.fetch_add(1, Relaxed);
         taken
@@ -96,6 +88,7 @@ pub struct BufferReader {
     consumer: rtrb::Consumer<Queued>,
     gauge: BufferGauge,
     gate: GateKeeper,
+    gain: Gain,
 }
 
 impl BufferReader {
@@ -128,12 +121,24 @@ impl BufferReader {
         self.gate.set(gate);
     }
 
+    /// From now on levels, and what the gate judges by, are those of frames with this gain.
+    pub fn set_gain(&mut self, gain: Gain) {
+        self.gain = gain;
+        self.gauge.shared.gain.store(gain.factor().to_bits(), Relaxed);
+    }
+
+    /// The gain that frames are to be mixed with. They leave the buffer as they came.
+    #[must_use]
+    pub const fn gain(&self) -> Gain {
+        self.gain
+    }
+
     /// Looks at what is about to be heard; after that [`Self::is_silent`] holds for this tick.
     pub fn judge_gate(&mut self) {
         let is_whole = self.fill() == self.capacity();
         let count = self.fill().min(RETURN_TICKS as usize);
         let Ok(chunk) = self.consumer.read_chunk(count) else { return };
-        let is_silent = self.gate.judge(peaks(chunk.as_slices()), is_whole);
+        let is_silent = self.gate.judge(peaks(chunk.as_slices(), self.gain), is_whole);
         self.gauge.shared.is_silent.store(is_silent, Relaxed);
     }
 
@@ -148,7 +153,7 @@ impl BufferReader {
         let has_ended = self.ended();
         let count = if has_ended { self.fill() } else { self.fill().min(RETURN_TICKS as usize) };
         let Ok(chunk) = self.consumer.read_chunk(count) else { return };
-        let passing = self.gate.passing(peaks(chunk.as_slices()), has_ended);
+        let passing = self.gate.passing(peaks(chunk.as_slices(), self.gain), has_ended);
         self.discard(passing);
     }
 
@@ -156,7 +161,7 @@ impl BufferReader {
     pub fn pop(&mut self, out: &mut PcmFrame) -> bool {
         let Ok(Queued { frame, peak }) = self.consumer.pop() else { return false };
         *out = frame;
-        self.gate.pass(peak);
+        self.gate.pass(self.gain.of_peak(peak));
         self.gauge.shared.taken.fetch_add(1, Relaxed);
         true
     }
@@ -181,7 +186,7 @@ impl BufferReader {
     /// Throws away the oldest `count` frames.
     fn discard(&mut self, count: usize) -> usize {
         let Ok(chunk) = self.consumer.read_chunk(count) else { return 0 };
-        peaks(chunk.as_slices()).for_each(|peak| self.gate.pass(peak));
+        peaks(chunk.as_slices(), self.gain).for_each(|peak| self.gate.pass(peak));
         chunk.commit_all();
         self.gauge.shared.stale.fetch_add(count as u64, Relaxed);
         self.gauge.shared.taken.fetch_add(count as u64, Relaxed);
@@ -195,8 +200,8 @@ impl BufferReader {
     }
 }
 
-fn peaks<'a>((first, second): (&'a [Queued], &'a [Queued])) -> impl Iterator<Item = u16> + 'a {
-    first.iter().chain(second).map(|queued| queued.peak)
+fn peaks<'a>((first, second): (&'a [Queued], &'a [Queued]), gain: Gain) -> impl Iterator<Item = u16> + 'a {
+    first.iter().chain(second).map(move |queued| gain.of_peak(queued.peak))
 }
 
 /// What anyone may know of a buffer, in ticks.
@@ -214,6 +219,8 @@ struct Shared {
     stale: AtomicU64,
     is_silent: AtomicBool,
     peak: AtomicU16,
+    /// The bits of its factor.
+    gain: AtomicU32,
     gives_way: AtomicBool,
 }
 
@@ -250,10 +257,12 @@ impl BufferGauge {
         self.shared.is_silent.load(Relaxed)
     }
 
-    /// The loudest sample of what came lately, heard or not, in dBFS; none while there was nothing but zeros.
+    /// The loudest sample of what came lately, heard or not, with its gain, in dBFS; none while there was nothing but
+    /// zeros.
     #[must_use]
     pub fn peak_dbfs(&self) -> Option<f32> {
-        let peak = f32::from(self.shared.peak.load(Relaxed));
+        let gain = Gain::from_factor(f32::from_bits(self.shared.gain.load(Relaxed)));
+        let peak = f32::from(gain.of_peak(self.shared.peak.load(Relaxed)));
         (peak > 0.0).then(|| 20.0 * (peak / 32_768.0).log10())
     }
 
@@ -307,13 +316,16 @@ mod tests {
 
     #[test]
     fn what_comes_has_a_level_also_when_the_buffer_is_full() {
-        let (mut writer, reader) = input_buffer(2);
+        let (mut writer, mut reader) = input_buffer(2);
         assert_eq!(reader.gauge().peak_dbfs(), None);
         writer.offer(&frame(0));
         assert_eq!(reader.gauge().peak_dbfs(), None);
         (0..3).for_each(|_| _ = writer.offer(&frame(-16_384)));
         let level = reader.gauge().peak_dbfs().unwrap();
         assert!((level + 6.02).abs() < 0.01, "{level}");
+        reader.set_gain(Gain::from_db(-12.0));
+        let level = reader.gauge().peak_dbfs().unwrap();
+        assert!((level + 18.02).abs() < 0.01, "{level}");
     }
 
     #[test]

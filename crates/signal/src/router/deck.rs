@@ -1,6 +1,7 @@
 //! A voice and its fades (SPEC ROUTER-6).
 
 use super::event::SilenceReason;
+use crate::ingest::GainRamp;
 use crate::pcm::PcmFrame;
 use crate::units::{CHANNELS, TICK_SAMPLES, TICK_VALUES};
 use std::f32::consts::FRAC_PI_2;
@@ -85,12 +86,13 @@ impl Deck {
         [self.fade_out, self.closing, self.hurry].into_iter().flatten()
     }
 
-    /// Adds one tick of the voice to `sum`, under its gains, and moves the fades on.
-    pub(super) fn mix_into(&mut self, frame: &PcmFrame, sum: &mut [f32; TICK_VALUES]) {
+    /// Adds one tick of the voice to `sum`, with its source's gain and its fades, and moves the fades on.
+    pub(super) fn mix_into(&mut self, frame: &PcmFrame, gain: GainRamp, sum: &mut [f32; TICK_VALUES]) {
         for (index, (pair, sums)) in frame.0.chunks_exact(CHANNELS).zip(sum.chunks_exact_mut(CHANNELS)).enumerate() {
-            let gain = self.falling().fold(self.fade_in.rising(index), |gain, ramp| gain * ramp.falling(index));
+            let factor = self.falling().fold(self.fade_in.rising(index), |factor, ramp| factor * ramp.falling(index))
+                * gain.at(index);
             for (value, total) in pair.iter().zip(sums) {
-                *total += f32::from(*value) * gain;
+                *total += f32::from(*value) * factor;
             }
         }
         self.fade_in.advance();

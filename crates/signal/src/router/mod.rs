@@ -18,7 +18,7 @@ pub use operator::{Command, INPUTS_MAX, Wishes};
 pub use sources::{InputId, Jitter, SOURCES_MAX, SourceId, SourceSpec, WhenFull};
 
 use crate::fallback::FallbackProvider;
-use crate::ingest::BufferReader;
+use crate::ingest::{BufferReader, GainRamp};
 use crate::pcm::{PcmFrame, round_dithered};
 use crate::units::{Serial, TICK_SAMPLES, TICK_VALUES};
 use decision::LeftWithGrace;
@@ -292,16 +292,15 @@ impl Router {
     }
 
     fn mix(&mut self, tick: Serial, out: &mut PcmFrame) {
-        let nothing_fades = self.fading.iter().all(Option::is_none);
-        if nothing_fades && self.on_air.is_steady() {
-            // The rule, not the exception: what was fed is what is sent, bit for bit.
-            render(self.on_air.voice, tick, &mut self.sources, &mut self.fallback, out);
-            return;
-        }
+        let nothing_fades = self.on_air.is_steady() && self.fading.iter().all(Option::is_none);
         let mut sum = [0.0f32; TICK_VALUES];
         for deck in self.fading.iter_mut().flatten().chain(std::iter::once(&mut self.on_air)) {
-            render(deck.voice, tick, &mut self.sources, &mut self.fallback, out);
-            deck.mix_into(out, &mut sum);
+            let gain = render(deck.voice, tick, &mut self.sources, &mut self.fallback, out);
+            if nothing_fades && gain.is_unity() {
+                // The rule, not the exception: what was fed is what is sent, bit for bit.
+                return;
+            }
+            deck.mix_into(out, gain, &mut sum);
         }
         let first_position = tick.wrapping_mul(TICK_VALUES as u64);
         for ((value, sample), position) in sum.iter().zip(&mut out.0).zip(first_position..) {
@@ -324,12 +323,20 @@ const fn is_source(voice: Voice) -> bool {
     matches!(voice, Voice::Source(_))
 }
 
-fn render(voice: Voice, tick: Serial, sources: &mut Sources, fallback: &mut FallbackProvider, out: &mut PcmFrame) {
+/// The next frame of a voice, and the gain to mix it with.
+fn render(
+    voice: Voice,
+    tick: Serial,
+    sources: &mut Sources,
+    fallback: &mut FallbackProvider,
+    out: &mut PcmFrame,
+) -> GainRamp {
     use crate::fallback::FallbackKind;
     match voice {
         Voice::Silence(_) => *out = PcmFrame::SILENCE,
-        Voice::Source(slot) => sources.render(slot, out),
+        Voice::Source(slot) => return sources.render(slot, out),
         Voice::File(file) => fallback.render(FallbackKind::File(file), tick, out),
         Voice::Tone => fallback.render(FallbackKind::Tone, tick, out),
     }
+    GainRamp::UNITY
 }

@@ -1,6 +1,6 @@
 //! The producers and their buffers, in a table of fixed size.
 
-use crate::ingest::{BufferReader, SilenceGate};
+use crate::ingest::{BufferReader, Gain, GainRamp, SilenceGate};
 use crate::pcm::PcmFrame;
 use std::cmp::Reverse;
 
@@ -34,7 +34,7 @@ pub enum WhenFull {
 }
 
 /// How a source is to be treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SourceSpec {
     /// Its input.
     pub input: InputId,
@@ -52,6 +52,8 @@ pub struct SourceSpec {
     pub jitter: Jitter,
     /// When it counts as silent, and so as absent.
     pub gate: SilenceGate,
+    /// How much louder it is heard than it comes.
+    pub gain: Gain,
 }
 
 /// How unevenly a source's audio arrives: whatever came through a network comes in lumps.
@@ -81,6 +83,8 @@ struct Source {
     reader: BufferReader,
     /// Ticks for which there has been something in its buffer.
     held_ticks: u64,
+    /// Its gain at the end of the last tick.
+    gain: Gain,
     /// A frame of it was asked for in this tick.
     was_heard: bool,
     /// It has ended and been on air to its end: whatever is left of it is never heard.
@@ -115,7 +119,9 @@ impl Sources {
         match self.slots.iter_mut().find(|slot| slot.is_none()) {
             Some(slot) => {
                 reader.set_gate(spec.gate);
-                *slot = Some(Source { id, spec, reader, held_ticks: 0, was_heard: false, is_spent: false });
+                reader.set_gain(spec.gain);
+                let gain = spec.gain;
+                *slot = Some(Source { id, spec, reader, held_ticks: 0, gain, was_heard: false, is_spent: false });
                 Ok(())
             }
             None => Err(reader),
@@ -126,6 +132,7 @@ impl Sources {
     pub(super) fn treat(&mut self, spec: SourceSpec) {
         for source in self.slots.iter_mut().flatten().filter(|source| source.id.input == spec.input) {
             source.reader.set_gate(spec.gate);
+            source.reader.set_gain(spec.gain);
             source.spec = spec;
         }
     }
@@ -198,16 +205,17 @@ impl Sources {
         Some((preferred == Some(source.spec.input), source.spec.priority, arrival))
     }
 
-    /// The next frame of a source; silence if it has none.
-    pub(super) fn render(&mut self, slot: usize, out: &mut PcmFrame) {
-        let source = self.slots.get_mut(slot).and_then(Option::as_mut);
-        let popped = source.is_some_and(|source| {
-            source.was_heard = true;
-            source.reader.pop(out)
-        });
-        if !popped {
+    /// The next frame of a source, and the gain to mix it with; silence if it has none.
+    pub(super) fn render(&mut self, slot: usize, out: &mut PcmFrame) -> GainRamp {
+        let Some(source) = self.slots.get_mut(slot).and_then(Option::as_mut) else {
+            *out = PcmFrame::SILENCE;
+            return GainRamp::UNITY;
+        };
+        source.was_heard = true;
+        if !source.reader.pop(out) {
             *out = PcmFrame::SILENCE;
         }
+        GainRamp::new(std::mem::replace(&mut source.gain, source.reader.gain()), source.reader.gain())
     }
 
     /// One tick has gone by.
@@ -225,6 +233,8 @@ impl Sources {
             let Some(source) = source else { continue };
             let is_over = source.is_spent || source.reader.gives_way();
             let was_heard = std::mem::take(&mut source.was_heard);
+            // What is not heard needs no ramp.
+            source.gain = source.reader.gain();
             if in_use(slot) {
                 continue;
             }
