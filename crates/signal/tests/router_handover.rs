@@ -176,3 +176,32 @@ proptest! {
         assert_one_change(leaving, leaver_ms, follower_ms, held_ticks);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Each is heard once, one after the other, and nothing of it comes back.
+    #[test]
+    fn several_that_end_at_once_are_heard_one_after_the_other(
+        inputs in proptest::collection::vec((1usize..=2000, 1usize..60), 2..6),
+        grace_ticks in 0u64..3,
+    ) {
+        let mut desk = Desk::new(RouterConfig { grace_ticks, ..CONFIG }, Some(-20.0), None);
+        let mut ids = Vec::new();
+        for (number, &(fade_ms, ticks)) in inputs.iter().enumerate() {
+            let input = radio_signal::router::InputId(number as u16);
+            let when_full = radio_signal::router::WhenFull::Wait;
+            let (id, mut writer) =
+                desk.producer(SourceSpec { when_full, ..spec(input, 100 - number as i32, fade_ms) });
+            feed(&mut writer, std::iter::repeat_n(on(0), ticks));
+            ids.push(OnAir::Source(id));
+        }
+        let held: usize = inputs.iter().map(|(_, ticks)| ticks).sum();
+        let mut heard: Vec<OnAir> = (0..held + 200).map(|_| desk.tick().0).collect();
+        heard.dedup();
+        heard.retain(|on_air| matches!(on_air, OnAir::Source(_)));
+        prop_assert_eq!(heard, ids);
+        prop_assert_eq!(desk.router.on_air_now(), OnAir::Tone);
+        prop_assert_eq!(std::iter::from_fn(|| desk.router.poll_detached()).count(), inputs.len());
+    }
+}

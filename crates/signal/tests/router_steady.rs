@@ -55,7 +55,7 @@ fn offer(writer: &mut BufferWriter, resampler: &mut Option<DriftResampler>) {
 fn play(config: RouterConfig, spec: SourceSpec, mut lumps: Lumps, resampled: bool, ticks: u64) -> Vec<OnAir> {
     let mut desk = Desk::new(config, Some(-20.0), None);
     let (_, mut writer) = desk.producer(spec);
-    let mut resampler = resampled.then(|| DriftResampler::new(spec.preroll_ticks));
+    let mut resampler = resampled.then(DriftResampler::measuring);
     (0..ticks)
         .map(|tick| {
             (0..lumps.until(tick)).for_each(|_| offer(&mut writer, &mut resampler));
@@ -105,7 +105,7 @@ proptest! {
     fn a_source_of_a_network_with_a_clock_of_its_own_stays_on_air_whatever_the_fade(
         lump_samples in LUMP_SAMPLES,
         first_at in 0u64..5000,
-        preroll_ticks in 12usize..40,
+        preroll_ticks in 3usize..40,
         fade_ms in FADE_MS,
         ppm in -200f64..200.0,
     ) {
@@ -155,5 +155,17 @@ fn a_preroll_of_one_tick_is_enough_for_a_source_that_sends_a_tick_each_tick() {
         let spec = SourceSpec { preroll_ticks: 1, ..station() };
         let heard = play(config(fade_ms), spec, Lumps::new(TICK_SAMPLES as u64, 0, 0.0), false, 300);
         assert_eq!(breaks(&heard), Some((1, 0)), "with a fade of {fade_ms} ms");
+    }
+}
+
+/// Its lumps are longer than its pre-roll: what it gathered in the beginning must not be taken from it by the control of
+/// its drift.
+#[test]
+fn in_lumps_of_400_ms_a_source_of_a_network_stays_on_air_for_20_minutes_with_any_clock() {
+    for ppm in [-200.0, 200.0] {
+        let jitter = Jitter { settle_ticks: 5, lump_ticks: 60 };
+        let spec = SourceSpec { preroll_ticks: 5, jitter, ..station() };
+        let heard = play(config(500), spec, Lumps::new(19_200, 0, ppm), true, 50_000);
+        assert_eq!(breaks(&heard).map(|(_, breaks)| breaks), Some(0), "at {ppm} ppm");
     }
 }
