@@ -32,7 +32,7 @@ fn titles_for_a_mount_that_does_not_exist_are_404_and_lock_no_address_out() {
         let form = send(tower.address, "POST", "/admin.cgi", "", b"mode=updinfo&pass=hackme&mount=/nowhere&song=A");
         assert_eq!(form.expect("an answer").head.status(), 404);
     }
-    // Nobody has to wait: neither this source nor the administrator.
+    // The address does not have to wait, neither for this source nor for the administrator.
     assert_eq!(title(&tower, &at("/live"), ("source", "hackme")).head.status(), 400, "it is not connected");
     assert_eq!(tower.get_as_admin("/admin/stats").head.status(), 200);
     // An operator names whatever mount there is or is not.

@@ -26,8 +26,8 @@ pub(super) struct Deck {
     fade_out: Option<Ramp>,
     /// Closes with the last sample that the voice has.
     closing: Option<Ramp>,
-    /// Ends the voice within this tick, because its deck is needed.
-    hurry: Option<Ramp>,
+    /// Ends the voice within one tick, because its deck or its source is needed.
+    forced_end: Option<Ramp>,
 }
 
 impl Deck {
@@ -38,7 +38,7 @@ impl Deck {
     /// A voice that fades in over `fade_samples` from `delay_samples` on.
     pub(super) const fn fading_in(voice: Voice, delay_samples: usize, fade_samples: usize) -> Self {
         let fade_in = Ramp::new(delay_samples, fade_samples);
-        Self { voice, fade_in, fade_out: None, closing: None, hurry: None }
+        Self { voice, fade_in, fade_out: None, closing: None, forced_end: None }
     }
 
     /// This deck in a crossfade over `fade_samples` from `delay_samples` on.
@@ -52,8 +52,8 @@ impl Deck {
     }
 
     /// This deck, faded out at the end of this tick.
-    pub(super) fn hurried(self) -> Self {
-        Self { hurry: Some(Ramp::new(0, TICK_SAMPLES)), ..self }
+    pub(super) fn ending_this_tick(self) -> Self {
+        Self { forced_end: Some(Ramp::new(0, TICK_SAMPLES)), ..self }
     }
 
     pub(super) const fn is_closing(&self) -> bool {
@@ -83,7 +83,7 @@ impl Deck {
     }
 
     fn falling(&self) -> impl Iterator<Item = Ramp> {
-        [self.fade_out, self.closing, self.hurry].into_iter().flatten()
+        [self.fade_out, self.closing, self.forced_end].into_iter().flatten()
     }
 
     /// Adds one tick of the voice to `sum`, with its source's gain and its fades, and moves the fades on.
@@ -96,7 +96,7 @@ impl Deck {
             }
         }
         self.fade_in.advance();
-        let falling = [&mut self.fade_out, &mut self.closing, &mut self.hurry];
+        let falling = [&mut self.fade_out, &mut self.closing, &mut self.forced_end];
         falling.into_iter().flatten().for_each(Ramp::advance);
     }
 }

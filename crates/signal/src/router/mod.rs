@@ -192,11 +192,11 @@ impl Router {
             // Nothing changes but, perhaps, that it is about to end.
         } else if let Some(deck) = self.fading.iter_mut().flatten().find(|deck| deck.voice == voice && is_source(voice))
         {
-            *deck = deck.hurried();
+            *deck = deck.ending_this_tick();
         } else if let Some(free) = self.fading.iter().position(Option::is_none) {
             self.change(tick, voice, reason, free);
         } else if let Some(deck) = self.fading.iter_mut().flatten().min_by_key(|deck| deck.remaining_samples()) {
-            *deck = deck.hurried();
+            *deck = deck.ending_this_tick();
         }
         self.close_what_ends();
         match self.on_air.voice {
@@ -209,7 +209,8 @@ impl Router {
     /// Puts `voice` on air; the one that leaves goes to the deck `free`.
     fn change(&mut self, tick: Serial, voice: Voice, reason: Reason, free: usize) {
         let (from, since) = (self.on_air_now(), self.since_tick);
-        let configured_samples = self.fade_samples(self.on_air.voice, voice);
+        let leaver = self.on_air.voice;
+        let configured_samples = self.fade_samples(leaver, voice);
         let Crossfade { delay_samples, fade_samples, left_samples } = self.crossfade(configured_samples);
         let faded_samples = self.on_air.closing_samples().unwrap_or(fade_samples.min(left_samples));
         let leaving = if self.on_air.is_closing() {
@@ -226,7 +227,8 @@ impl Router {
         let is_told =
             |pair| !matches!(pair, (OnAir::Silence(_), OnAir::Silence(_)) | (OnAir::FallbackFile, OnAir::FallbackFile));
         if is_told((from, to)) {
-            let is_shortened = matches!(from, OnAir::Source(_)) && faded_samples < configured_samples;
+            // Where only silence was left there was nothing to fade.
+            let is_shortened = is_source(leaver) && (1..configured_samples).contains(&faded_samples);
             let shortened_fade_samples = is_shortened.then_some(faded_samples);
             let ticks_on_air = tick - since;
             self.events.push(RouterEvent { tick, from, to, reason, ticks_on_air, shortened_fade_samples });
