@@ -38,6 +38,12 @@ pub const fn samples_in_ms(ms: u64) -> usize {
     (ms * SAMPLE_RATE_HZ as u64 / 1000) as usize
 }
 
+/// Whole milliseconds in `samples` of each channel, rounded down.
+#[must_use]
+pub const fn ms_in_samples(samples: usize) -> u64 {
+    samples as u64 * 1000 / SAMPLE_RATE_HZ as u64
+}
+
 /// A point on the monotonic clock, in nanoseconds from an arbitrary origin.
 ///
 /// State machines take time as this value instead of reading a clock, so a test can run ten years in a second.

@@ -1,12 +1,12 @@
 //! One producer's bounded buffer, from its socket to the router (SPEC IN-3, IN-4, IN-6).
 
-use super::gain::{Amplifier, Gain};
-use super::gate::{GateKeeper, SilenceGate};
+use super::gain::Gain;
+use super::gate::{GateKeeper, RETURN_TICKS, SilenceGate};
 use super::peak::{PeakHold, peak};
 use crate::pcm::PcmFrame;
 use crate::units::{CHANNELS, TICK_SAMPLES};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Makes a buffer of `capacity_ticks` (at least 2: one to play and one to look ahead).
 #[must_use]
@@ -20,46 +20,39 @@ pub fn input_buffer(capacity_ticks: usize) -> (BufferWriter, BufferReader) {
             taken: AtomicU64::new(0),
             overflow: AtomicU64::new(0),
             stale: AtomicU64::new(0),
-            gate_ticks: AtomicU64::new(0),
-            gate_peak: AtomicU16::new(0),
             is_silent: AtomicBool::new(false),
             peak: AtomicU16::new(0),
+            gain: AtomicU32::new(Gain::UNITY.factor().to_bits()),
             gives_way: AtomicBool::new(false),
         }),
     };
-    let amplifier = Amplifier::new(Gain::unity());
-    let (gate, peaks) = (GateKeeper::default(), PeakHold::default());
-    let writer = BufferWriter { producer, gauge: gauge.clone(), gate, peaks, amplifier };
-    (writer, BufferReader { consumer, gauge })
+    let writer = BufferWriter { producer, gauge: gauge.clone(), peaks: PeakHold::default() };
+    (writer, BufferReader { consumer, gauge, gate: GateKeeper::default(), gain: Gain::UNITY })
+}
+
+/// A frame in the buffer.
+#[derive(Debug)]
+struct Queued {
+    frame: PcmFrame,
+    /// How far its loudest sample is from zero.
+    peak: u16,
 }
 
 /// The producer's end. Dropping it says that the producer has ended.
 #[derive(Debug)]
 pub struct BufferWriter {
-    producer: rtrb::Producer<PcmFrame>,
+    producer: rtrb::Producer<Queued>,
     gauge: BufferGauge,
-    gate: GateKeeper,
     peaks: PeakHold,
-    amplifier: Amplifier,
 }
 
 impl BufferWriter {
-    /// From now on frames are as loud as `gain` says.
-    #[must_use]
-    pub fn with_gain(self, gain: Gain) -> Self {
-        Self { amplifier: Amplifier::new(gain), ..self }
-    }
-
     /// Adds a frame. When the buffer is full the frame, being the newest, is dropped and counted, and the answer is
     /// false.
     pub fn offer(&mut self, frame: &PcmFrame) -> bool {
-        let frame = self.amplifier.apply(frame);
-        let shared = &self.gauge.shared;
-        let gate = SilenceGate { ticks: shared.gate_ticks.load(Relaxed), peak: shared.gate_peak.load(Relaxed) };
-        let peak = peak(&frame);
-        shared.is_silent.store(self.gate.observe(gate, peak), Relaxed);
-        shared.peak.store(self.peaks.observe(peak), Relaxed);
-        let taken = self.producer.push(frame).is_ok();
+        let peak = peak(frame);
+        self.gauge.shared.peak.store(self.peaks.observe(peak), Relaxed);
+        let taken = self.producer.push(Queued { frame: *frame, peak }).is_ok();
         let counter = if taken { &self.gauge.shared.offered } else { &self.gauge.shared.overflow };
         counter.fetch_add(1, Relaxed);
         taken
@@ -92,8 +85,10 @@ impl BufferWriter {
 /// The router's end.
 #[derive(Debug)]
 pub struct BufferReader {
-    consumer: rtrb::Consumer<PcmFrame>,
+    consumer: rtrb::Consumer<Queued>,
     gauge: BufferGauge,
+    gate: GateKeeper,
+    gain: Gain,
 }
 
 impl BufferReader {
@@ -122,22 +117,53 @@ impl BufferReader {
     }
 
     /// From now on this says when the producer counts as silent.
-    pub fn set_gate(&self, gate: SilenceGate) {
-        self.gauge.shared.gate_ticks.store(gate.ticks, Relaxed);
-        self.gauge.shared.gate_peak.store(gate.peak, Relaxed);
+    pub const fn set_gate(&mut self, gate: SilenceGate) {
+        self.gate.set(gate);
     }
 
-    /// Whether the producer has sent nothing but silence for as long as its gate allows.
+    /// From now on levels, and what the gate judges by, are those of frames with this gain.
+    pub fn set_gain(&mut self, gain: Gain) {
+        self.gain = gain;
+        self.gauge.shared.gain.store(gain.factor().to_bits(), Relaxed);
+    }
+
+    /// The gain that frames are to be mixed with. They leave the buffer as they came.
+    #[must_use]
+    pub const fn gain(&self) -> Gain {
+        self.gain
+    }
+
+    /// Looks at what is about to be heard; after that [`Self::is_silent`] holds for this tick.
+    pub fn judge_gate(&mut self) {
+        let is_whole = self.fill() == self.capacity();
+        let count = self.fill().min(RETURN_TICKS as usize);
+        let Ok(chunk) = self.consumer.read_chunk(count) else { return };
+        let is_silent = self.gate.judge(peaks(chunk.as_slices(), self.gain), is_whole);
+        self.gauge.shared.is_silent.store(is_silent, Relaxed);
+    }
+
+    /// Whether the producer counts as silent: its gate is closed.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         self.gauge.is_silent()
     }
 
+    /// One tick behind the closed gate: what is no sound passes unheard.
+    pub fn pass_silence(&mut self) {
+        let has_ended = self.ended();
+        let count = if has_ended { self.fill() } else { self.fill().min(RETURN_TICKS as usize) };
+        let Ok(chunk) = self.consumer.read_chunk(count) else { return };
+        let passing = self.gate.passing(peaks(chunk.as_slices(), self.gain), has_ended);
+        self.discard(passing);
+    }
+
     /// Moves the oldest frame to `out`; false, and `out` untouched, if there is none.
     pub fn pop(&mut self, out: &mut PcmFrame) -> bool {
-        let popped = self.consumer.pop().map(|frame| *out = frame).is_ok();
-        self.gauge.shared.taken.fetch_add(u64::from(popped), Relaxed);
-        popped
+        let Ok(Queued { frame, peak }) = self.consumer.pop() else { return false };
+        *out = frame;
+        self.gate.pass(self.gain.of_peak(peak));
+        self.gauge.shared.taken.fetch_add(1, Relaxed);
+        true
     }
 
     /// Samples per channel that wait, without the zeros at the end of the last frame: a producer that stopped in the
@@ -148,21 +174,23 @@ impl BufferReader {
         let Ok(chunk) = self.consumer.read_chunk(fill) else { return 0 };
         let (first, second) = chunk.as_slices();
         let Some(last) = second.last().or(first.last()) else { return 0 };
-        let padding = last.0.chunks_exact(CHANNELS).rev().take_while(|pair| pair.iter().all(|&v| v == 0)).count();
+        let padding = last.frame.0.chunks_exact(CHANNELS).rev().take_while(|pair| pair.iter().all(|&v| v == 0)).count();
         fill * TICK_SAMPLES - padding
     }
 
     /// Throws away all but the newest `count` frames and returns how many were stale.
     pub fn keep_newest(&mut self, count: usize) -> usize {
-        let stale = self.fill().saturating_sub(count);
-        if stale > 0 {
-            if let Ok(chunk) = self.consumer.read_chunk(stale) {
-                chunk.commit_all();
-            }
-            self.gauge.shared.stale.fetch_add(stale as u64, Relaxed);
-            self.gauge.shared.taken.fetch_add(stale as u64, Relaxed);
-        }
-        stale
+        self.discard(self.fill().saturating_sub(count))
+    }
+
+    /// Throws away the oldest `count` frames.
+    fn discard(&mut self, count: usize) -> usize {
+        let Ok(chunk) = self.consumer.read_chunk(count) else { return 0 };
+        peaks(chunk.as_slices(), self.gain).for_each(|peak| self.gate.pass(peak));
+        chunk.commit_all();
+        self.gauge.shared.stale.fetch_add(count as u64, Relaxed);
+        self.gauge.shared.taken.fetch_add(count as u64, Relaxed);
+        count
     }
 
     /// The fill, for anyone.
@@ -170,6 +198,10 @@ impl BufferReader {
     pub fn gauge(&self) -> BufferGauge {
         self.gauge.clone()
     }
+}
+
+fn peaks<'a>((first, second): (&'a [Queued], &'a [Queued]), gain: Gain) -> impl Iterator<Item = u16> + 'a {
+    first.iter().chain(second).map(move |queued| gain.of_peak(queued.peak))
 }
 
 /// What anyone may know of a buffer, in ticks.
@@ -185,10 +217,10 @@ struct Shared {
     taken: AtomicU64,
     overflow: AtomicU64,
     stale: AtomicU64,
-    gate_ticks: AtomicU64,
-    gate_peak: AtomicU16,
     is_silent: AtomicBool,
     peak: AtomicU16,
+    /// The bits of its factor.
+    gain: AtomicU32,
     gives_way: AtomicBool,
 }
 
@@ -225,10 +257,12 @@ impl BufferGauge {
         self.shared.is_silent.load(Relaxed)
     }
 
-    /// The loudest sample of what came lately, heard or not, in dBFS; none while there was nothing but zeros.
+    /// The loudest sample of what came lately, heard or not, with its gain, in dBFS; none while there was nothing but
+    /// zeros.
     #[must_use]
     pub fn peak_dbfs(&self) -> Option<f32> {
-        let peak = f32::from(self.shared.peak.load(Relaxed));
+        let gain = Gain::from_factor(f32::from_bits(self.shared.gain.load(Relaxed)));
+        let peak = f32::from(gain.of_peak(self.shared.peak.load(Relaxed)));
         (peak > 0.0).then(|| 20.0 * (peak / 32_768.0).log10())
     }
 
@@ -282,13 +316,16 @@ mod tests {
 
     #[test]
     fn what_comes_has_a_level_also_when_the_buffer_is_full() {
-        let (mut writer, reader) = input_buffer(2);
+        let (mut writer, mut reader) = input_buffer(2);
         assert_eq!(reader.gauge().peak_dbfs(), None);
         writer.offer(&frame(0));
         assert_eq!(reader.gauge().peak_dbfs(), None);
         (0..3).for_each(|_| _ = writer.offer(&frame(-16_384)));
         let level = reader.gauge().peak_dbfs().unwrap();
         assert!((level + 6.02).abs() < 0.01, "{level}");
+        reader.set_gain(Gain::from_db(-12.0));
+        let level = reader.gauge().peak_dbfs().unwrap();
+        assert!((level + 18.02).abs() < 0.01, "{level}");
     }
 
     #[test]

@@ -1,60 +1,72 @@
-//! The gain of an input, where its PCM enters the buffer: anyone may change it, at any time, without a click.
+//! The gain of an input, applied where its frames are mixed: a change is heard with the next tick, whatever waits in the
+//! buffer, and fade and gain are rounded together, once.
 
-use crate::pcm::PcmFrame;
-use crate::units::{CHANNELS, TICK_SAMPLES};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use crate::units::TICK_SAMPLES;
 
-/// A gain that all producers of one input share.
-#[derive(Clone, Debug)]
-pub struct Gain(Arc<AtomicU32>);
+/// A gain.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gain {
+    factor: f32,
+}
 
 impl Gain {
     /// 0 dB: samples pass as they are.
+    pub const UNITY: Self = Self { factor: 1.0 };
+
+    /// Louder by `db`.
     #[must_use]
-    pub fn unity() -> Self {
-        Self(Arc::new(AtomicU32::new(1f32.to_bits())))
+    pub fn from_db(db: f32) -> Self {
+        // 0 dB is exact, whatever the function makes of it.
+        if db == 0.0 { Self::UNITY } else { Self { factor: 10f32.powf(db / 20.0) } }
     }
 
-    /// From now on frames come louder by so much.
-    pub fn set_db(&self, db: f32) {
-        self.0.store(10f32.powf(db / 20.0).to_bits(), Relaxed);
+    /// What a sample is multiplied with.
+    #[must_use]
+    pub const fn factor(self) -> f32 {
+        self.factor
     }
 
-    fn factor(&self) -> f32 {
-        f32::from_bits(self.0.load(Relaxed))
+    /// A gain by which samples are multiplied with `factor`.
+    #[must_use]
+    pub(super) const fn from_factor(factor: f32) -> Self {
+        Self { factor }
+    }
+
+    /// What becomes of the peak of a frame.
+    #[must_use]
+    pub(super) fn of_peak(self, peak: u16) -> u16 {
+        // `as` saturates.
+        ((f32::from(peak) * self.factor).round() as u16).min(i16::MIN.unsigned_abs())
     }
 }
 
-/// Applies a [`Gain`] to one producer's frames.
-#[derive(Debug)]
-pub(super) struct Amplifier {
-    gain: Gain,
-    /// At the end of the last frame.
-    before: f32,
+/// The gain over one tick: a change takes the whole of it, so it makes no step.
+#[derive(Clone, Copy, Debug)]
+pub struct GainRamp {
+    from: f32,
+    step: f32,
 }
 
-impl Amplifier {
-    pub(super) fn new(gain: Gain) -> Self {
-        let before = gain.factor();
-        Self { gain, before }
+impl GainRamp {
+    /// From one gain to another.
+    #[must_use]
+    pub fn new(from: Gain, to: Gain) -> Self {
+        Self { from: from.factor, step: (to.factor - from.factor) / TICK_SAMPLES as f32 }
     }
 
-    /// `frame` with the gain; what it makes too loud is cut off at full scale. A change takes one frame.
-    pub(super) fn apply(&mut self, frame: &PcmFrame) -> PcmFrame {
-        let (before, now) = (self.before, self.gain.factor());
-        self.before = now;
-        let mut out = *frame;
-        if before == 1.0 && now == 1.0 {
-            return out;
-        }
-        let step = (now - before) / TICK_SAMPLES as f32;
-        for (index, pair) in out.0.chunks_exact_mut(CHANNELS).enumerate() {
-            let factor = before + step * index as f32;
-            // `as` saturates.
-            pair.iter_mut().for_each(|value| *value = (f32::from(*value) * factor).round() as i16);
-        }
-        out
+    /// 0 dB throughout.
+    pub const UNITY: Self = Self { from: 1.0, step: 0.0 };
+
+    /// Whether samples pass as they are.
+    #[must_use]
+    pub const fn is_unity(self) -> bool {
+        self.from == 1.0 && self.step == 0.0
+    }
+
+    /// The factor at a sample of the tick.
+    #[must_use]
+    pub const fn at(self, index: usize) -> f32 {
+        self.from + self.step * index as f32
     }
 }
 
@@ -62,35 +74,20 @@ impl Amplifier {
 mod tests {
     use super::*;
 
-    fn frame(value: i16) -> PcmFrame {
-        PcmFrame([value; TICK_SAMPLES * CHANNELS])
+    #[test]
+    fn a_gain_of_0_db_changes_nothing_and_peaks_end_at_full_scale() {
+        assert_eq!(Gain::from_db(0.0), Gain::UNITY);
+        assert!(GainRamp::new(Gain::from_db(0.0), Gain::from_db(-0.0)).is_unity());
+        assert_eq!([Gain::from_db(6.0206), Gain::from_db(-60.0)].map(|gain| gain.of_peak(1000)), [2000, 1]);
+        assert_eq!([0, 30_000, 32_768].map(|peak| Gain::from_db(20.0).of_peak(peak)), [0, 32_768, 32_768]);
     }
 
     #[test]
-    fn a_gain_of_0_db_changes_nothing_and_others_saturate() {
-        let gain = Gain::unity();
-        let mut amplifier = Amplifier::new(gain.clone());
-        assert_eq!(amplifier.apply(&frame(i16::MIN)).0, frame(i16::MIN).0);
-        gain.set_db(6.0206);
-        amplifier.apply(&frame(0));
-        assert_eq!(amplifier.apply(&frame(-1000)).0, frame(-2000).0);
-        assert_eq!(amplifier.apply(&frame(20_000)).0, frame(i16::MAX).0);
-        assert_eq!(amplifier.apply(&frame(-20_000)).0, frame(i16::MIN).0);
-        gain.set_db(0.0);
-        amplifier.apply(&frame(0));
-        assert_eq!(amplifier.apply(&frame(12_345)).0, frame(12_345).0);
-    }
-
-    #[test]
-    fn a_change_is_a_ramp_without_a_step() {
-        let gain = Gain::unity();
-        let mut amplifier = Amplifier::new(gain.clone());
-        let mut heard = amplifier.apply(&frame(10_000)).0.to_vec();
-        gain.set_db(-60.0);
-        heard.extend(amplifier.apply(&frame(10_000)).0);
-        heard.extend(amplifier.apply(&frame(10_000)).0);
-        let steps = heard.windows(2).map(|pair| (i32::from(pair[0]) - i32::from(pair[1])).abs());
-        assert!(steps.max() <= Some(10));
-        assert_eq!(heard.last(), Some(&10));
+    fn a_change_takes_one_tick_and_makes_no_step() {
+        let ramp = GainRamp::new(Gain::UNITY, Gain::from_db(-60.0));
+        let factors: Vec<f32> = (0..=TICK_SAMPLES).map(|index| ramp.at(index)).collect();
+        assert_eq!(factors[0], 1.0);
+        assert!((factors[TICK_SAMPLES] - 0.001).abs() < 1e-5 && !ramp.is_unity());
+        assert!(factors.windows(2).all(|pair| (pair[0] - pair[1]).abs() < 0.001));
     }
 }

@@ -16,6 +16,6 @@ mod resampler;
 pub use accumulator::Accumulator;
 pub use buffer::{BufferGauge, BufferReader, BufferWriter, input_buffer};
 pub use drift::{CORRECTION_PPM_MAX, DriftController};
-pub use gain::Gain;
+pub use gain::{Gain, GainRamp};
 pub use gate::{RETURN_TICKS, SilenceGate};
 pub use resampler::DriftResampler;

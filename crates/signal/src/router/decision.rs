@@ -23,11 +23,16 @@ impl Router {
     pub(super) fn decide(&mut self) -> (Voice, Reason) {
         let current = self.on_air.voice;
         let current_slot = if let Voice::Source(slot) = current { Some(slot) } else { None };
-        let goes_on = current_slot.is_some_and(|slot| self.goes_on(slot));
         if let Some(slot) = current_slot {
-            self.note_grace(slot, goes_on || self.is_barred(slot));
+            // In force while it is asked what would follow.
+            self.left_with_grace = self.grace_of(slot);
         }
-        match (self.best_present(goes_on), current_slot) {
+        let follower = self.follower();
+        let goes_on = current_slot.is_some_and(|slot| self.goes_on(slot, follower));
+        if goes_on {
+            self.left_with_grace = None;
+        }
+        match (self.best(current_slot.filter(|_| goes_on), follower), current_slot) {
             (Some(best), _) if Voice::Source(best) == current => (current, Reason::Present),
             (Some(best), None) => (Voice::Source(best), Reason::Present),
             (Some(best), Some(slot)) if goes_on => (Voice::Source(best), self.reason_to_go_before(best, slot)),
@@ -40,9 +45,11 @@ impl Router {
         }
     }
 
-    /// Whether the source on air can be on air for one more tick and still be faded out afterwards.
-    fn goes_on(&mut self, slot: usize) -> bool {
-        !self.is_barred(slot) && !self.on_air.is_leaving() && !self.is_at_its_end(slot)
+    /// Whether the source on air can be on air for one more tick and still be faded out afterwards, as long as the change
+    /// to its follower takes.
+    fn goes_on(&mut self, slot: usize, follower: Option<usize>) -> bool {
+        let fade_samples = self.sources.fade_samples(follower.unwrap_or(slot));
+        !self.is_barred(slot) && !self.on_air.is_closing() && !self.is_at_its_end(slot, fade_samples)
     }
 
     /// Whether this source is not to be on air: the operator does not want it, or it sends silence.
@@ -70,7 +77,7 @@ impl Router {
 
     /// Whether the source on air still has something to be faded out with.
     fn has_a_tail(&self, slot: usize) -> bool {
-        !self.on_air.has_faded_out() && (self.on_air.is_leaving() || self.sources.fill(slot) > 0)
+        !self.on_air.has_faded_out() && (self.on_air.is_closing() || self.sources.fill(slot) > 0)
     }
 
     fn reason_of_leaving(&self, slot: usize) -> Reason {
@@ -87,26 +94,26 @@ impl Router {
         }
     }
 
-    fn best_present(&self, goes_on: bool) -> Option<usize> {
-        (0..SOURCES_MAX)
-            .filter(|&slot| {
-                if self.on_air.plays_slot(slot) {
-                    goes_on
-                } else {
-                    // A source that is still fading out cannot be on a second deck; it waits for the fade's end.
-                    let fading = self.fading.iter().flatten().any(|deck| deck.plays_slot(slot));
-                    !fading && !self.is_barred(slot) && self.sources.is_ready(slot) && !self.must_wait(slot)
-                }
-            })
-            .max_by_key(|&slot| self.sources.rank(slot, self.wishes.preferred()))
+    /// The source that follows when the voice on air leaves. It may still be fading out (see [`Self::choose`]).
+    pub(super) fn follower(&self) -> Option<usize> {
+        let can_follow = |&slot: &usize| {
+            !self.on_air.plays_slot(slot)
+                && !self.is_barred(slot)
+                && self.sources.is_ready(slot)
+                && !self.must_wait(slot)
+        };
+        (0..SOURCES_MAX).filter(can_follow).max_by_key(|&slot| self.sources.rank(slot, self.wishes.preferred()))
     }
 
-    /// Remembers whose grace counts once this source is gone.
-    fn note_grace(&mut self, slot: usize, goes_on: bool) {
-        self.left_with_grace = self.sources.spec(slot).filter(|_| !goes_on).and_then(|spec| {
-            let grace_ticks = spec.grace_ticks?;
-            Some(LeftWithGrace { input: spec.input, priority: spec.priority, grace_ticks })
-        });
+    fn best(&self, one: Option<usize>, other: Option<usize>) -> Option<usize> {
+        one.into_iter().chain(other).max_by_key(|&slot| self.sources.rank(slot, self.wishes.preferred()))
+    }
+
+    /// The grace that counts once this source is gone.
+    fn grace_of(&self, slot: usize) -> Option<LeftWithGrace> {
+        let spec = self.sources.spec(slot).filter(|_| !self.is_barred(slot))?;
+        let grace_ticks = spec.grace_ticks?;
+        Some(LeftWithGrace { input: spec.input, priority: spec.priority, grace_ticks })
     }
 
     /// Whether a lower input has to wait for the grace of the one that left.

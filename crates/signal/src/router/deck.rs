@@ -1,6 +1,7 @@
 //! A voice and its fades (SPEC ROUTER-6).
 
 use super::event::SilenceReason;
+use crate::ingest::GainRamp;
 use crate::pcm::PcmFrame;
 use crate::units::{CHANNELS, TICK_SAMPLES, TICK_VALUES};
 use std::f32::consts::FRAC_PI_2;
@@ -15,58 +16,88 @@ pub(super) enum Voice {
     Tone,
 }
 
-/// A voice with a fade in and, once it leaves, a fade out. The two gains are multiplied, so a voice that leaves while
-/// it is still coming has no kink either.
+/// A voice with a fade in and the fades that end it. All gains are multiplied, so the gain of a voice that leaves while it
+/// is still coming, or whose source ends while it is leaving, has no kink either.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deck {
     pub(super) voice: Voice,
     fade_in: Ramp,
+    /// The crossfade to the voice that follows.
     fade_out: Option<Ramp>,
+    /// Closes with the last sample that the voice has.
+    closing: Option<Ramp>,
+    /// Ends the voice within one tick, because its deck or its source is needed.
+    forced_end: Option<Ramp>,
 }
 
 impl Deck {
     pub(super) const fn steady(voice: Voice) -> Self {
-        Self { voice, fade_in: Ramp::new(0, 0), fade_out: None }
+        Self::fading_in(voice, 0, 0)
     }
 
-    pub(super) const fn fading_in(voice: Voice, fade_samples: usize) -> Self {
-        Self { voice, fade_in: Ramp::new(0, fade_samples), fade_out: None }
+    /// A voice that fades in over `fade_samples` from `delay_samples` on.
+    pub(super) const fn fading_in(voice: Voice, delay_samples: usize, fade_samples: usize) -> Self {
+        let fade_in = Ramp::new(delay_samples, fade_samples);
+        Self { voice, fade_in, fade_out: None, closing: None, forced_end: None }
     }
 
-    /// This deck, fading out over `fade_samples` from `delay_samples` on. A fade that has begun is kept.
+    /// This deck in a crossfade over `fade_samples` from `delay_samples` on.
     pub(super) fn fading_out(self, delay_samples: usize, fade_samples: usize) -> Self {
-        Self { fade_out: self.fade_out.or(Some(Ramp::new(delay_samples, fade_samples))), ..self }
+        Self { fade_out: Some(Ramp::new(delay_samples, fade_samples)), ..self }
     }
 
-    pub(super) const fn is_leaving(&self) -> bool {
-        self.fade_out.is_some()
+    /// This deck, closing over `fade_samples` from `delay_samples` on.
+    pub(super) fn closing(self, delay_samples: usize, fade_samples: usize) -> Self {
+        Self { closing: Some(Ramp::new(delay_samples, fade_samples)), ..self }
+    }
+
+    /// This deck, faded out at the end of this tick.
+    pub(super) fn ending_this_tick(self) -> Self {
+        Self { forced_end: Some(Ramp::new(0, TICK_SAMPLES)), ..self }
+    }
+
+    pub(super) const fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    /// Samples over which it closes, if it does.
+    pub(super) fn closing_samples(&self) -> Option<usize> {
+        self.closing.map(|ramp| ramp.length as usize)
+    }
+
+    /// Samples until its crossfade is over.
+    pub(super) fn remaining_samples(&self) -> usize {
+        self.fade_out.map_or(0, |ramp| (ramp.length - ramp.position).max(0) as usize)
     }
 
     pub(super) fn is_steady(&self) -> bool {
-        self.fade_in.is_over() && self.fade_out.is_none()
+        self.fade_in.is_over() && self.falling().next().is_none()
     }
 
     pub(super) fn has_faded_out(&self) -> bool {
-        self.fade_out.is_some_and(Ramp::is_over)
+        self.falling().any(Ramp::is_over)
     }
 
     pub(super) fn plays_slot(&self, slot: usize) -> bool {
         self.voice == Voice::Source(slot)
     }
 
-    /// Adds one tick of the voice to `sum`, under its gains, and moves the fades on.
-    pub(super) fn mix_into(&mut self, frame: &PcmFrame, sum: &mut [f32; TICK_VALUES]) {
+    fn falling(&self) -> impl Iterator<Item = Ramp> {
+        [self.fade_out, self.closing, self.forced_end].into_iter().flatten()
+    }
+
+    /// Adds one tick of the voice to `sum`, with its source's gain and its fades, and moves the fades on.
+    pub(super) fn mix_into(&mut self, frame: &PcmFrame, gain: GainRamp, sum: &mut [f32; TICK_VALUES]) {
         for (index, (pair, sums)) in frame.0.chunks_exact(CHANNELS).zip(sum.chunks_exact_mut(CHANNELS)).enumerate() {
-            let fade_out = self.fade_out.map_or(1.0, |ramp| ramp.falling(index));
-            let gain = self.fade_in.rising(index) * fade_out;
+            let factor = self.falling().fold(self.fade_in.rising(index), |factor, ramp| factor * ramp.falling(index))
+                * gain.at(index);
             for (value, total) in pair.iter().zip(sums) {
-                *total += f32::from(*value) * gain;
+                *total += f32::from(*value) * factor;
             }
         }
         self.fade_in.advance();
-        if let Some(ramp) = &mut self.fade_out {
-            ramp.advance();
-        }
+        let falling = [&mut self.fade_out, &mut self.closing, &mut self.forced_end];
+        falling.into_iter().flatten().for_each(Ramp::advance);
     }
 }
 

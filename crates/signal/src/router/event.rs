@@ -91,6 +91,8 @@ pub struct RouterEvent {
     pub reason: Reason,
     /// How long `from` had been on air, in ticks.
     pub ticks_on_air: u64,
+    /// Samples of the fade, if `from` held too few for the fade as configured.
+    pub shortened_fade_samples: Option<usize>,
 }
 
 /// A queue of fixed size: the pump allocates nothing.

@@ -18,16 +18,16 @@ pub use operator::{Command, INPUTS_MAX, Wishes};
 pub use sources::{InputId, Jitter, SOURCES_MAX, SourceId, SourceSpec, WhenFull};
 
 use crate::fallback::FallbackProvider;
-use crate::ingest::BufferReader;
+use crate::ingest::{BufferReader, GainRamp};
 use crate::pcm::{PcmFrame, round_dithered};
 use crate::units::{Serial, TICK_SAMPLES, TICK_VALUES};
 use decision::LeftWithGrace;
 use deck::{Deck, Voice};
 use event::Events;
-use sources::Sources;
+use sources::{LOOK_AHEAD_TICKS, Sources};
 
 /// Voices that can be fading out at the same time. With default fades, shorter than a tick, there is never more than
-/// one; a change that finds no free deck waits for one.
+/// one; a change that finds no free deck waits one tick, within which the fade that is nearest to its end is ended.
 const FADING_MAX: usize = 3;
 
 /// How the router behaves between sources.
@@ -117,6 +117,7 @@ impl Router {
     pub fn next_frame(&mut self, out: &mut PcmFrame) -> OnAir {
         let tick = self.tick;
         self.tick += 1;
+        self.sources.judge_gates();
         if tick >= self.config.first_live_tick {
             self.choose(tick);
             self.mix(tick, out);
@@ -182,28 +183,22 @@ impl Router {
     }
 
     /// Decides, and starts whatever fades that takes.
+    ///
+    /// A source that is still fading out cannot be on a second deck: its fade is ended within this tick, and the change
+    /// comes with the next.
     fn choose(&mut self, tick: Serial) {
         let (voice, reason) = self.decide();
         if voice == self.on_air.voice {
             // Nothing changes but, perhaps, that it is about to end.
+        } else if let Some(deck) = self.fading.iter_mut().flatten().find(|deck| deck.voice == voice && is_source(voice))
+        {
+            *deck = deck.ending_this_tick();
         } else if let Some(free) = self.fading.iter().position(Option::is_none) {
-            let (from, since) = (self.on_air_now(), self.since_tick);
-            let fade_samples = self.fade_samples(self.on_air.voice, voice);
-            let leaving = self.fade_away(self.on_air, fade_samples);
-            self.fading[free] = (!leaving.has_faded_out()).then_some(leaving);
-            self.on_air = Deck::fading_in(voice, fade_samples);
-            self.since_tick = tick;
-            let to = self.name(voice);
-            // One kind of silence after another is no change that anyone could hear, and of a file in the place of another
-            // its title tells.
-            let is_told = |pair| {
-                !matches!(pair, (OnAir::Silence(_), OnAir::Silence(_)) | (OnAir::FallbackFile, OnAir::FallbackFile))
-            };
-            if is_told((from, to)) {
-                self.events.push(RouterEvent { tick, from, to, reason, ticks_on_air: tick - since });
-            }
+            self.change(tick, voice, reason, free);
+        } else if let Some(deck) = self.fading.iter_mut().flatten().min_by_key(|deck| deck.remaining_samples()) {
+            *deck = deck.ending_this_tick();
         }
-        self.begin_tail_if_dry();
+        self.close_what_ends();
         match self.on_air.voice {
             Voice::Silence(SilenceReason::Grace) => self.silent_ticks += 1,
             Voice::Source(_) => self.silent_ticks = 0,
@@ -211,49 +206,103 @@ impl Router {
         }
     }
 
-    /// The deck of a voice that leaves while another comes: faded out over what it still has.
-    fn fade_away(&mut self, deck: Deck, fade_samples: usize) -> Deck {
-        let left_samples = match deck.voice {
-            Voice::Source(slot) => self.sources.sounding_samples(slot),
-            Voice::File(file) => self.fallback.fill(file) * TICK_SAMPLES,
-            Voice::Tone => usize::MAX,
-            Voice::Silence(_) => 0,
-        };
-        deck.fading_out(0, fade_samples.min(left_samples))
-    }
-
-    /// A source that runs dry with nobody to follow it ends in a fade that closes with its last sample.
-    fn begin_tail_if_dry(&mut self) {
-        let Voice::Source(slot) = self.on_air.voice else { return };
-        if self.on_air.is_leaving() || !self.is_at_its_end(slot) {
-            return;
-        }
-        let left_samples = self.sources.sounding_samples(slot);
-        let fade_samples = self.sources.fade_samples(slot).min(left_samples);
-        self.on_air = self.on_air.fading_out(left_samples - fade_samples, fade_samples);
-    }
-
-    /// Whether a source must be faded out from this tick on, because after it there would be too little left to do so.
-    /// The last frame of one that has ended may hold a few samples only.
-    fn is_at_its_end(&mut self, slot: usize) -> bool {
-        if self.sources.ended(slot) {
-            self.sources.sounding_samples(slot) < self.sources.fade_samples(slot) + TICK_SAMPLES
+    /// Puts `voice` on air; the one that leaves goes to the deck `free`.
+    fn change(&mut self, tick: Serial, voice: Voice, reason: Reason, free: usize) {
+        let (from, since) = (self.on_air_now(), self.since_tick);
+        let leaver = self.on_air.voice;
+        let configured_samples = self.fade_samples(leaver, voice);
+        let Crossfade { delay_samples, fade_samples, left_samples } = self.crossfade(configured_samples);
+        let faded_samples = self.on_air.closing_samples().unwrap_or(fade_samples.min(left_samples));
+        let leaving = if self.on_air.is_closing() {
+            self.on_air
         } else {
-            self.sources.fill(slot) <= self.sources.look_ahead_ticks(slot)
+            self.on_air.fading_out(delay_samples, fade_samples.min(left_samples))
+        };
+        self.fading[free] = (!leaving.has_faded_out()).then_some(leaving);
+        self.on_air = Deck::fading_in(voice, delay_samples, fade_samples);
+        self.since_tick = tick;
+        let to = self.name(voice);
+        // One kind of silence after another is no change that anyone could hear, and of a file in the place of another
+        // its title tells.
+        let is_told =
+            |pair| !matches!(pair, (OnAir::Silence(_), OnAir::Silence(_)) | (OnAir::FallbackFile, OnAir::FallbackFile));
+        if is_told((from, to)) {
+            // Where only silence was left there was nothing to fade.
+            let is_shortened = is_source(leaver) && (1..configured_samples).contains(&faded_samples);
+            let shortened_fade_samples = is_shortened.then_some(faded_samples);
+            let ticks_on_air = tick - since;
+            self.events.push(RouterEvent { tick, from, to, reason, ticks_on_air, shortened_fade_samples });
+        }
+    }
+
+    /// The crossfade from the voice on air, which leaves. One that is at its end leaves over its last samples; one that is
+    /// already closing goes on doing so.
+    fn crossfade(&mut self, configured_samples: usize) -> Crossfade {
+        let at_once = |left_samples| Crossfade { delay_samples: 0, fade_samples: configured_samples, left_samples };
+        let slot = match self.on_air.voice {
+            Voice::Source(slot) => slot,
+            Voice::File(file) => return at_once(self.fallback.fill(file) * TICK_SAMPLES),
+            Voice::Tone => return at_once(usize::MAX),
+            Voice::Silence(_) => return at_once(0),
+        };
+        let is_closing = self.on_air.is_closing();
+        if !is_closing && !self.is_at_its_end(slot, configured_samples) {
+            return at_once(usize::MAX);
+        }
+        self.sources.note_left(slot);
+        let left_samples = self.sources.sounding_samples(slot);
+        if is_closing {
+            return at_once(left_samples);
+        }
+        // What follows fades in over a tick at least: a shorter fade would click.
+        let fade_samples = configured_samples.min(left_samples.max(TICK_SAMPLES));
+        Crossfade { delay_samples: left_samples.saturating_sub(fade_samples), fade_samples, left_samples }
+    }
+
+    /// A source that ends while there is no other to follow it, or that ends while it is already fading out, ends in a fade
+    /// that closes with its last sample.
+    fn close_what_ends(&mut self) {
+        for index in 0..FADING_MAX {
+            let Some(deck) = self.fading[index] else { continue };
+            let Voice::Source(slot) = deck.voice else { continue };
+            let left_samples = self.sources.sounding_samples(slot);
+            let delivers_no_more = self.sources.ended(slot) || self.sources.fill(slot) <= LOOK_AHEAD_TICKS;
+            if !deck.is_closing() && delivers_no_more && left_samples < deck.remaining_samples() {
+                self.fading[index] = Some(deck.closing(0, left_samples));
+            }
+        }
+        let Voice::Source(slot) = self.on_air.voice else { return };
+        let left_samples = self.sources.sounding_samples(slot);
+        let fade_samples = self.sources.fade_samples(slot);
+        // Where another follows, the crossfade to it comes with a later tick, if there is one.
+        let ends_now = left_samples <= TICK_SAMPLES || self.follower().is_none();
+        if !self.on_air.is_closing() && ends_now && self.is_at_its_end(slot, fade_samples) {
+            let fade_samples = fade_samples.min(left_samples);
+            self.on_air = self.on_air.closing(left_samples - fade_samples, fade_samples);
+        }
+    }
+
+    /// Whether a source must be faded out from this tick on, because after it there would be less left than a fade of
+    /// `fade_samples` takes. One that has not ended may deliver again: it is at its end when it holds no more than this
+    /// tick, however long the fade. The last frame of one that has ended may hold a few samples only.
+    fn is_at_its_end(&mut self, slot: usize, fade_samples: usize) -> bool {
+        if self.sources.ended(slot) {
+            self.sources.sounding_samples(slot) < fade_samples + TICK_SAMPLES
+        } else {
+            self.sources.fill(slot) <= LOOK_AHEAD_TICKS
         }
     }
 
     fn mix(&mut self, tick: Serial, out: &mut PcmFrame) {
-        let nothing_fades = self.fading.iter().all(Option::is_none);
-        if nothing_fades && self.on_air.is_steady() {
-            // The rule, not the exception: what was fed is what is sent, bit for bit.
-            render(self.on_air.voice, tick, &mut self.sources, &mut self.fallback, out);
-            return;
-        }
+        let nothing_fades = self.on_air.is_steady() && self.fading.iter().all(Option::is_none);
         let mut sum = [0.0f32; TICK_VALUES];
         for deck in self.fading.iter_mut().flatten().chain(std::iter::once(&mut self.on_air)) {
-            render(deck.voice, tick, &mut self.sources, &mut self.fallback, out);
-            deck.mix_into(out, &mut sum);
+            let gain = render(deck.voice, tick, &mut self.sources, &mut self.fallback, out);
+            if nothing_fades && gain.is_unity() {
+                // The rule, not the exception: what was fed is what is sent, bit for bit.
+                return;
+            }
+            deck.mix_into(out, gain, &mut sum);
         }
         let first_position = tick.wrapping_mul(TICK_VALUES as u64);
         for ((value, sample), position) in sum.iter().zip(&mut out.0).zip(first_position..) {
@@ -263,12 +312,33 @@ impl Router {
     }
 }
 
-fn render(voice: Voice, tick: Serial, sources: &mut Sources, fallback: &mut FallbackProvider, out: &mut PcmFrame) {
+/// How one voice gives way to another.
+struct Crossfade {
+    /// Samples before it begins.
+    delay_samples: usize,
+    fade_samples: usize,
+    /// Samples that the voice which leaves still has.
+    left_samples: usize,
+}
+
+const fn is_source(voice: Voice) -> bool {
+    matches!(voice, Voice::Source(_))
+}
+
+/// The next frame of a voice, and the gain to mix it with.
+fn render(
+    voice: Voice,
+    tick: Serial,
+    sources: &mut Sources,
+    fallback: &mut FallbackProvider,
+    out: &mut PcmFrame,
+) -> GainRamp {
     use crate::fallback::FallbackKind;
     match voice {
         Voice::Silence(_) => *out = PcmFrame::SILENCE,
-        Voice::Source(slot) => sources.render(slot, out),
+        Voice::Source(slot) => return sources.render(slot, out),
         Voice::File(file) => fallback.render(FallbackKind::File(file), tick, out),
         Voice::Tone => fallback.render(FallbackKind::Tone, tick, out),
     }
+    GainRamp::UNITY
 }

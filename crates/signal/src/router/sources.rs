@@ -1,12 +1,15 @@
 //! The producers and their buffers, in a table of fixed size.
 
-use crate::ingest::{BufferReader, SilenceGate};
+use crate::ingest::{BufferReader, Gain, GainRamp, SilenceGate};
 use crate::pcm::PcmFrame;
-use crate::units::TICK_SAMPLES;
 use std::cmp::Reverse;
 
 /// Sources that can be attached at the same time.
 pub const SOURCES_MAX: usize = 32;
+
+/// Ticks that a source on air must hold beyond the one it plays, so that it can be faded out (SPEC ROUTER-5). It is the same
+/// for every fade: a longer look-ahead would take a source off air that still has something to play.
+pub(super) const LOOK_AHEAD_TICKS: usize = 1;
 
 /// Number of an input: a door at which producers arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,7 +34,7 @@ pub enum WhenFull {
 }
 
 /// How a source is to be treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SourceSpec {
     /// Its input.
     pub input: InputId,
@@ -49,6 +52,8 @@ pub struct SourceSpec {
     pub jitter: Jitter,
     /// When it counts as silent, and so as absent.
     pub gate: SilenceGate,
+    /// How much louder it is heard than it comes.
+    pub gain: Gain,
 }
 
 /// How unevenly a source's audio arrives: whatever came through a network comes in lumps.
@@ -78,14 +83,18 @@ struct Source {
     reader: BufferReader,
     /// Ticks for which there has been something in its buffer.
     held_ticks: u64,
+    /// Its gain at the end of the last tick.
+    gain: Gain,
+    /// A frame of it was asked for in this tick.
+    was_heard: bool,
+    /// It has ended and been on air to its end: whatever is left of it is never heard.
+    is_spent: bool,
 }
 
 impl Source {
-    /// Ticks it must hold beyond the one it plays, so that it can always be faded out (SPEC ROUTER-5). What does not fit into
-    /// its buffer would keep it off air for ever.
-    fn look_ahead_ticks(&self, fade_samples: usize) -> usize {
-        let ticks = self.spec.fade_samples.unwrap_or(fade_samples).div_ceil(TICK_SAMPLES);
-        ticks.min(self.reader.capacity().saturating_sub(2)).max(1)
+    /// Ticks it must hold to go on air: its pre-roll, which the look-ahead is a part of.
+    fn needed_ticks(&self) -> usize {
+        self.spec.preroll_ticks.max(LOOK_AHEAD_TICKS + 1)
     }
 }
 
@@ -101,11 +110,18 @@ impl Sources {
         Self { slots: [const { None }; SOURCES_MAX], fade_samples }
     }
 
-    pub(super) fn attach(&mut self, id: SourceId, spec: SourceSpec, reader: BufferReader) -> Result<(), BufferReader> {
+    pub(super) fn attach(
+        &mut self,
+        id: SourceId,
+        spec: SourceSpec,
+        mut reader: BufferReader,
+    ) -> Result<(), BufferReader> {
         match self.slots.iter_mut().find(|slot| slot.is_none()) {
             Some(slot) => {
                 reader.set_gate(spec.gate);
-                *slot = Some(Source { id, spec, reader, held_ticks: 0 });
+                reader.set_gain(spec.gain);
+                let gain = spec.gain;
+                *slot = Some(Source { id, spec, reader, held_ticks: 0, gain, was_heard: false, is_spent: false });
                 Ok(())
             }
             None => Err(reader),
@@ -116,6 +132,7 @@ impl Sources {
     pub(super) fn treat(&mut self, spec: SourceSpec) {
         for source in self.slots.iter_mut().flatten().filter(|source| source.id.input == spec.input) {
             source.reader.set_gate(spec.gate);
+            source.reader.set_gain(spec.gain);
             source.spec = spec;
         }
     }
@@ -137,10 +154,6 @@ impl Sources {
         self.get(slot).and_then(|source| source.spec.fade_samples).unwrap_or(self.fade_samples)
     }
 
-    pub(super) fn look_ahead_ticks(&self, slot: usize) -> usize {
-        self.get(slot).map_or(1, |source| source.look_ahead_ticks(self.fade_samples))
-    }
-
     /// Samples that a source still has to be heard with.
     pub(super) fn sounding_samples(&mut self, slot: usize) -> usize {
         self.slots.get_mut(slot).and_then(Option::as_mut).map_or(0, |source| source.reader.sounding_samples())
@@ -150,26 +163,37 @@ impl Sources {
         self.get(slot).is_none_or(|source| source.reader.ended())
     }
 
+    /// It leaves the air: if it has ended, for good.
+    pub(super) fn note_left(&mut self, slot: usize) {
+        if let Some(source) = self.slots.get_mut(slot).and_then(Option::as_mut) {
+            source.is_spent |= source.reader.ended();
+        }
+    }
+
     /// Whether another took its place, so that it is heard only until that one is ready (SPEC ROUTER-1).
     pub(super) fn gives_way(&self, slot: usize) -> bool {
         self.get(slot).is_some_and(|source| source.reader.gives_way())
     }
 
-    /// Whether a source counts as silent (SPEC ROUTER-7). One that has ended is played to its end.
+    /// Whether a source counts as silent (SPEC ROUTER-7), though it may have ended.
     pub(super) fn is_silent(&self, slot: usize) -> bool {
-        self.get(slot).is_some_and(|source| source.reader.is_silent() && !source.reader.ended())
+        self.get(slot).is_some_and(|source| source.reader.is_silent())
+    }
+
+    /// Looks through the gates at what is about to be heard.
+    pub(super) fn judge_gates(&mut self) {
+        self.slots.iter_mut().flatten().for_each(|source| source.reader.judge_gate());
     }
 
     /// Whether an off-air source could go on air: it has its pre-roll, or has ended with less (SPEC ROUTER-3).
     pub(super) fn is_ready(&self, slot: usize) -> bool {
         self.get(slot).is_some_and(|source| {
-            let look_ahead_ticks = source.look_ahead_ticks(self.fade_samples);
             let fill = source.reader.fill();
             let Jitter { settle_ticks, lump_ticks } = source.spec.jitter;
             // A burst is a cushion by itself, and would be cut off air.
             let settled = source.held_ticks >= settle_ticks || fill >= source.spec.preroll_ticks + lump_ticks;
-            (settled && fill >= source.spec.preroll_ticks.max(look_ahead_ticks + 1))
-                || (fill > 0 && source.reader.ended() && !source.reader.gives_way())
+            let has_ended_with_less = fill > 0 && source.reader.ended() && !source.reader.gives_way();
+            !source.is_spent && ((settled && fill >= source.needed_ticks()) || has_ended_with_less)
         })
     }
 
@@ -181,12 +205,17 @@ impl Sources {
         Some((preferred == Some(source.spec.input), source.spec.priority, arrival))
     }
 
-    /// The next frame of a source; silence if it has none.
-    pub(super) fn render(&mut self, slot: usize, out: &mut PcmFrame) {
-        let popped = self.slots.get_mut(slot).and_then(Option::as_mut).is_some_and(|source| source.reader.pop(out));
-        if !popped {
+    /// The next frame of a source, and the gain to mix it with; silence if it has none.
+    pub(super) fn render(&mut self, slot: usize, out: &mut PcmFrame) -> GainRamp {
+        let Some(source) = self.slots.get_mut(slot).and_then(Option::as_mut) else {
+            *out = PcmFrame::SILENCE;
+            return GainRamp::UNITY;
+        };
+        source.was_heard = true;
+        if !source.reader.pop(out) {
             *out = PcmFrame::SILENCE;
         }
+        GainRamp::new(std::mem::replace(&mut source.gain, source.reader.gain()), source.reader.gain())
     }
 
     /// One tick has gone by.
@@ -197,23 +226,34 @@ impl Sources {
     }
 
     /// Off air, sources that drop keep only what is fresh; nothing stale is ever played (SPEC IN-4). What one that has
-    /// ended left behind is no longer fresh, and goes as time goes; what one left whose place another took, at once.
+    /// ended left behind is no longer fresh, and goes as time goes; the rest of one that was on air to its end, or whose
+    /// place another took, goes at once. Behind a closed gate silence goes as time goes, and sound is kept.
     pub(super) fn trim(&mut self, in_use: impl Fn(usize) -> bool) {
         for (slot, source) in self.slots.iter_mut().enumerate() {
-            if let Some(source) = source
-                // One that waits would never send the sound that brings it back.
-                && (source.spec.when_full == WhenFull::Drop || source.reader.is_silent() || source.reader.gives_way())
-                && !in_use(slot)
-            {
-                let look_ahead_ticks = source.look_ahead_ticks(self.fade_samples);
-                let fresh_ticks = source.spec.preroll_ticks.max(look_ahead_ticks + 1) + source.spec.jitter.lump_ticks;
-                let fill = source.reader.fill();
-                source.reader.keep_newest(match (source.reader.gives_way(), source.reader.ended()) {
-                    (true, _) => 0,
-                    (false, true) => fill.saturating_sub(1).min(fresh_ticks),
-                    (false, false) => fresh_ticks,
-                });
+            let Some(source) = source else { continue };
+            let is_over = source.is_spent || source.reader.gives_way();
+            let was_heard = std::mem::take(&mut source.was_heard);
+            // What is not heard needs no ramp.
+            source.gain = source.reader.gain();
+            if in_use(slot) {
+                continue;
             }
+            if source.reader.is_silent() && !is_over {
+                if !was_heard {
+                    source.reader.pass_silence();
+                }
+                continue;
+            }
+            if source.spec.when_full == WhenFull::Wait && !is_over {
+                continue;
+            }
+            let fresh_ticks = source.needed_ticks() + source.spec.jitter.lump_ticks;
+            let fill = source.reader.fill();
+            source.reader.keep_newest(match (is_over, source.reader.ended()) {
+                (true, _) => 0,
+                (false, true) => fill.saturating_sub(1).min(fresh_ticks),
+                (false, false) => fresh_ticks,
+            });
         }
     }
 

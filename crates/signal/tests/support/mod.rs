@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use radio_signal::fallback::{FallbackConfig, FallbackProvider};
-use radio_signal::ingest::{BufferReader, BufferWriter, SilenceGate, input_buffer};
+use radio_signal::ingest::{BufferReader, BufferWriter, Gain, SilenceGate, input_buffer};
 use radio_signal::pcm::PcmFrame;
 use radio_signal::router::{InputId, Jitter, OnAir, Router, RouterConfig, RouterEvent, SourceId, SourceSpec, WhenFull};
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_VALUES};
@@ -60,6 +60,7 @@ pub fn station() -> SourceSpec {
         fade_samples: None,
         jitter: Jitter::NONE,
         gate: SilenceGate::default(),
+        gain: Gain::UNITY,
     }
 }
 

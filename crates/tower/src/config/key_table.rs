@@ -67,7 +67,7 @@ const BEFORE: &[Key] = &[
     key(
         "station.fade_ms",
         Valid::Range(1, 10_000, "a time in ms"),
-        "Crossfade to the station, and from it to what is no input. Not set: `router.fade_ms`.",
+        "Crossfade to the station, and from it to what is no input. Shortened to what the input that leaves still holds, which is one tick if it stops without ending. Not set: `router.fade_ms`.",
     ),
     key(
         "station.silence_gate_ms",

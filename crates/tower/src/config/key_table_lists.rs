@@ -165,7 +165,7 @@ pub(super) const LISTS: &[Key] = &[
     key(
         "input.*.fade_ms",
         Valid::Range(1, 10_000, "a time in ms"),
-        "Crossfade to this input, and from it to what is no input. What it replaces is faded out over as much of that as its buffer holds. Not set: `router.fade_ms`.",
+        "Crossfade to this input, and from it to what is no input. Shortened to what the input that leaves still holds, which is one tick if it stops without ending. Not set: `router.fade_ms`.",
     ),
     key(
         "input.*.silence_gate_ms",

@@ -163,7 +163,7 @@ impl Check {
                 ),
             );
         }
-        // On air a producer must always hold its fade beyond the tick it plays (SPEC ROUTER-5, ROUTER-6).
+        // A fade that its buffer can never hold would always be shortened (SPEC ROUTER-5).
         let fade_ms_max = (station.capacity_ticks as u64).saturating_sub(2) * TICK_MS;
         let fade = if station.fade_ms.is_some() { "station.fade_ms" } else { "router.fade_ms" };
         let fade_ms = station.fade_ms.unwrap_or(config.router.fade_ms);

@@ -146,7 +146,7 @@ impl Check {
             );
             self.add(&[&preroll, &capacity], message);
         }
-        // As for the station: on air a source must always hold its fade (SPEC ROUTER-5, ROUTER-6).
+        // As for the station: its buffer must be able to hold its fade (SPEC ROUTER-5).
         let fade_ms_max = (input.capacity_ticks as u64).saturating_sub(2) * TICK_MS;
         let fade = if input.fade_ms.is_some() { format!("input.{index}.fade_ms") } else { "router.fade_ms".into() };
         let fade_ms = input.fade_ms(config);

@@ -1,6 +1,7 @@
 //! What is playing, to be read and to be set: the tower's own routes, and those that DJ software and automation know from
 //! Icecast and Shoutcast.
 
+use super::address::xml;
 use super::api::error;
 use super::query::Query;
 use super::sender::{Sender, refused};
@@ -112,7 +113,7 @@ async fn icecast(State(tower): State<Arc<Tower>>, sender: Sender, RawQuery(query
     let query = parameters(query.as_deref(), &body);
     let (source, who) = match sender.means(&tower, &query) {
         Ok(meant) => meant,
-        Err(refusal) => return refused(refusal, iceresponse),
+        Err(refusal) => return refused(&refusal, iceresponse),
     };
     if query.text("mode").is_some_and(|mode| mode != "updinfo") {
         return iceresponse(StatusCode::BAD_REQUEST, "the only mode is updinfo");
@@ -128,9 +129,10 @@ async fn icecast(State(tower): State<Arc<Tower>>, sender: Sender, RawQuery(query
 }
 
 /// Icecast's answer to a command; `<return>` is what scripts look at.
-pub fn iceresponse(status: StatusCode, message: &'static str) -> Response {
+pub fn iceresponse(status: StatusCode, message: &str) -> Response {
     let body = format!(
-        "<?xml version=\"1.0\"?>\n<iceresponse><message>{message}</message><return>{}</return></iceresponse>\n",
+        "<?xml version=\"1.0\"?>\n<iceresponse><message>{}</message><return>{}</return></iceresponse>\n",
+        xml(message),
         u8::from(status.is_success())
     );
     (status, [(CONTENT_TYPE, "text/xml; charset=utf-8")], body).into_response()
@@ -145,7 +147,7 @@ async fn shoutcast(
     let query = parameters(query.as_deref(), &body);
     let (source, who) = match sender.means(&tower, &query) {
         Ok(meant) => meant,
-        Err(refusal) => return refused(refusal, |status, line| (status, format!("{line}\r\n")).into_response()),
+        Err(refusal) => return refused(&refusal, |status, line| (status, format!("{line}\r\n")).into_response()),
     };
     match title_of(&query) {
         Some(title) if query.text("mode") == Some("updinfo") => {

@@ -5,7 +5,7 @@ use super::auth::{ADMIN, Given, Shown};
 use super::head::{Refusal, TOO_MANY_GUESSES, UNAUTHORIZED};
 use super::query::Query;
 use super::who::Who;
-use crate::source::claim::{Claim, mount_in};
+use crate::source::claim::{Claim, TitleTarget, mount_in};
 use crate::state::Tower;
 use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -30,6 +30,32 @@ pub const NOT_CONNECTED: Refusal = Refusal::new(
 /// 429: what comes faster than [`TITLES_PER_SECOND`].
 pub const TOO_MANY_TITLES: Refusal =
     Refusal::new(429, "Too Many Requests", "ten titles a second are taken from the sources at one address; send fewer");
+
+/// Why a title is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TitleRefusal {
+    /// For a reason that other requests may have too.
+    Request(Refusal),
+    /// 404: no source can be at the mount that the request names; those for which its sender has the password.
+    NoSuchMount(Vec<String>),
+}
+
+impl From<Refusal> for TitleRefusal {
+    fn from(refusal: Refusal) -> Self {
+        Self::Request(refusal)
+    }
+}
+
+impl std::fmt::Display for TitleRefusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Request(refusal) => f.write_str(refusal.line),
+            Self::NoSuchMount(mounts) => {
+                write!(f, "no source has the mount that this title names; with this password: {}", mounts.join(", "))
+            }
+        }
+    }
+}
 
 /// Somebody who sends a title.
 #[derive(Clone, Debug)]
@@ -59,34 +85,36 @@ impl Sender {
     ///
     /// # Errors
     /// He may send none now, or there is nobody whose it could be.
-    pub fn means(&self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), Refusal> {
+    pub fn means(&self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), TitleRefusal> {
         let address = self.address;
         let meant = self.meant(tower, query);
         // Few programs show what they are told.
-        meant.inspect_err(|refusal| tracing::info!(?address, why = refusal.line, "a title is refused"))
+        meant.inspect_err(|refusal| tracing::info!(?address, why = %refusal, "a title is refused"))
     }
 
-    fn meant(&self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), Refusal> {
+    fn meant(&self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), TitleRefusal> {
         if let Some(who) = self.who.clone() {
             return Ok((at_mount_or_on_air(tower, query), Some(who)));
         }
         let keeps_pace = |address| tower.title_pace.allows(address, Instant::now());
         if !self.address.is_none_or(keeps_pace) {
-            return Err(TOO_MANY_TITLES);
+            return Err(TOO_MANY_TITLES.into());
         }
         self.may_mean(tower, query)
     }
 
     /// The same for somebody who may be a source, or has put his password into a form, where the front door does not look.
-    fn may_mean(&self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), Refusal> {
+    fn may_mean(&self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), TitleRefusal> {
         let (setup, now) = (tower.setup(), Instant::now());
         let guesses = &setup.source_doors.guesses;
         if self.address.is_some_and(|address| guesses.must_wait(address, now)) {
-            return Err(TOO_MANY_GUESSES);
+            return Err(TOO_MANY_GUESSES.into());
         }
         let claim = Claim::of(&self.authorization, query);
         let why = match (setup.source_doors.source_of(claim, mount_in(query)), claim) {
-            (Ok(source), _) => return source.map(|id| (OnAir::Source(id), None)).ok_or(NOT_CONNECTED),
+            (Ok(TitleTarget::Source(id)), _) => return Ok((OnAir::Source(id), None)),
+            (Ok(TitleTarget::NotConnected), _) => return Err(NOT_CONNECTED.into()),
+            (Ok(TitleTarget::NoSuchMount(mounts)), _) => return Err(TitleRefusal::NoSuchMount(mounts)),
             (Err(Given::Wrong), Claim::Password(password)) => match setup.users.check(ADMIN, password) {
                 Shown::User(user) => {
                     let who = self.address.map(|address| Who::Password { user, address });
@@ -98,7 +126,7 @@ impl Sender {
             (Err(why), _) => why,
         };
         if why == Given::Busy {
-            return Err(TOO_MANY_GUESSES);
+            return Err(TOO_MANY_GUESSES.into());
         }
         if why == Given::Wrong
             && let Some(address) = self.address
@@ -106,7 +134,7 @@ impl Sender {
             guesses.note_wrong(address, now);
             tracing::warn!(%address, "a wrong password with a title");
         }
-        Err(UNAUTHORIZED)
+        Err(UNAUTHORIZED.into())
     }
 }
 
@@ -116,8 +144,9 @@ fn at_mount_or_on_air(tower: &Tower, query: &Query) -> OnAir {
     connected.map_or_else(|| tower.on_air_source(), OnAir::Source)
 }
 
-/// The answer to whoever is refused: in the route's own shape what is about his title, and otherwise that of the front door.
-pub fn refused(refusal: Refusal, own: impl FnOnce(StatusCode, &'static str) -> Response) -> Response {
+/// The answer to a refused title: in the route's own shape what is about the title, and otherwise that of the front door.
+pub fn refused(refusal: &TitleRefusal, own: impl FnOnce(StatusCode, &str) -> Response) -> Response {
+    let TitleRefusal::Request(refusal) = *refusal else { return own(StatusCode::NOT_FOUND, &refusal.to_string()) };
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
     match refusal {
         NOT_CONNECTED | TOO_MANY_TITLES => own(status, refusal.line),

@@ -5,7 +5,7 @@ use super::names::STATION_ID;
 use super::registry::Inputs;
 use crate::config::{Pacing, Station, WhenFull};
 use crate::state::Tower;
-use radio_signal::ingest::{Accumulator, BufferWriter, DriftResampler, SilenceGate};
+use radio_signal::ingest::{Accumulator, BufferWriter, DriftResampler, Gain, SilenceGate};
 use radio_signal::pcm::PcmFrame;
 use radio_signal::router::{Jitter, SourceId, SourceSpec};
 use radio_signal::units::{TICK_BYTES, TICK_MS, samples_in_ms, ticks_in_ms};
@@ -56,6 +56,7 @@ pub fn spec(station: &Station) -> SourceSpec {
         fade_samples: station.fade_ms.map(samples_in_ms),
         jitter: Jitter::NONE,
         gate: SilenceGate::new(ticks_in_ms(station.silence_gate_ms), station.silence_gate_dbfs),
+        gain: Gain::from_db(station.gain_db),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who is connected: numbers for newcomers, their gauges for the API, and the ring to the pump.
 
-use radio_signal::ingest::{BufferGauge, BufferReader, BufferWriter, Gain, input_buffer};
+use radio_signal::ingest::{BufferGauge, BufferReader, BufferWriter, input_buffer};
 use radio_signal::router::{InputId, SourceId, SourceSpec};
 use std::sync::{Mutex, PoisonError};
 
@@ -53,24 +53,11 @@ struct Inner {
     next_producer: u64,
     to_pump: rtrb::Producer<Newcomer>,
     entries: Vec<ProducerEntry>,
-    /// One for each input that has one or has had producers.
-    gains: Vec<(InputId, Gain)>,
     /// What producers that are forgotten had lost, one entry for each input.
     forgotten: Vec<(InputId, LostTicks)>,
 }
 
 impl Inner {
-    fn gain(&mut self, input: InputId) -> Gain {
-        match self.gains.iter().find(|(id, _)| *id == input) {
-            Some((_, gain)) => gain.clone(),
-            None => {
-                let gain = Gain::unity();
-                self.gains.push((input, gain.clone()));
-                gain
-            }
-        }
-    }
-
     fn forget(&mut self, is_forgotten: impl Fn(&ProducerEntry) -> bool) {
         for entry in self.entries.extract_if(.., |entry| is_forgotten(entry)) {
             let input = entry.id.input;
@@ -92,15 +79,7 @@ impl Inputs {
     pub fn new() -> (Self, rtrb::Consumer<Newcomer>) {
         let (to_pump, from_inputs) = rtrb::RingBuffer::new(NEWCOMERS_MAX);
         (
-            Self {
-                inner: Mutex::new(Inner {
-                    next_producer: 0,
-                    to_pump,
-                    entries: Vec::new(),
-                    gains: Vec::new(),
-                    forgotten: Vec::new(),
-                }),
-            },
+            Self { inner: Mutex::new(Inner { next_producer: 0, to_pump, entries: Vec::new(), forgotten: Vec::new() }) },
             from_inputs,
         )
     }
@@ -121,17 +100,11 @@ impl Inputs {
         }
         let id = SourceId { input: spec.input, producer: inner.next_producer };
         let (writer, reader) = input_buffer(capacity_ticks);
-        let writer = writer.with_gain(inner.gain(spec.input));
         inner.to_pump.push(Newcomer { id, spec, reader }).ok()?;
         inner.next_producer += 1;
         inner.forget(|e| !e.connected && e.id.input == spec.input);
         inner.entries.push(ProducerEntry { id, gauge: writer.gauge(), connected: true });
         Some((id, writer))
-    }
-
-    /// From now on what comes from this input is louder by so much, without a click.
-    pub fn set_gain(&self, input: InputId, gain_db: f32) {
-        self.lock().gain(input).set_db(gain_db);
     }
 
     /// Notes that a producer has left. The newest of its input is remembered until the next comes.
@@ -169,7 +142,7 @@ impl Inputs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use radio_signal::ingest::SilenceGate;
+    use radio_signal::ingest::{Gain, SilenceGate};
     use radio_signal::pcm::PcmFrame;
     use radio_signal::router::{Jitter, WhenFull};
 
@@ -186,6 +159,7 @@ mod tests {
             fade_samples: None,
             jitter: Jitter::NONE,
             gate: SilenceGate::default(),
+            gain: Gain::UNITY,
         };
         for already_lost in [0, 2, 4] {
             assert_eq!(inputs.lost(input).overflow, already_lost);

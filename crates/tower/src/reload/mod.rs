@@ -140,7 +140,6 @@ fn end_monitors(tower: &Tower) {
 /// The sources that are connected are treated as configured now; those whose input is gone are ended.
 fn follow_inputs(tower: &Tower, old: &Setup, new: &Setup) {
     old.source_doors.end_those_not_in(&new.source_doors);
-    crate::serve::follow_gains(&tower.inputs, new);
     let of = |input: &Input| Some(doors::spec(new.input_names.id(&input.name)?, input));
     let specs = new.config.input.iter().filter_map(of).chain([producer::spec(&new.config.station)]);
     let orders = specs.map(Order::Treat).chain([Order::Grace(ticks_in_ms(new.config.router.grace_ms))]);

@@ -4,7 +4,7 @@ use crate::broadcast::BroadcastEvent;
 use crate::pump::{PumpEvent, Retired};
 use crate::state::{OnAirNow, Tower};
 use crate::titles::Heard;
-use radio_signal::units::TICK_MS;
+use radio_signal::units::{TICK_MS, ms_in_samples};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -51,7 +51,10 @@ fn note(tower: &Tower, event: PumpEvent) {
     match event {
         PumpEvent::Router(event) => {
             let (from, to) = (tower.on_air_name(event.from), tower.on_air_name(event.to));
-            let text = format!("{to} is on air after {from}: {}", event.reason);
+            let fade = event.shortened_fade_samples.map_or_else(String::new, |samples| {
+                format!("; the fade was shortened to {} ms: {from} held no more", ms_in_samples(samples))
+            });
+            let text = format!("{to} is on air after {from}: {}{fade}", event.reason);
             tower.journal.note(event.tick, "on_air", text);
             let now = OnAirNow { source: event.to, reason: event.reason.to_string(), since_tick: event.tick };
             *tower.on_air.lock().unwrap_or_else(PoisonError::into_inner) = now;

@@ -11,7 +11,7 @@ pub mod outputs;
 pub mod players;
 mod wiring;
 
-pub use wiring::{follow_gains, when_full};
+pub use wiring::when_full;
 
 use crate::config::{Loaded, Sources};
 use crate::feeds::NewFeeds;

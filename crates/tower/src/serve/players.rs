@@ -7,7 +7,7 @@ use crate::ingest::names::{PLAY, PLAY_ID};
 use crate::source::doors;
 use crate::titles::{Title, Titles};
 use anyhow::Context;
-use radio_signal::ingest::{BufferGauge, BufferReader, SilenceGate, input_buffer};
+use radio_signal::ingest::{BufferGauge, BufferReader, Gain, SilenceGate, input_buffer};
 use radio_signal::router::{InputId, Jitter, OnAir, SourceSpec};
 use radio_signal::units::ticks_in_ms;
 use std::sync::Arc;
@@ -53,6 +53,7 @@ pub fn start_play(config: &Config, inputs: &Inputs, titles: &Arc<Titles>) -> any
         fade_samples: None,
         jitter: Jitter::NONE,
         gate: SilenceGate::default(),
+        gain: Gain::UNITY,
     };
     let (id, writer) = inputs
         .admit(spec, player_buffer_ticks(config.router.fade_ms), 1)

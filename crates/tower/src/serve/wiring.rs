@@ -10,7 +10,7 @@ use crate::http::pace::Pace;
 use crate::http::sender::TITLES_PER_SECOND;
 use crate::http::session::Sessions;
 use crate::ingest::Inputs;
-use crate::ingest::names::{InputNames, STATION_ID};
+use crate::ingest::names::InputNames;
 use crate::life::{journal::Journal, logging::Logging, open_files::OpenFiles};
 use crate::pump::{AudioPump, PumpFigures, PumpHandle};
 use crate::recent::Recent;
@@ -160,7 +160,6 @@ pub fn build(loaded: Loaded, sources: Sources, log: Logging, started: Instant) -
         sources: tokio::sync::Mutex::new(sources),
         log: Some(log),
     });
-    follow_gains(&tower.inputs, &tower.setup());
     // Deaf is better than off air.
     let ear = crate::ear::start(Arc::clone(&tower)).inspect_err(|error| tracing::warn!("{error:#}")).ok();
     Ok(OnAirTower { tower, chronicle: Some(Chronicle { events, leavers }), pump, ear })
@@ -227,16 +226,6 @@ fn past_ticks(config: &Config) -> u64 {
     let wanted = config.output.iter().map(|output| delay_ticks(output) + burst_frames(config, output)).max();
     let room = (config.encoder.buffer_frames as u64).saturating_sub(ticks_in_ms(config.encoder.hold_max_ms) + 2);
     wanted.unwrap_or(0).min(room)
-}
-
-/// What comes from each input is as loud as configured.
-pub fn follow_gains(inputs: &Inputs, setup: &Setup) {
-    inputs.set_gain(STATION_ID, setup.config.station.gain_db);
-    for input in &setup.config.input {
-        if let Some(id) = setup.input_names.id(&input.name) {
-            inputs.set_gain(id, input.gain_db);
-        }
-    }
 }
 
 /// The router's word for it.

@@ -1,6 +1,6 @@
 //! Who somebody says he is that speaks for a source without being its connection: when he sends a title.
 
-use super::doors::SourceDoors;
+use super::doors::{Door, SourceDoors};
 use crate::http::auth::{Credentials, Given};
 use crate::http::head::Head;
 use crate::http::query::Query;
@@ -37,31 +37,51 @@ impl<'a> Claim<'a> {
     }
 }
 
+/// What a title is for, where its sender may set one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TitleTarget {
+    /// A source that is connected.
+    Source(SourceId),
+    /// A mount at which no source is connected.
+    NotConnected,
+    /// A mount that there is not; the mounts for which the sender has the password.
+    NoSuchMount(Vec<String>),
+}
+
 impl SourceDoors {
-    /// The source that whoever makes this `claim` may speak for: the one that is connected at `mount`, or, if he names none,
-    /// at the first of the mounts that he may use. `None`: nobody is connected there.
+    /// The source whose title this `claim` may set: the one that is connected at `mount`, or, if the request names none, at
+    /// the first of the mounts for which the claim is right.
+    ///
+    /// At a mount that there is not, no password is wrong: the claim is compared with those of all mounts.
     ///
     /// # Errors
-    /// He may use no such mount.
-    pub fn source_of(&self, claim: Claim<'_>, mount: Option<&str>) -> Result<Option<SourceId>, Given> {
-        let (mut why, mut may) = (Given::Wrong, false);
-        for door in self.doors.iter().filter(|door| mount.is_none_or(|mount| door.input.mount == mount)) {
+    /// The claim is right for no such mount.
+    pub fn source_of(&self, claim: Claim<'_>, mount: Option<&str>) -> Result<TitleTarget, Given> {
+        let is_there = mount.is_none_or(|mount| self.has(mount));
+        let is_meant = |door: &Door| !is_there || mount.is_none_or(|mount| door.input.mount == mount);
+        let (mut why, mut opened) = (Given::Wrong, Vec::new());
+        for door in self.doors.iter().filter(|door| is_meant(door)) {
             match claim.given_to(&door.credentials) {
-                Given::Right => may = true,
-                given => {
-                    why = if given == Given::Busy { given } else { why };
+                Given::Right => opened.push(door.input.mount.clone()),
+                Given::Busy => {
+                    why = Given::Busy;
                     continue;
                 }
+                Given::Wrong | Given::Nothing => continue,
             }
-            if let Some(source) = door.connected() {
-                return Ok(Some(source));
+            if let Some(source) = door.connected().filter(|_| is_there) {
+                return Ok(TitleTarget::Source(source));
             }
         }
-        if may { Ok(None) } else { Err(why) }
+        match opened.is_empty() {
+            true => Err(why),
+            false if is_there => Ok(TitleTarget::NotConnected),
+            false => Ok(TitleTarget::NoSuchMount(opened)),
+        }
     }
 
-    /// Whether a request that names a `mount` (or none) carries the password of that mount (or of any): for what a
-    /// source may do besides going on air.
+    /// Whether a request that names a `mount` (or none, or one that there is not) carries the password of that mount (or of
+    /// any): for what a source may do besides going on air.
     #[must_use]
     pub fn admits(&self, head: &Head, address: IpAddr) -> bool {
         // Asked first: nothing is hashed for whoever has to wait.

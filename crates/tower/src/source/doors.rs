@@ -12,7 +12,7 @@ use crate::ingest::Inputs;
 use crate::ingest::names::InputNames;
 use crate::state::Tower;
 use base64::Engine;
-use radio_signal::ingest::SilenceGate;
+use radio_signal::ingest::{Gain, SilenceGate};
 use radio_signal::router::{InputId, Jitter, OnAir, SourceId, SourceSpec};
 use radio_signal::units::{samples_in_ms, ticks_in_ms};
 use serde_json::{Value, json};
@@ -243,6 +243,7 @@ fn live(input: InputId, config: &Input) -> SourceSpec {
             lump_ticks: LUMP_TICKS.min(config.capacity_ticks / 2),
         },
         gate: SilenceGate::new(ticks_in_ms(config.silence_gate_ms), config.silence_gate_dbfs),
+        gain: Gain::from_db(config.gain_db),
     }
 }
 

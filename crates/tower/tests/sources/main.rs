@@ -12,4 +12,6 @@ mod inputs;
 mod producers;
 mod source_clients;
 mod station;
+mod steady_inputs;
+mod title_mounts;
 mod titles;
