@@ -165,7 +165,8 @@ function show(status) {
     set($("encoder"), playable.encoder.state);
   }
   const isLive = inputs.some(({ name }) => name === source);
-  lamp(isLive ? "live" : "fallback", isLive ? "on air" : source);
+  if (playable?.is_silent) lamp("fallback", "silence");
+  else lamp(isLive ? "live" : "fallback", isLive ? "on air" : source);
   const files = (status.players || []).find(({ name }) => name === source);
   set($("onair"), status.now_playing?.label || title(files?.playing) || (isLive ? "live" : "no programme at the moment"));
   set($("uptime"), duration(status.uptime_seconds));

@@ -80,7 +80,9 @@ async function show(status) {
 function showNow(status) {
   const { source, reason, since_tick } = status.on_air;
   const isProgramme = status.inputs.some(({ name }) => name === source);
-  lamp(isProgramme ? "live" : "fallback", isProgramme ? "on air" : `no programme: ${source}`);
+  const silent = status.outputs.filter(({ is_silent: isSilent }) => isSilent).map(({ mount }) => mount);
+  if (silent.length > 0) lamp("fallback", `silence on ${silent.join(", ")}`);
+  else lamp(isProgramme ? "live" : "fallback", isProgramme ? "on air" : `no programme: ${source}`);
   set($("station"), status.outputs[0]?.name || "Radio Tower");
   set($("uptime"), views.duration(status.uptime_seconds));
   set($("source"), source);

@@ -180,9 +180,10 @@ export function alarms(status) {
     set(item, text);
   });
   const key = ({ alarm, mount }) => `${alarm} ${mount}`;
-  each($("alarms"), raised, key, () => make("li"), (item, { text, severity, since, mount }) => {
+  each($("alarms"), raised, key, () => make("li"), (item, { text, severity, since }) => {
     item.className = severity;
-    set(item, `${mount ? `${mount}: ` : ""}${text} (since ${time(since)})`);
+    // The text begins with the mount that it is about.
+    set(item, `${text} (since ${time(since)})`);
   });
 }
 

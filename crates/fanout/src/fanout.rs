@@ -28,6 +28,8 @@ use crate::shared::{Hooks, NOTHING_DUE, ShardShared, Shared, Stop};
 
 /// Newcomers that may wait for one shard.
 const INBOX_MAX: usize = 4096;
+/// Niceness of the shards.
+const SHARD_NICE: i32 = -5;
 /// Bytes of a head at most.
 const HEAD_BYTES_MAX: usize = u16::MAX as usize;
 
@@ -164,7 +166,11 @@ impl Fanout {
                 // Not served at once: all of them would be at the same time.
                 shard.seat(arrival);
             }
-            let thread = Builder::new().name(format!("shard-{index}")).spawn(|| shard.run())?;
+            let thread = Builder::new().name(format!("shard-{index}")).spawn(|| {
+                // Above ordinary programs where the system permits it; else it is like all of them.
+                let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), SHARD_NICE);
+                shard.run();
+            })?;
             fanout.threads.get_mut().unwrap_or_else(PoisonError::into_inner).push(thread);
             fanout.doors.push(door);
         }

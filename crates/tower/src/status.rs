@@ -248,6 +248,7 @@ fn output_status(output: &OutputState, listeners: &MountFigures, sound: Option<(
         "behind_ticks": output.figures.behind_ticks.load(Relaxed),
         "behind_ticks_max": output.figures.behind_ticks_max.load(Relaxed),
         "silent_frames": output.figures.silent_frames.load(Relaxed),
+        "is_silent": output.figures.is_silent.load(Relaxed),
         "playout_delay_ticks": output.delay_ticks,
         "loudness": sound.map(|(loudness, _)| loudness),
         "heard": sound.map(|(_, heard)| heard),

@@ -1,14 +1,26 @@
 //! The processes of one role, one after the other: when the next one is due.
 
 use super::policy::{RestartPolicy, Verdict};
+use super::processor::Cost;
 use super::words::{LineSettings, Reason, Role, Settings};
 use crate::units::MonoTime;
+
+/// How long a process may owe a frame, where it is not short of the processor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    pub(super) first_frame_ms: u64,
+    pub(super) suspicion_ms: u64,
+    pub(super) stall_ms: u64,
+}
 
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) role: Role,
-    pub(super) settings: LineSettings,
     pub(super) policy: RestartPolicy,
+    /// How long a frame may be owed.
+    pub(super) patience: Patience,
+    /// What its frames cost.
+    pub(super) cost: Cost,
     /// When the next process is to be started.
     pub(super) spawn_at: Option<MonoTime>,
     /// Its restarts are used up, and nothing has been delivered since.
@@ -20,15 +32,22 @@ impl Line {
         Self {
             role,
             policy: RestartPolicy::new(settings, line.recovery_retry_ms),
-            settings: line,
+            patience: Patience {
+                first_frame_ms: line.first_frame_ms,
+                suspicion_ms: settings.suspicion_ms,
+                stall_ms: settings.stall_threshold_ms,
+            },
+            cost: Cost::guess(line.first_frame_ms),
             spawn_at: None,
             failed: false,
         }
     }
 
-    /// A process died or fell under suspicion. Without another that is well, the next one is due as the policy says.
-    pub(super) fn has_trouble(&mut self, now: MonoTime, had_caught_up: bool, another_is_well: bool) {
-        let wait_ms = match self.policy.died(now, had_caught_up) {
+    /// A process died or fell under suspicion. Without another that is well, the next one is due as
+    /// the policy says. On a machine that is too busy nothing of it counts.
+    pub(super) fn has_trouble(&mut self, now: MonoTime, had_caught_up: bool, another_is_well: bool, is_short: bool) {
+        let verdict = if is_short { self.policy.excused(had_caught_up) } else { self.policy.died(now, had_caught_up) };
+        let wait_ms = match verdict {
             Verdict::AtOnce => 0,
             Verdict::After { wait_ms } => wait_ms,
             Verdict::Failed { wait_ms } => {

@@ -17,14 +17,19 @@
 //! The states are those of the configured encoder. A process that is late gets a replacement beside it, and whoever
 //! catches up first relieves the others. Where there is a stand-in, one runs whenever no process of the configured
 //! encoder is known to be well. A FAILED encoder is tried again for ever, and stays FAILED until an attempt delivers.
+//!
+//! A process that is late because it waits for the processor (`processor`) is neither replaced nor
+//! given up: another one would only take of the little that it gets.
 
 mod line;
 mod policy;
 mod process;
+mod processor;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub use processor::ProcessorTime;
 pub use words::{Action, Change, Counters, Event, LineSettings, ProcessId, Reason, Role, Settings, State};
 
 use crate::units::MonoTime;
@@ -38,6 +43,9 @@ pub const PROCESSES_MAX: usize = 3;
 /// Frames running, each in time, after which a process counts as having caught up.
 pub const CAUGHT_UP_FRAMES: u64 = 10;
 
+/// For so long after a process waited for the processor, no death counts.
+const SHORTAGE_COUNTS_MS: u64 = 10_000;
+
 /// Supervises the encoder processes of one output; see the [module](self).
 #[derive(Debug)]
 pub struct Supervisor {
@@ -49,6 +57,8 @@ pub struct Supervisor {
     processes: Vec<Process>,
     next_id: u64,
     counters: Counters,
+    /// When a process was seen last that waits for the processor.
+    short_at: Option<MonoTime>,
     /// What the shell has not been told yet. Bounded: a shell empties it after every event, and an event makes few.
     actions: VecDeque<Action>,
 }
@@ -66,6 +76,7 @@ impl Supervisor {
             processes: Vec::with_capacity(PROCESSES_MAX),
             next_id: 0,
             counters: Counters::default(),
+            short_at: None,
             actions: VecDeque::new(),
         }
     }
@@ -89,6 +100,7 @@ impl Supervisor {
                 }
             }
             Event::Frame { process, new } => self.frame(now, process, new),
+            Event::Looked { process, time } => self.looked(now, process, time),
             Event::Ended { process, reason } => self.lose(now, process, reason),
         }
         self.spawn_due(now);
@@ -102,9 +114,7 @@ impl Supervisor {
     /// When to call [`handle`](Self::handle) with [`Event::Timeout`], if nothing happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<MonoTime> {
-        let suspicions = self.processes.iter().filter_map(|process| self.suspect_at(process));
-        let ends = self.processes.iter().filter_map(|process| self.given_up_at(process));
-        suspicions.chain(ends).chain(self.next_start()).min()
+        self.processes.iter().filter_map(|process| self.look_at(process)).chain(self.next_start()).min()
     }
 
     /// Where it is.
@@ -142,6 +152,12 @@ impl Supervisor {
         self.processes.iter().any(|process| process.id == id && process.suspect)
     }
 
+    /// Whether a process is late because it waits for the processor.
+    #[must_use]
+    pub fn is_short(&self, id: ProcessId) -> bool {
+        self.processes.iter().any(|process| process.id == id && process.is_short())
+    }
+
     /// Whether one process is at work, and nothing else needs doing.
     #[must_use]
     pub fn all_is_well(&self) -> bool {
@@ -176,15 +192,37 @@ impl Supervisor {
         }
     }
 
-    /// Absence has its own clock: no byte need arrive for it to be noticed.
+    /// Absence has its own clock: no byte need arrive for it to be noticed. What it means shows in
+    /// the processor time.
     fn timeout(&mut self, now: MonoTime) {
-        let is_due = |at: Option<MonoTime>| at.is_some_and(|at| at <= now);
-        while let Some(process) = self.processes.iter().find(|process| is_due(self.given_up_at(process))) {
-            self.lose(now, process.id, Reason::Stalled);
+        let is_due = |process: &&Process| self.look_at(process).is_some_and(|at| at <= now);
+        let looks = self.processes.iter().filter(is_due).map(|process| Action::Look { process: process.id });
+        self.actions.extend(looks.collect::<Vec<_>>());
+    }
+
+    /// The processor time of a process has been read: judges it, if it is late.
+    fn looked(&mut self, now: MonoTime, id: ProcessId, time: Option<ProcessorTime>) {
+        let Self { processes, main, stand_in, .. } = self;
+        let Some(process) = processes.iter_mut().find(|process| process.id == id) else { return };
+        let mut lines = std::iter::once(main).chain(stand_in);
+        let Some(line) = lines.find(|line| line.role == process.role) else { return };
+        if !process.looked(now, time, &mut line.cost) {
+            return;
         }
-        while let Some(index) = self.processes.iter().position(|process| is_due(self.suspect_at(process))) {
+        let is_due = |at: Option<MonoTime>| at.is_some_and(|at| at <= now);
+        let (is_suspect, is_over) =
+            (is_due(process.suspect_at(line.patience)), is_due(process.given_up_at(line.patience)));
+        if process.is_short() {
+            self.short_at = Some(now);
+            self.counters.shortages += u64::from(is_suspect);
+            if is_over && process.role == Role::Main {
+                process.must_catch_up_again();
+                self.want_stand_in(now);
+            }
+        } else if is_over {
+            self.lose(now, id, Reason::Stalled);
+        } else if is_suspect {
             self.counters.suspicions += 1;
-            let process = &mut self.processes[index];
             let (role, had_caught_up) = (process.role, process.falls_under_suspicion());
             self.has_trouble(now, role, had_caught_up, Reason::Suspect);
         }
@@ -194,6 +232,9 @@ impl Supervisor {
         let Some(process) = self.alive(id) else { return };
         let catches_up = process.delivers(now);
         let role = process.role;
+        if catches_up || process.has_begun() {
+            self.actions.push_back(Action::Look { process: id });
+        }
         self.counters.new_frames += u64::from(new);
         if role == Role::Main && (new || catches_up) && self.state != State::Running {
             self.enter(State::Running, Reason::FirstFrame);
@@ -222,8 +263,8 @@ impl Supervisor {
         self.actions.push_back(Action::Kill { process: id, reason });
         self.counters.deaths += 1;
         self.counters.last_death = Some(reason);
-        if reason == Reason::Poisoned {
-            // Its death was a finding, and the next one will not die of it.
+        if matches!(reason, Reason::Poisoned | Reason::FellBehind) {
+            // Its death was a finding, and the next one will not die of it; or it was our doing.
             if let Some(line) = self.line(process.role) {
                 line.spawn_at = Some(now);
             }
@@ -243,8 +284,9 @@ impl Supervisor {
             return;
         }
         let another_is_well = self.anyone_well(role);
+        let is_short = self.short_at.is_some_and(|at| now.since_ms(at) < SHORTAGE_COUNTS_MS);
         let Some(line) = self.line(role) else { return };
-        line.has_trouble(now, had_caught_up, another_is_well);
+        line.has_trouble(now, had_caught_up, another_is_well, is_short);
         let (failed, reason) = (line.failed, line.reason(cause));
         if role == Role::StandIn {
             return;
@@ -277,7 +319,7 @@ impl Supervisor {
                 continue;
             }
             if self.processes.len() == PROCESSES_MAX {
-                self.displace_one(now);
+                self.displace_one();
             }
             self.lines_mut().filter(|line| line.role == role).for_each(|line| line.spawn_at = None);
             let id = ProcessId(self.next_id);
@@ -290,11 +332,13 @@ impl Supervisor {
     }
 
     /// Makes room: the suspect that has been silent longest goes, or whoever has been.
-    fn displace_one(&mut self, now: MonoTime) {
+    fn displace_one(&mut self) {
         let silent_longest =
             self.processes.iter().min_by_key(|process| (!process.suspect, process.last_sign, process.id));
         if let Some(id) = silent_longest.map(|process| process.id) {
-            self.lose(now, id, Reason::Displaced);
+            self.processes.retain(|process| process.id != id);
+            self.counters.relieved += 1;
+            self.actions.push_back(Action::Kill { process: id, reason: Reason::Displaced });
         }
     }
 
@@ -304,13 +348,9 @@ impl Supervisor {
         self.actions.push_back(Action::Changed(change));
     }
 
-    fn suspect_at(&self, process: &Process) -> Option<MonoTime> {
+    fn look_at(&self, process: &Process) -> Option<MonoTime> {
         let line = self.lines().find(|line| line.role == process.role)?;
-        process.suspect_at(line.settings.first_frame_ms, self.settings.suspicion_ms)
-    }
-
-    fn given_up_at(&self, process: &Process) -> Option<MonoTime> {
-        process.waiting_since().map(|since| since.plus_ms(self.settings.stall_threshold_ms))
+        process.look_at(line.patience)
     }
 
     fn anyone_well(&self, role: Role) -> bool {

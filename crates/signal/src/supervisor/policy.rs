@@ -70,6 +70,12 @@ impl RestartPolicy {
         }
     }
 
+    /// One died while there was too little of the processor: the next one is tried soon, however
+    /// often.
+    pub(super) fn excused(&self, had_caught_up: bool) -> Verdict {
+        if had_caught_up { Verdict::AtOnce } else { Verdict::After { wait_ms: self.backoff_ms(0) } }
+    }
+
     /// The wait of this step; the last one repeats.
     fn backoff_ms(&self, step: usize) -> u64 {
         self.backoff_ms.get(step).or(self.backoff_ms.last()).copied().unwrap_or(BACKOFF_MS_DEFAULT)

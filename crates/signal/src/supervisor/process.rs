@@ -1,6 +1,8 @@
 //! One process, as far as its supervisor knows it: what it owes and since when.
 
 use super::CAUGHT_UP_FRAMES;
+use super::line::Patience;
+use super::processor::{Cost, Looks, ProcessorTime};
 use super::words::{ProcessId, Role};
 use crate::units::MonoTime;
 
@@ -33,6 +35,9 @@ pub(super) struct Process {
     waiting_since: Option<MonoTime>,
     /// Since when it owes frames, whether it delivers others or not.
     behind_since: Option<MonoTime>,
+    looks: Looks,
+    /// What it costs has been learnt.
+    measured: bool,
 }
 
 impl Process {
@@ -49,6 +54,8 @@ impl Process {
             in_time: 0,
             waiting_since: None,
             behind_since: None,
+            looks: Looks::default(),
+            measured: false,
         }
     }
 
@@ -57,6 +64,7 @@ impl Process {
         if self.owed > self.came && self.waiting_since.is_none() {
             self.waiting_since = Some(now);
             self.behind_since = Some(now);
+            self.looks.forget();
         }
     }
 
@@ -68,6 +76,7 @@ impl Process {
             self.waiting_since = None;
             self.behind_since = None;
             self.suspect = false;
+            self.looks.forget();
         } else if !self.caught_up {
             // It is working through its replay. One that had caught up and no longer gets even is too slow, however
             // steadily it delivers.
@@ -89,20 +98,58 @@ impl Process {
         std::mem::take(&mut self.caught_up)
     }
 
-    /// When it falls under suspicion, if nothing changes.
-    pub(super) fn suspect_at(&self, first_frame_ms: u64, suspicion_ms: u64) -> Option<MonoTime> {
+    /// It is so late that another has to carry the programme until it has caught up again.
+    pub(super) fn must_catch_up_again(&mut self) {
+        (self.caught_up, self.in_time) = (false, 0);
+    }
+
+    /// Whether this was its first frame.
+    pub(super) fn has_begun(&self) -> bool {
+        self.came == 1
+    }
+
+    /// When it falls under suspicion, if nothing changes and it is not short of the processor.
+    pub(super) fn suspect_at(&self, patience: Patience) -> Option<MonoTime> {
         if self.suspect {
             return None;
         }
-        let patience_ms = if self.came == 0 { first_frame_ms } else { suspicion_ms };
-        let late = self.waiting_since.map(|since| since.plus_ms(patience_ms));
+        let late = self.waiting_since.map(|since| since.plus_ms(self.patience_ms(patience)));
         // Steadily behind is late too.
         let behind = self.behind_since.map(|since| since.plus_ms(CATCH_UP_MS_MAX));
         late.into_iter().chain(behind).min()
     }
 
-    /// Since when it owes a frame.
-    pub(super) fn waiting_since(&self) -> Option<MonoTime> {
-        self.waiting_since
+    /// When it is given up, if nothing changes and it is not short of the processor.
+    pub(super) fn given_up_at(&self, patience: Patience) -> Option<MonoTime> {
+        self.waiting_since.map(|since| since.plus_ms(patience.stall_ms))
+    }
+
+    /// When its processor time is to be read: before it is judged, and once before that, to
+    /// compare.
+    pub(super) fn look_at(&self, patience: Patience) -> Option<MonoTime> {
+        let due = self.suspect_at(patience).into_iter().chain(self.given_up_at(patience)).min();
+        let judged = due.map(|due| self.looks.judge_at(due));
+        let before = self.waiting_since.filter(|_| !self.looks.has_base());
+        let before = before.map(|since| since.plus_ms(self.patience_ms(patience) / 3));
+        judged.into_iter().chain(before).min()
+    }
+
+    /// Takes in its processor time; says whether it can be judged by it.
+    pub(super) fn looked(&mut self, now: MonoTime, time: Option<ProcessorTime>, cost: &mut Cost) -> bool {
+        self.looks.look(now, time, self.came, self.owed.saturating_sub(self.came), *cost);
+        if self.caught_up && !self.measured {
+            self.measured = true;
+            self.looks.measure(cost);
+        }
+        self.looks.can_judge(now)
+    }
+
+    /// Whether it is late because it waits for the processor.
+    pub(super) fn is_short(&self) -> bool {
+        self.looks.is_short()
+    }
+
+    fn patience_ms(&self, patience: Patience) -> u64 {
+        if self.came == 0 { patience.first_frame_ms } else { patience.suspicion_ms }
     }
 }

@@ -1,5 +1,6 @@
 //! What the supervisor and its shell say to each other.
 
+use super::processor::ProcessorTime;
 use std::fmt;
 
 /// Number of a process in the life of its supervisor; never used twice.
@@ -120,7 +121,9 @@ pub struct Counters {
     pub deaths: u64,
     /// How often a process was late enough for a replacement to be started beside it.
     pub suspicions: u64,
-    /// Processes put down because another had caught up.
+    /// How often a process was late and left in peace, because it waited for the processor.
+    pub shortages: u64,
+    /// Processes put down because another had caught up, or to make room for another.
     pub relieved: u64,
     /// Deaths and suspicions of the configured encoder in a row, before catching up.
     pub failures_in_a_row: u32,
@@ -183,6 +186,13 @@ pub enum Event {
         /// How.
         reason: Reason,
     },
+    /// Its processor time was read, as [`Action::Look`] asks for.
+    Looked {
+        /// Which process.
+        process: ProcessId,
+        /// None where it cannot be read: then the clock alone decides.
+        time: Option<ProcessorTime>,
+    },
     /// The process at work is to be replaced, without a frame being missed.
     Replace,
     /// The [deadline](super::Supervisor::deadline) may have passed.
@@ -205,6 +215,11 @@ pub enum Action {
         process: ProcessId,
         /// Why.
         reason: Reason,
+    },
+    /// Read its processor time and report it with [`Event::Looked`].
+    Look {
+        /// Which.
+        process: ProcessId,
     },
     /// Tell whoever wants to know.
     Changed(Change),

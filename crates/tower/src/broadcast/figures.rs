@@ -1,6 +1,6 @@
 //! What one output's broadcast tells about itself.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// Counters that only the pump writes.
 #[derive(Debug, Default)]
@@ -11,6 +11,8 @@ pub struct BroadcastFigures {
     pub holds: AtomicU64,
     /// Silent frames sent because no encoder had delivered in time.
     pub silent_frames: AtomicU64,
+    /// Whether the newest frame was one of them.
+    pub is_silent: AtomicBool,
     /// How far the frame that listeners wait for is behind its due tick; 0 when nobody waits.
     pub behind_ticks: AtomicU64,
     /// The most that ever was.

@@ -70,7 +70,10 @@ impl Broadcast {
         let mut event = None;
         while let Some(n) = self.release.due(tick) {
             match self.frames.get_frame(n, &mut self.buffer) {
-                Get::Frame => self.publish(n),
+                Get::Frame => {
+                    self.figures.is_silent.store(false, Relaxed);
+                    self.publish(n);
+                }
                 Get::NotYet if self.release.missing(tick) == Missing::Hold => {
                     event = self.hold_begins(n, tick).or(event);
                     break;
@@ -100,9 +103,9 @@ impl Broadcast {
         if self.frames.get_frame(n, &mut self.buffer) != Get::Frame {
             self.buffer.set(silence);
         }
-        if self.buffer.as_slice() == silence {
-            self.figures.silent_frames.fetch_add(1, Relaxed);
-        }
+        let is_silent = self.buffer.as_slice() == silence;
+        self.figures.silent_frames.fetch_add(u64::from(is_silent), Relaxed);
+        self.figures.is_silent.store(is_silent, Relaxed);
         self.publish(n);
     }
 

@@ -1,18 +1,56 @@
 //! What an alarm says to whoever is woken by it: what listeners hear, and what to do.
 
 use super::watch::seconds;
+use crate::config::EncoderKind;
 use crate::encoder::State;
 use radio_signal::likeness::Second;
 use radio_signal::router::OnAir;
 use radio_signal::units::TICK_MS;
 use std::path::Path;
 
-pub(super) fn silence(heard_ms: u64, programme_ms: u64, on_air: OnAir) -> String {
+/// An output's encoder, as far as the advice depends on it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Encoder<'a> {
+    pub kind: EncoderKind,
+    pub state: State,
+    pub last_error: Option<&'a str>,
+    /// For how long it has been short of the processor, now and then; none if it is not.
+    pub busy_ms: Option<u64>,
+}
+
+impl Encoder<'_> {
+    fn last_error(&self) -> &str {
+        self.last_error.unwrap_or("none")
+    }
+
+    /// What to try when the encoder itself is at fault.
+    fn another(&self) -> &'static str {
+        match self.kind {
+            EncoderKind::Builtin => "report it with the log of that time",
+            _ => "configure encoder = \"builtin\" if its codec is MP3",
+        }
+    }
+}
+
+/// Why frames are late on a machine that has too little to give.
+fn busy(busy_ms: u64) -> String {
+    format!(
+        "this machine is too busy: the encoder has waited for a processor for {}. End other programs, or give the tower more \
+         of the machine (`tower doctor` names each priority that it lacks); it comes back by itself",
+        seconds(busy_ms)
+    )
+}
+
+pub(super) fn silence(heard_ms: u64, programme_ms: u64, on_air: OnAir, encoder: Encoder<'_>) -> String {
     let heard = seconds(heard_ms);
+    if let Some(busy_ms) = encoder.busy_ms {
+        return format!("listeners have heard silence for {heard}: {}", busy(busy_ms));
+    }
     if programme_ms.saturating_mul(2) < heard_ms {
         return format!(
-            "listeners have heard silence for {heard}, while the programme has sound: the encoder is at fault. Kill its process \
-             (`tower status` names it), another one follows at once; if that is silent too, configure encoder = \"builtin\""
+            "listeners have heard silence for {heard}, while the programme has sound: the encoder is at fault. Restart the \
+             encoder on the dashboard, which no other output notices; if the next one is silent too, {}",
+            encoder.another()
         );
     }
     match on_air {
@@ -28,7 +66,7 @@ pub(super) fn silence(heard_ms: u64, programme_ms: u64, on_air: OnAir) -> String
 }
 
 /// What of a second is not as it should be: the likeness and the level are far off.
-pub(super) fn differs(second: &Second, lasted_ms: u64) -> String {
+pub(super) fn differs(second: &Second, lasted_ms: u64, encoder: Encoder<'_>) -> String {
     let (lasted, louder_db) = (seconds(lasted_ms), second.louder_db);
     let what = match second.likeness {
         Some(likeness) if likeness < super::LIKENESS_MIN => {
@@ -38,8 +76,9 @@ pub(super) fn differs(second: &Second, lasted_ms: u64) -> String {
         _ => format!("has been {louder_db:.0} dB louder than the programme for {lasted}"),
     };
     format!(
-        "what is sent {what}. Listen to the monitor and to the stream; kill the encoder's process (`tower status` names it), \
-         another one follows at once; if that does not help, configure encoder = \"builtin\""
+        "what is sent {what}. Listen to the monitor and to the stream; restart the encoder on the dashboard, which no other output \
+         notices; if that does not help, {}",
+        encoder.another()
     )
 }
 
@@ -50,28 +89,51 @@ pub(super) fn damaged_frames(count: u64) -> String {
     )
 }
 
-pub(super) fn frames_late(behind_ticks: u64, lasted_ms: u64) -> String {
+pub(super) fn frames_late(behind_ticks: u64, lasted_ms: u64, encoder: Encoder<'_>) -> String {
+    let lasted = seconds(lasted_ms);
+    let what = match behind_ticks {
+        0 => format!("frames have come late again and again for {lasted}, though not at this moment"),
+        ticks => format!("frames are {} ms late, and others were in the last {lasted}", ticks * TICK_MS),
+    };
+    match encoder.busy_ms {
+        Some(busy_ms) => format!("{what}: listeners wait, or hear silence, for {}", busy(busy_ms)),
+        None => format!(
+            "{what}: listeners wait, or hear silence. The encoder's last words: {}. See whether this machine is too busy \
+             (top), and what `tower doctor` says",
+            encoder.last_error()
+        ),
+    }
+}
+
+pub(super) fn encoder_failed(encoder: Encoder<'_>) -> String {
+    let state = encoder.state;
+    if let Some(busy_ms) = encoder.busy_ms {
+        return format!(
+            "the encoder is {state} and nothing stands in for it: listeners hear silence. {}",
+            busy(busy_ms)
+        );
+    }
     format!(
-        "frames are {} ms late and have not been in time for {}: listeners wait, or hear silence. See the encoder's last_error \
-         in `tower status --json`, and whether this machine is too busy (top)",
-        behind_ticks * TICK_MS,
-        seconds(lasted_ms)
+        "the encoder is {state} and nothing stands in for it: listeners hear silence. Its last words: {}. Mend what they say; \
+         `tower doctor` tries the encoders; it is tried again by itself; if it never comes back, {}",
+        encoder.last_error(),
+        encoder.another()
     )
 }
 
-pub(super) fn encoder_failed(state: State, last_error: Option<&str>) -> String {
+pub(super) fn encoder_stand_in(encoder: Encoder<'_>) -> String {
+    if let Some(busy_ms) = encoder.busy_ms {
+        return format!(
+            "the encoder is {}; the built-in one carries the programme, and listeners notice nothing. {}",
+            encoder.state,
+            busy(busy_ms)
+        );
+    }
     format!(
-        "the encoder is {state} and nobody stands in for it: listeners hear silence. Its last words: {}. Mend that; \
-         `tower doctor` tries the encoders; or configure encoder = \"builtin\" and restart",
-        last_error.unwrap_or("none")
-    )
-}
-
-pub(super) fn encoder_stand_in(state: State, last_error: Option<&str>) -> String {
-    format!(
-        "the encoder is {state}; the built-in one carries the programme, and listeners notice nothing. By day, mend what its last \
+        "the encoder is {}; the built-in one carries the programme, and listeners notice nothing. By day, mend what its last \
          words say: {}. It is tried again by itself",
-        last_error.unwrap_or("none")
+        encoder.state,
+        encoder.last_error()
     )
 }
 
@@ -85,8 +147,8 @@ pub(super) fn no_programme(lasted_ms: u64, on_air: &str) -> String {
 
 pub(super) fn clock_stopped(age_ms: u64) -> String {
     format!(
-        "the clock has not ticked for {age_ms} ms: nothing is sent. This machine stands still or is overloaded; under systemd the \
-         watchdog restarts the tower, else restart it"
+        "the clock has not ticked for {age_ms} ms: nothing is sent. This machine stands still or is overloaded; see what else \
+         runs on it (top). Under systemd the watchdog starts the tower anew"
     )
 }
 
@@ -96,4 +158,48 @@ pub(super) fn disk_full(place: &Path, free_mib: u64) -> String {
          what is not needed there (journalctl --vacuum-size=100M, du -xh /)",
         place.display()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENCODER: Encoder<'static> =
+        Encoder { kind: EncoderKind::Builtin, state: State::Failed, last_error: Some("words"), busy_ms: None };
+
+    fn all(encoder: Encoder<'_>) -> [String; 5] {
+        let second = Second { likeness: Some(0.1), louder_db: 0.0, damaged_ticks: 0 };
+        [
+            silence(15_000, 0, OnAir::Tone, encoder),
+            differs(&second, 5000, encoder),
+            frames_late(0, 7900, encoder),
+            encoder_failed(encoder),
+            frames_late(3, 2000, encoder),
+        ]
+    }
+
+    #[test]
+    fn no_advice_cuts_listeners_or_sends_the_builtin_encoder_to_itself() {
+        for text in all(ENCODER).into_iter().chain([clock_stopped(2000)]) {
+            assert!(!text.contains("ill the") && !text.contains("restart it"), "{text}");
+            assert!(!text.contains("builtin"), "{text}");
+        }
+        let external = Encoder { kind: EncoderKind::Ffmpeg, ..ENCODER };
+        assert!(encoder_failed(external).contains("words") && encoder_failed(external).contains("builtin"));
+    }
+
+    #[test]
+    fn on_a_busy_machine_the_advice_is_about_the_machine() {
+        let busy = all(Encoder { busy_ms: Some(12_000), ..ENCODER });
+        for text in [&busy[0], &busy[2], &busy[3], &busy[4]] {
+            assert!(text.contains("this machine is too busy") && text.contains("12.0 s"), "{text}");
+            assert!(!text.contains("words") && !text.contains("builtin"), "{text}");
+        }
+    }
+
+    #[test]
+    fn frames_that_are_in_time_now_are_not_called_late() {
+        assert!(!frames_late(0, 7900, ENCODER).contains(" 0 ms"), "{}", frames_late(0, 7900, ENCODER));
+        assert!(frames_late(3, 2000, ENCODER).contains("72 ms late"));
+    }
 }

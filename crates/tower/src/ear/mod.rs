@@ -6,13 +6,15 @@
 //! - `decode`: frames to sound; `sound`: that in ticks, whatever the codec; `meter`: loudness and silence; `output`: one output beside the programme; `histogram`: how far
 //!   behind the arrival it is, and listeners behind it.
 //! - `deaf`: whether it still listens.
-//! - `watch`: the alarms, around the pure state machine of [`radio_signal::alarm`]; `advice`: what they say.
+//! - `watch`: the alarms, around the pure state machine of [`radio_signal::alarm`]; `advice`: what
+//!   they say; `ears`: what is known of one output between two looks.
 //! - [`Board`]: what others may read of all this.
 
 mod advice;
 mod deaf;
 mod decode;
 mod disk;
+mod ears;
 mod histogram;
 mod kind;
 mod meter;

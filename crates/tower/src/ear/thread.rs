@@ -1,13 +1,13 @@
 //! The thread that listens.
 
+use super::ears::Ears;
 use super::kind::Kind;
-use super::output::{Notice, OutputEar, ProgrammeEar};
+use super::output::{Notice, ProgrammeEar};
 use super::watch::{Moment, Watch};
 use super::{Findings, Histogram, LIKENESS_MIN, Listened, advice, disk};
-use crate::config::AlarmLimits;
-use crate::encoder::{Format, State};
+use crate::encoder::State;
 use crate::pump::clock;
-use crate::setup::{OutputId, OutputState, Setup};
+use crate::setup::Setup;
 use crate::state::Tower;
 use anyhow::Context;
 use radio_signal::alarm::Strikes;
@@ -118,39 +118,6 @@ struct Ear {
     is_crowded: bool,
 }
 
-/// What belongs to one output.
-struct Ears {
-    id: OutputId,
-    /// Where it listens.
-    output: Arc<OutputState>,
-    ear: OutputEar,
-    strikes: Strikes,
-    delays: Histogram,
-    differs_since_ms: Option<u64>,
-    silent_since_ms: Option<u64>,
-    late_since_ms: Option<u64>,
-    not_running_since_ms: Option<u64>,
-    /// Holds and silent frames when it was looked at last.
-    trouble: u64,
-}
-
-impl Ears {
-    fn new(output: &Arc<OutputState>, limits: AlarmLimits) -> anyhow::Result<Self> {
-        Ok(Self {
-            id: output.id,
-            output: Arc::clone(output),
-            ear: OutputEar::new(limits.silence_dbfs, Format::of(&output.config))?,
-            strikes: Strikes::new(limits.damaged_frames, limits.clear_ms),
-            delays: Histogram::of_arrivals(),
-            differs_since_ms: None,
-            silent_since_ms: None,
-            late_since_ms: None,
-            not_running_since_ms: None,
-            trouble: 0,
-        })
-    }
-}
-
 impl Ear {
     fn new(tower: Arc<Tower>) -> anyhow::Result<Self> {
         let setup = tower.setup();
@@ -241,7 +208,9 @@ impl Ear {
                     let is_silent = level_dbfs < limits.silence_dbfs + margin_db;
                     let silent_ms = lasted(&mut ears.silent_since_ms, now.now_ms, is_silent);
                     watch.observe(silence, now, is_silent, &tower.journal, || {
-                        advice::silence(silent_ms, programme_silent_ms, tower.on_air_source())
+                        let status = ears.encoder_status();
+                        let encoder = ears.about(&status);
+                        advice::silence(silent_ms, programme_silent_ms, tower.on_air_source(), encoder)
                     });
                     Self::damage(watch, tower, ears, now, u64::from(!is_good));
                 }
@@ -251,7 +220,10 @@ impl Ear {
                     let margin_db = if watch.is_raised(differs.0, differs.1) { DIFFERENCE_HYSTERESIS_DB } else { 0.0 };
                     let is_wrong = is_another(&second, limits.differs_db - margin_db);
                     let lasted_ms = lasted(&mut ears.differs_since_ms, now.now_ms, is_wrong);
-                    let text = || advice::differs(&second, lasted_ms);
+                    let text = || {
+                        let status = ears.encoder_status();
+                        advice::differs(&second, lasted_ms, ears.about(&status))
+                    };
                     watch.observe(differs, now, is_wrong, &tower.journal, text);
                     Self::damage(watch, tower, ears, now, second.damaged_ticks);
                 }
@@ -271,7 +243,8 @@ impl Ear {
         let Self { tower, outputs, watch, .. } = self;
         let ears = &mut outputs[index];
         let (id, output) = (ears.id, Arc::clone(&ears.output));
-        let encoder = output.manager.lock().unwrap_or_else(PoisonError::into_inner).status();
+        let encoder = ears.encoder_status();
+        ears.look_at_processor(encoder.shortages, now.now_ms);
         let behind_ticks = output.figures.behind_ticks.load(Relaxed);
         let trouble = output.figures.holds.load(Relaxed) + output.figures.silent_frames.load(Relaxed);
         let is_late = behind_ticks > 0 || trouble > ears.trouble;
@@ -279,15 +252,15 @@ impl Ear {
         let lasted_ms = lasted(&mut ears.late_since_ms, now.now_ms, is_late);
         let state = encoder.state;
         let not_running_ms = lasted(&mut ears.not_running_since_ms, now.now_ms, state != State::Running);
+        let about = ears.about(&encoder);
         let mut tell = |kind, is_wrong, text: &dyn Fn() -> String| {
             watch.observe((kind, Some(id)), now, is_wrong, &tower.journal, text);
         };
-        tell(Kind::FramesLate, is_late, &|| advice::frames_late(behind_ticks, lasted_ms));
+        tell(Kind::FramesLate, is_late, &|| advice::frames_late(behind_ticks, lasted_ms, about));
         let is_failed = state == State::Failed || not_running_ms >= NOT_RUNNING_MS_MAX;
         let is_carried = encoder.is_carried_by_stand_in() && behind_ticks == 0;
-        let last_error = encoder.last_error.as_deref();
-        tell(Kind::EncoderFailed, is_failed && !is_carried, &|| advice::encoder_failed(state, last_error));
-        tell(Kind::EncoderStandIn, is_failed && is_carried, &|| advice::encoder_stand_in(state, last_error));
+        tell(Kind::EncoderFailed, is_failed && !is_carried, &|| advice::encoder_failed(about));
+        tell(Kind::EncoderStandIn, is_failed && is_carried, &|| advice::encoder_stand_in(about));
     }
 
     /// How far behind each listener is. It reads what the shards note anyway, so no send knows of it.

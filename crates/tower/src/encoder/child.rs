@@ -2,7 +2,7 @@
 //! [`system`](super::system), those of the simulation in its own actors.
 
 use super::commands::Program;
-use radio_signal::supervisor::Reason;
+use radio_signal::supervisor::{ProcessorTime, Reason};
 use radio_signal::units::MonoTime;
 use rustix::io::Errno;
 use std::io;
@@ -38,6 +38,14 @@ pub(super) trait Child {
 
     /// Bytes that have been written to it and that it has not read.
     fn unread_bytes(&self) -> u64;
+
+    /// How much its standard input holds from now on. The system may refuse, and does where more is
+    /// in it.
+    fn set_pipe_bytes(&mut self, bytes: usize) -> bool;
+
+    /// What it has had of the processor, with its threads and children; none where that cannot be
+    /// read.
+    fn processor_time(&self) -> Option<ProcessorTime>;
 
     /// How it ended, if it has.
     fn end(&self) -> Option<Reason>;

@@ -8,8 +8,9 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Between attempts of a FAILED built-in encoder: it is our own program, so its faults pass.
-const BUILTIN_RETRY_MS: u64 = 10_000;
+/// Between attempts of a FAILED encoder at most, where it is the built-in one, whose faults pass,
+/// or nothing stands in for it, so that listeners hear silence meanwhile.
+const SILENT_RETRY_MS: u64 = 10_000;
 
 /// Everything that an [`EncoderManager`](super::EncoderManager) has to know.
 #[derive(Clone, Debug)]
@@ -103,14 +104,16 @@ impl EncoderConfig {
         let retry_ms = encoder.recovery_retry_minutes.saturating_mul(60_000);
         let own_line = supervisor::LineSettings {
             first_frame_ms: encoder.suspicion_ms,
-            recovery_retry_ms: retry_ms.min(BUILTIN_RETRY_MS),
+            recovery_retry_ms: retry_ms.min(SILENT_RETRY_MS),
         };
         let is_own = output.encoder == EncoderKind::Builtin;
-        let other_line =
-            supervisor::LineSettings { first_frame_ms: encoder.first_frame_ms, recovery_retry_ms: retry_ms };
         let format = Format::of(output);
         // It makes nothing but MP3 at the tower's own rate.
         let stands_in = output.stand_in && !is_own && format.is_native();
+        let other_line = supervisor::LineSettings {
+            first_frame_ms: encoder.first_frame_ms,
+            recovery_retry_ms: if stands_in { retry_ms } else { retry_ms.min(SILENT_RETRY_MS) },
+        };
         Self {
             main,
             stand_in: stands_in.then_some(own),
@@ -258,15 +261,16 @@ mod tests {
     }
 
     #[test]
-    fn the_builtin_encoder_is_retried_every_ten_seconds_others_as_configured() {
-        let supervision = |encoder| {
-            let output = config::Output { encoder, ..Default::default() };
+    fn what_nothing_stands_in_for_is_retried_every_ten_seconds_others_as_configured() {
+        let supervision = |encoder, codec| {
+            let output = config::Output { encoder, codec, ..Default::default() };
             EncoderConfig::from_config(&config::Encoder::default(), &output).supervision
         };
         let retries_ms = |settings: supervisor::Settings| {
             (settings.main.recovery_retry_ms, settings.stand_in.map(|line| line.recovery_retry_ms))
         };
-        assert_eq!(retries_ms(supervision(EncoderKind::Builtin)), (10_000, None));
-        assert_eq!(retries_ms(supervision(EncoderKind::Ffmpeg)), (600_000, Some(10_000)));
+        assert_eq!(retries_ms(supervision(EncoderKind::Builtin, Codec::Mp3)), (10_000, None));
+        assert_eq!(retries_ms(supervision(EncoderKind::Ffmpeg, Codec::Mp3)), (600_000, Some(10_000)));
+        assert_eq!(retries_ms(supervision(EncoderKind::Ffmpeg, Codec::Opus)), (10_000, None));
     }
 }

@@ -63,6 +63,12 @@ impl Delivery {
         self.holder
     }
 
+    /// Frames below `n` that have not been delivered will not be waited for any more: silence takes
+    /// their slots at once.
+    pub(super) fn give_up_before(&self, n: FrameNumber) {
+        self.frames.advance_to(n);
+    }
+
     pub(super) fn offer(&mut self, process: ProcessId, n: FrameNumber, bytes: &[u8]) -> Heard {
         let holds = self.exact || self.holder.is_none_or(|holder| holder <= process);
         if n >= self.ledger.next() && !holds {

@@ -8,6 +8,7 @@ use super::feed::Tick;
 use super::framing::Framing;
 use super::history::PcmHistory;
 use super::hunt::Hunt;
+use super::join::LIVE_PIPE_BYTES;
 use super::news::EncoderNews;
 use super::process::{Process, ReadBuffer};
 use super::replay::{Pace, plan, replay_ticks};
@@ -24,7 +25,7 @@ pub(super) struct Driver<L: Launcher> {
     pub(super) history: PcmHistory,
     pub(super) supervisor: Supervisor,
     pub(super) delivery: Delivery,
-    config: EncoderConfig,
+    pub(super) config: EncoderConfig,
     shared: Arc<Shared>,
     tell_news: Box<dyn FnMut(EncoderNews) + Send>,
     /// One for each role.
@@ -91,6 +92,7 @@ impl<L: Launcher> Driver<L> {
         for index in 0..self.processes.len() {
             self.serve(index, buffer);
         }
+        self.leave_out_overdue();
         // After the pipes have been read: a frame that has come is not missing, however late we are ourselves.
         self.tell(Event::Timeout);
         self.publish();
@@ -112,7 +114,7 @@ impl<L: Launcher> Driver<L> {
     /// written is there to be read.
     fn serve(&mut self, index: usize, buffer: &mut ReadBuffer) {
         let now = self.launcher.now();
-        let Self { processes, history, delivery, supervisor, config, shared, pace, poison, .. } = self;
+        let Self { processes, delivery, supervisor, config, shared, pace, poison, .. } = self;
         let process = &mut processes[index];
         let (id, role) = (process.id, process.role);
         let frames_max = config.frames_possible(role, process.samples_fed());
@@ -139,9 +141,15 @@ impl<L: Launcher> Driver<L> {
         });
         if !had_caught_up && supervisor.has_caught_up(id) {
             poison[role_index(role)].caught_up();
+            process.child.set_pipe_bytes(LIVE_PIPE_BYTES);
         }
+        if process.wants_to_join() {
+            self.join(index, now);
+        }
+        let Self { processes, history, supervisor, config, .. } = self;
+        let process = &mut processes[index];
         let fed = process.feed(history, now);
-        let frames = config.frames_owed(role, process.samples_fed());
+        let frames = config.frames_owed(role, process.samples_asked(history));
         let live = config.frames_owed(role, process.samples_live(history));
         supervisor.handle(now, Event::Owes { process: id, frames, live });
         if let Some(reason) = read.err().or(ended).or(fed.err()) {
@@ -180,6 +188,11 @@ impl<L: Launcher> Driver<L> {
             match action {
                 Action::Spawn { process, role } => self.spawn(process, role),
                 Action::Kill { process, reason } => self.kill(process, reason),
+                Action::Look { process: id } => {
+                    let process = self.processes.iter().find(|process| process.id == id);
+                    let time = process.and_then(|process| process.child.processor_time());
+                    self.supervisor.handle(self.launcher.now(), Event::Looked { process: id, time });
+                }
                 Action::Changed(change) => {
                     self.publish();
                     let runs = change.to == State::Running;
@@ -251,8 +264,13 @@ impl<L: Launcher> Driver<L> {
         self.delivery.leave(id);
     }
 
+    /// How fast processes of a role replay.
+    pub(super) fn pace(&self, role: Role) -> Pace {
+        self.pace[role_index(role)]
+    }
+
     /// From now to when frame `n` is due; negative if that has passed.
-    fn until_due_ms(&self, n: Serial, now: MonoTime) -> i64 {
+    pub(super) fn until_due_ms(&self, n: Serial, now: MonoTime) -> i64 {
         let due_in_ticks = (n + self.config.playout_delay_ticks) as i64 + 1 - self.history.end() as i64;
         due_in_ticks * TICK_MS as i64 - now.since_ms(self.last_tick) as i64
     }
@@ -296,7 +314,9 @@ fn has_replayed<C: Child>(process: &mut Process<C>, now: MonoTime, pace: &mut Pa
     process.replay.took_ms = Some(now.since_ms(process.started));
     if process.replay.ticks > 0 && process.hunt.is_none() {
         let first_frame_us = first_frame.since_ns(process.started) / 1000;
-        pace.learn(first_frame_us, process.frames(), now.since_ns(first_frame) / 1000);
+        // Of a machine that is too busy only the processor time is learnt.
+        let at_share = |us: u64| (us as f64 * process.share) as u64;
+        pace.learn(at_share(first_frame_us), process.frames(), at_share(now.since_ns(first_frame) / 1000));
     }
     let ReplayReport { start_tick, next_frame, ticks, compared, equal_in_a_row, proved, took_ms, .. } = process.replay;
     let (pid, role) = (process.child.pid(), process.role);

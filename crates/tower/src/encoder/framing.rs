@@ -23,6 +23,8 @@ pub(super) struct Framing {
     frames: u64,
     /// Slots since then that were handed out.
     ticks: u64,
+    /// After how many slots since then how many ticks were left out.
+    left_out: Option<(u64, u64)>,
     /// Content of the slot that is being filled, or was handed out just now.
     slot: Vec<u8>,
     is_handed_out: bool,
@@ -57,7 +59,30 @@ impl Framing {
             }),
         };
         let slot = Vec::with_capacity(format.tick_bytes_max());
-        Self { cutter, format, start_tick, frames: 0, ticks: 0, slot, is_handed_out: false }
+        Self { cutter, format, start_tick, frames: 0, ticks: 0, left_out: None, slot, is_handed_out: false }
+    }
+
+    /// After so many slots since the start the process leaves out `ticks`, a multiple of the grid's
+    /// period.
+    pub(super) fn leave_out(&mut self, after_slots: u64, ticks: u64) {
+        self.left_out = Some((after_slots, ticks));
+        self.step_over();
+    }
+
+    /// Whether slots from before what is left out are still to come.
+    pub(super) fn is_before_left_out(&self) -> bool {
+        self.left_out.is_some()
+    }
+
+    /// The tick of the next slot.
+    pub(super) fn next_tick(&self) -> Serial {
+        self.start_tick + self.ticks
+    }
+
+    fn step_over(&mut self) {
+        if let Some((_, ticks)) = self.left_out.take_if(|(after_slots, _)| self.ticks >= *after_slots) {
+            self.start_tick += ticks;
+        }
     }
 
     /// Slots handed out since the start.
@@ -83,7 +108,7 @@ impl Framing {
         let grid = self.format.grid();
         while self.ticks == grid.whole_ticks(self.frames) {
             let is_last = grid.whole_ticks(self.frames + 1) > self.ticks;
-            let tick = self.start_tick + self.ticks;
+            let tick = self.next_tick();
             if !self.cutter.next_frame(self.format, tick, is_last, &mut self.slot)? {
                 return Ok(None);
             }
@@ -95,9 +120,11 @@ impl Framing {
         if self.slot.len() > self.format.tick_bytes_max() {
             return Err(Reason::WrongFormat);
         }
+        let tick = self.next_tick();
         self.ticks += 1;
+        self.step_over();
         self.is_handed_out = true;
-        Ok(Some((self.start_tick + self.ticks - 1, &self.slot)))
+        Ok(Some((tick, &self.slot)))
     }
 }
 

@@ -151,6 +151,7 @@ impl EncoderManager {
             deaths: counters.deaths,
             last_death: counters.last_death.map(|reason| reason.to_string()),
             suspicions: counters.suspicions,
+            shortages: counters.shortages,
             consecutive_failures: counters.failures_in_a_row,
             last_replay: board.last_replay,
             frames: counters.new_frames,

@@ -10,6 +10,8 @@
 //! - [`replay`]: where a new process joins the stream. [`hunt`]: how the tick is found that kills them.
 //! - [`process`]: one encoder process, fed and drained through [`child`], its bytes cut by [`framing`]; [`system`] and [`spawn`] are the real ones,
 //!   and [`diagnostics`] keeps what they complain of.
+//! - [`processor`]: what a process has had of the processor; [`join`]: what one leaves out that
+//!   gets too little of it.
 //! - [`delivery`]: which of several processes is heard; [`ledger`]: what has been delivered, and its hashes.
 //! - [`silence`]: what is sent when no encoder has anything.
 //! - [`agreement`]: whether the built-in encoder gives the bytes of the one it stands in for.
@@ -26,11 +28,13 @@ mod format;
 mod framing;
 mod history;
 mod hunt;
+mod join;
 mod ledger;
 mod manager;
 mod news;
 mod past;
 mod process;
+pub(crate) mod processor;
 mod replay;
 mod silence;
 #[cfg(test)]
@@ -38,7 +42,7 @@ mod simulation;
 pub(crate) mod spawn;
 mod status;
 mod system;
-mod thread;
+pub(crate) mod thread;
 
 pub use commands::{ConfigError, EncoderConfig, Program, is_installed};
 pub use feed::PcmFeed;

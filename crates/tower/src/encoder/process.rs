@@ -5,11 +5,12 @@ use super::diagnostics::Diagnostics;
 use super::framing::Framing;
 use super::history::PcmHistory;
 use super::hunt::Hunt;
+use super::join::{FIRST_BYTES, LIVE_PIPE_BYTES, REPLAY_PIPE_BYTES};
 use super::replay::Plan;
 use super::status::ReplayReport;
 use radio_signal::mpeg::packetizer::PUSH_BYTES_MAX;
 use radio_signal::supervisor::{ProcessId, Reason, Role};
-use radio_signal::units::{FrameNumber, MonoTime, Serial, TICK_BYTES};
+use radio_signal::units::{FrameNumber, MonoTime, Serial, TICK_BYTES, TICK_SAMPLES};
 use rustix::io::Errno;
 use std::ops::Range;
 
@@ -33,6 +34,10 @@ pub(super) struct Process<C> {
     pub(super) new_frames: u64,
     /// It is being fed tick by tick.
     pub(super) hunt: Option<Hunt>,
+    /// The part of a core that it got while it started, where that was little.
+    pub(super) share: f64,
+    /// It has read its first PCM, and gets all there is.
+    joined: bool,
     /// Position in the history, in bytes from tick 0; what lies before it has been written.
     fed_to: u64,
     framing: Framing,
@@ -40,7 +45,9 @@ pub(super) struct Process<C> {
 }
 
 impl<C: Child> Process<C> {
-    pub(super) fn new(id: ProcessId, role: Role, child: C, plan: Plan, now: MonoTime, framing: Framing) -> Self {
+    pub(super) fn new(id: ProcessId, role: Role, mut child: C, plan: Plan, now: MonoTime, framing: Framing) -> Self {
+        // Without a pipe of one page nothing tells when it has been read.
+        let joined = !child.set_pipe_bytes(FIRST_BYTES);
         Self {
             id,
             role,
@@ -52,6 +59,8 @@ impl<C: Child> Process<C> {
             first_frame: None,
             new_frames: 0,
             hunt: None,
+            share: 1.0,
+            joined,
             fed_to: plan.start_tick * TICK_BYTES as u64,
             framing,
             frame: Vec::new(),
@@ -63,9 +72,55 @@ impl<C: Child> Process<C> {
         (self.fed_to - self.plan.start_tick * TICK_BYTES as u64) / 4
     }
 
+    /// Whole or partly, the ticks fed since its start.
+    pub(super) fn ticks_fed(&self) -> u64 {
+        self.samples_fed().div_ceil(TICK_SAMPLES as u64)
+    }
+
+    /// Whether it has read its first PCM just now.
+    pub(super) fn wants_to_join(&self) -> bool {
+        !self.joined && self.samples_fed() * 4 >= FIRST_BYTES as u64 && self.child.unread_bytes() == 0
+    }
+
+    /// Whether it may still join later than was planned: it has delivered nothing, and is not fed
+    /// tick by tick.
+    pub(super) fn may_join_later(&self) -> bool {
+        self.frames() == 0 && self.hunt.is_none()
+    }
+
+    /// It is fed all there is from now on.
+    pub(super) fn join(&mut self) {
+        self.joined = true;
+        // Where the system does not grant so much, the usual size does.
+        let _ = self.child.set_pipe_bytes(REPLAY_PIPE_BYTES) || self.child.set_pipe_bytes(LIVE_PIPE_BYTES);
+    }
+
+    /// Whether it can leave out ticks: it is up, and has done with what it left out before.
+    pub(super) fn may_leave_out(&self) -> bool {
+        self.joined && self.hunt.is_none() && !self.framing.is_before_left_out()
+    }
+
+    /// Leaves out so many ticks after those of its first `after_slots` slots, and delivers from
+    /// there on.
+    pub(super) fn leave_out(&mut self, after_slots: u64, ticks: u64, deliver_from: FrameNumber) {
+        self.framing.leave_out(after_slots, ticks);
+        self.plan.start_tick += ticks;
+        self.plan.deliver_from = self.plan.deliver_from.max(deliver_from);
+        if after_slots == 0 {
+            self.replay = ReplayReport { until_due_ms: self.replay.until_due_ms, ..ReplayReport::begin(self.plan) };
+        }
+        self.fed_to += ticks * TICK_BYTES as u64;
+    }
+
     /// Samples from its start to the end of the history.
     pub(super) fn samples_live(&self, history: &PcmHistory) -> u64 {
         history.end().saturating_sub(self.plan.start_tick) * TICK_BYTES as u64 / 4
+    }
+
+    /// Samples of which it owes frames: those fed; and until it has read any, all there are, for it
+    /// is slow to read them.
+    pub(super) fn samples_asked(&self, history: &PcmHistory) -> u64 {
+        if self.joined { self.samples_fed() } else { self.samples_live(history) }
     }
 
     /// Frames (of one tick each) delivered since its start.
@@ -73,15 +128,18 @@ impl<C: Child> Process<C> {
         self.framing.ticks()
     }
 
-    /// Whether there is PCM that it may be fed now.
+    /// Whether there is PCM that it may be fed now, or will be once it has read its first.
     pub(super) fn has_backlog(&self, history: &PcmHistory) -> bool {
+        if !self.joined && self.samples_fed() * 4 >= FIRST_BYTES as u64 {
+            return true;
+        }
         history.bytes_from(self.fed_to).is_none_or(|backlog| !backlog.is_empty()) && self.may_be_fed() > 0
     }
 
     /// Ticks that it has read, at least in part, and delivered no frame of.
     pub(super) fn unanswered(&self) -> Range<Serial> {
         let read_to = self.fed_to.saturating_sub(self.child.unread_bytes()).div_ceil(TICK_BYTES as u64);
-        let answered_to = self.plan.start_tick + self.frames();
+        let answered_to = self.framing.next_tick();
         answered_to..read_to.max(answered_to)
     }
 
@@ -168,7 +226,9 @@ impl<C: Child> Process<C> {
 
     /// Bytes beyond what has been fed that it may be fed now.
     fn may_be_fed(&self) -> u64 {
-        let limit = self.hunt.as_ref().map_or(u64::MAX, |hunt| hunt.feed_to() * TICK_BYTES as u64);
+        let hunted_to = self.hunt.as_ref().map(|hunt| hunt.feed_to() * TICK_BYTES as u64);
+        let first_to = self.plan.start_tick * TICK_BYTES as u64 + FIRST_BYTES as u64;
+        let limit = hunted_to.into_iter().chain((!self.joined).then_some(first_to)).min().unwrap_or(u64::MAX);
         limit.saturating_sub(self.fed_to)
     }
 }

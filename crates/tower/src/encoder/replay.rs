@@ -10,7 +10,7 @@ use std::ops::Range;
 const REPLAY_TICKS: [u64; 4] = [200, 130, 40, REPLAY_TICKS_MIN];
 
 /// With fewer, the join would be heard.
-const REPLAY_TICKS_MIN: u64 = 10;
+pub(super) const REPLAY_TICKS_MIN: u64 = 10;
 
 /// What is worth keeping the time of a frame for: shorter than this, a wait for the right bytes is better.
 const SURE_ENOUGH_TICKS: u64 = 40;
@@ -54,7 +54,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// Time to replay so many ticks and deliver the frame after them.
-    fn replay_ms(self, ticks: u64) -> i64 {
+    pub(super) fn replay_ms(self, ticks: u64) -> i64 {
         ((self.first_frame_us + ticks * self.frame_us) / 1000) as i64
     }
 

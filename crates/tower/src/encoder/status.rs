@@ -38,6 +38,8 @@ pub struct EncoderStatus {
     pub last_death: Option<String>,
     /// How often a process was late enough for a replacement beside it.
     pub suspicions: u64,
+    /// How often a process was late and left in peace, because it waited for the processor.
+    pub shortages: u64,
     /// Deaths and suspicions of the configured encoder in a row, before catching up.
     pub consecutive_failures: u32,
     /// The last time that a process was fed from the history and delivered what was owed.

@@ -2,8 +2,9 @@
 
 use super::child::{Child, Launcher};
 use super::commands::Program;
+use super::processor::processor_time;
 use super::spawn::{self, Spawned};
-use radio_signal::supervisor::Reason;
+use radio_signal::supervisor::{ProcessorTime, Reason};
 use radio_signal::units::MonoTime;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -117,6 +118,14 @@ impl Child for Process {
     fn unread_bytes(&self) -> u64 {
         // A pipe always knows; if it did not, nothing would be held against what was fed.
         rustix::io::ioctl_fionread(&self.stdin).unwrap_or(0)
+    }
+
+    fn set_pipe_bytes(&mut self, bytes: usize) -> bool {
+        rustix::pipe::fcntl_setpipe_size(&self.stdin, bytes).is_ok()
+    }
+
+    fn processor_time(&self) -> Option<ProcessorTime> {
+        processor_time(self.pid())
     }
 
     /// It is not buried yet, so its number and its group are still its own.

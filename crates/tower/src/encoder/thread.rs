@@ -36,6 +36,17 @@ impl Memory {
     }
 }
 
+/// Niceness of the encoders and of the threads that feed them: above ordinary programs.
+const NICE: i32 = -5;
+
+/// Puts the calling thread, and the processes that it starts from now on, above ordinary programs.
+///
+/// # Errors
+/// The system's refusal, usually EACCES: the caller goes on at normal priority.
+pub(crate) fn request_encoder_priority() -> Result<(), rustix::io::Errno> {
+    rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE)
+}
+
 pub(super) struct DriverThread {
     pub(super) driver: Driver<System>,
     pub(super) ticks: rtrb::Consumer<Tick>,
@@ -50,6 +61,10 @@ pub(super) struct DriverThread {
 impl DriverThread {
     pub(super) fn run(mut self) -> Memory {
         let mut buffer: Box<ReadBuffer> = Box::new([0; PUSH_BYTES_MAX]);
+        // The processes that it starts inherit it.
+        if let Err(error) = request_encoder_priority() {
+            tracing::debug!(%error, "encoders run at normal priority; `tower doctor` names the remedy");
+        }
         self.driver.start();
         while !self.stop.load(Acquire) {
             self.wait();

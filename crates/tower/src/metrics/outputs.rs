@@ -28,7 +28,7 @@ struct Row<'a> {
 type Value = fn(&Row<'_>) -> u64;
 
 /// Name, help and value of each counter.
-const COUNTERS: [(&str, &str, Value); 16] = [
+const COUNTERS: [(&str, &str, Value); 17] = [
     ("tower_encoder_starts_total", "Processes of the configured encoder started, or tried to.", |row| {
         row.encoder.starts
     }),
@@ -39,6 +39,11 @@ const COUNTERS: [(&str, &str, Value); 16] = [
     ("tower_encoder_suspicions_total", "Times a process was late enough for a replacement beside it.", |row| {
         row.encoder.suspicions
     }),
+    (
+        "tower_encoder_shortages_total",
+        "Times a late process was left in peace, because it waited for the processor.",
+        |row| row.encoder.shortages,
+    ),
     ("tower_encoder_replays_total", "Replacements that delivered after a replay.", |row| row.encoder.replays),
     ("tower_encoder_replays_proved_total", "Replays of which not a byte of the stream shows.", |row| {
         row.encoder.replays_proved

@@ -47,10 +47,11 @@ pub struct Beginning<'a> {
     pub figures: &'a Arc<PumpFigures>,
 }
 
-/// Starts the encoder of an output.
+/// Starts the encoder of an output. One that is not installed is no obstacle where the built-in
+/// encoder stands in for it.
 ///
 /// # Errors
-/// The encoder is not installed, or the system refuses a thread.
+/// The encoder is not installed and has no stand-in, or the system refuses a thread.
 pub fn start(
     config: &Config,
     output: &Output,
@@ -61,8 +62,16 @@ pub fn start(
     let Beginning { first, first_present, journal, figures } = *beginning;
     let id = OutputId(NEXT.fetch_add(1, Relaxed));
     let encoder = EncoderConfig::from_config(&config.encoder, output);
-    if config.encoder.enabled {
-        encoder.check_installed().with_context(|| format!("the output {} cannot be encoded", output.mount))?;
+    if config.encoder.enabled
+        && let Err(error) = encoder.check_installed()
+    {
+        if encoder.stand_in.is_none() {
+            return Err(error).with_context(|| format!("the output {} cannot be encoded", output.mount));
+        }
+        // It may come at any time, and is tried again and again.
+        let text = format!("ALARM encoder: {}: {error}; until then the built-in encoder stands in", output.mount);
+        tracing::warn!("{text}");
+        journal.note(figures.tick().unwrap_or(0), "alarm", text);
     }
     let mut manager = EncoderManager::starting_at(first, encoder, None)?;
     let silence = SilentFrames::new(Format::of(output))?;

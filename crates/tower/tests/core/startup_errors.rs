@@ -67,8 +67,9 @@ fn a_busy_station_socket_is_named_and_left_alone_and_a_stale_one_is_replaced() {
 
 #[test]
 fn a_missing_ffmpeg_is_named_with_its_remedy() {
-    let setup =
-        common::setup().line("encoder.ffmpeg = \"/nonexistent/ffmpeg\"").line(r#"output = [{ encoder = "ffmpeg" }]"#);
+    let setup = common::setup()
+        .line("encoder.ffmpeg = \"/nonexistent/ffmpeg\"")
+        .line(r#"output = [{ encoder = "ffmpeg", stand_in = false }]"#);
     let refusal = assert_refused(setup, &["/nonexistent/ffmpeg", "install"]);
     assert!(refusal.sockets.is_empty(), "{refusal:?}");
 }

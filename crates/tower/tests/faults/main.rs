@@ -12,6 +12,7 @@ mod double;
 mod kills;
 mod lies;
 mod missing;
+mod missing_ffmpeg;
 mod off_air_monitor;
 mod off_air_monitor_codecs;
 mod operator_actions;

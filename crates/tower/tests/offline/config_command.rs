@@ -149,6 +149,8 @@ fn doctor_reports_a_bad_configuration_and_goes_on() {
         "builtin encoder",
         "ffmpeg",
         "real-time priority",
+        "encoder priority",
+        "processor time",
         "open files",
         "runtime directory",
         "port",

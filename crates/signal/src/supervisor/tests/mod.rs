@@ -1,6 +1,7 @@
 //! On virtual time.
 
 mod hand_over;
+mod overload;
 mod random;
 
 use super::*;
@@ -34,6 +35,8 @@ struct Shell {
     changes: Vec<Change>,
     spawned_at_ms: Vec<u64>,
     kills: Vec<(ProcessId, Reason)>,
+    /// Processor time of processes; that of others cannot be read.
+    times: Vec<(ProcessId, ProcessorTime)>,
 }
 
 impl Shell {
@@ -45,6 +48,7 @@ impl Shell {
             changes: Vec::new(),
             spawned_at_ms: Vec::new(),
             kills: Vec::new(),
+            times: Vec::new(),
         };
         shell.tell(Event::Start);
         shell
@@ -63,6 +67,10 @@ impl Shell {
                     self.live.retain(|&(live, _)| live != process);
                     assert_eq!(self.live.len(), before - 1, "only the living are killed");
                     self.kills.push((process, reason));
+                }
+                Action::Look { process } => {
+                    let time = self.times.iter().rfind(|time| time.0 == process).map(|time| time.1);
+                    self.supervisor.handle(self.now, Event::Looked { process, time });
                 }
                 Action::Changed(change) => {
                     assert!(is_legal(change.from, change.to), "{change}");

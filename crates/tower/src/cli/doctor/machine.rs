@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::config::Config;
+use crate::encoder::thread::request_encoder_priority;
 use crate::life::open_files::BESIDE_LISTENERS;
 use rustix::process::{Resource, getrlimit};
 
@@ -12,7 +13,31 @@ const MEMORY_MIB_MIN: u64 = 128;
 const CLOCK_SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
 
 pub(super) fn all(config: &Config) -> Vec<Finding> {
-    vec![real_time(), open_files(config), clock(), memory()]
+    vec![real_time(), encoder_priority(), processor_time(), open_files(config), clock(), memory()]
+}
+
+fn encoder_priority() -> Finding {
+    const CHECK: &str = "encoder priority";
+    let remedy = "LimitNICE=-5 in the systemd unit, or `setcap cap_sys_nice+ep` on the executable; without it encoders share \
+                  a busy machine with all other programs";
+    // On a thread of its own, so that this one stays as it is.
+    match std::thread::spawn(request_encoder_priority).join() {
+        Ok(Ok(())) => Finding::ok(CHECK, "above other programs"),
+        Ok(Err(error)) => Finding::warning(CHECK, format!("that of all programs ({error})"), remedy),
+        Err(_) => Finding::warning(CHECK, "could not be tried", remedy),
+    }
+}
+
+fn processor_time() -> Finding {
+    const CHECK: &str = "processor time";
+    match crate::encoder::processor::processor_time(std::process::id()) {
+        Some(_) => Finding::ok(CHECK, "can be read of each encoder"),
+        None => Finding::warning(
+            CHECK,
+            "cannot be read: an encoder that waits for the processor is replaced like one that hangs",
+            "mount /proc where the tower runs",
+        ),
+    }
 }
 
 fn real_time() -> Finding {

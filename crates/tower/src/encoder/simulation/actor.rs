@@ -2,8 +2,9 @@
 
 use super::super::child::{Child, Launcher};
 use super::super::commands::Program;
+use super::machine::{Got, Machine};
 use crate::config::EncoderKind;
-use radio_signal::supervisor::Reason;
+use radio_signal::supervisor::{ProcessorTime, Reason};
 use radio_signal::units::{MonoTime, TICK_BYTES, TICK_SAMPLES};
 use rustix::io::Errno;
 use std::cell::{Cell, RefCell};
@@ -14,15 +15,30 @@ use std::rc::Rc;
 /// Ticks that a frame depends on, beside its own: fewer than the shortest replay, so that every replay is long enough.
 const MEMORY_TICKS: u64 = 9;
 
-const PIPE_BYTES: usize = 64 * 1024;
+/// What the system grants of a pipe.
+const PIPE_BYTES_MAX: usize = 64 * 1024;
+
+/// What a read takes.
+const READ_NS: u64 = 1000;
+
+/// Longer than any schedule.
+const FOR_EVER_NS: u64 = 1 << 60;
 
 /// Something that goes wrong with a running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     Kill,
     Crash,
-    Stop { ms: u64 },
-    Slow { percent: u64 },
+    Stop {
+        ms: u64,
+    },
+    Slow {
+        percent: u64,
+    },
+    /// It takes all the processor time that it gets, and makes nothing of it.
+    Spin,
+    /// It waits for something that never happens.
+    Block,
     CloseStdout,
     CloseStdin,
     HalfAFrame,
@@ -53,6 +69,52 @@ pub(super) struct World {
     pub(super) launches_ms: RefCell<Vec<(EncoderKind, u64)>>,
     /// A tick whose PCM every encoder dies of.
     pub(super) poison: Cell<Option<u64>>,
+    pub(super) machine: Machine,
+    /// What the external encoder needs.
+    pub(super) external: Cell<Needs>,
+}
+
+/// Processor time that an encoder needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// From its start to when it reads its first PCM.
+    pub(super) load_ns: u64,
+    /// From then on to when it begins with it.
+    pub(super) open_ns: u64,
+    /// For each tick.
+    pub(super) tick_ns: u64,
+}
+
+impl Needs {
+    /// The built-in encoder.
+    pub(super) const BUILTIN: Self = Self { load_ns: 6_000_000, open_ns: 2_000_000, tick_ns: 250_000 };
+
+    /// The part of a core that it needs to keep up.
+    pub(super) fn share(self) -> f64 {
+        self.tick_ns as f64 / 24e6
+    }
+}
+
+impl Default for Needs {
+    /// An external encoder that makes MP3.
+    fn default() -> Self {
+        Self { load_ns: 50_000_000, open_ns: 20_000_000, tick_ns: 600_000 }
+    }
+}
+
+/// What a process is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// It starts, and has not read anything.
+    Loads,
+    /// It waits for its first PCM.
+    Loaded,
+    /// It has read some of it.
+    Opens,
+    /// It waits for the next tick.
+    Waits,
+    /// It encodes one.
+    Encodes,
 }
 
 pub(super) struct Actor {
@@ -60,18 +122,31 @@ pub(super) struct Actor {
     pub(super) end: Option<Reason>,
     put_down: bool,
     latency_samples: u64,
-    tick_cost_ns: u64,
-    /// When it can begin with the next tick.
-    ready_ns: u64,
+    needs: Needs,
+    step: Step,
+    /// Processor time until the step is done.
+    left_ns: u64,
+    /// Until when its life has been lived.
+    lived_to_ns: u64,
+    /// Until then it does nothing.
+    stopped_until_ns: u64,
     stdin_closed: bool,
     stdout_closed: bool,
+    /// What is in the pipe.
     input: VecDeque<u8>,
+    /// What it has read and not encoded.
+    held: VecDeque<u8>,
     output: VecDeque<u8>,
     ticks: Vec<u64>,
     frames: u64,
     dies_after: Option<u64>,
     /// Happens with the next frame.
     fault: Option<Fault>,
+    /// Processor time that it got, and for how long it waited for more.
+    ran_ns: u64,
+    waited_ns: u64,
+    waits_ns: u64,
+    pipe_bytes: usize,
 }
 
 impl World {
@@ -86,21 +161,47 @@ impl World {
 
     /// When a process will have something to tell.
     pub(super) fn next_event_ns(&self) -> Option<u64> {
+        let living = self.living();
+        living.iter().for_each(|&pid| self.live(pid));
+        let done = |pid: usize| {
+            let actor = &self.actors.borrow()[pid];
+            let begins_ns = actor.lived_to_ns.max(actor.stopped_until_ns);
+            let work_ns = actor.work_ns().filter(|&work_ns| work_ns < FOR_EVER_NS / 2)?;
+            Some(self.machine.run(pid, begins_ns, u64::MAX, work_ns, self.others(pid)).at_ns)
+        };
+        living.into_iter().filter_map(done).filter(|&at| at > self.now_ns.get()).min()
+    }
+
+    /// Lets a process do what it can have done by now.
+    fn live(&self, pid: usize) {
+        let others = self.others(pid);
+        let actor = &mut self.actors.borrow_mut()[pid];
+        let run = |from_ns, until_ns, work_ns| self.machine.run(pid, from_ns, until_ns, work_ns, others);
+        actor.live(self.now_ns.get(), self.poison.get(), run);
+    }
+
+    /// Other encoder processes that want to run.
+    fn others(&self, pid: usize) -> u64 {
         let actors = self.actors.borrow();
-        let at_work = actors.iter().filter(|actor| actor.end.is_none() && !actor.put_down);
-        let busy = at_work.filter(|actor| actor.input.len() >= TICK_BYTES || actor.dies_after == Some(0));
-        busy.map(|actor| actor.ready_ns + actor.tick_cost_ns).filter(|&at| at > self.now_ns.get()).min()
+        let wants = |&other: &usize| {
+            let actor: &Actor = &actors[other];
+            other != pid && actor.work_ns().is_some() && actor.stopped_until_ns <= self.now_ns.get()
+        };
+        self.living().iter().filter(|other| wants(other)).count() as u64
     }
 
     pub(super) fn strike(&self, pid: usize, fault: Fault) {
+        self.live(pid);
         let actor = &mut self.actors.borrow_mut()[pid];
         let now = self.now_ns.get();
         match fault {
             Fault::Kill => actor.end = Some(Reason::Signalled { signal: 9 }),
             Fault::Crash => actor.end = Some(Reason::Signalled { signal: 11 }),
             Fault::HitsMemoryLimit => actor.end = Some(Reason::Signalled { signal: 6 }),
-            Fault::Stop { ms } => actor.ready_ns = actor.ready_ns.max(now) + ms * 1_000_000,
-            Fault::Slow { percent } => actor.tick_cost_ns = 24_000_000 * percent / 100,
+            Fault::Stop { ms } => actor.stopped_until_ns = actor.stopped_until_ns.max(now) + ms * 1_000_000,
+            Fault::Block => actor.stopped_until_ns = FOR_EVER_NS,
+            Fault::Spin => (actor.step, actor.left_ns) = (Step::Encodes, FOR_EVER_NS),
+            Fault::Slow { percent } => actor.needs.tick_ns = 24_000_000 * percent / 100,
             Fault::CloseStdin => actor.stdin_closed = true,
             Fault::CloseStdout => actor.stdout_closed = true,
             at_next_frame => actor.fault = Some(at_next_frame),
@@ -114,22 +215,81 @@ impl World {
 }
 
 impl Actor {
-    fn work(&mut self, now_ns: u64, poison: Option<u64>) {
-        while self.end.is_none() && self.dies_after == Some(self.frames) && now_ns >= self.ready_ns {
+    /// Processor time until it has done what it is at; none while it waits for PCM.
+    fn work_ns(&self) -> Option<u64> {
+        match self.step {
+            Step::Loads | Step::Opens | Step::Encodes => Some(self.left_ns),
+            Step::Loaded => (!self.input.is_empty()).then_some(READ_NS),
+            Step::Waits if self.dies_after == Some(self.frames) => Some(0),
+            Step::Waits => (self.held.len() + self.input.len() >= TICK_BYTES).then_some(self.needs.tick_ns),
+        }
+    }
+
+    fn live(&mut self, now_ns: u64, poison: Option<u64>, run: impl Fn(u64, u64, u64) -> Got) {
+        while self.end.is_none() && self.lived_to_ns < now_ns {
+            self.lived_to_ns = self.lived_to_ns.max(self.stopped_until_ns.min(now_ns));
+            let Some(work_ns) = self.work_ns() else {
+                self.lived_to_ns = now_ns;
+                break;
+            };
+            if self.lived_to_ns == now_ns {
+                break;
+            }
+            self.begin();
+            let got = run(self.lived_to_ns, now_ns, work_ns);
+            self.ran_ns += got.ran_ns;
+            // The system counts a wait when it is over.
+            self.waits_ns += got.at_ns - self.lived_to_ns - got.ran_ns;
+            if got.ran_ns > 0 {
+                self.waited_ns += std::mem::take(&mut self.waits_ns);
+            }
+            self.lived_to_ns = got.at_ns;
+            self.left_ns = work_ns - got.ran_ns;
+            if self.left_ns == 0 {
+                self.finish(poison);
+            }
+        }
+    }
+
+    /// Begins the next step, if it was waiting for it.
+    fn begin(&mut self) {
+        match self.step {
+            Step::Waits if self.dies_after != Some(self.frames) => {
+                let lacks = TICK_BYTES.saturating_sub(self.held.len());
+                self.held.extend(self.input.drain(..lacks));
+                self.step = Step::Encodes;
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self, poison: Option<u64>) {
+        let was = std::mem::replace(&mut self.step, Step::Waits);
+        match was {
+            Step::Loads => self.step = Step::Loaded,
+            Step::Loaded => {
+                self.held.extend(self.input.drain(..));
+                (self.step, self.left_ns) = (Step::Opens, self.needs.open_ns);
+            }
+            Step::Encodes => self.encode(poison),
+            Step::Opens => {}
+            Step::Waits => self.end = Some(Reason::Exited { status: 1 }),
+        }
+        if self.step == Step::Loaded && self.dies_after == Some(0) {
             self.end = Some(Reason::Exited { status: 1 });
         }
-        while self.end.is_none() && self.input.len() >= TICK_BYTES && self.ready_ns + self.tick_cost_ns <= now_ns {
-            self.ready_ns = self.ready_ns.max(now_ns.saturating_sub(self.tick_cost_ns)) + self.tick_cost_ns;
-            let tick: Vec<u8> = self.input.drain(..TICK_BYTES).collect();
-            if poison.is_some_and(|poison| tick == super::pcm(poison).to_le_bytes()) {
-                self.end = Some(Reason::Signalled { signal: 11 });
-                return;
-            }
-            self.ticks.push(super::hash_of_tick(&tick));
-            let samples = self.ticks.len() as u64 * TICK_SAMPLES as u64;
-            while samples >= self.frames * TICK_SAMPLES as u64 + self.latency_samples {
-                self.deliver();
-            }
+    }
+
+    fn encode(&mut self, poison: Option<u64>) {
+        let tick: Vec<u8> = self.held.drain(..TICK_BYTES).collect();
+        if poison.is_some_and(|poison| tick == super::pcm(poison).to_le_bytes()) {
+            self.end = Some(Reason::Signalled { signal: 11 });
+            return;
+        }
+        self.ticks.push(super::hash_of_tick(&tick));
+        let samples = self.ticks.len() as u64 * TICK_SAMPLES as u64;
+        while samples >= self.frames * TICK_SAMPLES as u64 + self.latency_samples {
+            self.deliver();
         }
     }
 
@@ -180,11 +340,15 @@ impl Launcher for Stage {
         if weather == Some(Weather::CannotBeStarted) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let (start_ms, tick_cost_ns) = if program.kind == EncoderKind::Builtin { (8, 250_000) } else { (70, 600_000) };
-        let start_ms = match weather {
-            Some(Weather::StartsSlowly { ms }) => ms,
-            Some(Weather::HangsAtStart) => 1_000_000_000,
-            _ => start_ms,
+        let mut needs = if program.kind == EncoderKind::Builtin { Needs::BUILTIN } else { world.external.get() };
+        let now_ns = world.now_ns.get();
+        let stopped_until_ns = match weather {
+            Some(Weather::StartsSlowly { ms }) => {
+                (needs.load_ns, needs.open_ns) = (0, 0);
+                now_ns + ms * 1_000_000
+            }
+            Some(Weather::HangsAtStart) => FOR_EVER_NS,
+            _ => now_ns,
         };
         let mut actors = world.actors.borrow_mut();
         actors.push(Actor {
@@ -192,11 +356,15 @@ impl Launcher for Stage {
             end: None,
             put_down: false,
             latency_samples: program.latency_samples,
-            tick_cost_ns,
-            ready_ns: world.now_ns.get() + start_ms * 1_000_000,
+            needs,
+            step: Step::Loads,
+            left_ns: needs.load_ns,
+            lived_to_ns: now_ns,
+            stopped_until_ns,
             stdin_closed: false,
             stdout_closed: false,
             input: VecDeque::new(),
+            held: VecDeque::new(),
             output: VecDeque::new(),
             ticks: Vec::new(),
             frames: 0,
@@ -206,6 +374,10 @@ impl Launcher for Stage {
                 _ => None,
             },
             fault: None,
+            ran_ns: 0,
+            waited_ns: 0,
+            waits_ns: 0,
+            pipe_bytes: PIPE_BYTES_MAX,
         });
         Ok(Player { world: Rc::clone(world), pid: actors.len() - 1 })
     }
@@ -214,15 +386,15 @@ impl Launcher for Stage {
         let actor = &mut child.world.actors.borrow_mut()[child.pid];
         actor.put_down = true;
         actor.input = VecDeque::new();
+        actor.held = VecDeque::new();
         actor.ticks = Vec::new();
     }
 }
 
 impl Player {
     fn act<T>(&self, act: impl FnOnce(&mut Actor) -> T) -> T {
-        let actor = &mut self.world.actors.borrow_mut()[self.pid];
-        actor.work(self.world.now_ns.get(), self.world.poison.get());
-        act(actor)
+        self.world.live(self.pid);
+        act(&mut self.world.actors.borrow_mut()[self.pid])
     }
 }
 
@@ -236,7 +408,7 @@ impl Child for Player {
             if actor.stdin_closed || actor.end.is_some() {
                 return Err(Errno::PIPE);
             }
-            let room = PIPE_BYTES - actor.input.len();
+            let room = actor.pipe_bytes.saturating_sub(actor.input.len());
             if room == 0 {
                 return Err(Errno::AGAIN);
             }
@@ -273,6 +445,24 @@ impl Child for Player {
 
     fn unread_bytes(&self) -> u64 {
         self.act(|actor| actor.input.len() as u64)
+    }
+
+    fn set_pipe_bytes(&mut self, bytes: usize) -> bool {
+        self.act(|actor| {
+            let fits = actor.input.len() <= bytes;
+            if fits {
+                actor.pipe_bytes = bytes.min(PIPE_BYTES_MAX);
+            }
+            fits
+        })
+    }
+
+    fn processor_time(&self) -> Option<ProcessorTime> {
+        let now_ns = self.world.now_ns.get();
+        self.act(|actor| {
+            let is_runnable = actor.work_ns().is_some() && actor.stopped_until_ns <= now_ns;
+            Some(ProcessorTime { ran_ns: actor.ran_ns, waited_ns: actor.waited_ns, is_runnable })
+        })
     }
 
     fn end(&self) -> Option<Reason> {

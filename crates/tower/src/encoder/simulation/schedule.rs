@@ -1,7 +1,9 @@
 //! What goes wrong, and when: a function of the seed.
 
 use super::Outcome;
-use super::actor::{Fault, Weather};
+use super::actor::{Fault, Needs, Weather};
+use super::machine::Load;
+use super::overload;
 use crate::config::EncoderKind;
 
 /// The faults end so long before the end: all back-offs, the retry of a FAILED encoder, and some.
@@ -27,13 +29,18 @@ pub(super) enum Happening {
 /// One life of a tower's output.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    seed: u64,
+    pub(super) seed: u64,
     pub(super) encoder: EncoderKind,
     pub(super) agree: bool,
     pub(super) delay_ms: u64,
     /// One fault at a time, with time to recover between: not a frame may be late.
     pub(super) gentle: bool,
     pub(super) end_ms: u64,
+    /// How busy the machine is beside it.
+    pub(super) loads: Vec<Load>,
+    /// What the external encoder needs, and whether the built-in one stands in for it.
+    pub(super) external: Needs,
+    pub(super) stand_in: bool,
     /// By time.
     pub(super) happenings: Vec<(u64, Happening)>,
 }
@@ -64,6 +71,12 @@ impl Dice {
         let us = if self.below(20) == 0 { self.below(8_000) } else { self.below(200) };
         us * 1000
     }
+
+    /// For how long a thread that wakes on a busy machine waits for its turn: mostly not, for it
+    /// sleeps a lot.
+    pub(super) fn turn_ns(&mut self, round_ns: u64) -> u64 {
+        if round_ns > 0 && self.below(4) == 0 { self.below(round_ns) } else { 0 }
+    }
 }
 
 impl Schedule {
@@ -89,7 +102,25 @@ impl Schedule {
             };
         }
         let longest_ms = 12_000;
-        Self { seed, encoder, agree, delay_ms, gentle, end_ms: ms + longest_ms + RECOVERY_MS, happenings }
+        let end_ms = ms + longest_ms + RECOVERY_MS;
+        let (loads, external, stand_in) = (Vec::new(), Needs::default(), true);
+        Self { seed, encoder, agree, delay_ms, gentle, end_ms, loads, external, stand_in, happenings }
+    }
+
+    /// The same on a machine that is busy now and then, by any encoder.
+    pub(super) fn busy(seed: u64) -> Self {
+        let mut dice = Dice(seed ^ 0xB05E);
+        let mut schedule = Self { gentle: false, ..Self::random(seed) };
+        let faults_end_ms = schedule.happenings.last().map_or(0, |(ms, _)| *ms) + 12_000;
+        let mut from_ms = dice.below(2) * dice.below(4000);
+        while from_ms < faults_end_ms {
+            let until_ms = (from_ms + 1000 + dice.below(12_000)).min(faults_end_ms);
+            schedule.loads.push(Load { from_ms, until_ms, loops: dice.one_of(&[1, 4, 12, 30, 60]) });
+            from_ms = until_ms + dice.one_of(&[0, 1000, 5000]);
+        }
+        schedule.stand_in = dice.below(2) == 0;
+        schedule.external = dice.one_of(&[Needs::default(), overload::AAC, overload::OPUS]);
+        schedule
     }
 
     /// The scheduler's moods, from the same seed.

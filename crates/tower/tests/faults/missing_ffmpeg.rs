@@ -1,0 +1,21 @@
+//! An output set to FFmpeg is on air without it: the built-in encoder stands in from the start
+//! (SPEC ENC-11).
+
+use crate::common;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+fn an_mp3_output_whose_ffmpeg_is_missing_starts_on_the_builtin_encoder_with_an_alarm() {
+    let setup =
+        common::setup().line("encoder.ffmpeg = \"/nonexistent/ffmpeg\"").line(r#"output = [{ encoder = "ffmpeg" }]"#);
+    let tower = setup.start();
+    let listener = tower.listen("/stream");
+    listener.wait_bytes(60_000, PATIENCE);
+    let encoder = tower.status()["outputs"][0]["encoder"].clone();
+    assert_eq!((&encoder["kind"], &encoder["carried_by"]), (&"ffmpeg".into(), &"builtin".into()), "{encoder:#}");
+    let alarms = tower.events("alarm");
+    let told = alarms.iter().any(|(_, text)| text.contains("/nonexistent/ffmpeg") && text.contains("stands in"));
+    assert!(told, "{alarms:?}");
+}
