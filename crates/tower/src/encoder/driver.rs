@@ -112,7 +112,7 @@ impl<L: Launcher> Driver<L> {
     /// written is there to be read.
     fn serve(&mut self, index: usize, buffer: &mut ReadBuffer) {
         let now = self.launcher.now();
-        let Self { processes, history, delivery, supervisor, config, shared, pace, poison, .. } = self;
+        let Self { processes, history, delivery, supervisor, config, shared, tell_news, pace, poison, .. } = self;
         let process = &mut processes[index];
         let (id, role) = (process.id, process.role);
         let frames_max = config.frames_possible(role, process.samples_fed());
@@ -121,6 +121,7 @@ impl<L: Launcher> Driver<L> {
             shared.board().last_error = process.diagnostics.last_line();
         }
         let had_caught_up = supervisor.has_caught_up(id);
+        let mut unmatched = None;
         let read = process.take_frames(frames_max, buffer, |process, n, bytes| {
             process.first_frame.get_or_insert(now);
             let warming_up = n >= delivery.ledger.next() && n < process.plan.deliver_from;
@@ -132,6 +133,7 @@ impl<L: Launcher> Driver<L> {
             if n >= process.plan.deliver_from && process.replay.took_ms.is_none() {
                 has_replayed(process, now, &mut pace[role_index(role)]);
                 shared.board().replayed(&process.replay);
+                unmatched = process.replay.is_unmatched().then_some(process.replay);
             }
             let new = heard == Heard::New;
             process.new_frames += u64::from(new);
@@ -144,6 +146,9 @@ impl<L: Launcher> Driver<L> {
         let frames = config.frames_owed(role, process.samples_fed());
         let live = config.frames_owed(role, process.samples_live(history));
         supervisor.handle(now, Event::Owes { process: id, frames, live });
+        if let Some(replay) = unmatched.filter(|_| delivery.is_exact()) {
+            tell_news(EncoderNews::Unmatched(replay));
+        }
         if let Some(reason) = read.err().or(ended).or(fed.err()) {
             let reason = self.judge(index, reason);
             self.supervisor.handle(now, Event::Ended { process: id, reason });
