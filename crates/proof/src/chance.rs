@@ -32,8 +32,17 @@ impl Chance {
 
     /// A time from `from` to just below `to`.
     pub fn between(&mut self, from: Duration, to: Duration) -> Duration {
+        from + (to - from).mul_f64(f64::from(self.next()) / f64::from(u32::MAX))
+    }
+
+    /// A number from 0 to just below `end`, which is not 0.
+    pub fn below(&mut self, end: usize) -> usize {
+        ((u64::from(self.next()) * end as u64) >> 32) as usize
+    }
+
+    fn next(&mut self) -> u32 {
         self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        from + (to - from).mul_f64((self.state >> 32) as f64 / f64::from(u32::MAX))
+        (self.state >> 32) as u32
     }
 }
 

@@ -238,6 +238,7 @@ impl Evidence {
                     "deaths",
                     "replays",
                     "replays_proved",
+                    "replays_unmatched",
                     "suspicions",
                     "stand_in_starts",
                     "poisoned_ticks",

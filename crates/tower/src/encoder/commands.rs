@@ -227,7 +227,7 @@ impl Program {
             command: std::iter::once(executable.into()).chain(line.split_whitespace().map(OsString::from)).collect(),
             latency_samples,
             latency_samples_min,
-            replay: if output.codec == Codec::Aac { Replay::Approx } else { Replay::Exact },
+            replay: replay_of(output.codec),
         }
     }
 
@@ -239,6 +239,17 @@ impl Program {
             latency_samples_min: TICK_SAMPLES as u64,
             replay: output.replay,
         }
+    }
+}
+
+/// What a restarted ffmpeg makes of the same PCM. LAME without its bit reservoir forgets its past
+/// within 160 ticks. libopus does not: decisions with hysteresis (music or speech, the highest
+/// coded band) may outlast any replay, and until both processes decide alike their frames differ
+/// (docs/adr/0016).
+const fn replay_of(codec: Codec) -> Replay {
+    match codec {
+        Codec::Mp3 => Replay::Exact,
+        Codec::Aac | Codec::Opus => Replay::Approx,
     }
 }
 
@@ -258,6 +269,18 @@ mod tests {
     fn with_time_in_hand_a_frame_is_owed_when_the_next_one_has_confirmed_it() {
         let config = EncoderConfig::from_config(&config::Encoder::default(), &config::Output::default());
         assert_eq!([1376 + 1151, 1376 + 1152].map(|n| config.frames_owed(Role::Main, n)), [0, 1]);
+    }
+
+    #[test]
+    fn only_mp3_is_promised_exact_of_ffmpeg() {
+        let replay = |codec, channels| {
+            let output = config::Output { codec, channels, encoder: EncoderKind::Ffmpeg, ..Default::default() };
+            EncoderConfig::from_config(&config::Encoder::default(), &output).main.replay
+        };
+        for channels in [1, 2] {
+            let promised = [Codec::Mp3, Codec::Aac, Codec::Opus].map(|codec| replay(codec, channels));
+            assert_eq!(promised, [Replay::Exact, Replay::Approx, Replay::Approx], "{channels} channels");
+        }
     }
 
     #[test]

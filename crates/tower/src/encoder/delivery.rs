@@ -53,6 +53,11 @@ impl Delivery {
         }
     }
 
+    /// Whether all encoders of this output give the same bytes, as far as is known.
+    pub(super) const fn is_exact(&self) -> bool {
+        self.exact
+    }
+
     /// First number that nobody has delivered and somebody may still hear.
     pub(super) fn next_owed(&self) -> FrameNumber {
         self.ledger.next().max(self.frames.read_position())

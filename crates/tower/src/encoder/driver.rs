@@ -123,6 +123,7 @@ impl<L: Launcher> Driver<L> {
             shared.board().last_error = process.diagnostics.last_line();
         }
         let had_caught_up = supervisor.has_caught_up(id);
+        let mut unmatched = None;
         let read = process.take_frames(frames_max, buffer, |process, n, bytes| {
             process.first_frame.get_or_insert(now);
             let warming_up = n >= delivery.ledger.next() && n < process.plan.deliver_from;
@@ -134,6 +135,7 @@ impl<L: Launcher> Driver<L> {
             if n >= process.plan.deliver_from && process.replay.took_ms.is_none() {
                 has_replayed(process, now, &mut pace[role_index(role)]);
                 shared.board().replayed(&process.replay);
+                unmatched = process.replay.is_unmatched().then_some(process.replay);
             }
             let new = heard == Heard::New;
             process.new_frames += u64::from(new);
@@ -146,12 +148,15 @@ impl<L: Launcher> Driver<L> {
         if process.wants_to_join() {
             self.join(index, now);
         }
-        let Self { processes, history, supervisor, config, .. } = self;
+        let Self { processes, history, delivery, supervisor, config, tell_news, .. } = self;
         let process = &mut processes[index];
         let fed = process.feed(history, now);
         let frames = config.frames_owed(role, process.samples_asked(history));
         let live = config.frames_owed(role, process.samples_live(history));
         supervisor.handle(now, Event::Owes { process: id, frames, live });
+        if let Some(replay) = unmatched.filter(|_| delivery.is_exact()) {
+            tell_news(EncoderNews::Unmatched(replay));
+        }
         if let Some(reason) = read.err().or(ended).or(fed.err()) {
             let reason = self.judge(index, reason);
             self.supervisor.handle(now, Event::Ended { process: id, reason });

@@ -160,6 +160,7 @@ impl EncoderManager {
             mismatches: self.frames.mismatch_count(),
             replays: board.replays,
             replays_proved: board.replays_proved,
+            replays_unmatched: board.replays_unmatched,
             poisoned_ticks: board.poisoned_ticks,
             poisoned_count: board.poisoned_count,
             ticks_lost: self.shared.ticks_lost.load(Relaxed),

@@ -96,6 +96,13 @@ impl ReplayReport {
         let all_from_tick_0 = self.start_tick == 0 && self.equal == self.compared;
         self.proved = self.equal_in_a_row >= PROOF_FRAMES || all_from_tick_0;
     }
+
+    /// Whether enough frames were compared for an encoder to have forgotten how it began, and none
+    /// was equal: the two processes made different frames of the same PCM, or frames of different
+    /// ticks were compared.
+    pub(super) fn is_unmatched(&self) -> bool {
+        self.compared >= SURE_ENOUGH_TICKS && self.equal == 0
+    }
 }
 
 #[cfg(test)]
@@ -175,6 +182,17 @@ mod tests {
         assert!(!report.proved);
         report.compare(true);
         assert!(report.proved);
+    }
+
+    #[test]
+    fn a_replay_without_one_equal_frame_of_forty_is_unmatched() {
+        let mut report = ReplayReport::begin(Plan { start_tick: 85, deliver_from: 289 });
+        (0..39).for_each(|_| report.compare(false));
+        assert!(!report.is_unmatched(), "a short replay may end before the encoder has forgotten how it began");
+        (0..165).for_each(|_| report.compare(false));
+        assert!(report.is_unmatched() && !report.proved);
+        report.compare(true);
+        assert!(!report.is_unmatched(), "one equal frame: both number their frames alike, and convergence is late");
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub struct EncoderStatus {
     pub replays: u64,
     /// Of those, the ones whose last compared frames were equal: not a byte of the stream shows them.
     pub replays_proved: u64,
+    /// Of the replays, the ones of which no compared frame was equal, of at least 40.
+    pub replays_unmatched: u64,
     /// Ticks of PCM that killed encoders and are silence now; the newest, at most 16.
     pub poisoned_ticks: Vec<Serial>,
     /// How many there ever were.
@@ -156,6 +158,7 @@ pub(super) struct Board {
     pub(super) last_replay: Option<ReplayReport>,
     pub(super) replays: u64,
     pub(super) replays_proved: u64,
+    pub(super) replays_unmatched: u64,
     pub(super) poisoned_ticks: Vec<Serial>,
     pub(super) poisoned_count: u64,
     pub(super) last_error: Option<String>,
@@ -179,6 +182,7 @@ impl Board {
         if replay.ticks > 0 {
             self.replays += 1;
             self.replays_proved += u64::from(replay.proved);
+            self.replays_unmatched += u64::from(replay.is_unmatched());
             self.last_replay = Some(*replay);
         }
     }
@@ -204,6 +208,7 @@ impl Default for Board {
             last_replay: None,
             replays: 0,
             replays_proved: 0,
+            replays_unmatched: 0,
             poisoned_ticks: Vec::new(),
             poisoned_count: 0,
             last_error: None,

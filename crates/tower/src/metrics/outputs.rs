@@ -28,7 +28,7 @@ struct Row<'a> {
 type Value = fn(&Row<'_>) -> u64;
 
 /// Name, help and value of each counter.
-const COUNTERS: [(&str, &str, Value); 17] = [
+const COUNTERS: [(&str, &str, Value); 18] = [
     ("tower_encoder_starts_total", "Processes of the configured encoder started, or tried to.", |row| {
         row.encoder.starts
     }),
@@ -48,6 +48,11 @@ const COUNTERS: [(&str, &str, Value); 17] = [
     ("tower_encoder_replays_proved_total", "Replays of which not a byte of the stream shows.", |row| {
         row.encoder.replays_proved
     }),
+    (
+        "tower_encoder_replays_unmatched_total",
+        "Replays of which no frame was equal, of at least 40 compared with those sent before.",
+        |row| row.encoder.replays_unmatched,
+    ),
     ("tower_encoder_poisoned_ticks_total", "Ticks of PCM that killed encoders and were replaced by silence.", |row| {
         row.encoder.poisoned_count
     }),

@@ -82,7 +82,8 @@ pub fn start(
         .start(move |news| {
             let tick = ticks.tick().unwrap_or(0);
             remembered.note(tick, &news);
-            let kind = if matches!(news, EncoderNews::Poison { .. }) { "alarm" } else { "encoder" };
+            let is_alarm = matches!(news, EncoderNews::Poison { .. } | EncoderNews::Unmatched(_));
+            let kind = if is_alarm { "alarm" } else { "encoder" };
             journal.note(tick, kind, format!("{name}: {news}"));
         })
         .with_context(|| format!("the encoder of {} could not be started", output.mount))?;

@@ -31,8 +31,18 @@ const INPUT: [&str; 4] = ["name", "source", "feed", "producers"];
 const SOURCE: [&str; 3] = ["mount", "priority", "connected"];
 const CONNECTED: [&str; 6] = ["content_type", "codec", "rate_hz", "seconds", "bad_packets", "resyncs"];
 const FEED: [&str; 2] = ["kind", "priority"];
-const ENCODER: [&str; 9] =
-    ["state", "kind", "guarantee", "carried_by", "restarts", "deaths", "last_replay", "replays", "replays_proved"];
+const ENCODER: [&str; 10] = [
+    "state",
+    "kind",
+    "guarantee",
+    "carried_by",
+    "restarts",
+    "deaths",
+    "last_replay",
+    "replays",
+    "replays_proved",
+    "replays_unmatched",
+];
 
 /// Takes away what is not for everybody.
 pub fn view(mut status: Value) -> Value {

@@ -3,4 +3,6 @@
 mod command;
 mod faults;
 mod frames;
+mod replay_case;
+mod replays;
 mod rig;
