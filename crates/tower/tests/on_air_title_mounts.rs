@@ -1,4 +1,5 @@
-//! Titles for mounts that do not exist: the answer names the mounts, and locks no address out (SPEC LIS-3).
+//! Titles for mounts that do not exist: the answer names the mounts, and locks no address out (SPEC
+//! LIS-3).
 
 mod common;
 
