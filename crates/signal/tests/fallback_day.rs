@@ -3,7 +3,9 @@
 
 mod support;
 
-use radio_signal::router::{OnAir, RouterConfig};
+use radio_signal::ingest::{Gain, SilenceGate};
+use radio_signal::pcm::PcmFrame;
+use radio_signal::router::{Command, OnAir, RouterConfig, SourceSpec};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use support::*;
@@ -81,4 +83,29 @@ fn a_day_of_comings_and_goings_neither_allocates_nor_loses_an_event() {
     assert_eq!(calls(), calls_before);
     assert_eq!(desk.router.events_lost(), 0);
     assert!(changes as u64 > DAY_TICKS / 10 / 50 * 3 - 5, "{changes} changes of {id:?}");
+}
+
+#[test]
+fn gates_gains_long_fades_and_an_operator_neither_allocate_nor_lose_an_event() {
+    let config = RouterConfig { grace_ticks: 5, fade_samples: 100_000, ..CONFIG };
+    let mut desk = Desk::new(config, Some(-20.0), None);
+    let gate = SilenceGate { ticks: 20, peak: 32 };
+    let spec = |db: f32| SourceSpec { gate, gain: Gain::from_db(db), ..station() };
+    let (_, mut gated) = desk.producer(spec(0.0));
+    let (_, mut other) = desk.producer(play());
+    desk.tick();
+    let calls_before = calls();
+    for tick in 0..30_000usize {
+        let frame = if tick % 300 < 200 { numbered(tick % 1000) } else { PcmFrame::SILENCE };
+        gated.offer(&frame);
+        if tick % 700 < 500 {
+            other.offer(&numbered(7));
+        }
+        desk.router.treat(spec([0.0, -6.0, 3.0][tick / 50 % 3]));
+        desk.router.command(Command::ForceFallback { forced: tick % 900 > 880 });
+        desk.router.command(Command::Prefer { input: (tick % 400 > 300).then_some(PLAY) });
+        desk.tick();
+        while desk.router.poll_event().is_some() {}
+    }
+    assert_eq!((calls(), desk.router.events_lost()), (calls_before, 0));
 }

@@ -34,7 +34,8 @@ fn a_silent_source_makes_way_without_grace_and_comes_back_with_sound_and_neither
             .collect()
     };
     assert!(play(&mut desk, sine.by_ref().take(50).collect()).iter().all(|on_air| *on_air == OnAir::Source(id)));
-    // The 20 ticks that wait are heard before the silence, and then as much silence as the gate allows.
+    // The 20 ticks that wait are heard before the silence, and then as much silence as the gate
+    // allows.
     let silent = play(&mut desk, vec![PcmFrame::SILENCE; 200]);
     let heard_ticks = 20 + GATE.ticks as usize;
     assert_eq!(silent.iter().position(|on_air| *on_air == OnAir::Tone), Some(heard_ticks));
@@ -92,7 +93,8 @@ fn a_silent_source_that_waits_is_not_stuck_and_one_that_ends_is_played_to_its_en
     desk.ticks_until(|on_air| on_air == OnAir::Tone);
 }
 
-/// A source that is fed in some way, and what was on air at each tick; fed until `frames` are over, and then 50 ticks more.
+/// A source that is fed in some way, and what was on air at each tick; fed until `frames` are over,
+/// and then 50 ticks more.
 struct Played {
     id: SourceId,
     heard: Vec<(OnAir, PcmFrame)>,

@@ -1,4 +1,5 @@
-//! One change, one event, one fade: whatever leaves, for whatever follows, with whatever fades (SPEC ROUTER-6, ROUTER-8).
+//! One change, one event, one fade: whatever leaves, for whatever follows, with whatever fades
+//! (SPEC ROUTER-6, ROUTER-8).
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! A crossfade never takes a source off air: whatever its length, a source whose buffer does not run out stays on air
-//! (SPEC ROUTER-5, ROUTER-6).
+//! A crossfade never takes a source off air: whatever its length, a source whose buffer does not
+//! run out stays on air (SPEC ROUTER-5, ROUTER-6).
 
 mod support;
 
@@ -100,7 +100,8 @@ proptest! {
         prop_assert_eq!(breaks, 0);
     }
 
-    /// Through a network: what it needs between two lumps it gathers in the time that it must have been there.
+    /// Through a network: what it needs between two lumps it gathers in the time that it must have
+    /// been there.
     #[test]
     fn a_source_of_a_network_with_a_clock_of_its_own_stays_on_air_whatever_the_fade(
         lump_samples in LUMP_SAMPLES,
@@ -117,7 +118,8 @@ proptest! {
         prop_assert_eq!(breaks, 0);
     }
 
-    /// Arrivals of any kind, dry spells and bursts among them: the fade has no say in who is on air.
+    /// Arrivals of any kind, gaps and bursts among them: the length of the fade does not change what is
+    /// on air.
     #[test]
     fn with_any_fade_a_source_is_on_air_at_the_very_ticks_at_which_it_is_with_the_shortest(
         arrivals in proptest::collection::vec((0usize..40, 0usize..40), 1..30),
@@ -158,8 +160,8 @@ fn a_preroll_of_one_tick_is_enough_for_a_source_that_sends_a_tick_each_tick() {
     }
 }
 
-/// Its lumps are longer than its pre-roll: what it gathered in the beginning must not be taken from it by the control of
-/// its drift.
+/// Its lumps are longer than its pre-roll: what it gathered in the beginning must not be taken from
+/// it by the control of its drift.
 #[test]
 fn in_lumps_of_400_ms_a_source_of_a_network_stays_on_air_for_20_minutes_with_any_clock() {
     for ppm in [-200.0, 200.0] {

@@ -257,8 +257,8 @@ impl BufferGauge {
         self.shared.is_silent.load(Relaxed)
     }
 
-    /// The loudest sample of what came lately, heard or not, with its gain, in dBFS; none while there was nothing but
-    /// zeros.
+    /// The loudest sample of what came lately, heard or not, with its gain, in dBFS; none while
+    /// there was nothing but zeros.
     #[must_use]
     pub fn peak_dbfs(&self) -> Option<f32> {
         let gain = Gain::from_factor(f32::from_bits(self.shared.gain.load(Relaxed)));

@@ -1,5 +1,5 @@
-//! The gain of an input, applied where its frames are mixed: a change is heard with the next tick, whatever waits in the
-//! buffer, and fade and gain are rounded together, once.
+//! The gain of an input, applied where its frames are mixed: a change is heard with the next tick,
+//! whatever waits in the buffer, and fade and gain are rounded together, once.
 
 use crate::units::TICK_SAMPLES;
 

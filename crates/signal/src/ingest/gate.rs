@@ -1,6 +1,7 @@
-//! The silence gate of one input (SPEC ROUTER-7): a source that has nothing but silence for long enough counts as absent, and
-//! is there again with a little sound. The gate judges what is about to be heard, at the front of the buffer, and not what
-//! arrives at its end: sound that waits in the buffer is played.
+//! The silence gate of one input (SPEC ROUTER-7): a source that has nothing but silence for long
+//! enough counts as absent, and is there again with a little sound. The gate judges what is about
+//! to be heard, at the front of the buffer, and not what arrives at its end: sound that waits in
+//! the buffer is played.
 
 /// Sound for so many ticks in a row, 240 ms, brings a source back: a click of a cable does not.
 pub const RETURN_TICKS: u64 = 10;
@@ -43,10 +44,11 @@ impl GateKeeper {
         self.silent_ticks = if peak > self.gate.peak { 0 } else { self.silent_ticks.saturating_add(1) };
     }
 
-    /// Says whether the gate is closed, by the peaks of the frames that are next, oldest first. `is_whole`: none can follow
-    /// these before the first of them is due.
+    /// Says whether the gate is closed, by the peaks of the frames that are next, oldest first.
+    /// `is_whole`: none can follow these before the first of them is due.
     ///
-    /// It is not closed while sound is near, and opened by the first frame of enough sound, so nothing of that is lost.
+    /// It is not closed while sound is near, and opened by the first frame of enough sound, so
+    /// nothing of that is lost.
     pub(super) fn judge(&mut self, ahead: impl Iterator<Item = u16>, is_whole: bool) -> bool {
         let (mut ahead, most) = (ahead.take(RETURN_TICKS as usize), RETURN_TICKS as usize);
         self.is_closed = if self.gate.ticks == 0 {
@@ -65,9 +67,9 @@ impl GateKeeper {
         self.is_closed
     }
 
-    /// How many frames pass unheard in this tick, while the gate is closed: silence passes as time does, so that what is
-    /// next stays what would be heard now; a click passes once it is known to be one. Of a source that `has_ended` the
-    /// silence after the last sound passes at once.
+    /// How many frames pass unheard in this tick, while the gate is closed: silence passes as time
+    /// does, so that what is next stays what would be heard now; a click passes once it is known to
+    /// be one. Of a source that `has_ended` the silence after the last sound passes at once.
     pub(super) fn passing(&self, ahead: impl Iterator<Item = u16>, has_ended: bool) -> usize {
         let mut ahead = ahead.map(|peak| peak > self.gate.peak).peekable();
         let Some(sounds) = ahead.peek().copied() else { return 0 };
@@ -93,7 +95,8 @@ mod tests {
         keeper
     }
 
-    /// Lets frames of one peak through, each judged with `ahead` after it; the number after which the gate is closed.
+    /// Lets frames of one peak through, each judged with `ahead` after it; the number after which
+    /// the gate is closed.
     fn closed(keeper: &mut GateKeeper, peak: u16, ticks: u64, ahead: &[u16]) -> usize {
         let mut one = || {
             keeper.pass(peak);

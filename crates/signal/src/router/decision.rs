@@ -45,8 +45,8 @@ impl Router {
         }
     }
 
-    /// Whether the source on air can be on air for one more tick and still be faded out afterwards, as long as the change
-    /// to its follower takes.
+    /// Whether the source on air can be on air for one more tick and still be faded out afterwards,
+    /// as long as the change to its follower takes.
     fn goes_on(&mut self, slot: usize, follower: Option<usize>) -> bool {
         let fade_samples = self.sources.fade_samples(follower.unwrap_or(slot));
         !self.is_barred(slot) && !self.on_air.is_closing() && !self.is_at_its_end(slot, fade_samples)
@@ -94,7 +94,8 @@ impl Router {
         }
     }
 
-    /// The source that follows when the voice on air leaves. It may still be fading out (see [`Self::choose`]).
+    /// The source that follows when the voice on air leaves. It may still be fading out (see
+    /// [`Self::choose`]).
     pub(super) fn follower(&self) -> Option<usize> {
         let can_follow = |&slot: &usize| {
             !self.on_air.plays_slot(slot)

@@ -16,8 +16,9 @@ pub(super) enum Voice {
     Tone,
 }
 
-/// A voice with a fade in and the fades that end it. All gains are multiplied, so the gain of a voice that leaves while it
-/// is still coming, or whose source ends while it is leaving, has no kink either.
+/// A voice with a fade in and the fades that end it. All gains are multiplied, so the gain of a
+/// voice that leaves while it is still coming, or whose source ends while it is leaving, has no
+/// kink either.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deck {
     pub(super) voice: Voice,
@@ -86,7 +87,8 @@ impl Deck {
         [self.fade_out, self.closing, self.forced_end].into_iter().flatten()
     }
 
-    /// Adds one tick of the voice to `sum`, with its source's gain and its fades, and moves the fades on.
+    /// Adds one tick of the voice to `sum`, with its source's gain and its fades, and moves the
+    /// fades on.
     pub(super) fn mix_into(&mut self, frame: &PcmFrame, gain: GainRamp, sum: &mut [f32; TICK_VALUES]) {
         for (index, (pair, sums)) in frame.0.chunks_exact(CHANNELS).zip(sum.chunks_exact_mut(CHANNELS)).enumerate() {
             let factor = self.falling().fold(self.fade_in.rising(index), |factor, ramp| factor * ramp.falling(index))

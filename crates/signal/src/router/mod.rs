@@ -26,8 +26,9 @@ use deck::{Deck, Voice};
 use event::Events;
 use sources::{LOOK_AHEAD_TICKS, Sources};
 
-/// Voices that can be fading out at the same time. With default fades, shorter than a tick, there is never more than
-/// one; a change that finds no free deck waits one tick, within which the fade that is nearest to its end is ended.
+/// Voices that can be fading out at the same time. With default fades, shorter than a tick, there
+/// is never more than one; a change that finds no free deck waits one tick, within which the fade
+/// that is nearest to its end is ended.
 const FADING_MAX: usize = 3;
 
 /// How the router behaves between sources.
@@ -184,8 +185,8 @@ impl Router {
 
     /// Decides, and starts whatever fades that takes.
     ///
-    /// A source that is still fading out cannot be on a second deck: its fade is ended within this tick, and the change
-    /// comes with the next.
+    /// A source that is still fading out cannot be on a second deck: its fade is ended within this
+    /// tick, and the change comes with the next.
     fn choose(&mut self, tick: Serial) {
         let (voice, reason) = self.decide();
         if voice == self.on_air.voice {
@@ -222,8 +223,8 @@ impl Router {
         self.on_air = Deck::fading_in(voice, delay_samples, fade_samples);
         self.since_tick = tick;
         let to = self.name(voice);
-        // One kind of silence after another is no change that anyone could hear, and of a file in the place of another
-        // its title tells.
+        // One kind of silence after another is no change that anyone could hear, and of a file in
+        // the place of another its title tells.
         let is_told =
             |pair| !matches!(pair, (OnAir::Silence(_), OnAir::Silence(_)) | (OnAir::FallbackFile, OnAir::FallbackFile));
         if is_told((from, to)) {
@@ -235,8 +236,8 @@ impl Router {
         }
     }
 
-    /// The crossfade from the voice on air, which leaves. One that is at its end leaves over its last samples; one that is
-    /// already closing goes on doing so.
+    /// The crossfade from the voice on air, which leaves. One that is at its end leaves over its
+    /// last samples; one that is already closing goes on doing so.
     fn crossfade(&mut self, configured_samples: usize) -> Crossfade {
         let at_once = |left_samples| Crossfade { delay_samples: 0, fade_samples: configured_samples, left_samples };
         let slot = match self.on_air.voice {
@@ -259,8 +260,8 @@ impl Router {
         Crossfade { delay_samples: left_samples.saturating_sub(fade_samples), fade_samples, left_samples }
     }
 
-    /// A source that ends while there is no other to follow it, or that ends while it is already fading out, ends in a fade
-    /// that closes with its last sample.
+    /// A source that ends while there is no other to follow it, or that ends while it is already
+    /// fading out, ends in a fade that closes with its last sample.
     fn close_what_ends(&mut self) {
         for index in 0..FADING_MAX {
             let Some(deck) = self.fading[index] else { continue };
@@ -282,9 +283,10 @@ impl Router {
         }
     }
 
-    /// Whether a source must be faded out from this tick on, because after it there would be less left than a fade of
-    /// `fade_samples` takes. One that has not ended may deliver again: it is at its end when it holds no more than this
-    /// tick, however long the fade. The last frame of one that has ended may hold a few samples only.
+    /// Whether a source must be faded out from this tick on, because after it there would be less
+    /// left than a fade of `fade_samples` takes. One that has not ended may deliver again: it is at
+    /// its end when it holds no more than this tick, however long the fade. The last frame of one
+    /// that has ended may hold a few samples only.
     fn is_at_its_end(&mut self, slot: usize, fade_samples: usize) -> bool {
         if self.sources.ended(slot) {
             self.sources.sounding_samples(slot) < fade_samples + TICK_SAMPLES

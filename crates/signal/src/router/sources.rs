@@ -7,8 +7,9 @@ use std::cmp::Reverse;
 /// Sources that can be attached at the same time.
 pub const SOURCES_MAX: usize = 32;
 
-/// Ticks that a source on air must hold beyond the one it plays, so that it can be faded out (SPEC ROUTER-5). It is the same
-/// for every fade: a longer look-ahead would take a source off air that still has something to play.
+/// Ticks that a source on air must hold beyond the one it plays, so that it can be faded out (SPEC
+/// ROUTER-5). It is the same for every fade: a longer look-ahead would take a source off air that
+/// still has something to play.
 pub(super) const LOOK_AHEAD_TICKS: usize = 1;
 
 /// Number of an input: a door at which producers arrive.
@@ -225,9 +226,10 @@ impl Sources {
         }
     }
 
-    /// Off air, sources that drop keep only what is fresh; nothing stale is ever played (SPEC IN-4). What one that has
-    /// ended left behind is no longer fresh, and goes as time goes; the rest of one that was on air to its end, or whose
-    /// place another took, goes at once. Behind a closed gate silence goes as time goes, and sound is kept.
+    /// Off air, sources that drop keep only what is fresh; nothing stale is ever played (SPEC
+    /// IN-4). What one that has ended left behind is no longer fresh, and goes as time goes; the
+    /// rest of one that was on air to its end, or whose place another took, goes at once. Behind a
+    /// closed gate silence goes as time goes, and sound is kept.
     pub(super) fn trim(&mut self, in_use: impl Fn(usize) -> bool) {
         for (slot, source) in self.slots.iter_mut().enumerate() {
             let Some(source) = source else { continue };

@@ -174,7 +174,8 @@ impl Producer {
         let (name, id, whose) = (&self.input.name, self.id.producer, &self.whose);
         tell(&self.tower, format!("{name}: producer {id}{whose} connected"));
         let follows = self.input.pacing() == Pacing::Resample;
-        // Held at the fill that it has: a pre-roll shorter than its lumps would drain what it needs between them.
+        // Held at the fill that it has: a pre-roll shorter than its lumps would drain what it needs
+        // between them.
         let resampler = follows.then(DriftResampler::measuring);
         let dropped = producer::receive(socket, writer, self.input.when_full, resampler);
         tell(&self.tower, format!("{name}: producer {id}{whose} left; {dropped} frames were dropped"));

@@ -36,7 +36,8 @@ pub const TOO_MANY_TITLES: Refusal =
 pub enum TitleRefusal {
     /// For a reason that other requests may have too.
     Request(Refusal),
-    /// 404: no source can be at the mount that the request names; those for which its sender has the password.
+    /// 404: no source can be at the mount that the request names; those for which its sender has
+    /// the password.
     NoSuchMount(Vec<String>),
 }
 
@@ -144,7 +145,8 @@ fn at_mount_or_on_air(tower: &Tower, query: &Query) -> OnAir {
     connected.map_or_else(|| tower.on_air_source(), OnAir::Source)
 }
 
-/// The answer to a refused title: in the route's own shape what is about the title, and otherwise that of the front door.
+/// The answer to a refused title: in the route's own shape what is about the title, and otherwise
+/// that of the front door.
 pub fn refused(refusal: &TitleRefusal, own: impl FnOnce(StatusCode, &str) -> Response) -> Response {
     let TitleRefusal::Request(refusal) = *refusal else { return own(StatusCode::NOT_FOUND, &refusal.to_string()) };
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);

@@ -49,10 +49,11 @@ pub enum TitleTarget {
 }
 
 impl SourceDoors {
-    /// The source whose title this `claim` may set: the one that is connected at `mount`, or, if the request names none, at
-    /// the first of the mounts for which the claim is right.
+    /// The source whose title this `claim` may set: the one that is connected at `mount`, or, if
+    /// the request names none, at the first of the mounts for which the claim is right.
     ///
-    /// At a mount that there is not, no password is wrong: the claim is compared with those of all mounts.
+    /// At a mount that there is not, no password is wrong: the claim is compared with those of all
+    /// mounts.
     ///
     /// # Errors
     /// The claim is right for no such mount.
@@ -80,8 +81,8 @@ impl SourceDoors {
         }
     }
 
-    /// Whether a request that names a `mount` (or none, or one that there is not) carries the password of that mount (or of
-    /// any): for what a source may do besides going on air.
+    /// Whether a request that names a `mount` (or none, or one that there is not) carries the
+    /// password of that mount (or of any): for what a source may do besides going on air.
     #[must_use]
     pub fn admits(&self, head: &Head, address: IpAddr) -> bool {
         // Asked first: nothing is hashed for whoever has to wait.

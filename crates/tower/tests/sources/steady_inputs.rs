@@ -1,5 +1,5 @@
-//! Inputs with long crossfades, silence gates and gains, on air: FFmpeg as a DJ, and raw PCM in lumps (SPEC ROUTER-1,
-//! ROUTER-5 to ROUTER-7).
+//! Inputs with long crossfades, silence gates and gains, on air: FFmpeg as a DJ, and raw PCM in
+//! lumps (SPEC ROUTER-1, ROUTER-5 to ROUTER-7).
 
 use crate::common;
 use radio_proof::alarm::wait_until;
