@@ -43,7 +43,7 @@ pub(super) const LISTS: &[Key] = &[
     key(
         "output.*.bitrate_kbps",
         Valid::Text("a bitrate in kbit/s that the codec has"),
-        "Constant bitrate. MP3: 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256 or 320. AAC, which varies around it, and Opus: 16 to 320.",
+        "Constant bitrate. MP3: 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256 or 320. AAC, which varies around it, and Opus: 16 to 320; Opus in mono: 16 to 256.",
     ),
     key(
         "output.*.sample_rate_hz",

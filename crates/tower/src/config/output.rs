@@ -29,7 +29,8 @@ pub struct Output {
     pub stand_in: bool,
     /// What its frames are.
     pub codec: Codec,
-    /// Constant bitrate in kbit/s: for MP3 one of MPEG-1 Layer III's, for AAC and Opus 16 to 320. AAC varies around it.
+    /// Constant bitrate in kbit/s: for MP3 one of MPEG-1 Layer III's, for AAC and Opus 16 to 320, for
+    /// Opus in mono 16 to 256. AAC varies around it.
     pub bitrate_kbps: u32,
     /// Sample rate of the frames: 48000, or for MP3 44100.
     pub sample_rate_hz: u32,

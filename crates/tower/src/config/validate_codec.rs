@@ -4,9 +4,12 @@ use super::keys::BITRATES_KBPS;
 use super::output::{Codec, EncoderKind, Output};
 use super::validate::Check;
 use radio_signal::units::SAMPLE_RATE_HZ;
+use std::ops::RangeInclusive;
 
 /// Bitrates of AAC and Opus, in kbit/s.
-const OTHER_BITRATES_KBPS: std::ops::RangeInclusive<u32> = 16..=320;
+const OTHER_BITRATES_KBPS: RangeInclusive<u32> = 16..=320;
+/// Bitrates of Opus in mono: libopus refuses more than 256 kbit/s in one channel.
+const OPUS_MONO_BITRATES_KBPS: RangeInclusive<u32> = 16..=256;
 
 impl Check {
     pub(super) fn codec(&mut self, index: usize, output: &Output) {
@@ -21,9 +24,15 @@ impl Check {
                  {all})"
             );
             self.add(&[&bitrate_key], message);
-        } else if output.codec != Codec::Mp3 && !OTHER_BITRATES_KBPS.contains(&bitrate_kbps) {
-            let (min, max) = OTHER_BITRATES_KBPS.into_inner();
-            let message = format!("`{bitrate_key}` cannot be {bitrate_kbps}; with this codec it is {min} to {max}");
+        }
+        let others = match (output.codec, output.channels) {
+            (Codec::Mp3, _) => None,
+            (Codec::Opus, 1) => Some((OPUS_MONO_BITRATES_KBPS, "Opus in mono")),
+            (Codec::Aac | Codec::Opus, _) => Some((OTHER_BITRATES_KBPS, "this codec")),
+        };
+        if let Some((bitrates, what)) = others.filter(|(bitrates, _)| !bitrates.contains(&bitrate_kbps)) {
+            let (min, max) = bitrates.into_inner();
+            let message = format!("`{bitrate_key}` cannot be {bitrate_kbps}; with {what} it is {min} to {max}");
             self.add(&[&bitrate_key, &key("codec")], message);
         }
         let rate_hz = output.sample_rate_hz;

@@ -144,6 +144,10 @@ fn a_bad_value_is_told_with_its_place_and_what_is_valid() {
         the_problem("[[output]]\n[[output]]\nmount=\"/b\"\nbitrate_kbps = 130\n", &[], &[]).split(" (").next(),
         Some("tower.toml:4:16: `output.1.bitrate_kbps` cannot be 130; the nearest bitrate of MPEG-1 Layer III is 128")
     );
+    assert_eq!(
+        the_problem("[[output]]\ncodec = \"opus\"\nencoder = \"ffmpeg\"\nchannels = 1\nbitrate_kbps = 257\n", &[], &[]),
+        "tower.toml:5:16: `output.0.bitrate_kbps` cannot be 257; with Opus in mono it is 16 to 256"
+    );
     assert!(the_problem("[server\n", &[], &[]).starts_with("tower.toml:1:8: not TOML: "));
 }
 
