@@ -5,6 +5,7 @@ use super::admission;
 use super::api::{Peer, Reader};
 use super::auth;
 use super::foreign;
+use super::framing;
 use super::head::{self, FOREIGN, FULL, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
 use super::origin::{self, Origin};
 use super::playlists;
@@ -195,7 +196,9 @@ impl Destination {
             };
         }
         if head.method == "OPTIONS" && is_nothing && (head.path == "*" || setup.source_doors.has(&head.path)) {
-            return Self::AskAgain(handshake::options_answer());
+            let stays = framing::allows_another(head);
+            let answer = handshake::options_answer(stays);
+            return if stays { Self::AskAgain(answer) } else { Self::Answer(answer) };
         }
         if let Some(output) = output {
             if matches!(head.method.as_str(), "GET" | "HEAD")
@@ -247,7 +250,7 @@ impl Destination {
     fn not_admitted(head: &Head, refusal: Refusal) -> Self {
         // libshout asks without a password first, and again on the same connection.
         let is_libshout = head.path == routes::METADATA && head.method == "GET" && head.authorization.is_empty();
-        if is_libshout && refusal == UNAUTHORIZED {
+        if is_libshout && refusal == UNAUTHORIZED && framing::allows_another(head) {
             Self::AskAgain(UNAUTHORIZED.to_source(true))
         } else if admission::asks_itself(head) {
             Self::Answer(refusal.to_page())

@@ -1,5 +1,6 @@
 //! Request heads: read with a limit in size and in time, parsed, refused in one line (SPEC LIS-6).
 
+use super::framing::Framing;
 use std::borrow::Cow;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -174,6 +175,8 @@ pub struct Head {
     pub user_agent: String,
     /// `Authorization`, or empty.
     pub authorization: String,
+    /// How its body ends.
+    pub framing: Framing,
     /// Bytes of the head itself, the empty line included.
     pub head_bytes: usize,
     /// What was read from the socket: the head, and perhaps more.
@@ -275,6 +278,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         return Err(URI_TOO_LONG);
     }
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let framing = Framing::of(request.headers.iter().map(|header| (header.name, header.value)))?;
     let value = |name: &str| {
         let found = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
         found.map(|header| String::from_utf8_lossy(header.value).into_owned()).unwrap_or_default()
@@ -287,6 +291,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         wants_titles: value("icy-metadata").trim() == "1",
         user_agent: value("user-agent"),
         authorization: value("authorization"),
+        framing,
         head_bytes,
         bytes: bytes.to_vec(),
     }))

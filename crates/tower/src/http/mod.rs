@@ -1,6 +1,7 @@
 //! The front door: streams, API, page (SPEC API, LIS).
 //!
 //! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`password`], [`routes`] help it decide.
+//! - [`framing`]: how the body of a request ends, and whether another request may follow.
 //! - [`origin`]: whose a request is that a proxy passes on; [`proxy_header`]: what a proxy writes before it.
 //! - [`foreign`]: what a page of another site makes a browser ask. - [`guesses`]: who has given wrong passwords; [`pace`]:
 //!   who does something too often.
@@ -19,6 +20,7 @@ pub mod api;
 pub mod auth;
 pub mod events;
 pub mod foreign;
+pub mod framing;
 pub mod front_door;
 pub mod guesses;
 pub mod head;
