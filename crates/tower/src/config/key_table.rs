@@ -153,6 +153,11 @@ const BEFORE: &[Key] = &[
         "Memory that one encoder process may allocate.",
     ),
     key("encoder.ffmpeg", Valid::Text("the name or path of an executable"), "The FFmpeg executable."),
+    key(
+        "encoder.environment",
+        Valid::Text("a list of at most 32 names of variables"),
+        "Variables of the environment that FFmpeg and encoders of your own also get. All get `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `TMPDIR`, `TZ`, `TZDIR`, `LANG`, `LANGUAGE`, `LC_*`, `LD_LIBRARY_PATH`, `LD_PRELOAD`, `GLIBC_TUNABLES`, `LADSPA_PATH`, `FFREPORT`, `NO_COLOR` and `RUST_BACKTRACE`, and nothing else; never `TOWER_*`.",
+    ),
 ];
 
 const BEHIND: &[Key] = &[

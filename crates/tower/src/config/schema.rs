@@ -207,6 +207,8 @@ pub struct Encoder {
     pub memory_mib_max: u64,
     /// The ffmpeg executable.
     pub ffmpeg: PathBuf,
+    /// Names of variables that encoders and decoders get of the tower's environment, beside harmless ones.
+    pub environment: Vec<String>,
 }
 
 /// `[admin]`
@@ -337,6 +339,7 @@ impl Default for Encoder {
             replay_ticks_max: 200,
             memory_mib_max: 512,
             ffmpeg: PathBuf::from("ffmpeg"),
+            environment: Vec::new(),
         }
     }
 }

@@ -5,6 +5,7 @@ use super::keys::Valid;
 use super::mount::mount_syntax_error;
 use super::output::{Codec, EncoderKind, Output};
 use super::schema::Config;
+use crate::encoder::environment;
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_MS, ticks_in_ms};
 use std::path::Path;
 use toml::Value;
@@ -209,11 +210,22 @@ impl Check {
         if config.encoder.ffmpeg.as_os_str().is_empty() {
             self.add(&["encoder.ffmpeg"], "`encoder.ffmpeg` is empty; write \"ffmpeg\" or its path".into());
         }
+        self.environment("encoder.environment", &config.encoder.environment);
         self.password("admin.password", &config.admin.password);
         self.password("station.password", &config.station.password);
         if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&config.log.level) {
             let message = format!("`log.level`: {error}; write \"info\" or \"info,radio_tower::encoder=debug\"");
             self.add(&["log.level"], message);
+        }
+    }
+
+    /// Names of variables, none of which is a secret of the tower's own.
+    fn environment(&mut self, key: &str, names: &[String]) {
+        if names.len() > environment::NAMES_MAX {
+            self.add(&[key], format!("`{key}` has {} names, at most {}", names.len(), environment::NAMES_MAX));
+        }
+        if let Some((name, wrong)) = names.iter().find_map(|name| Some((name, environment::name_error(name)?))) {
+            self.add(&[key], format!("`{key}`: \"{}\" {wrong}", name.escape_debug()));
         }
     }
 

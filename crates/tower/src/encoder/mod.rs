@@ -8,8 +8,8 @@
 //! - [`history`]: the last ticks of PCM, which are also every process's queue.
 //! - [`driver`]: moves bytes and does what the supervisor says; [`thread`] waits for it.
 //! - [`replay`]: where a new process joins the stream. [`hunt`]: how the tick is found that kills them.
-//! - [`process`]: one encoder process, fed and drained through [`child`], its bytes cut by [`framing`]; [`system`] and [`spawn`] are the real ones,
-//!   and [`diagnostics`] keeps what they complain of.
+//! - [`process`]: one encoder process, fed and drained through [`child`], its bytes cut by [`framing`]; [`system`] and [`spawn`] are the real ones
+//!   with the [`environment`] that they get, and [`diagnostics`] keeps what they complain of.
 //! - [`delivery`]: which of several processes is heard; [`ledger`]: what has been delivered, and its hashes.
 //! - [`silence`]: what is sent when no encoder has anything.
 //! - [`agreement`]: whether the built-in encoder gives the bytes of the one it stands in for.
@@ -21,6 +21,7 @@ mod commands;
 mod delivery;
 pub(crate) mod diagnostics;
 mod driver;
+pub(crate) mod environment;
 mod feed;
 mod format;
 mod framing;
