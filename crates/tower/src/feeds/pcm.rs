@@ -81,12 +81,12 @@ impl PcmDoor {
                 Self { address, connected, accepting, _file: None }
             }
             Listening::Unix(file) => {
-                let (address, listener) = (file.path().map(|path| path.display().to_string()), file.listener());
+                let (address, listener) = (file.path().map(|path| path.display().to_string()), file.acceptor());
                 let accepting = tokio::spawn(async move {
-                    let Ok(listener) = listener else { return };
+                    let Ok(mut listener) = listener else { return };
                     loop {
-                        let accepted = listener.accept().await;
-                        let accepted = accepted.and_then(|(stream, _)| Ok((stream.into_std()?.into(), None)));
+                        let accepted = listener.accept(&tower).await;
+                        let accepted = accepted.and_then(|stream| Ok((stream.into_std()?.into(), None)));
                         take(&tower, &name, accepted, &who).await;
                     }
                 });

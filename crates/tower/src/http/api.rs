@@ -3,6 +3,7 @@
 use super::origin::Origin;
 use super::parameters::Parameters;
 use super::who::Who;
+use crate::ingest::Acceptor;
 use crate::state::Tower;
 use axum::Json;
 use axum::body::to_bytes;
@@ -134,10 +135,10 @@ async fn secured(mut response: Response) -> Response {
 }
 
 /// Answers requests on the Unix socket of the command line, until the task is dropped.
-pub async fn serve_unix(listener: tokio::net::UnixListener, api: axum::Router) {
+pub async fn serve_unix(mut socket: Acceptor, tower: Arc<Tower>, api: axum::Router) {
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
+        match socket.accept(&tower).await {
+            Ok(stream) => {
                 tokio::spawn(serve_connection(stream, api.clone(), Some(Who::CommandLine), None, Reader::Stays));
             }
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 pub const EVENTS_MAX: usize = 1000;
 
 /// Every kind of event, for scripts; docs/operating.md says what each means.
-pub const KINDS: [&str; 12] = [
+pub const KINDS: [&str; 13] = [
     "action",
     "alarm",
     "alarm_over",
@@ -21,6 +21,7 @@ pub const KINDS: [&str; 12] = [
     "on_air",
     "reanchor",
     "silence",
+    "socket",
     "source",
     "title",
     "tls",

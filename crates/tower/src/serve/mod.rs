@@ -87,8 +87,8 @@ fn serve_doors(
     let api = crate::http::api::router(Arc::clone(tower));
     let mut tasks = vec![
         tokio::spawn(crate::http::front_door::serve(doors.http()?, Arc::clone(tower), api.clone())),
-        tokio::spawn(crate::http::api::serve_unix(doors.admin.listener()?, api)),
-        tokio::spawn(crate::ingest::producer::serve(doors.pcm.listener()?, Arc::clone(tower))),
+        tokio::spawn(crate::http::api::serve_unix(doors.admin.acceptor()?, Arc::clone(tower), api)),
+        tokio::spawn(crate::ingest::producer::serve(doors.pcm.acceptor()?, Arc::clone(tower))),
         tokio::spawn(crate::recent::follow(Arc::clone(tower))),
         tokio::spawn(systemd::feed_watchdog(Arc::clone(&tower.figures))),
     ];

@@ -157,7 +157,7 @@ pub fn build(loaded: Loaded, sources: Sources, log: Logging, started: Instant) -
         players: Mutex::new(players),
         feeds: crate::feeds::Feeds::default(),
         open_files,
-        sources: tokio::sync::Mutex::new(sources),
+        reader: tokio::sync::Mutex::new(crate::reload::Reader::new(sources)),
         log: Some(log),
     });
     follow_gains(&tower.inputs, &tower.setup());
