@@ -87,7 +87,12 @@ const BEFORE: &[Key] = &[
     key(
         "station.password",
         Valid::Text("one line of text, at most 1024 bytes"),
-        "What the station gives (user `station`) where it asks for its buffer, in plain or as `tower passwd` prints it; empty: nothing is asked for.",
+        "What the station gives (user `station`) where it asks for its buffer, in plain or as `tower passwd` prints it; empty: this machine needs none, and others are refused with 401.",
+    ),
+    key(
+        "station.open",
+        BOOLEAN,
+        "Whether everybody who reaches the port may use the station's interface without a password. False: without a password it serves this machine only, and nobody over HTTP if `server.trusted_proxies` holds a loopback address.",
     ),
     key(
         "play.paths",

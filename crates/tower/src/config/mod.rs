@@ -39,7 +39,7 @@ mod validate_webhooks;
 mod webhook;
 
 pub use env::{ENV_VARIABLES, EnvVariable};
-pub use exposed::open_station;
+pub use exposed::{StationAccess, configured_addresses};
 pub use input::{Input, InputKind, SecondSource};
 pub use key_table::KEYS;
 pub use keys::{BITRATES_KBPS, Key, Valid};

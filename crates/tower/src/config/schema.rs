@@ -58,6 +58,8 @@ pub struct Server {
     pub listeners_max: u32,
     /// Listeners from one address (IPv6: one /64); 0 means no limit.
     pub listeners_per_address_max: u32,
+    /// Host names of the tower, beside its addresses and localhost, for browsers.
+    pub names: Vec<String>,
     /// Networks of the proxies that may say whose a request is.
     pub trusted_proxies: Vec<Network>,
     /// Whether these begin every connection with a header of the PROXY protocol.
@@ -83,6 +85,12 @@ impl Server {
     #[must_use]
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(address))
+    }
+
+    /// Whether a proxy on this machine may say for whom it speaks.
+    #[must_use]
+    pub fn trusts_loopback(&self) -> bool {
+        self.trusted_proxies.iter().any(Network::meets_loopback)
     }
 }
 
@@ -116,6 +124,8 @@ pub struct Station {
     pub gain_db: f32,
     /// What the station gives where it asks for its buffer, in plain or as `tower passwd` prints it; empty: nothing.
     pub password: String,
+    /// Whether anybody may use the station's routes without a password; false: this machine only.
+    pub open: bool,
 }
 
 impl std::fmt::Debug for Station {
@@ -279,6 +289,7 @@ impl Default for Server {
             icy: false,
             listeners_max: 10_000,
             listeners_per_address_max: 0,
+            names: Vec::new(),
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
             shards: 0,
@@ -308,6 +319,7 @@ impl Default for Station {
             silence_gate_dbfs: -60.0,
             gain_db: 0.0,
             password: String::new(),
+            open: false,
         }
     }
 }

@@ -6,6 +6,7 @@ use super::mount::mount_syntax_error;
 use super::output::{Codec, EncoderKind, Output};
 use super::schema::Config;
 use crate::encoder::environment;
+use crate::http::host;
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_MS, ticks_in_ms};
 use std::path::Path;
 use toml::Value;
@@ -18,6 +19,8 @@ pub const INPUTS_MAX: usize = 8;
 pub const WEBHOOKS_MAX: usize = 8;
 /// Networks of trusted proxies.
 pub const TRUSTED_PROXIES_MAX: usize = 64;
+/// Host names of the tower.
+const NAMES_MAX: usize = 32;
 /// Users beside the administrator.
 pub const USERS_MAX: usize = 16;
 
@@ -132,6 +135,7 @@ impl Check {
     fn server(&mut self, config: &Config) {
         self.line("server.location", &config.server.location, TITLE_BYTES_MAX);
         self.line("server.admin_contact", &config.server.admin_contact, TITLE_BYTES_MAX);
+        self.names("server.names", &config.server.names);
         let (above, below) = (config.server.crowd_above, config.server.crowd_below);
         if below > above {
             let message = format!(
@@ -216,6 +220,15 @@ impl Check {
         if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&config.log.level) {
             let message = format!("`log.level`: {error}; write \"info\" or \"info,radio_tower::encoder=debug\"");
             self.add(&["log.level"], message);
+        }
+    }
+
+    fn names(&mut self, key: &str, names: &[String]) {
+        if names.len() > NAMES_MAX {
+            self.add(&[key], format!("`{key}` has {} names, at most {NAMES_MAX}", names.len()));
+        }
+        if let Some((name, wrong)) = names.iter().find_map(|name| Some((name, host::name_error(name)?))) {
+            self.add(&[key], format!("`{key}`: \"{}\" {wrong}", name.escape_debug()));
         }
     }
 

@@ -7,6 +7,7 @@ use super::auth;
 use super::foreign;
 use super::framing;
 use super::head::{self, FOREIGN, FULL, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
+use super::host::MISDIRECTED;
 use super::origin::{self, Origin};
 use super::playlists;
 use super::rewind::Rewind;
@@ -54,8 +55,9 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
                 let (tower, api) = (Arc::clone(&tower), api.clone());
                 tokio::spawn(async move {
                     let mut socket = socket;
+                    let is_local = is_loopback(address);
                     if let Some(address) = origin::welcome(&mut socket, address, &tower).await {
-                        receive(socket, Visitor { address, passage: None }, &tower, api).await;
+                        receive(socket, Visitor { address, is_local, passage: None }, &tower, api).await;
                     }
                     drop(place);
                 });
@@ -74,8 +76,10 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
 /// Who has come, and how.
 #[derive(Clone)]
 pub struct Visitor {
-    /// From where.
+    /// From where, as far as a PROXY header says.
     pub address: SocketAddr,
+    /// Whether the connection itself comes from this machine.
+    pub is_local: bool,
     /// Through the door of TLS.
     pub passage: Option<Arc<Passage>>,
 }
@@ -85,6 +89,12 @@ impl Visitor {
     fn may_stay(&self) -> bool {
         self.passage.as_ref().is_none_or(|passage| passage.sit_down())
     }
+}
+
+/// Whether a connection from there comes from this machine.
+#[must_use]
+pub fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }
 
 /// Answers whoever is at the other end of `socket`, or leads him where he wants to go.
@@ -98,7 +108,7 @@ pub async fn receive(mut socket: TcpStream, visitor: Visitor, tower: &Arc<Tower>
         };
         let mut origin = Origin::of(&head, visitor.address, &tower.setup().config.server);
         origin.is_https |= visitor.passage.is_some();
-        let destination = Destination::of(&head, &origin, tower);
+        let destination = Destination::of(&head, &origin, visitor.is_local, tower);
         admission::tell_of_guesses(tower, origin.address.ip());
         match destination {
             Destination::AskAgain(bytes) => {
@@ -178,7 +188,7 @@ enum Destination {
 }
 
 impl Destination {
-    fn of(head: &Head, origin: &Origin, tower: &Tower) -> Self {
+    fn of(head: &Head, origin: &Origin, is_local: bool, tower: &Tower) -> Self {
         let address = origin.address;
         let setup = tower.setup();
         let output = setup.output_at(&head.path);
@@ -229,20 +239,29 @@ impl Destination {
             {
                 Self::Api(None)
             }
-            Found::Route(route) if route.class == Class::Station && setup.users.is_station_open() => Self::Api(None),
+            Found::Route(route)
+                if route.class == Class::Station && admission::is_station_open(&setup, head, is_local) =>
+            {
+                if origin.is_own_host { Self::Api(None) } else { Self::not_admitted(head, MISDIRECTED) }
+            }
             Found::Route(route) if route.class != Class::Public => {
-                match admission::admit(tower, route, head, address.ip()) {
+                match admission::admit(tower, route, head, origin) {
                     Ok(_) if head.path == routes::MONITOR && head.method == "GET" => Self::Monitor,
                     Ok(who) => Self::Api(Some(who)),
                     // The password may be in the form, which is read there, and refused there if it is not.
                     Err(UNAUTHORIZED) if head.path == routes::CGI && head.method == "POST" => Self::Api(None),
+                    Err(UNAUTHORIZED) if route.class == Class::Station && !setup.users.has_station_password() => {
+                        Self::not_admitted(head, admission::STATION_IS_LOCAL)
+                    }
                     Err(refusal) => Self::not_admitted(head, refusal),
                 }
             }
-            Found::Route(route) if route.path == routes::STATUS => {
-                admission::who_asks(tower, route, head, address.ip())
-                    .map_or_else(|refusal| Self::not_admitted(head, refusal), Self::Api)
+            // A login gives a cookie, which counts under a name of the tower's only; and no page is to guess under another.
+            Found::Route(route) if routes::changes_something(route, &head.method) && !origin.is_own_host => {
+                Self::not_admitted(head, MISDIRECTED)
             }
+            Found::Route(route) if route.path == routes::STATUS => admission::who_asks(tower, route, head, origin)
+                .map_or_else(|refusal| Self::not_admitted(head, refusal), Self::Api),
             Found::Route(_) => Self::Api(None),
         }
     }

@@ -3,6 +3,7 @@
 //! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`password`], [`routes`] help it decide.
 //! - [`framing`]: how the body of a request ends, and whether another request may follow.
 //! - [`origin`]: whose a request is that a proxy passes on; [`proxy_header`]: what a proxy writes before it.
+//! - [`host`]: whether the tower is called by a name of its own.
 //! - [`foreign`]: what a page of another site makes a browser ask. - [`guesses`]: who has given wrong passwords; [`pace`]:
 //!   who does something too often.
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
@@ -24,6 +25,7 @@ pub mod framing;
 pub mod front_door;
 pub mod guesses;
 pub mod head;
+pub mod host;
 pub mod icecast;
 pub mod icestats;
 pub mod login;

@@ -249,6 +249,7 @@ async fn lead_in(
     hall: Hall,
 ) {
     prepare(&socket);
+    let is_local = front_door::is_loopback(address);
     let mut socket = socket;
     let Some(address) = origin::welcome(&mut socket, address, &hall.tower).await else { return };
     let mut stream = TimeoutStream::new(socket);
@@ -262,7 +263,7 @@ async fn lead_in(
     figures.handshakes.fetch_add(1, Relaxed);
     let Ok((inner, outer)) = pair() else { return };
     let passage = Arc::new(Passage::new(Arc::clone(&hall.tower), Arc::clone(&hall.listeners), place));
-    let visitor = Visitor { address, passage: Some(Arc::clone(&passage)) };
+    let visitor = Visitor { address, is_local, passage: Some(Arc::clone(&passage)) };
     let (tower, api) = (Arc::clone(&hall.tower), hall.api.clone());
     hall.control.spawn(async move {
         if let Ok(socket) = TcpStream::from_std(inner) {
