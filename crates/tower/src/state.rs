@@ -68,6 +68,8 @@ pub struct Tower {
     pub titles: Arc<Titles>,
     /// How often an address may say what is playing.
     pub title_pace: Pace,
+    /// Memory for the bodies of requests.
+    pub bodies: crate::http::bodies::Budget,
     /// The last ten minutes.
     pub recent: Recent,
     /// Who is logged in.

@@ -12,6 +12,7 @@ use super::who::Who;
 use crate::config::Role;
 use crate::setup::{OutputState, Setup};
 use crate::state::Tower;
+use crate::text::cleaned;
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -95,7 +96,7 @@ pub fn who_asks(tower: &Tower, route: &Route, head: &Head, origin: &Origin) -> R
         Shown::Busy => Err(TOO_MANY_GUESSES),
         Shown::Wrong => {
             guesses.note_wrong(address, &name, now);
-            tracing::warn!(%address, path = %head.path, "a wrong password");
+            tracing::warn!(%address, path = %cleaned(&head.path), "a wrong password");
             Err(UNAUTHORIZED)
         }
         Shown::Nothing => Ok(None),

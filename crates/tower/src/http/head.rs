@@ -1,6 +1,7 @@
 //! Request heads: read with a limit in size and in time, parsed, refused in one line (SPEC LIS-6).
 
 use super::framing::Framing;
+use crate::text::cleaned;
 use std::borrow::Cow;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -289,7 +290,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         query: query.to_owned(),
         minor_version: request.version.unwrap_or(1),
         wants_titles: value("icy-metadata").trim() == "1",
-        user_agent: value("user-agent"),
+        user_agent: cleaned(&value("user-agent")).into_owned(),
         authorization: value("authorization"),
         framing,
         head_bytes,

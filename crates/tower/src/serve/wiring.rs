@@ -151,6 +151,7 @@ pub fn build(loaded: Loaded, sources: Sources, log: Logging, started: Instant) -
         on_air,
         titles,
         title_pace: Pace::per_second(TITLES_PER_SECOND),
+        bodies: crate::http::bodies::Budget::default(),
         recent: Recent::default(),
         sessions,
         ear: crate::ear::Board::default(),

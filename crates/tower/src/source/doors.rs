@@ -11,6 +11,7 @@ use crate::http::head::Head;
 use crate::ingest::Inputs;
 use crate::ingest::names::InputNames;
 use crate::state::Tower;
+use crate::text::cleaned;
 use base64::Engine;
 use radio_signal::ingest::SilenceGate;
 use radio_signal::router::{InputId, Jitter, OnAir, SourceId, SourceSpec};
@@ -182,7 +183,7 @@ impl SourceDoors {
             (Verdict::Admit(_), None) => Knock::Answer { bytes: handshake::BUSY.to_source(false), stays: false },
             (Verdict::WrongPassword { bytes, stays }, _) => {
                 self.guesses.note_wrong(address, &user, now);
-                tracing::warn!(%address, mount = %head.path, "a source gave a wrong password");
+                tracing::warn!(%address, mount = %cleaned(&head.path), "a source gave a wrong password");
                 Knock::Answer { bytes, stays }
             }
             (Verdict::Answer { bytes, stays }, _) => Knock::Answer { bytes, stays },

@@ -4,6 +4,7 @@ use super::formats::{Format, readable};
 use crate::http::auth::{Credentials, Given};
 use crate::http::framing::{self, Framing};
 use crate::http::head::{Head, Refusal, SOURCE_METHODS};
+use crate::text::cleaned;
 
 /// Bytes that are kept of each thing a source says of itself.
 const WORDS_BYTES_MAX: usize = 255;
@@ -74,7 +75,7 @@ impl Words {
 /// One line of bounded length, with nothing in it that a terminal would obey.
 fn kept(text: &str) -> String {
     let end = (0..=text.len().min(WORDS_BYTES_MAX)).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-    text[..end].chars().filter(|c| !c.is_control()).collect()
+    cleaned(&text[..end]).trim().into()
 }
 
 /// What is known of the mount that is asked for.
