@@ -6,13 +6,14 @@ use super::api::{Peer, Reader};
 use super::auth;
 use super::foreign;
 use super::framing;
-use super::head::{self, FOREIGN, FULL, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
+use super::head::{self, FOREIGN, FULL, HEAD_TIME_MAX, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
 use super::host::MISDIRECTED;
 use super::origin::{self, Origin};
 use super::playlists;
 use super::rewind::Rewind;
 use super::routes::{self, Class, Found};
 use super::stream::{self, Asker};
+use super::waiting::{Ticket, WaitingRoom};
 use super::who::Who;
 use crate::setup::OutputState;
 use crate::source::doors::{Door, Knock};
@@ -25,10 +26,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// Requests on one connection: a source that begins with a question or two, and those that come without a body.
 const REQUESTS_MAX: usize = 8;
+/// All requests of one connection but the last must be answered within this time.
+const QUESTIONS_TIME_MAX: Duration = Duration::from_secs(20);
 /// An API request must be answered, and the answer taken, within this time.
 const API_TIME_MAX: Duration = Duration::from_secs(30);
 /// A reload may take longer: an output that is replaced is heard once its encoder has filled the burst.
@@ -42,24 +45,23 @@ const REFUSAL_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Accepts connections until the task is dropped.
 pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) {
-    let places = Arc::new(Semaphore::new(tower.open_files.room_at_the_door(tower.fanout.listeners_max() as u64)));
+    let room = WaitingRoom::new(tower.open_files.room_at_the_door(tower.fanout.listeners_max() as u64));
     let mut is_failing = false;
     loop {
-        // Without a free place nothing is accepted: the rest waits in the kernel's backlog.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
             Ok((socket, address)) => {
                 is_failing = false;
                 let (tower, api) = (Arc::clone(&tower), api.clone());
+                // Where all places are taken by requests that are being answered, the rest waits in the kernel's backlog.
+                let ticket = Arc::new(room.enter(address.ip()).await);
                 tokio::spawn(async move {
-                    let mut socket = socket;
+                    let (mut socket, until) = (socket, Instant::now() + HEAD_TIME_MAX);
                     let is_local = is_loopback(address);
-                    if let Some(address) = origin::welcome(&mut socket, address, &tower).await {
-                        receive(socket, Visitor { address, is_local, passage: None }, &tower, api).await;
+                    let welcome = origin::welcome(&mut socket, address, &tower, &ticket, until);
+                    if let Some(address) = welcome.await {
+                        let visitor = Visitor { address, is_local, passage: None, ticket, until };
+                        receive(socket, visitor, &tower, api).await;
                     }
-                    drop(place);
                 });
             }
             Err(error) => {
@@ -82,6 +84,10 @@ pub struct Visitor {
     pub is_local: bool,
     /// Through the door of TLS.
     pub passage: Option<Arc<Passage>>,
+    /// Its place while its request is not complete.
+    pub ticket: Arc<Ticket>,
+    /// Its first request must be complete by then.
+    pub until: Instant,
 }
 
 impl Visitor {
@@ -99,9 +105,15 @@ pub fn is_loopback(address: SocketAddr) -> bool {
 
 /// Answers whoever is at the other end of `socket`, or leads him where he wants to go.
 pub async fn receive(mut socket: TcpStream, visitor: Visitor, tower: &Arc<Tower>, api: axum::Router) {
-    let mut beyond = Vec::new();
+    let (mut beyond, mut until, ticket) = (Vec::new(), visitor.until, Arc::clone(&visitor.ticket));
+    let last = Instant::now() + QUESTIONS_TIME_MAX;
     for _ in 0..REQUESTS_MAX {
-        let head = match head::read_after(beyond, &mut socket).await {
+        let head = tokio::select! {
+            head = head::read_after(beyond, &mut socket, until) => head,
+            () = ticket.asked_to_go() => return,
+        };
+        ticket.is_served();
+        let head = match head {
             Ok(Some(head)) => head,
             Ok(None) => return,
             Err(refusal) => return refuse(socket, refusal).await,
@@ -116,6 +128,8 @@ pub async fn receive(mut socket: TcpStream, visitor: Visitor, tower: &Arc<Tower>
                     return;
                 }
                 beyond = head.beyond().to_vec();
+                until = last.min(Instant::now() + HEAD_TIME_MAX);
+                ticket.waits_again(origin.address.ip());
             }
             destination => return serve_one(socket, (visitor, origin), head, destination, tower, api).await,
         }

@@ -5,6 +5,7 @@ use crate::text::cleaned;
 use std::borrow::Cow;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::Instant;
 
 /// Bytes of a request head at most.
 pub const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -227,18 +228,22 @@ impl Head {
 /// # Errors
 /// The refusal to send.
 pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Option<Head>, Refusal> {
-    read_after(Vec::with_capacity(1024), stream).await
+    read_after(Vec::with_capacity(1024), stream, Instant::now() + HEAD_TIME_MAX).await
 }
 
-/// As [`read`], when `bytes` of the head have been read already: the end of the request before it.
+/// As [`read`], when `bytes` of the head have been read already, and it must be complete by then.
 ///
 /// # Errors
 /// The refusal to send.
-pub async fn read_after<S: AsyncRead + Unpin>(mut bytes: Vec<u8>, stream: &mut S) -> Result<Option<Head>, Refusal> {
+pub async fn read_after<S: AsyncRead + Unpin>(
+    mut bytes: Vec<u8>,
+    stream: &mut S,
+    until: Instant,
+) -> Result<Option<Head>, Refusal> {
     if let Some(head) = parse(&bytes)? {
         return Ok(Some(head));
     }
-    let read = tokio::time::timeout(HEAD_TIME_MAX, async {
+    let read = tokio::time::timeout_at(until, async {
         loop {
             if bytes.len() >= HEAD_BYTES_MAX {
                 return Err(too_large(&bytes));

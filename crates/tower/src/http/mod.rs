@@ -1,7 +1,7 @@
 //! The front door: streams, API, page (SPEC API, LIS).
 //!
 //! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`password`], [`routes`] help it decide.
-//! - [`bodies`]: what the API reads behind a head. - [`framing`]: how the body of a request ends, and whether another request may follow.
+//! - [`waiting`]: who has a place before its request is complete. - [`bodies`]: what the API reads behind a head. - [`framing`]: how the body of a request ends, and whether another request may follow.
 //! - [`origin`]: whose a request is that a proxy passes on; [`proxy_header`]: what a proxy writes before it.
 //! - [`host`]: whether the tower is called by a name of its own.
 //! - [`foreign`]: what a page of another site makes a browser ask. - [`guesses`]: who has given wrong passwords; [`pace`]:
@@ -50,4 +50,5 @@ pub mod sender;
 pub mod session;
 pub mod station;
 pub mod stream;
+pub mod waiting;
 pub mod who;

@@ -4,20 +4,19 @@
 use super::head::Head;
 use super::host;
 use super::proxy_header::{self, Parsed};
+use super::waiting::Ticket;
 use crate::config::Server;
 use crate::state::Tower;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 
 /// Proxies before a listener at most; who is behind more is taken for the last of them.
 pub const HOPS_MAX: usize = 16;
 /// Bytes that are read of `X-Forwarded-For`, from its end.
 pub const FORWARDED_BYTES_MAX: usize = 1024;
-/// A PROXY header must be complete within this time.
-const PROXY_HEADER_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// What is believed of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,8 +79,18 @@ fn address_of(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
 }
 
-/// Reads the PROXY header that `peer` owes, if it owes one. None: it did not come, or is none; nobody is to be answered.
-pub async fn welcome(socket: &mut TcpStream, peer: SocketAddr, tower: &Tower) -> Option<SocketAddr> {
+/// Waits for the first bytes of a connection, and reads the PROXY header that `peer` owes, if it owes one. None: it did not
+/// come in time, is none, or another connection needs the place; nothing is to be answered.
+pub async fn welcome(
+    socket: &mut TcpStream,
+    peer: SocketAddr,
+    tower: &Tower,
+    ticket: &Ticket,
+    until: Instant,
+) -> Option<SocketAddr> {
+    if timeout_at(until, ticket.first_bytes(socket)).await != Ok(true) {
+        return None;
+    }
     let is_owed = {
         let setup = tower.setup();
         setup.config.server.proxy_protocol && setup.config.server.trusts(peer.ip())
@@ -89,8 +98,16 @@ pub async fn welcome(socket: &mut TcpStream, peer: SocketAddr, tower: &Tower) ->
     if !is_owed {
         return Some(peer);
     }
-    match tokio::time::timeout(PROXY_HEADER_TIME_MAX, read_header(socket)).await {
-        Ok(Some(client)) => Some(client.unwrap_or(peer)),
+    let header = tokio::select! {
+        header = timeout_at(until, read_header(socket)) => header,
+        () = ticket.asked_to_go() => return None,
+    };
+    match header {
+        Ok(Some(client)) => {
+            let client = client.unwrap_or(peer);
+            ticket.comes_from(client.ip());
+            Some(client)
+        }
         Ok(None) | Err(_) => {
             tower.refused_proxy_headers.fetch_add(1, Relaxed);
             tracing::debug!(%peer, "a trusted proxy sent no PROXY header (server.proxy_protocol)");
