@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-/// Whether a character has no place in a line of text: it steers terminals, ends lines, or turns the order of what follows
-/// round. (Marks that only say how a letter is to be read stay: some languages need them.)
+/// Whether a character has no place in a line of text: it steers terminals, ends lines, or turns
+/// the order of what follows round. (Marks that only say how a letter is to be read stay: some
+/// languages need them.)
 #[must_use]
 pub fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -1,5 +1,5 @@
-//! What encoder and decoder processes get of the tower: no secret, and no better place than the tower when memory runs out
-//! (SPEC ENC-5, OPS-3).
+//! What encoder and decoder processes get of the tower: no secret, and no better place than the
+//! tower when memory runs out (SPEC ENC-5, OPS-3).
 
 mod common;
 mod source_support;

@@ -1,5 +1,5 @@
-//! A body is never read as the next request, whatever its length claims to be, and also behind a proxy that keeps its
-//! connections (SPEC LIS-6, API-1).
+//! A body is never read as the next request, whatever its length claims to be, and also behind a
+//! proxy that keeps its connections (SPEC LIS-6, API-1).
 
 mod common;
 
@@ -173,7 +173,8 @@ fn haproxy(tower: &Tower) -> Proxy {
     })
 }
 
-/// What a client sends through a proxy as a body stays a body, and the answers to others are their own.
+/// What a client sends through a proxy as a body stays a body, and the answers to others are their
+/// own.
 #[track_caller]
 fn assert_kept_apart(tower: &Tower, proxy: &Proxy) {
     for start in ["OPTIONS /live", "GET /admin/metadata?mode=updinfo&song=x", "PUT /live"] {

@@ -1,5 +1,6 @@
-//! Under a host name that is not the tower's, a browser gets what is public and nothing that its cookie or its place in the
-//! network would open; programs that give their credentials work under any name. And whom guesses lock out (SPEC API-1).
+//! Under a host name that is not the tower's, a browser gets what is public and nothing that its
+//! cookie or its place in the network would open; programs that give their credentials work under
+//! any name. And what guesses lock out (SPEC API-1).
 
 mod common;
 
@@ -11,7 +12,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What a browser says of a page whose name resolves to the tower.
+/// What a browser says of a page at a name that resolves to the tower.
 const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11)\r\nAccept-Language: en\r\nSec-Fetch-Site: same-origin\r\n";
 
 fn connected(tower: &Tower) -> TcpStream {
@@ -120,7 +121,8 @@ fn a_session_counts_under_the_towers_own_names_and_no_guess_ends_it() {
     let other = asked(&tower, "other.example", "GET /api/session", &cookie, "");
     assert!(other.contains("\"logged_in\":false") && other.contains("\"token\":null"), "{other}");
 
-    // Another program at the same address guesses until it has to wait, and so does the browser itself.
+    // Another program at the same address guesses until it has to wait, and so does the browser
+    // itself.
     let guess = |user: &str, more: &str| {
         let head = basic_auth(user, "guess") + more;
         status(&asked(&tower, "127.0.0.1", "GET /admin/listeners", &head, "")).to_owned()

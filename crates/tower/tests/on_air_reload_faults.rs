@@ -1,5 +1,5 @@
-//! Reloads of what is no whole file, sockets whose files are removed, and outputs that come and go without a false alarm
-//! (SPEC CFG-2, IN-1, OPS-1).
+//! Reloads of what is no whole file, sockets whose files are removed, and outputs that come and go
+//! without a false alarm (SPEC CFG-2, IN-1, OPS-1).
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! Whom the station's interface serves: without a password this machine only, unless the configuration says that it is open
-//! (SPEC API-1).
+//! Access to the station's interface: without a password this machine only, unless the
+//! configuration says that it is open (SPEC API-1).
 
 mod common;
 
@@ -72,8 +72,8 @@ fn a_password_or_an_explicit_open_serves_others_too() {
     drop(tower);
     let tower = common::setup().line(EVERYWHERE).line("station.open = true").start();
     assert_eq!(asked(from_outside(&tower), "").0, 200);
-    wait_until("the warning", PATIENCE, || tower.stderr().contains("everybody who reaches the port"));
-    assert!(doctor(&tower).contains("everybody who reaches the port"));
+    wait_until("the warning", PATIENCE, || tower.stderr().contains("every client that reaches the port"));
+    assert!(doctor(&tower).contains("every client that reaches the port"));
 }
 
 #[test]
@@ -84,6 +84,6 @@ fn with_a_trusted_proxy_on_this_machine_nobody_is_this_machine() {
         assert_eq!(asked(tower.address, "X-Forwarded-For: 127.0.0.1\r\n").0, 401, "{trusted}");
         let over_the_socket = radio_proof::http::get_over(&tower.path("admin.sock"), BUFFER).expect("an answer");
         assert_eq!(over_the_socket.head.status(), 200);
-        assert!(tower.stderr().contains("nobody is served"), "{}", tower.stderr());
+        assert!(tower.stderr().contains("the command line's socket only"), "{}", tower.stderr());
     }
 }

@@ -97,7 +97,7 @@ fn subscriber(tower: &Tower, from: u8) -> (u16, TcpStream) {
 fn an_address_with_all_places_of_subscribers_gives_one_up_to_another() {
     let tower = common::setup().start();
     let mut greedy: Vec<_> = (0..64).map(|_| subscriber(&tower, 1)).collect();
-    assert!(greedy.iter().all(|(status, _)| *status == 200), "while there are places nobody is refused");
+    assert!(greedy.iter().all(|(status, _)| *status == 200), "while there are places none is refused");
     assert_eq!(subscriber(&tower, 1).0, 503);
     let (status, _other) = subscriber(&tower, 2);
     assert_eq!(status, 200);

@@ -1,21 +1,22 @@
-//! Whom the station's interface serves without a password: what a configuration leaves open, or closed.
+//! Access to the station's interface without a password: what a configuration leaves open, or
+//! closed.
 
 use super::schema::Config;
 use std::net::IpAddr;
 
-/// Whom the station's interface serves.
+/// Access to the station's interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StationAccess {
-    /// Everybody who gives its password.
+    /// For every client that gives its password.
     Password,
-    /// Everybody who reaches the port, without a password.
-    Everybody,
+    /// For every client that reaches the port, without a password.
+    Open,
     /// This machine, and others do not reach it anyway.
     ThisMachine,
     /// This machine, where others could reach it too: they are refused.
     NotOthers,
-    /// The command line's socket only: a proxy on this machine may speak for anybody.
-    Nobody,
+    /// Over the command line's socket only: a proxy on this machine may speak for any client.
+    SocketOnly,
 }
 
 impl StationAccess {
@@ -26,11 +27,11 @@ impl StationAccess {
         if !config.station.password.is_empty() {
             Self::Password
         } else if config.station.open && (is_reached || !config.server.trusted_proxies.is_empty()) {
-            Self::Everybody
+            Self::Open
         } else if config.station.open {
             Self::ThisMachine
         } else if config.server.trusts_loopback() {
-            Self::Nobody
+            Self::SocketOnly
         } else if is_reached {
             Self::NotOthers
         } else {
@@ -43,18 +44,18 @@ impl StationAccess {
     pub const fn warning(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Password | Self::ThisMachine => None,
-            Self::Everybody => Some((
-                "everybody who reaches the port may send events of the station, and titles with them (station.open)",
+            Self::Open => Some((
+                "every client that reaches the port may send events of the station, and titles with them (station.open)",
                 "set station.password, or take station.open out",
             )),
             Self::NotOthers => Some((
                 "without station.password the station's events and buffer serve this machine only; others get 401",
-                "set station.password if the station runs elsewhere, or station.open = true for everybody",
+                "set station.password if the station runs elsewhere, or station.open = true for every client",
             )),
-            Self::Nobody => Some((
-                "without station.password nobody is served the station's events and buffer: a proxy on this machine \
-                 (server.trusted_proxies) may speak for anybody",
-                "set station.password if the station uses them, or station.open = true for everybody",
+            Self::SocketOnly => Some((
+                "without station.password the station's events and buffer serve the command line's socket only: a proxy \
+                 on this machine (server.trusted_proxies) may speak for any client",
+                "set station.password if the station uses them, or station.open = true for every client",
             )),
         }
     }
@@ -82,7 +83,7 @@ mod tests {
     fn only_what_is_said_to_be_open_is_open() {
         for reached in [&["0.0.0.0"][..], &["::"], &["127.0.0.1", "192.0.2.1"]] {
             assert_eq!(access(reached, |_| {}), StationAccess::NotOthers, "{reached:?}");
-            assert_eq!(access(reached, |config| config.station.open = true), StationAccess::Everybody);
+            assert_eq!(access(reached, |config| config.station.open = true), StationAccess::Open);
             assert_eq!(access(reached, |config| config.station.password = "hush".into()), StationAccess::Password);
         }
         for own in [&["127.0.0.1"][..], &["::1"], &["::ffff:127.0.0.1"]] {
@@ -100,8 +101,8 @@ mod tests {
             })
         };
         for network in ["127.0.0.1", "127.0.0.2", "::1", "0.0.0.0/0", "127.0.0.0/8", "::/0"] {
-            assert_eq!(behind(network, false), StationAccess::Nobody, "{network}");
-            assert_eq!(behind(network, true), StationAccess::Everybody, "{network}");
+            assert_eq!(behind(network, false), StationAccess::SocketOnly, "{network}");
+            assert_eq!(behind(network, true), StationAccess::Open, "{network}");
         }
         assert_eq!(behind("10.0.0.0/8", false), StationAccess::ThisMachine);
     }

@@ -92,7 +92,7 @@ const BEFORE: &[Key] = &[
     key(
         "station.open",
         BOOLEAN,
-        "Whether everybody who reaches the port may use the station's interface without a password. False: without a password it serves this machine only, and nobody over HTTP if `server.trusted_proxies` holds a loopback address.",
+        "Whether every client that reaches the port may use the station's interface without a password. False: without a password it serves this machine only, and no client over HTTP if `server.trusted_proxies` holds a loopback address.",
     ),
     key(
         "play.paths",

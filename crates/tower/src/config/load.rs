@@ -67,7 +67,8 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     load_by(sources, reading::at_start)
 }
 
-/// The same for a tower that is on air: a file that blocks, is empty or is being written is no configuration.
+/// The same for a tower that is on air: a file that blocks, is empty or is being written is no
+/// configuration.
 ///
 /// # Errors
 /// Everything that is wrong, at once.

@@ -1,5 +1,5 @@
-//! Reads a configuration file whole: once at the start, and again for a reload, where a file that blocks, is empty or is
-//! being written must not be taken for a configuration.
+//! Reads a configuration file whole: once at the start, and again for a reload, where a file that
+//! blocks, is empty or is being written must not be taken for a configuration.
 
 use rustix::fs::OFlags;
 use std::fs::{File, Metadata, OpenOptions};
@@ -30,7 +30,8 @@ pub(super) fn at_start(path: &Path) -> Result<Vec<u8>, String> {
     bounded(bytes)
 }
 
-/// Reads the file once it stays the same for as long as that takes, without ever waiting for another program to write it.
+/// Reads the file once it stays the same for as long as that takes, without ever waiting for
+/// another program to write it.
 pub(super) fn again(path: &Path) -> Result<Vec<u8>, String> {
     let mut why = CHANGES;
     for attempt in 0..ATTEMPTS_MAX {
@@ -48,7 +49,8 @@ pub(super) fn again(path: &Path) -> Result<Vec<u8>, String> {
         (&mut file).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         // By its path: another may have been put in its place.
         let is_same = std::fs::metadata(path).is_ok_and(|after| stamp(&after) == stamp(&before));
-        // Clocks of file systems are coarse: what has been written a moment ago may be written again unnoticed.
+        // Clocks of file systems are coarse: what has been written a moment ago may be written
+        // again unnoticed.
         let age = before.modified().ok().and_then(|at| at.elapsed().ok());
         let is_settled = is_same && age.is_none_or(|age| age >= PAUSE);
         if is_settled && !bytes.trim_ascii().is_empty() {
@@ -69,7 +71,7 @@ fn from_pipe(file: &mut File) -> Result<Vec<u8>, String> {
     loop {
         let read = file.take(FILE_BYTES_MAX + 1 - bytes.len() as u64).read_to_end(&mut bytes);
         match read {
-            // Nothing, because nobody has opened it for writing yet.
+            // Nothing, because no program has opened it for writing yet.
             Ok(_) if bytes.is_empty() => {}
             Ok(_) => return if bytes.trim_ascii().is_empty() { Err(EMPTY.into()) } else { bounded(bytes) },
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}

@@ -87,7 +87,7 @@ impl Server {
         self.trusted_proxies.iter().any(|network| network.contains(address))
     }
 
-    /// Whether a proxy on this machine may say for whom it speaks.
+    /// Whether a proxy on this machine may name its client.
     #[must_use]
     pub fn trusts_loopback(&self) -> bool {
         self.trusted_proxies.iter().any(Network::meets_loopback)
@@ -124,7 +124,8 @@ pub struct Station {
     pub gain_db: f32,
     /// What the station gives where it asks for its buffer, in plain or as `tower passwd` prints it; empty: nothing.
     pub password: String,
-    /// Whether anybody may use the station's routes without a password; false: this machine only.
+    /// Whether every client may use the station's routes without a password; false: this machine
+    /// only.
     pub open: bool,
 }
 
@@ -217,7 +218,8 @@ pub struct Encoder {
     pub memory_mib_max: u64,
     /// The ffmpeg executable.
     pub ffmpeg: PathBuf,
-    /// Names of variables that encoders and decoders get of the tower's environment, beside harmless ones.
+    /// Names of variables that encoders and decoders get of the tower's environment, beside
+    /// harmless ones.
     pub environment: Vec<String>,
 }
 

@@ -14,8 +14,9 @@ const FRAMES_AT_ONCE: u64 = 250;
 const BEHIND_FRAMES_MAX: u64 = 500;
 /// Ticks after a beginning that may lean on frames before it.
 const WARM_UP_TICKS: u64 = 3;
-/// The sound begins 1105 samples earlier than its tick, that is one tick less 47 samples (SPEC SIG-4). Its first tick lies
-/// before what is compared with it, and is left out, with one sample more;
+/// The sound begins 1105 samples earlier than its tick, that is one tick less 47 samples (SPEC
+/// SIG-4). Its first tick lies before what is compared with it, and is left out, with one sample
+/// more;
 const SOUND_LEFT_OUT_SAMPLES: isize = TICK_SAMPLES as isize + 1;
 /// and so are the samples of the programme before that: a whole number of values.
 const PROGRAMME_LEFT_OUT_SAMPLES: isize = SOUND_LEFT_OUT_SAMPLES - 1105;

@@ -1,5 +1,6 @@
-//! The environment of encoder and decoder processes: an allowlist. The tower's own environment holds the administrator's
-//! password (`TOWER_ADMIN_PASSWORD`) and whatever else its service manager gives it.
+//! The environment of encoder and decoder processes: an allowlist. The tower's own environment
+//! holds the administrator's password (`TOWER_ADMIN_PASSWORD`) and whatever else its service
+//! manager gives it.
 
 use std::ffi::OsStr;
 use std::process::Command;
@@ -7,7 +8,8 @@ use std::process::Command;
 /// Names that `encoder.environment` may add at most.
 pub const NAMES_MAX: usize = 32;
 
-/// What programs and their libraries need to be found, and to speak the operator's language; none of it is a secret.
+/// What programs and their libraries need to be found, and to speak the operator's language; none
+/// of it is a secret.
 const PASSED_ON: [&str; 17] = [
     "FFREPORT",
     "GLIBC_TUNABLES",

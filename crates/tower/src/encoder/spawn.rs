@@ -1,5 +1,5 @@
-//! Starts an encoder or decoder child: three pipes, its own process group, a limit on its memory, an environment without
-//! secrets, and no life beyond the tower's.
+//! Starts an encoder or decoder child: three pipes, its own process group, a limit on its memory,
+//! an environment without secrets, and no life beyond the tower's.
 
 use super::environment;
 use rustix::fs::{Mode, OFlags};
@@ -12,7 +12,8 @@ use std::process::{Child, Command, Stdio};
 
 /// What a whole replay fits in, so that it is read without a wake-up for every few ticks. The system may grant less.
 const STDIN_PIPE_BYTES: usize = 1024 * 1024;
-/// By so much a child is likelier than the tower to be killed where the machine runs out of memory: a child is replaced.
+/// By so much a child is likelier than the tower to be killed where the machine runs out of memory:
+/// a child is replaced.
 const OOM_SCORE_MORE: i32 = 500;
 /// The highest score that there is.
 const OOM_SCORE_MAX: i32 = 1000;
@@ -71,7 +72,8 @@ fn bind_to_this_thread(command: &mut Command, memory_bytes_max: u64) {
     let before_exec = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
         rustix::process::setrlimit(Resource::Data, limit)?;
-        // Where that is not permitted, the child is as likely to be killed as the tower, and runs all the same.
+        // Where that is not permitted, the child is as likely to be killed as the tower, and runs
+        // all the same.
         if let Ok(file) = rustix::fs::open(c"/proc/self/oom_score_adj", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
         {
             let _ = rustix::io::write(file, score.as_bytes());
@@ -79,9 +81,9 @@ fn bind_to_this_thread(command: &mut Command, memory_bytes_max: u64) {
         // The parent may have died before it was told to.
         if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(rustix::io::Errno::SRCH.into()) }
     };
-    // SAFETY: between fork and exec only system calls are made, on values that were there at the fork and a descriptor
-    // that is closed again; nothing is allocated or locked, so nothing can be in the state in which another thread left
-    // it at the fork.
+    // SAFETY: between fork and exec only system calls are made, on values that were there at the
+    // fork and a descriptor that is closed again; nothing is allocated or locked, so nothing can be
+    // in the state in which another thread left it at the fork.
     unsafe { command.pre_exec(before_exec) };
 }
 

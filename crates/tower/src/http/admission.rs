@@ -28,8 +28,8 @@ pub fn admit(tower: &Tower, route: &Route, head: &Head, origin: &Origin) -> Resu
     }
 }
 
-/// Whether the station's interface serves this request without a password: one that comes from this machine itself and from
-/// no proxy on it, or any where the configuration says so.
+/// Whether the station's interface serves this request without a password: one that comes from this
+/// machine itself and from no proxy on it, or any where the configuration says so.
 #[must_use]
 pub fn is_station_open(setup: &Setup, head: &Head, is_local: bool) -> bool {
     let config = &setup.config;
@@ -68,12 +68,12 @@ pub fn listener_refused(setup: &Setup, output: &OutputState, head: &Head, addres
     }
 }
 
-/// Who asks; `None` if the request does not say. A session that is open counts whatever else the request says, and whoever
-/// guesses at its address.
+/// The user that a request is from; `None` if it does not say. A session that is open counts
+/// whatever else the request says, and also while passwords are guessed at its address.
 ///
 /// # Errors
-/// The refusal of wrong credentials: what everybody gets must not pass for all there is. Or that of a session under a host
-/// name that is not the tower's.
+/// The refusal of wrong credentials: what every client gets must not pass for all there is. Or that
+/// of a session under a host name that is not the tower's.
 pub fn who_asks(tower: &Tower, route: &Route, head: &Head, origin: &Origin) -> Result<Option<Who>, Refusal> {
     let (setup, now, address) = (tower.setup(), Instant::now(), origin.address.ip());
     let guesses = &setup.source_doors.guesses;

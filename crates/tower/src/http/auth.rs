@@ -140,7 +140,8 @@ impl Users {
         }
     }
 
-    /// The user that a request for a route of this kind names, by which its wrong passwords are counted.
+    /// The user that a request for a route of this kind names, by which its wrong passwords are
+    /// counted.
     #[must_use]
     pub fn claimed(&self, head: &Head, is_for_station: bool) -> String {
         match head.authorization.trim().split_once(' ') {

@@ -1,4 +1,5 @@
-//! Bodies of requests to the API: read only where a request may have one, whole, and all of them within one budget of memory.
+//! Bodies of requests to the API: read only where a request may have one, whole, and all of them
+//! within one budget of memory.
 
 use super::api::error;
 use axum::body::{Body, Bytes};
@@ -41,8 +42,8 @@ enum Fault {
     NoRoom,
 }
 
-/// Takes in the whole body before anything is done: one that is too long or too slow is refused by every route alike. Of
-/// GET and HEAD none is read.
+/// Takes in the whole body before anything is done: one that is too long or too slow is refused by
+/// every route alike. Of GET and HEAD none is read.
 pub async fn bounded(State(budget): State<Budget>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     if matches!(parts.method, Method::GET | Method::HEAD) {
@@ -61,7 +62,8 @@ pub async fn bounded(State(budget): State<Budget>, request: Request, next: Next)
     }
 }
 
-/// Reads a body, and takes room for what has come of it; room that is only claimed by a length costs others nothing.
+/// Reads a body, and takes room for what has come of it; room that is only claimed by a length
+/// costs others nothing.
 async fn whole(body: Body, budget: &Budget) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Fault> {
     let until = Instant::now() + BODY_TIME_MAX;
     let (mut pieces, mut bytes, mut room) = (body.into_data_stream(), Vec::new(), Vec::new());

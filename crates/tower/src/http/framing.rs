@@ -1,7 +1,8 @@
-//! How the body of a request ends, and whether another request may follow it (RFC 9112, 6.3 and 9.3).
+//! How the body of a request ends, and whether another request may follow it (RFC 9112, 6.3 and
+//! 9.3).
 //!
-//! A length that two programs may read differently is refused: a proxy and the tower would not agree on where the next
-//! request begins, and a body could speak for another client.
+//! A length that two programs may read differently is refused: a proxy and the tower would not
+//! agree on where the next request begins, and a body could speak for another client.
 
 use super::head::{Head, Refusal};
 
@@ -15,7 +16,8 @@ pub const BAD_FRAMING: Refusal = Refusal::new(
 /// How the end of a body is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// Nothing says. The body of a source, and of an answer, ends with the connection; other requests have none.
+    /// Nothing says. The body of a source, and of an answer, ends with the connection; other
+    /// requests have none.
     UntilEnd,
     /// It has this many bytes.
     Length(u64),
@@ -60,8 +62,9 @@ fn digits(text: &[u8]) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// Whether the connection may be kept for another request when this one has been answered and its body, if it has one, has
-/// not been read: only if it has none, and the client does not close the connection itself.
+/// Whether the connection may be kept for another request when this one has been answered and its
+/// body, if it has one, has not been read: only if it has none, and the client does not close the
+/// connection itself.
 #[must_use]
 pub fn allows_another(head: &Head) -> bool {
     let has_body = match head.framing {

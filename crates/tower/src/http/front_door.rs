@@ -52,7 +52,8 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
             Ok((socket, address)) => {
                 is_failing = false;
                 let (tower, api) = (Arc::clone(&tower), api.clone());
-                // Where all places are taken by requests that are being answered, the rest waits in the kernel's backlog.
+                // Where all places are taken by requests that are being answered, the rest waits in
+                // the kernel's backlog.
                 let ticket = Arc::new(room.enter(address.ip()).await);
                 tokio::spawn(async move {
                     let (mut socket, until) = (socket, Instant::now() + HEAD_TIME_MAX);
@@ -270,7 +271,8 @@ impl Destination {
                     Err(refusal) => Self::not_admitted(head, refusal),
                 }
             }
-            // A login gives a cookie, which counts under a name of the tower's only; and no page is to guess under another.
+            // A login gives a cookie, which counts under a name of the tower's only; and no page is
+            // to guess under another.
             Found::Route(route) if routes::changes_something(route, &head.method) && !origin.is_own_host => {
                 Self::not_admitted(head, MISDIRECTED)
             }

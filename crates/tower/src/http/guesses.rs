@@ -1,4 +1,5 @@
-//! Login throttle: counts wrong passwords per address and user, and makes each further attempt wait, longer each time.
+//! Login throttle: counts wrong passwords per address and user, and makes each further attempt
+//! wait, longer each time.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
@@ -13,15 +14,16 @@ const WAIT_MAX: Duration = Duration::from_secs(64);
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 /// Addresses that are remembered; beyond, the one that was wrong longest ago is forgotten.
 const ADDRESSES_MAX: usize = 4096;
-/// Users that are told apart at one address, whether they exist or not; the others count as one, called [`UNNAMED`].
+/// Users that are told apart at one address, whether they exist or not; the others count as one,
+/// called [`UNNAMED`].
 const USERS_MAX: usize = 16;
 /// Bytes of a user's name that are compared.
 const NAME_BYTES_MAX: usize = 64;
 /// What a password without a user's name is counted as.
 pub const UNNAMED: &str = "";
 
-/// An address is told of in the journal once in this time, and all addresses together a few times: guesses must not push
-/// out of it what else happened.
+/// An address is told of in the journal once in this time, and all addresses together a few times:
+/// guesses must not push out of it what else happened.
 const TOLD_PERIOD: Duration = Duration::from_secs(60);
 /// Of all addresses, in that time.
 const TOLD_MAX: usize = 5;
@@ -83,7 +85,8 @@ pub struct Guesses {
 }
 
 impl Guesses {
-    /// Whether `user` has to wait at `address`, right password or not: else the wait would be no hindrance.
+    /// Whether `user` has to wait at `address`, right password or not: else the wait would be no
+    /// hindrance.
     #[must_use]
     pub fn must_wait(&self, address: IpAddr, user: &str, now: Instant) -> bool {
         let addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
@@ -128,8 +131,9 @@ impl Guesses {
         Some(std::mem::take(&mut address.untold))
     }
 
-    /// The right password of `user` came from `address`: the wrong ones for the same user are forgotten. Those for others
-    /// stay, or a user could guess the others' passwords for ever, giving its own in between.
+    /// The right password of `user` came from `address`: the wrong ones for the same user are
+    /// forgotten. Those for others stay, or a user could guess the others' passwords for ever,
+    /// giving its own in between.
     pub fn note_right(&self, address: IpAddr, user: &str) {
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(address) = addresses.get_mut(&neighbourhood(address)) {
@@ -178,7 +182,7 @@ mod tests {
         assert!(!guesses.must_wait(A, "admin", start + FORGOTTEN_AFTER));
         guess(start + FORGOTTEN_AFTER);
         guesses.note_right(A, "ann");
-        assert!(guesses.must_wait(A, "admin", start + FORGOTTEN_AFTER), "it may be ann who guesses");
+        assert!(guesses.must_wait(A, "admin", start + FORGOTTEN_AFTER), "ann may be guessing");
         guesses.note_right(A, "admin");
         assert!(!guesses.must_wait(A, "admin", start + FORGOTTEN_AFTER));
     }

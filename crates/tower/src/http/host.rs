@@ -1,7 +1,8 @@
 //! Whether a request calls the tower by a name of its own.
 //!
-//! A page of another site can have its own name resolve to the tower's address (DNS rebinding). For the browser that page is
-//! then one of the tower's. What it cannot do is have the browser send another `Host`.
+//! A page of another site can have its own name resolve to the tower's address (DNS rebinding). For
+//! the browser that page is then one of the tower's. What it cannot do is have the browser send
+//! another `Host`.
 
 use super::head::Refusal;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -13,7 +14,8 @@ pub const MISDIRECTED: Refusal = Refusal::new(
     "the tower does not know this host name as its own; add the name to server.names, or use its address or localhost",
 );
 
-/// Whether `authority`, a host with or without a port, is a literal address, localhost, or one of `names`.
+/// Whether `authority`, a host with or without a port, is a literal address, localhost, or one of
+/// `names`.
 #[must_use]
 pub fn is_own(authority: &str, names: &[String]) -> bool {
     let authority = authority.trim();

@@ -1,7 +1,9 @@
 //! The front door: streams, API, page (SPEC API, LIS).
 //!
 //! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`password`], [`routes`] help it decide.
-//! - [`waiting`]: who has a place before its request is complete. - [`bodies`]: what the API reads behind a head. - [`framing`]: how the body of a request ends, and whether another request may follow.
+//! - [`waiting`]: places of connections whose request is not complete yet.
+//! - [`bodies`]: what the API reads behind a head. - [`framing`]: how the body of a request ends, and
+//!   whether another request may follow.
 //! - [`origin`]: whose a request is that a proxy passes on; [`proxy_header`]: what a proxy writes before it.
 //! - [`host`]: whether the tower is called by a name of its own.
 //! - [`foreign`]: what a page of another site makes a browser ask. - [`guesses`]: who has given wrong passwords; [`pace`]:
@@ -9,7 +11,7 @@
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
 //! - [`admission`]: who is let in as administrator; [`login`], [`session`]: for hours at a time; [`who`]: who that was.
 //! - [`actions`]: what an operator can do; [`reload`]: to the configuration. - [`past`]: what has been; [`events`]: what happens;
-//!   [`places`]: who of those that follow it has a place.
+//!   [`places`]: places of those that follow it.
 //! - [`icecast`], [`icestats`], [`playlists`]: what programs made for Icecast look for; [`address`]: links back to the tower.
 //! - [`openapi`]: the API describes itself.
 //! - [`now_playing`]: titles; [`sender`]: whose each is.

@@ -27,7 +27,8 @@ pub struct Origin {
     pub is_https: bool,
     /// What a trusted proxy was called, if it says so; otherwise what the request calls the tower.
     pub host: Option<String>,
-    /// Whether every name by which the tower is called is its own: none, an address, localhost, one of `server.names`.
+    /// Whether every name by which the tower is called is its own: none, an address, localhost, one
+    /// of `server.names`.
     pub is_own_host: bool,
 }
 
@@ -79,8 +80,9 @@ fn address_of(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
 }
 
-/// Waits for the first bytes of a connection, and reads the PROXY header that `peer` owes, if it owes one. None: it did not
-/// come in time, is none, or another connection needs the place; nothing is to be answered.
+/// Waits for the first bytes of a connection, and reads the PROXY header that `peer` owes, if it
+/// owes one. None: it did not come in time, is none, or another connection needs the place; nothing
+/// is to be answered.
 pub async fn welcome(
     socket: &mut TcpStream,
     peer: SocketAddr,
@@ -209,7 +211,7 @@ mod tests {
             assert!(is_own(&[], own) && is_own(&["127.0.0.1"], own), "{own}");
         }
         let forwarded = "Host: 127.0.0.1\r\nX-Forwarded-Host: evil.example\r\n";
-        assert!(is_own(&[], forwarded), "it is nobody's word");
+        assert!(is_own(&[], forwarded), "it is not heeded");
         assert!(!is_own(&["127.0.0.1"], forwarded));
         for other in [
             "Host: evil.example\r\n",

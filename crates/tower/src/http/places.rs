@@ -1,5 +1,5 @@
-//! Places of subscribers, shared among addresses: while there are places nobody is refused; then an address that has many
-//! gives one up to an address that has few.
+//! Places of subscribers, shared among addresses: while there are places none is refused; then an
+//! address that has many gives one up to an address that has few.
 
 use super::guesses::neighbourhood;
 use std::net::IpAddr;
@@ -35,8 +35,8 @@ impl Places {
         Arc::new(Self { max, taken: Mutex::default() })
     }
 
-    /// A place for this address, if there is one, or if another address has more than one more: then the oldest of that
-    /// address is told to go.
+    /// A place for this address, if there is one, or if another address has more than one more:
+    /// then the oldest of that address is told to go.
     pub fn take(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Place> {
         let whose = address.map(neighbourhood);
         let mut taken = self.lock();

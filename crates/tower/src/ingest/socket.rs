@@ -1,5 +1,5 @@
-//! The Unix sockets of the tower: bound once, replaced when stale, refused when in use, put back when their file is removed
-//! (SPEC IN-1).
+//! The Unix sockets of the tower: bound once, replaced when stale, refused when in use, put back
+//! when their file is removed (SPEC IN-1).
 
 use crate::state::Tower;
 use anyhow::Context;

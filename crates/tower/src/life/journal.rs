@@ -70,7 +70,8 @@ struct Kept {
 }
 
 impl Journal {
-    /// Notes an event and logs it. Names, programs and addresses in it are strangers' words, and are cleaned.
+    /// Notes an event and logs it. Names, programs and addresses in it are strangers' words, and
+    /// are cleaned.
     pub fn note(&self, tick: Serial, kind: &'static str, text: String) {
         let text = cleaned(&text).into_owned();
         if kind == ACTION {

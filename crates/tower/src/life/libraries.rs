@@ -1,7 +1,8 @@
 //! What libraries may write into the log: warnings, and no more of them than a person reads.
 //!
-//! A decoder complains of each packet that it cannot read, and what a source sends decides how many those are. Each source,
-//! player and listener socket is served by a thread, so each thread has a budget of its own.
+//! A decoder complains of each packet that it cannot read, and what a source sends decides how many
+//! those are. Each source, player and listener socket is served by a thread, so each thread has a
+//! budget of its own.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -17,8 +18,8 @@ const PERIOD: Duration = Duration::from_secs(60);
 /// The beginnings of the targets of our own crates, and of what is logged for an operator's eyes.
 const OWN: [&str; 2] = ["radio_", super::journal::AUDIT];
 
-/// The filter for the level that an operator has given: as it is where it names targets, otherwise for our own crates, and
-/// libraries no lower than warnings.
+/// The filter for the level that an operator has given: as it is where it names targets, otherwise
+/// for our own crates, and libraries no lower than warnings.
 #[must_use]
 pub fn directives(level: &str) -> String {
     let is_plain = ["trace", "debug", "info"].iter().any(|plain| level.trim().eq_ignore_ascii_case(plain));

@@ -1,7 +1,8 @@
-//! Another configuration while the tower is on air (SPEC CFG-2): read again, compared, prepared, and then in force at once
-//! or not at all.
+//! Another configuration while the tower is on air (SPEC CFG-2): read again, compared, prepared,
+//! and then in force at once or not at all.
 //!
-//! - [`reader`]: reads the file, without ever waiting for it for long. - [`plan`]: what differs, and what becomes of it.
+//! - [`reader`]: reads the file, without ever waiting for it for long. - [`plan`]: what differs,
+//!   and what becomes of it.
 //! - [`outputs`]: encoders and mounts that come and go. `files`: players that do.
 //! - this file: the order of things. Whatever can fail is done before anything is changed.
 

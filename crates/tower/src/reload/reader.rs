@@ -1,5 +1,5 @@
-//! Reads the configuration again, on a thread of its own: a file on a disk that does not answer keeps that thread and nothing
-//! else.
+//! Reads the configuration again, on a thread of its own: a file on a disk that does not answer
+//! keeps that thread and nothing else.
 
 use super::Refused;
 use crate::config::{Loaded, Sources, load_again};

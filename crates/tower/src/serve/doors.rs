@@ -69,7 +69,7 @@ impl Doors {
         tokio::net::TcpListener::from_std(self.http.try_clone()?)
     }
 
-    /// Where it really listens for HTTP, whoever opened the sockets.
+    /// Where it really listens for HTTP, also with sockets that the service manager opened.
     ///
     /// # Errors
     /// As [`TcpListener::local_addr`].

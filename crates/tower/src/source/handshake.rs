@@ -185,8 +185,8 @@ fn good_answer(stays: bool) -> Vec<u8> {
         .into_bytes()
 }
 
-/// The answer to `OPTIONS *`, with which libshout begins, and to OPTIONS of a mount for sources; another request may follow
-/// if the connection `stays`.
+/// The answer to `OPTIONS *`, with which libshout begins, and to OPTIONS of a mount for sources;
+/// another request may follow if the connection `stays`.
 #[must_use]
 pub fn options_answer(stays: bool) -> Vec<u8> {
     let connection = if stays { "keep-alive" } else { "close" };

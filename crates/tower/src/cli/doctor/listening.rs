@@ -27,7 +27,8 @@ fn listening_at(tables: &str, port: u16) -> Vec<IpAddr> {
     tables.lines().filter_map(of_line).collect()
 }
 
-/// An address as the kernel writes it: words of 32 bits in hexadecimal, each in the order of the machine's bytes.
+/// An address as the kernel writes it: words of 32 bits in hexadecimal, each in the order of the
+/// machine's bytes.
 fn address_of(hex: &str) -> Option<IpAddr> {
     let words = hex.as_bytes().chunks(8).map(|word| u32::from_str_radix(std::str::from_utf8(word).ok()?, 16).ok());
     let bytes: Vec<u8> = words.collect::<Option<Vec<u32>>>()?.into_iter().flat_map(u32::to_ne_bytes).collect();
