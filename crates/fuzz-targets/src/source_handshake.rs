@@ -1,8 +1,9 @@
 //! The request and the body of a source.
 
+use radio_tower::http::framing::Framing;
 use radio_tower::http::{auth::Credentials, head};
 use radio_tower::source::body::Body;
-use radio_tower::source::handshake::{Framing, Mount, Verdict, decide};
+use radio_tower::source::handshake::{Mount, Verdict, decide};
 use std::io::Read;
 
 /// No request is admitted without the password, and no body is longer than what was sent.

@@ -6,7 +6,7 @@
 //! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators, [`tls`] another to the same rooms.
 //! [`serve`] joins them; [`titles`] says what is playing. [`state`] is what the doors share, [`setup`] the part of it that the configuration makes and [`reload`] replaces, [`ear`] what the tower hears
 //! of itself, [`desk`] what its operator wants, [`recent`] its last ten minutes, [`metrics`] its figures for Prometheus,
-//! [`webhook`] who elsewhere is told what happens, [`station_events`] what the station has to say. [`config`], [`cli`] and [`life`] are about the program itself.
+//! [`webhook`] who elsewhere is told what happens, [`station_events`] what the station has to say, [`text`] cleans lines of text. [`config`], [`cli`] and [`life`] are about the program itself.
 
 pub mod broadcast;
 pub mod cli;
@@ -29,6 +29,7 @@ pub mod source;
 pub mod state;
 pub mod station_events;
 pub mod status;
+pub mod text;
 pub mod titles;
 pub mod tls;
 pub mod webhook;

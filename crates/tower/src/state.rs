@@ -1,6 +1,5 @@
 //! What all doors of a running tower share: who it is, what it is made of, and how it is.
 
-use crate::config::Sources;
 use crate::desk::Desk;
 use crate::files::PlayerHandle;
 use crate::http::pace::Pace;
@@ -69,6 +68,8 @@ pub struct Tower {
     pub titles: Arc<Titles>,
     /// How often an address may say what is playing.
     pub title_pace: Pace,
+    /// Memory for the bodies of requests.
+    pub bodies: crate::http::bodies::Budget,
     /// The last ten minutes.
     pub recent: Recent,
     /// Who is logged in.
@@ -82,7 +83,7 @@ pub struct Tower {
     /// The limit of open files.
     pub open_files: OpenFiles,
     /// Where the configuration is read again from.
-    pub sources: tokio::sync::Mutex<Sources>,
+    pub reader: tokio::sync::Mutex<crate::reload::Reader>,
     /// Log lines that could not be written.
     pub log: Option<crate::life::logging::Logging>,
 }

@@ -4,6 +4,7 @@ use super::args::EventsArgs;
 use super::status::{connect, nobody_there};
 use super::{Paint, colours_wanted};
 use crate::config::{Loaded, admin_socket_path};
+use crate::text::cleaned;
 use anyhow::bail;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -93,6 +94,6 @@ fn show(data: &str, json: bool) -> std::io::Result<()> {
     let seconds = Duration::try_from_secs_f64(event["time"].as_f64().unwrap_or(0.0)).unwrap_or_default();
     let time = httpdate::fmt_http_date(std::time::UNIX_EPOCH + seconds);
     let (time, kind) = (Paint::Dim.on(&time, colours), paint.on(&format!("{kind:<10}"), colours));
-    writeln!(out, "{time}  {kind}  {text}{who}")?;
+    writeln!(out, "{time}  {kind}  {}{}", cleaned(text), cleaned(&who))?;
     out.flush()
 }

@@ -4,26 +4,20 @@ use super::keys;
 use super::layers::{Given, Layers, Setting};
 use super::problem::Origin;
 use serde::Deserialize;
-use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Longest file that is read.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+/// Reads the whole of a file, or says why it cannot be taken for a configuration.
+pub(super) type ReadFile = fn(&Path) -> Result<Vec<u8>, String>;
 
 /// Lays the file at `path` over `layers`.
-pub(super) fn read(layers: &mut Layers, path: &Path) {
-    let start = Origin::File { path: path.into(), line: 1, column: 1 };
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        return layers.problem(&start, format!("cannot be read: {error}; give another file by --config, or none"));
-    }
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return layers.problem(&start, format!("is longer than {FILE_BYTES_MAX} bytes; this is not a tower.toml"));
-    }
+pub(super) fn read(layers: &mut Layers, path: &Path, read: ReadFile) {
+    let bytes = match read(path) {
+        Ok(bytes) => bytes,
+        Err(why) => return layers.problem(&Origin::File { path: path.into(), line: 1, column: 1 }, why),
+    };
     match std::str::from_utf8(&bytes) {
         Ok(text) => parse(layers, path, text),
         Err(error) => {

@@ -87,7 +87,12 @@ const BEFORE: &[Key] = &[
     key(
         "station.password",
         Valid::Text("one line of text, at most 1024 bytes"),
-        "What the station gives (user `station`) where it asks for its buffer, in plain or as `tower passwd` prints it; empty: nothing is asked for.",
+        "What the station gives (user `station`) where it asks for its buffer, in plain or as `tower passwd` prints it; empty: this machine needs none, and others are refused with 401.",
+    ),
+    key(
+        "station.open",
+        BOOLEAN,
+        "Whether every client that reaches the port may use the station's interface without a password. False: without a password it serves this machine only, and no client over HTTP if `server.trusted_proxies` holds a loopback address.",
     ),
     key(
         "play.paths",
@@ -153,6 +158,11 @@ const BEFORE: &[Key] = &[
         "Memory that one encoder process may allocate.",
     ),
     key("encoder.ffmpeg", Valid::Text("the name or path of an executable"), "The FFmpeg executable."),
+    key(
+        "encoder.environment",
+        Valid::Text("a list of at most 32 names of variables"),
+        "Variables of the environment that FFmpeg and encoders of your own also get. All get `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `TMPDIR`, `TZ`, `TZDIR`, `LANG`, `LANGUAGE`, `LC_*`, `LD_LIBRARY_PATH`, `LD_PRELOAD`, `GLIBC_TUNABLES`, `LADSPA_PATH`, `FFREPORT`, `NO_COLOR` and `RUST_BACKTRACE`, and nothing else; never `TOWER_*`.",
+    ),
 ];
 
 const BEHIND: &[Key] = &[

@@ -27,6 +27,11 @@ pub(super) const SERVER: &[Key] = &[
         "Listeners from one address (IPv6: one /64); 0 is no limit.",
     ),
     key(
+        "server.names",
+        Valid::Text("a list of at most 32 host names, such as \"radio.example.org\""),
+        "Host names by which browsers reach the tower, beside its addresses and `localhost`. Under another one a login, a session and the open interface of the station are refused with 421; what needs no credentials, and programs that give theirs, are served under any name.",
+    ),
+    key(
         "server.trusted_proxies",
         Valid::Text("a list of networks such as \"127.0.0.1\" or \"10.0.0.0/8\", at most 64"),
         "Proxies that may say whose a request is: `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host` of others are not \

@@ -4,6 +4,7 @@ use super::env;
 use super::file;
 use super::layers::{Layers, Setting};
 use super::problem::{ConfigError, Origin, Problem};
+use super::reading;
 use super::schema::Config;
 use super::validate::{Invalid, validate};
 use serde::Deserialize;
@@ -63,10 +64,23 @@ impl Loaded {
 /// # Errors
 /// Everything that is wrong, at once.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
+    load_by(sources, reading::at_start)
+}
+
+/// The same for a tower that is on air: a file that blocks, is empty or is being written is no
+/// configuration.
+///
+/// # Errors
+/// Everything that is wrong, at once.
+pub fn load_again(sources: &Sources) -> Result<Loaded, ConfigError> {
+    load_by(sources, reading::again)
+}
+
+fn load_by(sources: &Sources, read: file::ReadFile) -> Result<Loaded, ConfigError> {
     let mut layers = Layers::default();
     let file = sources.file();
     if let Some(path) = &file {
-        file::read(&mut layers, path);
+        file::read(&mut layers, path, read);
     }
     let warnings = env::read(&mut layers, &sources.environment);
     for flag in &sources.flags {

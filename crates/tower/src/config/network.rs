@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// Addresses with a common beginning: `127.0.0.1`, `10.0.0.0/8`, `fd00::/8`.
@@ -21,6 +21,20 @@ impl Network {
         let (bits_there, theirs) = bits_of(address.to_canonical());
         let differing = if self.prefix_bits == 0 { 0 } else { (ours ^ theirs) >> (bits - self.prefix_bits) };
         bits == bits_there && differing == 0
+    }
+}
+
+/// The addresses of this machine alone.
+const LOOPBACK: [Network; 2] = [
+    Network { address: IpAddr::V4(Ipv4Addr::LOCALHOST), prefix_bits: 8 },
+    Network { address: IpAddr::V6(Ipv6Addr::LOCALHOST), prefix_bits: 128 },
+];
+
+impl Network {
+    /// Whether a loopback address is among them.
+    #[must_use]
+    pub fn meets_loopback(&self) -> bool {
+        LOOPBACK.iter().any(|loopback| self.contains(loopback.address) || loopback.contains(self.address))
     }
 }
 

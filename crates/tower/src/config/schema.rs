@@ -58,6 +58,8 @@ pub struct Server {
     pub listeners_max: u32,
     /// Listeners from one address (IPv6: one /64); 0 means no limit.
     pub listeners_per_address_max: u32,
+    /// Host names of the tower, beside its addresses and localhost, for browsers.
+    pub names: Vec<String>,
     /// Networks of the proxies that may say whose a request is.
     pub trusted_proxies: Vec<Network>,
     /// Whether these begin every connection with a header of the PROXY protocol.
@@ -83,6 +85,12 @@ impl Server {
     #[must_use]
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(address))
+    }
+
+    /// Whether a proxy on this machine may name its client.
+    #[must_use]
+    pub fn trusts_loopback(&self) -> bool {
+        self.trusted_proxies.iter().any(Network::meets_loopback)
     }
 }
 
@@ -116,6 +124,9 @@ pub struct Station {
     pub gain_db: f32,
     /// What the station gives where it asks for its buffer, in plain or as `tower passwd` prints it; empty: nothing.
     pub password: String,
+    /// Whether every client may use the station's routes without a password; false: this machine
+    /// only.
+    pub open: bool,
 }
 
 impl std::fmt::Debug for Station {
@@ -207,6 +218,9 @@ pub struct Encoder {
     pub memory_mib_max: u64,
     /// The ffmpeg executable.
     pub ffmpeg: PathBuf,
+    /// Names of variables that encoders and decoders get of the tower's environment, beside
+    /// harmless ones.
+    pub environment: Vec<String>,
 }
 
 /// `[admin]`
@@ -277,6 +291,7 @@ impl Default for Server {
             icy: false,
             listeners_max: 10_000,
             listeners_per_address_max: 0,
+            names: Vec::new(),
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
             shards: 0,
@@ -306,6 +321,7 @@ impl Default for Station {
             silence_gate_dbfs: -60.0,
             gain_db: 0.0,
             password: String::new(),
+            open: false,
         }
     }
 }
@@ -337,6 +353,7 @@ impl Default for Encoder {
             replay_ticks_max: 200,
             memory_mib_max: 512,
             ffmpeg: PathBuf::from("ffmpeg"),
+            environment: Vec::new(),
         }
     }
 }

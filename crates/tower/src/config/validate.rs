@@ -5,6 +5,8 @@ use super::keys::Valid;
 use super::mount::mount_syntax_error;
 use super::output::{Codec, EncoderKind, Output};
 use super::schema::Config;
+use crate::encoder::environment;
+use crate::http::host;
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_MS, ticks_in_ms};
 use std::path::Path;
 use toml::Value;
@@ -17,6 +19,8 @@ pub const INPUTS_MAX: usize = 8;
 pub const WEBHOOKS_MAX: usize = 8;
 /// Networks of trusted proxies.
 pub const TRUSTED_PROXIES_MAX: usize = 64;
+/// Host names of the tower.
+const NAMES_MAX: usize = 32;
 /// Users beside the administrator.
 pub const USERS_MAX: usize = 16;
 
@@ -131,6 +135,7 @@ impl Check {
     fn server(&mut self, config: &Config) {
         self.line("server.location", &config.server.location, TITLE_BYTES_MAX);
         self.line("server.admin_contact", &config.server.admin_contact, TITLE_BYTES_MAX);
+        self.names("server.names", &config.server.names);
         let (above, below) = (config.server.crowd_above, config.server.crowd_below);
         if below > above {
             let message = format!(
@@ -209,11 +214,31 @@ impl Check {
         if config.encoder.ffmpeg.as_os_str().is_empty() {
             self.add(&["encoder.ffmpeg"], "`encoder.ffmpeg` is empty; write \"ffmpeg\" or its path".into());
         }
+        self.environment("encoder.environment", &config.encoder.environment);
         self.password("admin.password", &config.admin.password);
         self.password("station.password", &config.station.password);
         if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&config.log.level) {
             let message = format!("`log.level`: {error}; write \"info\" or \"info,radio_tower::encoder=debug\"");
             self.add(&["log.level"], message);
+        }
+    }
+
+    fn names(&mut self, key: &str, names: &[String]) {
+        if names.len() > NAMES_MAX {
+            self.add(&[key], format!("`{key}` has {} names, at most {NAMES_MAX}", names.len()));
+        }
+        if let Some((name, wrong)) = names.iter().find_map(|name| Some((name, host::name_error(name)?))) {
+            self.add(&[key], format!("`{key}`: \"{}\" {wrong}", name.escape_debug()));
+        }
+    }
+
+    /// Names of variables, none of which is a secret of the tower's own.
+    fn environment(&mut self, key: &str, names: &[String]) {
+        if names.len() > environment::NAMES_MAX {
+            self.add(&[key], format!("`{key}` has {} names, at most {}", names.len(), environment::NAMES_MAX));
+        }
+        if let Some((name, wrong)) = names.iter().find_map(|name| Some((name, environment::name_error(name)?))) {
+            self.add(&[key], format!("`{key}`: \"{}\" {wrong}", name.escape_debug()));
         }
     }
 

@@ -40,11 +40,16 @@ fn frames(format: &Format, programme: &[u8]) -> Vec<Vec<u8>> {
 
 /// What the ear finds in each second: ticks that are damaged or could not be decoded.
 fn damage(format: Format, frames: &[Vec<u8>], programme: &[u8]) -> Vec<u64> {
+    damage_from(0, format, frames, programme)
+}
+
+/// The same, where it begins to listen with the frames of this slot.
+fn damage_from(first: u64, format: Format, frames: &[Vec<u8>], programme: &[u8]) -> Vec<u64> {
     let (grid, limit) = (format.grid(), error_max(&format));
     let mut sound = Sound::new(format).expect("it is built in");
-    let mut follow = Follow::from(0, sound.begin(0), limit);
+    let mut follow = Follow::from(first, sound.begin(first), limit);
     let (mut undecoded, mut seconds) = (0, Vec::new());
-    for slot in 0.. {
+    for slot in first.. {
         let range = grid.first_frame(slot) as usize..grid.first_frame(slot + 1) as usize;
         let Some(bytes) = frames.get(range) else { return seconds };
         sound.push(slot, &bytes.concat());
@@ -92,5 +97,20 @@ fn frames_of_other_bytes_are_found_and_good_ones_are_let_be() {
         println!("{codec:?}, {rate_hz} Hz, {kbps} kbit/s: in {seconds} seconds, for {CORRUPTED} frames");
         // One at the edge of two is found in both.
         assert!(seconds >= CORRUPTED * 9 / 10, "{found:?}");
+    }
+}
+
+#[test]
+fn an_ear_that_begins_in_the_middle_finds_no_damage_where_there_is_none() {
+    let programme = [material::music(0, 8, 40), material::programme(0)].concat();
+    for (codec, rate_hz, kbps) in
+        [(Codec::Mp3, 48_000, 32), (Codec::Mp3, 48_000, 128), (Codec::Mp3, 44_100, 192), (Codec::Aac, 44_100, 192)]
+    {
+        let format = format(codec, rate_hz, kbps);
+        let good = frames(&format, &programme);
+        for first in 30..70 {
+            let found = damage_from(first, format, &good, &programme);
+            assert!(found.len() > 5 && found.iter().all(|&ticks| ticks == 0), "{codec:?} {kbps}, {first}: {found:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::meter::{Loudness, Meter};
 use super::sound::Sound;
 use crate::encoder::Format;
 use radio_fanout::Mount;
-use radio_signal::likeness::{Comparison, Second, Thinner, VALUES_PER_TICK};
+use radio_signal::likeness::{Comparison, Second, Thinner};
 use radio_signal::units::{CHANNELS, TICK_SAMPLES, TICK_VALUES};
 use serde::Serialize;
 
@@ -14,10 +14,12 @@ const FRAMES_AT_ONCE: u64 = 250;
 const BEHIND_FRAMES_MAX: u64 = 500;
 /// Ticks after a beginning that may lean on frames before it.
 const WARM_UP_TICKS: u64 = 3;
-/// How much earlier than its tick the sound begins: 1105 samples, that is one tick less 47 samples (SPEC SIG-4).
-const EARLIER_VALUES: usize = VALUES_PER_TICK - 4;
-/// 47 samples, less the one that is left out, are four values.
-const LEFT_OUT_SAMPLES: isize = 1;
+/// The sound begins 1105 samples earlier than its tick, that is one tick less 47 samples (SPEC
+/// SIG-4). Its first tick lies before what is compared with it, and is left out, with one sample
+/// more;
+const SOUND_LEFT_OUT_SAMPLES: isize = TICK_SAMPLES as isize + 1;
+/// and so are the samples of the programme before that: a whole number of values.
+const PROGRAMME_LEFT_OUT_SAMPLES: isize = SOUND_LEFT_OUT_SAMPLES - 1105;
 /// An encoder's greatest error, beside the sound around it, times its bitrate in kbit/s: half as much again as noise, steps
 /// and speech made LAME err at any bitrate (0.72 at 32 kbit/s, 0.29 at 64). Damage errs by 0.4 and more.
 const ERROR_TIMES_KBPS: f32 = 35.0;
@@ -87,9 +89,9 @@ impl Follow {
             next_frame: frame,
             next_tick: tick,
             ticks: 0,
-            comparison: Comparison::new(EARLIER_VALUES, error_max),
-            thin_frames: Thinner::skipping(LEFT_OUT_SAMPLES),
-            thin_ticks: Thinner::skipping(0),
+            comparison: Comparison::new(0, error_max),
+            thin_frames: Thinner::skipping(SOUND_LEFT_OUT_SAMPLES),
+            thin_ticks: Thinner::skipping(PROGRAMME_LEFT_OUT_SAMPLES),
         }
     }
 }

@@ -13,7 +13,7 @@ use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, TICK_SAMPLES};
 
 /// By how many samples a tick that comes out begins before that of the programme: what LAME and a decoder of MP3 delay.
 const EARLIER_SAMPLES: i64 = 1105;
-/// Ticks of another codec after a beginning that lean on frames before it, and are left out.
+/// Ticks after a beginning that lean on frames before it, and are left out.
 const WARM_UP_TICKS: u64 = 4;
 
 /// One output's sound.
@@ -58,9 +58,8 @@ impl Sound {
         let begins = position - self.delay_samples() + EARLIER_SAMPLES;
         // The first of the programme's ticks that begins there or later.
         let tick = -(-begins).div_euclid(TICK_SAMPLES as i64);
-        let warm_up = if self.format.is_native() { 0 } else { WARM_UP_TICKS };
-        self.skip = (tick * TICK_SAMPLES as i64 - begins) as usize + warm_up as usize * TICK_SAMPLES;
-        tick as u64 + warm_up
+        self.skip = (tick * TICK_SAMPLES as i64 - begins) as usize + WARM_UP_TICKS as usize * TICK_SAMPLES;
+        tick as u64 + WARM_UP_TICKS
     }
 
     /// How much earlier than its place on the grid a frame sounds: what encoder and decoder delay, at 48 kHz.

@@ -85,7 +85,7 @@ fn own_frames(config: &EncoderConfig, pcm: &[PcmFrame]) -> io::Result<Vec<Vec<u8
 
 fn other_frames(config: &EncoderConfig, pcm: &[PcmFrame]) -> io::Result<Vec<Vec<u8>>> {
     let Spawned { mut child, pidfd: _, stdin, stdout, stderr: _stderr } =
-        spawn::spawn(&config.main.command, config.memory_bytes_max)?;
+        spawn::spawn(&config.main.command, &config.main.environment, config.memory_bytes_max)?;
     let mut bytes = vec![0; pcm.len() * TICK_BYTES];
     for (frame, place) in pcm.iter().zip(bytes.as_chunks_mut().0) {
         frame.write_le_bytes(place);

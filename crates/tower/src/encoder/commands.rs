@@ -44,6 +44,8 @@ pub struct Program {
     pub kind: EncoderKind,
     /// The command that reads PCM and writes frames, and its arguments.
     pub command: Vec<OsString>,
+    /// Names of variables that it gets beside those that every child gets.
+    pub environment: Vec<String>,
     /// A frame is owed when the samples before it and this many more are in.
     pub latency_samples: u64,
     /// Before so many are in, it cannot have been made.
@@ -98,8 +100,8 @@ impl EncoderConfig {
         let own = Program::builtin(output);
         let main = match output.encoder {
             EncoderKind::Builtin => own.clone(),
-            EncoderKind::Ffmpeg => Program::ffmpeg(&encoder.ffmpeg, output),
-            EncoderKind::Command => Program::configured(output),
+            EncoderKind::Ffmpeg => Program::ffmpeg(encoder, output),
+            EncoderKind::Command => Program::configured(encoder, output),
         };
         let retry_ms = encoder.recovery_retry_minutes.saturating_mul(60_000);
         let own_line = supervisor::LineSettings {
@@ -195,6 +197,7 @@ impl Program {
         Self {
             kind: EncoderKind::Builtin,
             command: words.map(OsString::from).collect(),
+            environment: Vec::new(),
             latency_samples: 1376,
             latency_samples_min: 1376,
             replay: Replay::Exact,
@@ -204,7 +207,8 @@ impl Program {
     /// `-probesize 32`: else the first frame takes a second. Never `-fflags nobuffer`: it throws PCM away. The mean of both
     /// channels is not rounded, nor is that of the built-in encoder, so that the bytes are the same. A page of Ogg holds
     /// one packet, or frames would come late.
-    fn ffmpeg(executable: &Path, output: &config::Output) -> Self {
+    fn ffmpeg(encoder: &config::Encoder, output: &config::Output) -> Self {
+        let executable = &encoder.ffmpeg;
         let mean = if output.channels == 1 { "-af aformat=fltp,pan=mono|c0=0.5*c0+0.5*c1" } else { "" };
         let codec = match output.codec {
             Codec::Mp3 => "-c:a libmp3lame -reservoir 0 -write_xing 0 -id3v2_version 0 -f mp3",
@@ -225,16 +229,18 @@ impl Program {
         Self {
             kind: EncoderKind::Ffmpeg,
             command: std::iter::once(executable.into()).chain(line.split_whitespace().map(OsString::from)).collect(),
+            environment: encoder.environment.clone(),
             latency_samples,
             latency_samples_min,
             replay: replay_of(output.codec),
         }
     }
 
-    fn configured(output: &config::Output) -> Self {
+    fn configured(encoder: &config::Encoder, output: &config::Output) -> Self {
         Self {
             kind: EncoderKind::Command,
             command: output.command.iter().map(OsString::from).collect(),
+            environment: encoder.environment.clone(),
             latency_samples: output.command_delay_ms.saturating_mul(u64::from(SAMPLE_RATE_HZ)) / 1000,
             latency_samples_min: TICK_SAMPLES as u64,
             replay: output.replay,

@@ -65,12 +65,7 @@ impl Diagnostics {
 
 /// Printable text, whatever came.
 fn clean(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect::<String>()
-        .trim()
-        .into()
+    crate::text::cleaned(&String::from_utf8_lossy(bytes)).trim().into()
 }
 
 #[cfg(test)]

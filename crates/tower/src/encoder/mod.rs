@@ -8,8 +8,8 @@
 //! - [`history`]: the last ticks of PCM, which are also every process's queue.
 //! - [`driver`]: moves bytes and does what the supervisor says; [`thread`] waits for it.
 //! - [`replay`]: where a new process joins the stream. [`hunt`]: how the tick is found that kills them.
-//! - [`process`]: one encoder process, fed and drained through [`child`], its bytes cut by [`framing`]; [`system`] and [`spawn`] are the real ones,
-//!   and [`diagnostics`] keeps what they complain of.
+//! - [`process`]: one encoder process, fed and drained through [`child`], its bytes cut by [`framing`]; [`system`] and [`spawn`] are the real ones
+//!   with the [`environment`] that they get, and [`diagnostics`] keeps what they complain of.
 //! - [`processor`]: what a process has had of the processor; [`join`]: what one leaves out that
 //!   gets too little of it.
 //! - [`delivery`]: which of several processes is heard; [`ledger`]: what has been delivered, and its hashes.
@@ -23,6 +23,7 @@ mod commands;
 mod delivery;
 pub(crate) mod diagnostics;
 mod driver;
+pub(crate) mod environment;
 mod feed;
 mod format;
 mod framing;

@@ -47,7 +47,8 @@ impl Launcher for System {
     }
 
     fn launch(&mut self, program: &Program, memory_bytes_max: u64) -> io::Result<Process> {
-        let Spawned { child, pidfd, stdin, stdout, stderr } = spawn::spawn(&program.command, memory_bytes_max)?;
+        let Spawned { child, pidfd, stdin, stdout, stderr } =
+            spawn::spawn(&program.command, &program.environment, memory_bytes_max)?;
         Ok(Process { body: Body { child, pidfd }, stdin, stdout, stderr: Some(stderr) })
     }
 

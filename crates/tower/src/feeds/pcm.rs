@@ -9,13 +9,18 @@ use radio_signal::ingest::{BufferWriter, DriftResampler};
 use radio_signal::router::SourceId;
 use serde_json::{Value, json};
 use socket2::Socket;
+use std::io::Read;
 use std::net::{Shutdown, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// Connections that come faster than they can be accepted are told to wait.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// How often a producer that has to leave is looked at, and how many times.
+const LEAVING_PAUSE: Duration = Duration::from_millis(10);
+const LEAVING_LOOKS: u32 = 50;
 
 /// What listens for producers.
 pub enum Listening {
@@ -43,6 +48,21 @@ struct Peer {
     address: Option<String>,
     /// To end it.
     socket: Socket,
+    /// Whether it has sent any PCM.
+    has_spoken: Arc<AtomicBool>,
+}
+
+/// A socket of which is noted that something came.
+struct Heard<R>(R, Arc<AtomicBool>);
+
+impl<R: Read> Read for Heard<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.0.read(bytes)?;
+        if count > 0 {
+            self.1.store(true, Relaxed);
+        }
+        Ok(count)
+    }
 }
 
 /// Listens where `input` says.
@@ -81,12 +101,12 @@ impl PcmDoor {
                 Self { address, connected, accepting, _file: None }
             }
             Listening::Unix(file) => {
-                let (address, listener) = (file.path().map(|path| path.display().to_string()), file.listener());
+                let (address, listener) = (file.path().map(|path| path.display().to_string()), file.acceptor());
                 let accepting = tokio::spawn(async move {
-                    let Ok(listener) = listener else { return };
+                    let Ok(mut listener) = listener else { return };
                     loop {
-                        let accepted = listener.accept().await;
-                        let accepted = accepted.and_then(|(stream, _)| Ok((stream.into_std()?.into(), None)));
+                        let accepted = listener.accept(&tower).await;
+                        let accepted = accepted.and_then(|stream| Ok((stream.into_std()?.into(), None)));
                         take(&tower, &name, accepted, &who).await;
                     }
                 });
@@ -120,6 +140,7 @@ async fn take(
 ) {
     match accepted {
         Ok((socket, address)) => {
+            make_room(tower, name, connected).await;
             let whose = address.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
             if let Err(why) = enter(tower, name, socket, address, connected) {
                 tell(tower, format!("{name}: a producer{whose} is refused: {why:#}"));
@@ -129,6 +150,29 @@ async fn take(
             tracing::warn!(%error, input = name, "a PCM producer could not be accepted");
             tokio::time::sleep(ACCEPT_PAUSE).await;
         }
+    }
+}
+
+/// Where all places are taken, the producer that has been silent for longest since it connected
+/// gives its place up.
+async fn make_room(tower: &Tower, name: &str, connected: &Connected) {
+    let setup = tower.setup();
+    let Some(input) = setup.config.input.iter().find(|input| input.name == name) else { return };
+    let is_full = || {
+        let connected = connected.lock().unwrap_or_else(PoisonError::into_inner);
+        let silent = connected.iter().find(|peer| !peer.has_spoken.load(Relaxed));
+        let is_full = connected.len() >= input.producers_max;
+        if let Some(silent) = silent.filter(|_| is_full) {
+            let _already_closed = silent.socket.shutdown(Shutdown::Both);
+        }
+        is_full && silent.is_some()
+    };
+    // Its thread sees the end at once, and leaves.
+    for _ in 0..LEAVING_LOOKS {
+        if !is_full() {
+            return;
+        }
+        tokio::time::sleep(LEAVING_PAUSE).await;
     }
 }
 
@@ -151,10 +195,12 @@ fn enter(
         .admit(doors::spec(number, &input), input.capacity_ticks, input.producers_max)
         .context("as many as its `producers_max` allows are connected")?;
     let whose = address.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
-    let peer = Peer { id, address, socket: to_end };
+    let has_spoken = Arc::<AtomicBool>::default();
+    let peer = Peer { id, address, socket: to_end, has_spoken: Arc::clone(&has_spoken) };
     connected.lock().unwrap_or_else(PoisonError::into_inner).push(peer);
     let producer = Producer { tower: Arc::clone(tower), id, whose, input, connected: Arc::clone(connected) };
-    let spawned = std::thread::Builder::new().name("producer".into()).spawn(move || producer.run(socket, writer));
+    let run = move || producer.run(Heard(socket, has_spoken), writer);
+    let spawned = std::thread::Builder::new().name("producer".into()).spawn(run);
     // What could not be spawned is dropped, and has left.
     spawned.map(drop).context("there is no thread for it; raise the limit of processes")
 }
@@ -170,7 +216,7 @@ struct Producer {
 }
 
 impl Producer {
-    fn run(self, socket: Socket, writer: BufferWriter) {
+    fn run(self, socket: Heard<Socket>, writer: BufferWriter) {
         let (name, id, whose) = (&self.input.name, self.id.producer, &self.whose);
         tell(&self.tower, format!("{name}: producer {id}{whose} connected"));
         let follows = self.input.pacing() == Pacing::Resample;

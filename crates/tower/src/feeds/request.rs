@@ -1,9 +1,9 @@
 //! Asks another server for a stream, as a player does: a few redirects, titles wanted, everything with a limit.
 
 use crate::config::Input;
+use crate::http::framing::Framing;
 use crate::http::head::{HEAD_BYTES_MAX, HEADERS_MAX};
 use crate::source::body::Body;
-use crate::source::handshake::Framing;
 use crate::tls::client;
 use anyhow::{Context, bail};
 use axum::http::Uri;

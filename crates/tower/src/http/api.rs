@@ -1,17 +1,18 @@
 //! The API: small JSON answers over axum (SPEC API-2, API-3, API-6).
 
+use super::bodies;
 use super::origin::Origin;
 use super::parameters::Parameters;
 use super::who::Who;
+use crate::ingest::Acceptor;
 use crate::state::Tower;
 use axum::Json;
-use axum::body::to_bytes;
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Extension, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn, map_response};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
@@ -27,10 +28,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_io_timeout::TimeoutStream;
 
-/// Bytes of a request's body at most.
-const BODY_BYTES_MAX: usize = 64 * 1024;
-/// A body must be there within this time, like a head.
-const BODY_TIME_MAX: Duration = Duration::from_secs(5);
 /// Bytes of an answer that wait for their reader; an answer that is there as a whole may be longer.
 const BUFFER_BYTES_MAX: usize = 32 * 1024;
 /// Who takes nothing of an answer for so long is let go.
@@ -55,7 +52,7 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
         .merge(super::reload::router())
         .merge(super::station::router())
         .fallback(|| async { error(StatusCode::NOT_FOUND, "nothing here; the tower's page is at /") })
-        .layer(from_fn(bounded))
+        .layer(from_fn_with_state(tower.bodies.clone(), bodies::bounded))
         .layer(map_response(secured))
         .with_state(tower)
 }
@@ -100,21 +97,6 @@ pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static
     }
 }
 
-/// Takes in the whole body before anything is done: one that is too long or too slow is refused by every route alike, also
-/// where none is read.
-async fn bounded(request: Request, next: Next) -> Response {
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > BODY_BYTES_MAX) {
-        return error(StatusCode::PAYLOAD_TOO_LARGE, "a body has at most 65536 bytes");
-    }
-    let (parts, body) = request.into_parts();
-    match tokio::time::timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await {
-        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, bytes.into())).await,
-        Ok(Err(_)) => error(StatusCode::PAYLOAD_TOO_LARGE, "a body has at most 65536 bytes, and comes to its end"),
-        Err(_) => error(StatusCode::REQUEST_TIMEOUT, "the body was not complete in 5 s"),
-    }
-}
-
 /// The header that says which API this is: what is in its description stays while this number does.
 pub const VERSION_HEADER: &str = "x-tower-api";
 /// Its number.
@@ -134,10 +116,10 @@ async fn secured(mut response: Response) -> Response {
 }
 
 /// Answers requests on the Unix socket of the command line, until the task is dropped.
-pub async fn serve_unix(listener: tokio::net::UnixListener, api: axum::Router) {
+pub async fn serve_unix(mut socket: Acceptor, tower: Arc<Tower>, api: axum::Router) {
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
+        match socket.accept(&tower).await {
+            Ok(stream) => {
                 tokio::spawn(serve_connection(stream, api.clone(), Some(Who::CommandLine), None, Reader::Stays));
             }
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,

@@ -119,10 +119,10 @@ impl Users {
         query_secret(head).map_or(Shown::Nothing, |secret| self.check(ADMIN, &secret))
     }
 
-    /// Whether what is the station's is open to everybody.
+    /// Whether what is the station's takes a password.
     #[must_use]
-    pub const fn is_station_open(&self) -> bool {
-        self.station.is_none()
+    pub const fn has_station_password(&self) -> bool {
+        self.station.is_some()
     }
 
     /// Who a request for what is the station's is from: the station by `Basic` (user `station`) or `Bearer`, or any user.
@@ -137,6 +137,23 @@ impl Users {
             Some(Verdict::Right) => Shown::User(station()),
             Some(Verdict::Busy) => Shown::Busy,
             Some(Verdict::Wrong) | None => self.shown(head),
+        }
+    }
+
+    /// The user that a request for a route of this kind names, by which its wrong passwords are
+    /// counted.
+    #[must_use]
+    pub fn claimed(&self, head: &Head, is_for_station: bool) -> String {
+        match head.authorization.trim().split_once(' ') {
+            Some((scheme, _)) if scheme.eq_ignore_ascii_case("bearer") => {
+                if is_for_station && self.station.is_some() {
+                    STATION.into()
+                } else {
+                    ADMIN.into()
+                }
+            }
+            Some(_) => claimed_name(&head.authorization),
+            None => ADMIN.into(),
         }
     }
 
@@ -248,6 +265,14 @@ impl Credentials {
             Verdict::Busy => Given::Busy,
         }
     }
+}
+
+/// The name in the value of `Authorization: Basic`; empty if there is none.
+#[must_use]
+pub fn claimed_name(authorization: &str) -> String {
+    let basic = authorization.trim().split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+    let decoded = basic.and_then(|(_, value)| decoded(value.trim()));
+    decoded.and_then(|given| given.split_once(':').map(|(name, _)| name.to_owned())).unwrap_or_default()
 }
 
 fn decoded(encoded: &str) -> Option<String> {

@@ -3,10 +3,11 @@
 //! Whoever was away says which event was his last, and gets what came after it. Nothing waits for a subscriber: each reads
 //! the journal for himself.
 
-use super::api::error;
+use super::api::{Peer, error};
 use super::auth::Edition;
 use super::parameters::Parameters;
 use super::past::Audited;
+use super::places::{Place, Places};
 use super::routes;
 use super::who::Who;
 use crate::life::journal::Event;
@@ -23,7 +24,7 @@ use serde::Deserialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 /// Subscribers at the same time.
 const SUBSCRIBERS_MAX: usize = 64;
@@ -36,15 +37,17 @@ const BATCH: usize = 64;
 
 /// The route of this file.
 pub fn router() -> Router<Arc<Tower>> {
-    let places = Arc::new(Semaphore::new(SUBSCRIBERS_MAX));
+    let places = Places::new(SUBSCRIBERS_MAX);
     Router::new().route(
         routes::EVENTS,
         get(
             move |tower: State<Arc<Tower>>,
                   headers: HeaderMap,
                   who: Option<Extension<Who>>,
+                  peer: Option<Extension<Peer>>,
                   wanted: Parameters<Wanted>| {
-                subscribe(tower, headers, who, wanted, Arc::clone(&places))
+                let place = places.take(peer.map(|Extension(Peer(origin))| origin.address.ip()));
+                async move { subscribe(tower, headers, who, wanted, place) }
             },
         ),
     )
@@ -58,14 +61,14 @@ struct Wanted {
     kind: Option<String>,
 }
 
-async fn subscribe(
+fn subscribe(
     State(tower): State<Arc<Tower>>,
     headers: HeaderMap,
     who: Option<Extension<Who>>,
     Parameters(wanted): Parameters<Wanted>,
-    places: Arc<Semaphore>,
+    place: Option<Place>,
 ) -> Response {
-    let Ok(place) = places.try_acquire_owned() else {
+    let Some(place) = place else {
         let text = format!("there are {SUBSCRIBERS_MAX} subscribers already; try again later, or ask /api/events");
         return ([(RETRY_AFTER, RETRY_AFTER_S)], error(StatusCode::SERVICE_UNAVAILABLE, &text)).into_response();
     };
@@ -80,7 +83,7 @@ async fn subscribe(
     let kinds = wanted.kind.map(|kinds| kinds.split(',').map(|kind| kind.trim().to_owned()).collect());
     let is_local = matches!(who, Some(Extension(Who::CommandLine)));
     let let_in_by = (!is_local).then(|| tower.setup().users.edition().clone());
-    let subscriber = Subscriber { let_in_by, tower, kinds, next, count, waiting: VecDeque::new(), _place: place };
+    let subscriber = Subscriber { let_in_by, tower, kinds, next, count, waiting: VecDeque::new(), place };
     let events = unfold(subscriber, |mut subscriber| async {
         let event = subscriber.next().await?;
         Some((subscriber.message(&event), subscriber))
@@ -110,7 +113,7 @@ struct Subscriber {
     next: u64,
     count: watch::Receiver<u64>,
     waiting: VecDeque<Event>,
-    _place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Subscriber {
@@ -132,7 +135,10 @@ impl Subscriber {
                     |event: &Event| self.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|k| k == event.kind));
                 self.waiting.extend(events.into_iter().filter(is_wanted));
             } else {
-                self.count.changed().await.ok()?;
+                tokio::select! {
+                    changed = self.count.changed() => changed.ok()?,
+                    () = self.place.displaced() => return None,
+                }
             }
         }
     }

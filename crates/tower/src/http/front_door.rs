@@ -5,12 +5,15 @@ use super::admission;
 use super::api::{Peer, Reader};
 use super::auth;
 use super::foreign;
-use super::head::{self, FOREIGN, FULL, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
+use super::framing;
+use super::head::{self, FOREIGN, FULL, HEAD_TIME_MAX, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
+use super::host::MISDIRECTED;
 use super::origin::{self, Origin};
 use super::playlists;
 use super::rewind::Rewind;
 use super::routes::{self, Class, Found};
 use super::stream::{self, Asker};
+use super::waiting::{Ticket, WaitingRoom};
 use super::who::Who;
 use crate::setup::OutputState;
 use crate::source::doors::{Door, Knock};
@@ -23,10 +26,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// Requests on one connection: a source that begins with a question or two, and those that come without a body.
 const REQUESTS_MAX: usize = 8;
+/// All requests of one connection but the last must be answered within this time.
+const QUESTIONS_TIME_MAX: Duration = Duration::from_secs(20);
 /// An API request must be answered, and the answer taken, within this time.
 const API_TIME_MAX: Duration = Duration::from_secs(30);
 /// A reload may take longer: an output that is replaced is heard once its encoder has filled the burst.
@@ -40,23 +45,24 @@ const REFUSAL_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Accepts connections until the task is dropped.
 pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) {
-    let places = Arc::new(Semaphore::new(tower.open_files.room_at_the_door(tower.fanout.listeners_max() as u64)));
+    let room = WaitingRoom::new(tower.open_files.room_at_the_door(tower.fanout.listeners_max() as u64));
     let mut is_failing = false;
     loop {
-        // Without a free place nothing is accepted: the rest waits in the kernel's backlog.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
             Ok((socket, address)) => {
                 is_failing = false;
                 let (tower, api) = (Arc::clone(&tower), api.clone());
+                // Where all places are taken by requests that are being answered, the rest waits in
+                // the kernel's backlog.
+                let ticket = Arc::new(room.enter(address.ip()).await);
                 tokio::spawn(async move {
-                    let mut socket = socket;
-                    if let Some(address) = origin::welcome(&mut socket, address, &tower).await {
-                        receive(socket, Visitor { address, passage: None }, &tower, api).await;
+                    let (mut socket, until) = (socket, Instant::now() + HEAD_TIME_MAX);
+                    let is_local = is_loopback(address);
+                    let welcome = origin::welcome(&mut socket, address, &tower, &ticket, until);
+                    if let Some(address) = welcome.await {
+                        let visitor = Visitor { address, is_local, passage: None, ticket, until };
+                        receive(socket, visitor, &tower, api).await;
                     }
-                    drop(place);
                 });
             }
             Err(error) => {
@@ -73,10 +79,16 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
 /// Who has come, and how.
 #[derive(Clone)]
 pub struct Visitor {
-    /// From where.
+    /// From where, as far as a PROXY header says.
     pub address: SocketAddr,
+    /// Whether the connection itself comes from this machine.
+    pub is_local: bool,
     /// Through the door of TLS.
     pub passage: Option<Arc<Passage>>,
+    /// Its place while its request is not complete.
+    pub ticket: Arc<Ticket>,
+    /// Its first request must be complete by then.
+    pub until: Instant,
 }
 
 impl Visitor {
@@ -86,18 +98,30 @@ impl Visitor {
     }
 }
 
+/// Whether a connection from there comes from this machine.
+#[must_use]
+pub fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
 /// Answers whoever is at the other end of `socket`, or leads him where he wants to go.
 pub async fn receive(mut socket: TcpStream, visitor: Visitor, tower: &Arc<Tower>, api: axum::Router) {
-    let mut beyond = Vec::new();
+    let (mut beyond, mut until, ticket) = (Vec::new(), visitor.until, Arc::clone(&visitor.ticket));
+    let last = Instant::now() + QUESTIONS_TIME_MAX;
     for _ in 0..REQUESTS_MAX {
-        let head = match head::read_after(beyond, &mut socket).await {
+        let head = tokio::select! {
+            head = head::read_after(beyond, &mut socket, until) => head,
+            () = ticket.asked_to_go() => return,
+        };
+        ticket.is_served();
+        let head = match head {
             Ok(Some(head)) => head,
             Ok(None) => return,
             Err(refusal) => return refuse(socket, refusal).await,
         };
         let mut origin = Origin::of(&head, visitor.address, &tower.setup().config.server);
         origin.is_https |= visitor.passage.is_some();
-        let destination = Destination::of(&head, &origin, tower);
+        let destination = Destination::of(&head, &origin, visitor.is_local, tower);
         admission::tell_of_guesses(tower, origin.address.ip());
         match destination {
             Destination::AskAgain(bytes) => {
@@ -105,6 +129,8 @@ pub async fn receive(mut socket: TcpStream, visitor: Visitor, tower: &Arc<Tower>
                     return;
                 }
                 beyond = head.beyond().to_vec();
+                until = last.min(Instant::now() + HEAD_TIME_MAX);
+                ticket.waits_again(origin.address.ip());
             }
             destination => return serve_one(socket, (visitor, origin), head, destination, tower, api).await,
         }
@@ -177,7 +203,7 @@ enum Destination {
 }
 
 impl Destination {
-    fn of(head: &Head, origin: &Origin, tower: &Tower) -> Self {
+    fn of(head: &Head, origin: &Origin, is_local: bool, tower: &Tower) -> Self {
         let address = origin.address;
         let setup = tower.setup();
         let output = setup.output_at(&head.path);
@@ -195,7 +221,9 @@ impl Destination {
             };
         }
         if head.method == "OPTIONS" && is_nothing && (head.path == "*" || setup.source_doors.has(&head.path)) {
-            return Self::AskAgain(handshake::options_answer());
+            let stays = framing::allows_another(head);
+            let answer = handshake::options_answer(stays);
+            return if stays { Self::AskAgain(answer) } else { Self::Answer(answer) };
         }
         if let Some(output) = output {
             if matches!(head.method.as_str(), "GET" | "HEAD")
@@ -226,20 +254,30 @@ impl Destination {
             {
                 Self::Api(None)
             }
-            Found::Route(route) if route.class == Class::Station && setup.users.is_station_open() => Self::Api(None),
+            Found::Route(route)
+                if route.class == Class::Station && admission::is_station_open(&setup, head, is_local) =>
+            {
+                if origin.is_own_host { Self::Api(None) } else { Self::not_admitted(head, MISDIRECTED) }
+            }
             Found::Route(route) if route.class != Class::Public => {
-                match admission::admit(tower, route, head, address.ip()) {
+                match admission::admit(tower, route, head, origin) {
                     Ok(_) if head.path == routes::MONITOR && head.method == "GET" => Self::Monitor,
                     Ok(who) => Self::Api(Some(who)),
                     // The password may be in the form, which is read there, and refused there if it is not.
                     Err(UNAUTHORIZED) if head.path == routes::CGI && head.method == "POST" => Self::Api(None),
+                    Err(UNAUTHORIZED) if route.class == Class::Station && !setup.users.has_station_password() => {
+                        Self::not_admitted(head, admission::STATION_IS_LOCAL)
+                    }
                     Err(refusal) => Self::not_admitted(head, refusal),
                 }
             }
-            Found::Route(route) if route.path == routes::STATUS => {
-                admission::who_asks(tower, route, head, address.ip())
-                    .map_or_else(|refusal| Self::not_admitted(head, refusal), Self::Api)
+            // A login gives a cookie, which counts under a name of the tower's only; and no page is
+            // to guess under another.
+            Found::Route(route) if routes::changes_something(route, &head.method) && !origin.is_own_host => {
+                Self::not_admitted(head, MISDIRECTED)
             }
+            Found::Route(route) if route.path == routes::STATUS => admission::who_asks(tower, route, head, origin)
+                .map_or_else(|refusal| Self::not_admitted(head, refusal), Self::Api),
             Found::Route(_) => Self::Api(None),
         }
     }
@@ -247,7 +285,7 @@ impl Destination {
     fn not_admitted(head: &Head, refusal: Refusal) -> Self {
         // libshout asks without a password first, and again on the same connection.
         let is_libshout = head.path == routes::METADATA && head.method == "GET" && head.authorization.is_empty();
-        if is_libshout && refusal == UNAUTHORIZED {
+        if is_libshout && refusal == UNAUTHORIZED && framing::allows_another(head) {
             Self::AskAgain(UNAUTHORIZED.to_source(true))
         } else if admission::asks_itself(head) {
             Self::Answer(refusal.to_page())

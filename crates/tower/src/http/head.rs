@@ -1,8 +1,11 @@
 //! Request heads: read with a limit in size and in time, parsed, refused in one line (SPEC LIS-6).
 
+use super::framing::Framing;
+use crate::text::cleaned;
 use std::borrow::Cow;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::Instant;
 
 /// Bytes of a request head at most.
 pub const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -174,6 +177,8 @@ pub struct Head {
     pub user_agent: String,
     /// `Authorization`, or empty.
     pub authorization: String,
+    /// How its body ends.
+    pub framing: Framing,
     /// Bytes of the head itself, the empty line included.
     pub head_bytes: usize,
     /// What was read from the socket: the head, and perhaps more.
@@ -223,18 +228,22 @@ impl Head {
 /// # Errors
 /// The refusal to send.
 pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Option<Head>, Refusal> {
-    read_after(Vec::with_capacity(1024), stream).await
+    read_after(Vec::with_capacity(1024), stream, Instant::now() + HEAD_TIME_MAX).await
 }
 
-/// As [`read`], when `bytes` of the head have been read already: the end of the request before it.
+/// As [`read`], when `bytes` of the head have been read already, and it must be complete by then.
 ///
 /// # Errors
 /// The refusal to send.
-pub async fn read_after<S: AsyncRead + Unpin>(mut bytes: Vec<u8>, stream: &mut S) -> Result<Option<Head>, Refusal> {
+pub async fn read_after<S: AsyncRead + Unpin>(
+    mut bytes: Vec<u8>,
+    stream: &mut S,
+    until: Instant,
+) -> Result<Option<Head>, Refusal> {
     if let Some(head) = parse(&bytes)? {
         return Ok(Some(head));
     }
-    let read = tokio::time::timeout(HEAD_TIME_MAX, async {
+    let read = tokio::time::timeout_at(until, async {
         loop {
             if bytes.len() >= HEAD_BYTES_MAX {
                 return Err(too_large(&bytes));
@@ -275,6 +284,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         return Err(URI_TOO_LONG);
     }
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let framing = Framing::of(request.headers.iter().map(|header| (header.name, header.value)))?;
     let value = |name: &str| {
         let found = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
         found.map(|header| String::from_utf8_lossy(header.value).into_owned()).unwrap_or_default()
@@ -285,8 +295,9 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         query: query.to_owned(),
         minor_version: request.version.unwrap_or(1),
         wants_titles: value("icy-metadata").trim() == "1",
-        user_agent: value("user-agent"),
+        user_agent: cleaned(&value("user-agent")).into_owned(),
         authorization: value("authorization"),
+        framing,
         head_bytes,
         bytes: bytes.to_vec(),
     }))

@@ -25,8 +25,9 @@ pub fn router() -> Router<Arc<Tower>> {
 }
 
 /// Whether this browser is logged in. Its token is for the tower's own page: no other can read the answer.
-async fn session(State(tower): State<Arc<Tower>>, headers: HeaderMap) -> Response {
-    Json(shown(current(&tower, &headers).as_ref())).into_response()
+async fn session(State(tower): State<Arc<Tower>>, peer: Option<Extension<Peer>>, headers: HeaderMap) -> Response {
+    let is_own_host = peer.is_none_or(|Extension(Peer(origin))| origin.is_own_host);
+    Json(shown(current(&tower, &headers).filter(|_| is_own_host).as_ref())).into_response()
 }
 
 #[derive(Deserialize)]
@@ -49,21 +50,22 @@ async fn log_in(
     let address = origin.address.ip();
     let (now, setup) = (Instant::now(), tower.setup());
     let guesses = &setup.source_doors.guesses;
-    if guesses.must_wait(address, now) {
+    let name = user.as_deref().unwrap_or(ADMIN);
+    if guesses.must_wait(address, name, now) {
         return Ok(error(StatusCode::TOO_MANY_REQUESTS, "too many wrong passwords; wait a minute and try again"));
     }
-    let user = match setup.users.check(user.as_deref().unwrap_or(ADMIN), &password) {
+    let user = match setup.users.check(name, &password) {
         Shown::User(user) => user,
         Shown::Busy => return Ok(error(StatusCode::TOO_MANY_REQUESTS, "too many log in just now; try again")),
         Shown::Nothing | Shown::Wrong => {
-            guesses.note_wrong(address, now);
+            guesses.note_wrong(address, name, now);
             tracing::warn!(%address, "wrong password at the dashboard");
             tell_of_guesses(&tower, address);
             let text = "this is not the password; that of admin is admin.password, or the token printed when the tower started";
             return Ok(error(StatusCode::UNAUTHORIZED, text));
         }
     };
-    guesses.note_right(address, user.role);
+    guesses.note_right(address, &user.name);
     let Some(session) = tower.sessions.open(user.clone(), now) else {
         let text = "as many as there is room for are logged in, all of a higher role; let one of them log out";
         return Ok(error(StatusCode::SERVICE_UNAVAILABLE, text));

@@ -1,12 +1,17 @@
 //! The front door: streams, API, page (SPEC API, LIS).
 //!
 //! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`password`], [`routes`] help it decide.
+//! - [`waiting`]: places of connections whose request is not complete yet.
+//! - [`bodies`]: what the API reads behind a head. - [`framing`]: how the body of a request ends, and
+//!   whether another request may follow.
 //! - [`origin`]: whose a request is that a proxy passes on; [`proxy_header`]: what a proxy writes before it.
+//! - [`host`]: whether the tower is called by a name of its own.
 //! - [`foreign`]: what a page of another site makes a browser ask. - [`guesses`]: who has given wrong passwords; [`pace`]:
 //!   who does something too often.
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
 //! - [`admission`]: who is let in as administrator; [`login`], [`session`]: for hours at a time; [`who`]: who that was.
-//! - [`actions`]: what an operator can do; [`reload`]: to the configuration. - [`past`]: what has been; [`events`]: what happens.
+//! - [`actions`]: what an operator can do; [`reload`]: to the configuration. - [`past`]: what has been; [`events`]: what happens;
+//!   [`places`]: places of those that follow it.
 //! - [`icecast`], [`icestats`], [`playlists`]: what programs made for Icecast look for; [`address`]: links back to the tower.
 //! - [`openapi`]: the API describes itself.
 //! - [`now_playing`]: titles; [`sender`]: whose each is.
@@ -17,11 +22,14 @@ pub mod address;
 pub mod admission;
 pub mod api;
 pub mod auth;
+pub mod bodies;
 pub mod events;
 pub mod foreign;
+pub mod framing;
 pub mod front_door;
 pub mod guesses;
 pub mod head;
+pub mod host;
 pub mod icecast;
 pub mod icestats;
 pub mod login;
@@ -33,6 +41,7 @@ pub mod page;
 pub mod parameters;
 pub mod password;
 pub mod past;
+pub mod places;
 pub mod playlists;
 pub mod proxy_header;
 pub mod query;
@@ -43,4 +52,5 @@ pub mod sender;
 pub mod session;
 pub mod station;
 pub mod stream;
+pub mod waiting;
 pub mod who;

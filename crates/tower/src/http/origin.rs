@@ -2,21 +2,21 @@
 //! tower trusts them (`server.trusted_proxies`). An address is never a credential, whichever it is.
 
 use super::head::Head;
+use super::host;
 use super::proxy_header::{self, Parsed};
+use super::waiting::Ticket;
 use crate::config::Server;
 use crate::state::Tower;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 
 /// Proxies before a listener at most; who is behind more is taken for the last of them.
 pub const HOPS_MAX: usize = 16;
 /// Bytes that are read of `X-Forwarded-For`, from its end.
 pub const FORWARDED_BYTES_MAX: usize = 1024;
-/// A PROXY header must be complete within this time.
-const PROXY_HEADER_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// What is believed of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,9 @@ pub struct Origin {
     pub is_https: bool,
     /// What a trusted proxy was called, if it says so; otherwise what the request calls the tower.
     pub host: Option<String>,
+    /// Whether every name by which the tower is called is its own: none, an address, localhost, one
+    /// of `server.names`.
+    pub is_own_host: bool,
 }
 
 impl Origin {
@@ -34,8 +37,10 @@ impl Origin {
     #[must_use]
     pub fn of(head: &Head, peer: SocketAddr, server: &Server) -> Self {
         let host = head.header("host");
+        let is_own = |host: &String| host.trim().is_empty() || host::is_own(host, &server.names);
+        let is_own_host = head.headers("host").iter().all(is_own);
         if !server.trusts(peer.ip()) {
-            return Self { address: peer, is_https: false, host };
+            return Self { address: peer, is_https: false, host, is_own_host };
         }
         let nearest = |name: &str| {
             let lines = head.headers(name);
@@ -44,7 +49,10 @@ impl Origin {
         let is_https = nearest("x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https"));
         let forwarded = head.headers("x-forwarded-for").join(",");
         let address = client_behind(peer, &forwarded, |address| server.trusts(address));
-        Self { address, is_https, host: nearest("x-forwarded-host").filter(|host| !host.is_empty()).or(host) }
+        let forwarded_host = nearest("x-forwarded-host").filter(|host| !host.is_empty());
+        // A page can have the browser send the one, but never the other.
+        let is_own_host = is_own_host && forwarded_host.iter().all(is_own);
+        Self { address, is_https, host: forwarded_host.or(host), is_own_host }
     }
 }
 
@@ -72,8 +80,19 @@ fn address_of(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
 }
 
-/// Reads the PROXY header that `peer` owes, if it owes one. None: it did not come, or is none; nobody is to be answered.
-pub async fn welcome(socket: &mut TcpStream, peer: SocketAddr, tower: &Tower) -> Option<SocketAddr> {
+/// Waits for the first bytes of a connection, and reads the PROXY header that `peer` owes, if it
+/// owes one. None: it did not come in time, is none, or another connection needs the place; nothing
+/// is to be answered.
+pub async fn welcome(
+    socket: &mut TcpStream,
+    peer: SocketAddr,
+    tower: &Tower,
+    ticket: &Ticket,
+    until: Instant,
+) -> Option<SocketAddr> {
+    if timeout_at(until, ticket.first_bytes(socket)).await != Ok(true) {
+        return None;
+    }
     let is_owed = {
         let setup = tower.setup();
         setup.config.server.proxy_protocol && setup.config.server.trusts(peer.ip())
@@ -81,8 +100,16 @@ pub async fn welcome(socket: &mut TcpStream, peer: SocketAddr, tower: &Tower) ->
     if !is_owed {
         return Some(peer);
     }
-    match tokio::time::timeout(PROXY_HEADER_TIME_MAX, read_header(socket)).await {
-        Ok(Some(client)) => Some(client.unwrap_or(peer)),
+    let header = tokio::select! {
+        header = timeout_at(until, read_header(socket)) => header,
+        () = ticket.asked_to_go() => return None,
+    };
+    match header {
+        Ok(Some(client)) => {
+            let client = client.unwrap_or(peer);
+            ticket.comes_from(client.ip());
+            Some(client)
+        }
         Ok(None) | Err(_) => {
             tower.refused_proxy_headers.fetch_add(1, Relaxed);
             tracing::debug!(%peer, "a trusted proxy sent no PROXY header (server.proxy_protocol)");
@@ -159,14 +186,40 @@ mod tests {
     fn nobody_but_a_trusted_proxy_says_who_he_is_or_how_he_came() {
         let headers = "X-Forwarded-For: 203.0.113.5\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: outer\r\n";
         let inner = Some("inner:1".to_owned());
-        let plain = Origin { address: "127.0.0.1:9".parse().expect("one"), is_https: false, host: inner };
+        let plain =
+            Origin { address: "127.0.0.1:9".parse().expect("one"), is_https: false, host: inner, is_own_host: false };
         assert_eq!(origin("127.0.0.1:9", headers, &[]), plain);
         assert_eq!(origin("127.0.0.1:9", headers, &["127.0.0.2"]), plain);
         let outer = Some("outer".to_owned());
-        let passed_on = Origin { address: "203.0.113.5:0".parse().expect("one"), is_https: true, host: outer };
+        let passed_on =
+            Origin { address: "203.0.113.5:0".parse().expect("one"), is_https: true, host: outer, is_own_host: false };
         assert_eq!(origin("127.0.0.1:9", headers, &["127.0.0.1"]), passed_on);
         assert_eq!(origin("[::ffff:127.0.0.1]:9", headers, &["127.0.0.1"]), passed_on);
         assert!(!origin("127.0.0.1:9", "X-Forwarded-Proto: https, http\r\n", &["127.0.0.1"]).is_https);
+    }
+
+    #[test]
+    fn every_name_must_be_the_towers_own_and_none_is() {
+        let is_own = |trusted: &[&str], headers: &str| {
+            let mut server = server(trusted);
+            server.names = vec!["radio.example".into()];
+            let head = head::parse(format!("GET / HTTP/1.1\r\n{headers}\r\n").as_bytes());
+            let peer = "127.0.0.1:9".parse().expect("one");
+            Origin::of(&head.expect("good").expect("whole"), peer, &server).is_own_host
+        };
+        for own in ["", "Host: 127.0.0.1:8000\r\n", "Host: radio.example\r\n", "Host:\r\n"] {
+            assert!(is_own(&[], own) && is_own(&["127.0.0.1"], own), "{own}");
+        }
+        let forwarded = "Host: 127.0.0.1\r\nX-Forwarded-Host: evil.example\r\n";
+        assert!(is_own(&[], forwarded), "it is not heeded");
+        assert!(!is_own(&["127.0.0.1"], forwarded));
+        for other in [
+            "Host: evil.example\r\n",
+            "Host: evil.example\r\nX-Forwarded-Host: 127.0.0.1\r\n",
+            "Host: a\r\nHost: 127.0.0.1\r\n",
+        ] {
+            assert!(!is_own(&[], other) && !is_own(&["127.0.0.1"], other), "{other}");
+        }
     }
 
     proptest! {

@@ -108,10 +108,11 @@ impl Sender {
     fn may_mean(&self, tower: &Tower, query: &Query) -> Result<(OnAir, Option<Who>), TitleRefusal> {
         let (setup, now) = (tower.setup(), Instant::now());
         let guesses = &setup.source_doors.guesses;
-        if self.address.is_some_and(|address| guesses.must_wait(address, now)) {
+        let claim = Claim::of(&self.authorization, query);
+        let user = claim.user();
+        if self.address.is_some_and(|address| guesses.must_wait(address, &user, now)) {
             return Err(TOO_MANY_GUESSES.into());
         }
-        let claim = Claim::of(&self.authorization, query);
         let why = match (setup.source_doors.source_of(claim, mount_in(query)), claim) {
             (Ok(TitleTarget::Source(id)), _) => return Ok((OnAir::Source(id), None)),
             (Ok(TitleTarget::NotConnected), _) => return Err(NOT_CONNECTED.into()),
@@ -132,7 +133,7 @@ impl Sender {
         if why == Given::Wrong
             && let Some(address) = self.address
         {
-            guesses.note_wrong(address, now);
+            guesses.note_wrong(address, &user, now);
             tracing::warn!(%address, "a wrong password with a title");
         }
         Err(UNAUTHORIZED.into())

@@ -2,6 +2,7 @@
 
 use super::api::{Peer, error};
 use super::parameters::Parameters;
+use super::places::{Place, Places};
 use super::routes;
 use crate::ingest::names::STATION_ID;
 use crate::state::Tower;
@@ -23,7 +24,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// Subscribers at the same time.
@@ -39,11 +39,12 @@ const SILENCE_MAX: Duration = Duration::from_secs(100);
 
 /// The routes of this file.
 pub fn router() -> Router<Arc<Tower>> {
-    let places = Arc::new(Semaphore::new(SUBSCRIBERS_MAX));
+    let places = Places::new(SUBSCRIBERS_MAX);
     let subscribe = move |tower: State<Arc<Tower>>,
+                          peer: Option<Extension<Peer>>,
                           wanted: Parameters<Wanted>,
                           upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| {
-        subscribe(tower, wanted, upgrade, Arc::clone(&places))
+        subscribe(tower, peer, wanted, upgrade, Arc::clone(&places))
     };
     Router::new().route(routes::STATION_INGEST, post(ingest)).route(routes::STATION_EVENTS, get(subscribe))
 }
@@ -93,9 +94,10 @@ struct Wanted {
 
 async fn subscribe(
     State(tower): State<Arc<Tower>>,
+    peer: Option<Extension<Peer>>,
     Parameters(wanted): Parameters<Wanted>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
 ) -> Response {
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
@@ -104,7 +106,7 @@ async fn subscribe(
             return error(StatusCode::BAD_REQUEST, &text);
         }
     };
-    let Ok(place) = places.try_acquire_owned() else {
+    let Some(place) = places.take(peer.map(|Extension(Peer(origin))| origin.address.ip())) else {
         let text = format!("there are {SUBSCRIBERS_MAX} subscribers already; try again later");
         return ([(RETRY_AFTER, RETRY_AFTER_S)], error(StatusCode::SERVICE_UNAVAILABLE, &text)).into_response();
     };
@@ -122,7 +124,7 @@ async fn pass_on(
     mut events: Receiver<Arc<Passing>>,
     event_type: Option<String>,
     tower: Arc<Tower>,
-    _place: OwnedSemaphorePermit,
+    place: Place,
 ) {
     let mut pings = interval(PING_PERIOD);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -149,6 +151,11 @@ async fn pass_on(
                     continue;
                 }
             },
+            () = place.displaced() => {
+                let reason = "another address has no place, and yours has many; connect again".into();
+                let _ = socket.send(Message::Close(Some(CloseFrame { code: close_code::AGAIN, reason }))).await;
+                return;
+            }
             _ = pings.tick() => {
                 if heard.elapsed() > SILENCE_MAX {
                     return;

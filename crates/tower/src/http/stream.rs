@@ -179,7 +179,7 @@ pub fn options_answer(methods: &[&str]) -> Vec<u8> {
 
 /// `value` without the characters that would end a header.
 fn header_value(value: &str) -> String {
-    value.chars().filter(|c| !c.is_control()).collect()
+    crate::text::cleaned(value).into_owned()
 }
 
 /// The header of a WAV whose end is not known: both lengths are the largest there are, as players expect of a pipe.

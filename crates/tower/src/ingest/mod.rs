@@ -1,7 +1,7 @@
 //! The doors for PCM: from a socket to a buffer that the router reads (SPEC IN).
 //!
 //! - [`names`]: what the inputs are called.
-//! - [`socket`]: who owns the path, and that it is left clean.
+//! - [`socket`]: the path's owner; it stays there, and is left clean.
 //! - [`producer`]: one connection, from bytes to its own buffer.
 //! - [`registry`]: who is connected, and the ring on which new buffers reach the pump.
 
@@ -11,4 +11,4 @@ pub mod registry;
 pub mod socket;
 
 pub use registry::{Inputs, Newcomer};
-pub use socket::PcmSocket;
+pub use socket::{Acceptor, PcmSocket};

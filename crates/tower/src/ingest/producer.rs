@@ -3,6 +3,7 @@
 
 use super::names::STATION_ID;
 use super::registry::Inputs;
+use super::socket::Acceptor;
 use crate::config::{Pacing, Station, WhenFull};
 use crate::state::Tower;
 use radio_signal::ingest::{Accumulator, BufferWriter, DriftResampler, Gain, SilenceGate};
@@ -12,14 +13,14 @@ use radio_signal::units::{TICK_BYTES, TICK_MS, samples_in_ms, ticks_in_ms};
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 
 /// Accepts producers until the task is dropped.
-pub async fn serve(listener: UnixListener, tower: Arc<Tower>) {
+pub async fn serve(mut socket: Acceptor, tower: Arc<Tower>) {
     let inputs = &tower.inputs;
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let stream = match socket.accept(&tower).await {
+            Ok(stream) => stream,
             Err(error) => {
                 // Out of file descriptors, usually: the next attempt may succeed, a busy loop would not help.
                 tracing::warn!(%error, "a PCM producer could not be accepted");

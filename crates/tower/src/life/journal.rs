@@ -1,5 +1,6 @@
 //! What happened: the last events of the tower, numbered, for the log, the status and the page (SPEC ROUTER-8).
 
+use crate::text::cleaned;
 use radio_signal::units::Serial;
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 pub const EVENTS_MAX: usize = 1000;
 
 /// Every kind of event, for scripts; docs/operating.md says what each means.
-pub const KINDS: [&str; 12] = [
+pub const KINDS: [&str; 13] = [
     "action",
     "alarm",
     "alarm_over",
@@ -21,6 +22,7 @@ pub const KINDS: [&str; 12] = [
     "on_air",
     "reanchor",
     "silence",
+    "socket",
     "source",
     "title",
     "tls",
@@ -68,8 +70,10 @@ struct Kept {
 }
 
 impl Journal {
-    /// Notes an event and logs it.
+    /// Notes an event and logs it. Names, programs and addresses in it are strangers' words, and
+    /// are cleaned.
     pub fn note(&self, tick: Serial, kind: &'static str, text: String) {
+        let text = cleaned(&text).into_owned();
         if kind == ACTION {
             tracing::info!(target: AUDIT, tick, kind, "{text}");
         } else {
@@ -80,6 +84,7 @@ impl Journal {
 
     /// Notes what somebody did, and logs it.
     pub fn note_by(&self, who: String, tick: Serial, kind: &'static str, text: String) {
+        let (text, who) = (cleaned(&text).into_owned(), cleaned(&who).into_owned());
         tracing::info!(target: AUDIT, tick, kind, who, "{text}");
         self.add(tick, kind, text, Some(who));
     }

@@ -1,6 +1,7 @@
-//! Another configuration while the tower is on air (SPEC CFG-2): read again, compared, prepared, and then in force at once
-//! or not at all.
+//! Another configuration while the tower is on air (SPEC CFG-2): read again, compared, prepared,
+//! and then in force at once or not at all.
 //!
+//! - [`reader`]: reads the file, without ever waiting for it for long.
 //! - [`mod@plan`]: what differs, and what becomes of it.
 //! - [`outputs`]: encoders and mounts that come and go. `files`: players that do.
 //! - this file: the order of things. Whatever can fail is done before anything is changed.
@@ -8,10 +9,12 @@
 mod files;
 mod outputs;
 mod plan;
+mod reader;
 
 pub use plan::{Change, Effect, Plan, plan};
+pub use reader::Reader;
 
-use crate::config::{Config, ConfigError, Input, Loaded, Sources, load, validate};
+use crate::config::{Config, ConfigError, Input, Loaded, validate};
 use crate::http::auth::{Users, is_same_user};
 use crate::ingest::producer;
 use crate::pump::Order;
@@ -55,9 +58,14 @@ pub enum Refused {
 /// The reason, with its remedy; then nothing is changed.
 pub async fn reload(tower: &Arc<Tower>, who: &str, dry_run: bool) -> Result<Report, Refused> {
     // One after the other.
-    let sources = tower.sources.lock().await;
-    let loaded = read(&sources).await?;
+    let mut reader = tower.reader.lock().await;
+    let loaded = reader.read().await?;
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let setup = tower.setup();
+    if let Some(gone) = setup.file.as_ref().filter(|_| loaded.file.is_none()) {
+        let text = format!("{} is gone; put it back, or restart the tower to do without it", gone.display());
+        return Err(Refused::NotReady(anyhow::Error::msg(text)));
+    }
     let Plan { changes, config } = plan(&setup.config, &loaded.config, tower.fanout.listeners_room()).summed_up();
     if let Some(invalid) = validate(&config).into_iter().next() {
         let text = format!("{}; restart the tower to change all of it at once", invalid.message);
@@ -71,15 +79,6 @@ pub async fn reload(tower: &Arc<Tower>, who: &str, dry_run: bool) -> Result<Repo
     let text = format!("the configuration was read again: {}", told.join("; "));
     tower.journal.note_by(who.to_owned(), tower.figures.tick().unwrap_or(0), "action", text);
     Ok(Report { applied: true, changes })
-}
-
-/// Reads it as at the start: file, environment, flags.
-async fn read(sources: &Sources) -> Result<Loaded, Refused> {
-    let sources = sources.clone();
-    let read = tokio::task::spawn_blocking(move || load(&sources)).await;
-    let loaded = read.map_err(|error| Refused::NotReady(error.into()))?.map_err(Refused::Config)?;
-    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    Ok(loaded)
 }
 
 async fn put_into_force(tower: &Arc<Tower>, old: &Arc<Setup>, loaded: Loaded) -> anyhow::Result<()> {

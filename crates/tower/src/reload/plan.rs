@@ -110,6 +110,7 @@ fn in_force(old: &Config, new: &Config, listeners_room: usize) -> Config {
             new.server.listeners_max
         },
         listeners_per_address_max: new.server.listeners_per_address_max,
+        names: new.server.names.clone(),
         trusted_proxies: new.server.trusted_proxies.clone(),
         proxy_protocol: new.server.proxy_protocol,
         location: new.server.location.clone(),

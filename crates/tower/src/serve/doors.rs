@@ -69,6 +69,15 @@ impl Doors {
         tokio::net::TcpListener::from_std(self.http.try_clone()?)
     }
 
+    /// Where it really listens for HTTP, also with sockets that the service manager opened.
+    ///
+    /// # Errors
+    /// As [`TcpListener::local_addr`].
+    pub fn listening(&self) -> std::io::Result<Vec<IpAddr>> {
+        let tls = self.tls.as_ref().map(tls::Door::address).transpose()?;
+        Ok([Some(self.address()?), tls].into_iter().flatten().map(|address| address.ip()).collect())
+    }
+
     /// The address that the system gave us.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ mod wiring;
 
 pub use wiring::when_full;
 
-use crate::config::{Loaded, Sources};
+use crate::config::{Loaded, Sources, StationAccess};
 use crate::feeds::NewFeeds;
 use crate::life::{logging, systemd};
 use crate::state::Tower;
@@ -43,9 +43,6 @@ pub fn run(loaded: Loaded, sources: Sources) -> anyhow::Result<()> {
     // Before any other thread runs, as the protocol of socket activation wants it.
     let passed = systemd::passed_sockets();
     let log = logging::start(&loaded.config.log)?;
-    if let Some(warning) = crate::config::open_station(&loaded.config) {
-        tracing::warn!("{warning}");
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(CONTROL_THREADS)
         .thread_name("control")
@@ -54,6 +51,9 @@ pub fn run(loaded: Loaded, sources: Sources) -> anyhow::Result<()> {
         .context("the control threads could not be started")?;
     let ended = runtime.block_on(async {
         let mut doors = Doors::open(&loaded.config, passed)?;
+        if let Some((found, remedy)) = StationAccess::of(&loaded.config, &doors.listening()?).warning() {
+            tracing::warn!("{found}; {remedy}");
+        }
         let mut on_air = wiring::build(loaded, sources, log, started)?;
         let tasks = serve_doors(&doors, &on_air.tower, std::mem::take(&mut on_air.chronicle))?;
         let tls = start_tls(&doors, &on_air.tower)?;
@@ -87,8 +87,8 @@ fn serve_doors(
     let api = crate::http::api::router(Arc::clone(tower));
     let mut tasks = vec![
         tokio::spawn(crate::http::front_door::serve(doors.http()?, Arc::clone(tower), api.clone())),
-        tokio::spawn(crate::http::api::serve_unix(doors.admin.listener()?, api)),
-        tokio::spawn(crate::ingest::producer::serve(doors.pcm.listener()?, Arc::clone(tower))),
+        tokio::spawn(crate::http::api::serve_unix(doors.admin.acceptor()?, Arc::clone(tower), api)),
+        tokio::spawn(crate::ingest::producer::serve(doors.pcm.acceptor()?, Arc::clone(tower))),
         tokio::spawn(crate::recent::follow(Arc::clone(tower))),
         tokio::spawn(systemd::feed_watchdog(Arc::clone(&tower.figures))),
     ];

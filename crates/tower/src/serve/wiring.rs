@@ -151,13 +151,14 @@ pub fn build(loaded: Loaded, sources: Sources, log: Logging, started: Instant) -
         on_air,
         titles,
         title_pace: Pace::per_second(TITLES_PER_SECOND),
+        bodies: crate::http::bodies::Budget::default(),
         recent: Recent::default(),
         sessions,
         ear: crate::ear::Board::default(),
         players: Mutex::new(players),
         feeds: crate::feeds::Feeds::default(),
         open_files,
-        sources: tokio::sync::Mutex::new(sources),
+        reader: tokio::sync::Mutex::new(crate::reload::Reader::new(sources)),
         log: Some(log),
     });
     // Deaf is better than off air.

@@ -44,6 +44,8 @@ const FRAME_BYTES: usize = 2 * CHANNELS;
 pub struct ChildSettings {
     /// FFmpeg.
     pub ffmpeg: PathBuf,
+    /// Names of variables that it gets beside those that every child gets.
+    pub environment: Vec<String>,
     /// Memory that it may allocate.
     pub memory_bytes_max: u64,
 }
@@ -53,7 +55,7 @@ impl ChildSettings {
     #[must_use]
     pub fn from_config(encoder: &crate::config::Encoder) -> Self {
         let memory_bytes_max = encoder.memory_mib_max.saturating_mul(1024 * 1024);
-        Self { ffmpeg: encoder.ffmpeg.clone(), memory_bytes_max }
+        Self { ffmpeg: encoder.ffmpeg.clone(), environment: encoder.environment.clone(), memory_bytes_max }
     }
 
     /// The least it must see before it begins, and nothing kept back: the first PCM comes after 0.1 s instead of 2.4 s.
@@ -90,7 +92,7 @@ pub fn decode<R: Read + Send + 'static>(
     let (mut deaths, mut sound) = (0, Sound { seam: Seam::default(), samples: Vec::new() });
     let end = loop {
         let begun = Instant::now();
-        let outcome = match Child::start(&settings.command(stream), settings.memory_bytes_max) {
+        let outcome = match Child::start(settings, stream) {
             Ok((mut child, stdin)) => {
                 figures.child_pid.store(child.pid(), Relaxed);
                 let unread = Arc::downgrade(&stdin);
@@ -165,8 +167,10 @@ struct Child {
 }
 
 impl Child {
-    fn start(command: &[OsString], memory_bytes_max: u64) -> std::io::Result<(Self, Arc<OwnedFd>)> {
-        let Spawned { child, pidfd, stdin, stdout, stderr } = spawn::spawn(command, memory_bytes_max)?;
+    fn start(settings: &ChildSettings, stream: Foreign) -> std::io::Result<(Self, Arc<OwnedFd>)> {
+        let command = settings.command(stream);
+        let spawned = spawn::spawn(&command, &settings.environment, settings.memory_bytes_max)?;
+        let Spawned { child, pidfd, stdin, stdout, stderr } = spawned;
         let said = Diagnostics::default();
         let begun = Instant::now();
         Ok((Self { process: child, pidfd, stdout, stderr: Some(stderr), said, begun }, Arc::new(stdin)))
@@ -340,7 +344,8 @@ mod tests {
 
     #[test]
     fn a_decoder_that_always_fails_is_given_up_and_leaves_its_last_words() {
-        let settings = ChildSettings { ffmpeg: "/bin/false".into(), memory_bytes_max: 1 << 30 };
+        let settings =
+            ChildSettings { ffmpeg: "/bin/false".into(), environment: Vec::new(), memory_bytes_max: 1 << 30 };
         let source = Arc::new(Mutex::new(std::io::repeat(0)));
         let figures = DecoderFigures::default();
         let end = decode(&source, Foreign::Adts, &settings, &figures, |_| true);

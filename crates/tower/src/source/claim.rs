@@ -1,7 +1,8 @@
 //! Who somebody says he is that speaks for a source without being its connection: when he sends a title.
 
 use super::doors::{Door, SourceDoors};
-use crate::http::auth::{Credentials, Given};
+use crate::http::auth::{Credentials, Given, claimed_name};
+use crate::http::guesses::UNNAMED;
 use crate::http::head::Head;
 use crate::http::query::Query;
 use radio_signal::router::SourceId;
@@ -24,6 +25,15 @@ impl<'a> Claim<'a> {
         match query.text("pass") {
             Some(password) if authorization.trim().is_empty() => Self::Password(password),
             _ => Self::Header(authorization),
+        }
+    }
+
+    /// The user that it names, by which its wrong passwords are counted.
+    #[must_use]
+    pub fn user(self) -> String {
+        match self {
+            Self::Header(authorization) => claimed_name(authorization),
+            Self::Password(_) => UNNAMED.into(),
         }
     }
 
@@ -85,12 +95,11 @@ impl SourceDoors {
     /// password of that mount (or of any): for what a source may do besides going on air.
     #[must_use]
     pub fn admits(&self, head: &Head, address: IpAddr) -> bool {
-        // Asked first: nothing is hashed for whoever has to wait.
-        if self.guesses.must_wait(address, Instant::now()) {
-            return false;
-        }
         let query = Query::parse(head.query.as_bytes());
-        self.source_of(Claim::of(&head.authorization, &query), mount_in(&query)).is_ok()
+        let claim = Claim::of(&head.authorization, &query);
+        // Asked first: nothing is hashed for a user that has to wait.
+        !self.guesses.must_wait(address, &claim.user(), Instant::now())
+            && self.source_of(claim, mount_in(&query)).is_ok()
     }
 }
 

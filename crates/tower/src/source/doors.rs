@@ -5,12 +5,13 @@ use super::handshake::{self, Admission, Mount, Verdict};
 use super::session::{self, SessionFigures, Terms};
 use crate::config::{Config, Input, InputKind, SecondSource};
 use crate::encoder::is_installed;
-use crate::http::auth::{Credentials, Given};
-use crate::http::guesses::Guesses;
+use crate::http::auth::{Credentials, Given, claimed_name};
+use crate::http::guesses::{Guesses, UNNAMED};
 use crate::http::head::Head;
 use crate::ingest::Inputs;
 use crate::ingest::names::InputNames;
 use crate::state::Tower;
+use crate::text::cleaned;
 use base64::Engine;
 use radio_signal::ingest::{Gain, SilenceGate};
 use radio_signal::router::{InputId, Jitter, OnAir, SourceId, SourceSpec};
@@ -125,14 +126,14 @@ impl SourceDoors {
     pub fn by_password(&self, password: &str, address: IpAddr) -> Option<Pass> {
         let now = Instant::now();
         // A probe is no guess, so it must cost nothing: no hash is computed for it.
-        if password == POKE || self.guesses.must_wait(address, now) {
+        if password == POKE || self.guesses.must_wait(address, UNNAMED, now) {
             return None;
         }
         let door = match self.opened_by(password) {
             Ok(door) => door,
             Err(why) => {
                 if why != Given::Busy {
-                    self.guesses.note_wrong(address, now);
+                    self.guesses.note_wrong(address, UNNAMED, now);
                     tracing::warn!(%address, "a Shoutcast source gave a wrong password");
                 }
                 return None;
@@ -169,20 +170,20 @@ impl SourceDoors {
     /// Decides on the request of a source.
     #[must_use]
     pub fn knock(&self, head: &Head, address: IpAddr) -> Knock {
-        let now = Instant::now();
+        let (now, user) = (Instant::now(), claimed_name(&head.authorization));
         let found = self.doors.iter().find(|door| door.input.mount == head.path);
         let mount = found.map(|door| Mount {
             credentials: &door.credentials,
             is_busy: door.input.second_source == SecondSource::Refuse && door.lock().is_some(),
-            must_wait: self.guesses.must_wait(address, now),
+            must_wait: self.guesses.must_wait(address, &user, now),
             has_ffmpeg: is_installed(&door.children.ffmpeg),
         });
         match (handshake::decide(head, mount), found) {
             (Verdict::Admit(admission), Some(door)) => Knock::Enter { door: Arc::clone(door), admission },
             (Verdict::Admit(_), None) => Knock::Answer { bytes: handshake::BUSY.to_source(false), stays: false },
             (Verdict::WrongPassword { bytes, stays }, _) => {
-                self.guesses.note_wrong(address, now);
-                tracing::warn!(%address, mount = %head.path, "a source gave a wrong password");
+                self.guesses.note_wrong(address, &user, now);
+                tracing::warn!(%address, mount = %cleaned(&head.path), "a source gave a wrong password");
                 Knock::Answer { bytes, stays }
             }
             (Verdict::Answer { bytes, stays }, _) => Knock::Answer { bytes, stays },

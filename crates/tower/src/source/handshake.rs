@@ -2,7 +2,9 @@
 
 use super::formats::{Format, readable};
 use crate::http::auth::{Credentials, Given};
+use crate::http::framing::{self, Framing};
 use crate::http::head::{Head, Refusal, SOURCE_METHODS};
+use crate::text::cleaned;
 
 /// Bytes that are kept of each thing a source says of itself.
 const WORDS_BYTES_MAX: usize = 255;
@@ -13,8 +15,6 @@ const NO_MOUNT: Refusal =
     Refusal::new(404, "Not Found", "no [[input]] of this tower has this mount; look at the mount in the source");
 const NO_CONTENT_TYPE: Refusal =
     Refusal::new(400, "Bad Request", "a source must say what it sends: Content-Type is missing");
-const BAD_FRAMING: Refusal =
-    Refusal::new(400, "Bad Request", "the length of the body makes no sense; send it plain, or chunked");
 /// Somebody else is on the mount. 403 says "try again" to BUTT, where 409 would make it give up.
 pub const BUSY: Refusal = Refusal::new(403, "Forbidden", "mount in use: another source is connected; try again later");
 const fn unreadable(has_ffmpeg: bool) -> Refusal {
@@ -22,17 +22,6 @@ const fn unreadable(has_ffmpeg: bool) -> Refusal {
 }
 const WAIT: Refusal =
     Refusal::new(429, "Too Many Requests", "too many wrong passwords from your address; wait a minute");
-
-/// How the end of a body is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// It ends with the connection.
-    UntilEnd,
-    /// It has this many bytes.
-    Length(u64),
-    /// It comes in chunks.
-    Chunked,
-}
 
 /// A source that may come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +75,7 @@ impl Words {
 /// One line of bounded length, with nothing in it that a terminal would obey.
 fn kept(text: &str) -> String {
     let end = (0..=text.len().min(WORDS_BYTES_MAX)).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-    text[..end].chars().filter(|c| !c.is_control()).collect()
+    cleaned(&text[..end]).trim().into()
 }
 
 /// What is known of the mount that is asked for.
@@ -132,9 +121,7 @@ pub fn is_source_method(method: &str) -> bool {
 /// Decides on a request of a source; `mount` is `None` if there is no such mount.
 #[must_use]
 pub fn decide(head: &Head, mount: Option<Mount<'_>>) -> Verdict {
-    let Ok(framing) = framing(head) else { return refuse(BAD_FRAMING, false) };
-    // Whoever sends no body may ask again; whoever may be sending one already cannot be understood any more.
-    let stays = framing == Framing::Length(0) && head.method != "SOURCE" && head.minor_version == 1;
+    let stays = framing::allows_another(head);
     let Some(mount) = mount else { return refuse(NO_MOUNT, stays) };
     if mount.must_wait {
         return refuse(WAIT, false);
@@ -159,22 +146,22 @@ pub fn decide(head: &Head, mount: Option<Mount<'_>>) -> Verdict {
     if mount.is_busy {
         return refuse(BUSY, stays);
     }
-    if stays {
+    if head.framing == Framing::Length(0) && head.method != "SOURCE" {
         // With the right password and no body: it only wanted to know.
-        return Verdict::Answer { bytes: good_answer(), stays };
+        return Verdict::Answer { bytes: good_answer(stays), stays };
     }
-    let (welcome, wants_final_answer) = welcome(head, framing);
-    Verdict::Admit(Box::new(Admission { format, framing, welcome, wants_final_answer, words }))
+    let (welcome, wants_final_answer) = welcome(head);
+    Verdict::Admit(Box::new(Admission { format, framing: head.framing, welcome, wants_final_answer, words }))
 }
 
 /// What a source is told before its body, and whether it waits for another answer at its end.
-fn welcome(head: &Head, framing: Framing) -> (&'static [u8], bool) {
+fn welcome(head: &Head) -> (&'static [u8], bool) {
     let expects = head.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
     if head.method == "SOURCE" {
         (b"HTTP/1.0 200 OK\r\n\r\n", false)
     } else if expects {
         (b"HTTP/1.1 100 Continue\r\n\r\n", true)
-    } else if framing == Framing::UntilEnd {
+    } else if head.framing == Framing::UntilEnd {
         // A body without a length is Icecast's way, and so is the answer before it.
         (b"HTTP/1.0 200 OK\r\n\r\n", false)
     } else {
@@ -192,31 +179,22 @@ pub fn final_answer(was_readable: bool, has_ffmpeg: bool) -> Vec<u8> {
     }
 }
 
-fn good_answer() -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nAllow: {SOURCE_METHODS}\r\nConnection: keep-alive\r\n\r\n")
+fn good_answer(stays: bool) -> Vec<u8> {
+    let connection = if stays { "keep-alive" } else { "close" };
+    format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nAllow: {SOURCE_METHODS}\r\nConnection: {connection}\r\n\r\n")
         .into_bytes()
 }
 
-/// The answer to `OPTIONS *`, with which libshout begins, and to OPTIONS of a mount for sources.
+/// The answer to `OPTIONS *`, with which libshout begins, and to OPTIONS of a mount for sources;
+/// another request may follow if the connection `stays`.
 #[must_use]
-pub fn options_answer() -> Vec<u8> {
-    format!("HTTP/1.1 204 No Content\r\nAllow: {SOURCE_METHODS}\r\nConnection: keep-alive\r\n\r\n").into_bytes()
+pub fn options_answer(stays: bool) -> Vec<u8> {
+    let connection = if stays { "keep-alive" } else { "close" };
+    format!("HTTP/1.1 204 No Content\r\nAllow: {SOURCE_METHODS}\r\nConnection: {connection}\r\n\r\n").into_bytes()
 }
 
 fn refuse(refusal: Refusal, stays: bool) -> Verdict {
     Verdict::Answer { bytes: refusal.to_source(stays), stays }
-}
-
-/// How the body of `head` ends. Both a length and chunks is a way to make two programs read two different things.
-fn framing(head: &Head) -> Result<Framing, ()> {
-    let coding = head.header("transfer-encoding").unwrap_or_default();
-    let length = head.header("content-length");
-    match (coding.to_ascii_lowercase().as_str(), length) {
-        ("" | "identity", None) => Ok(Framing::UntilEnd),
-        ("" | "identity", Some(length)) => length.parse().map(Framing::Length).map_err(|_| ()),
-        ("chunked", None) => Ok(Framing::Chunked),
-        _ => Err(()),
-    }
 }
 
 #[cfg(test)]

@@ -2,18 +2,21 @@
 //! headers once that was right. It names no mount: the password says which input is meant.
 
 use super::doors::{Knock, Pass};
-use crate::http::head::{self, HEAD_BYTES_MAX, HEAD_TIME_MAX, Head};
+use crate::http::head::{self, HEAD_BYTES_MAX, Head};
 use crate::http::origin;
+use crate::http::waiting::WaitingRoom;
 use crate::state::Tower;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
-/// Connections that may be in their handshake at the same time; the rest waits in the kernel's backlog.
-const HANDSHAKES_MAX: usize = 32;
+/// Connections that may be in their handshake at the same time.
+const HANDSHAKES_MAX: usize = 64;
+/// A handshake must be done within this time.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// An answer must have been taken within this time.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 /// What a refused source may still send.
@@ -27,15 +30,19 @@ const HEEDED: [&[u8]; 3] = [b"icy-", b"content-type:", b"user-agent:"];
 
 /// Accepts connections until the task is dropped.
 pub async fn serve(listener: TcpListener, tower: Arc<Tower>) {
-    let places = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+    let room = WaitingRoom::new(HANDSHAKES_MAX);
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((socket, address)) => {
-                let tower = Arc::clone(&tower);
+                let (tower, ticket) = (Arc::clone(&tower), room.enter(address.ip()).await);
                 tokio::spawn(async move {
-                    receive(socket, address, &tower).await;
-                    drop(place);
+                    let (mut socket, until) = (socket, Instant::now() + HANDSHAKE_TIME_MAX);
+                    let welcome = origin::welcome(&mut socket, address, &tower, &ticket, until);
+                    let Some(address) = welcome.await else { return };
+                    tokio::select! {
+                        () = receive(socket, address, &tower, until) => {}
+                        () = ticket.asked_to_go() => {}
+                    }
                 });
             }
             // Without files the rest waits in the kernel's backlog; the front door says so.
@@ -44,9 +51,8 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>) {
     }
 }
 
-async fn receive(mut socket: TcpStream, address: SocketAddr, tower: &Arc<Tower>) {
-    let Some(address) = origin::welcome(&mut socket, address, tower).await else { return };
-    let Some((line, beyond)) = read_to(&mut socket, Vec::new(), line_end).await else { return };
+async fn receive(mut socket: TcpStream, address: SocketAddr, tower: &Arc<Tower>, until: Instant) {
+    let Some((line, beyond)) = read_to(&mut socket, Vec::new(), line_end, until).await else { return };
     let password = String::from_utf8_lossy(&line);
     let Some(pass) = tower.setup().source_doors.by_password(password.trim_end(), address.ip()) else {
         return answer(&mut socket, INVALID_PASSWORD).await;
@@ -54,7 +60,7 @@ async fn receive(mut socket: TcpStream, address: SocketAddr, tower: &Arc<Tower>)
     if !in_time(socket.write_all(WELCOME)).await {
         return;
     }
-    let Some((headers, beyond)) = read_to(&mut socket, beyond, headers_end).await else { return };
+    let Some((headers, beyond)) = read_to(&mut socket, beyond, headers_end, until).await else { return };
     let Some(head) = as_http(&pass, &headers) else {
         return answer(&mut socket, &head::BAD_REQUEST.to_source(false)).await;
     };
@@ -102,8 +108,8 @@ async fn read_to(
     socket: &mut TcpStream,
     mut bytes: Vec<u8>,
     end: fn(&[u8]) -> Option<usize>,
+    until: Instant,
 ) -> Option<(Vec<u8>, Vec<u8>)> {
-    let until = Instant::now() + HEAD_TIME_MAX;
     loop {
         if let Some(end) = end(&bytes) {
             let beyond = bytes.split_off(end);
@@ -111,8 +117,7 @@ async fn read_to(
         }
         let room = HEAD_BYTES_MAX.checked_sub(bytes.len()).filter(|&room| room > 0)?;
         let mut limited = (&mut *socket).take(room as u64);
-        let read = tokio::time::timeout(until.saturating_duration_since(Instant::now()), limited.read_buf(&mut bytes));
-        match read.await {
+        match timeout_at(until, limited.read_buf(&mut bytes)).await {
             Ok(Ok(1..)) => {}
             _ => return None,
         }

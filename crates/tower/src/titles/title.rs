@@ -63,8 +63,7 @@ impl Title {
 }
 
 fn clean(text: &str) -> String {
-    let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    visible.trim().chars().take(FIELD_CHARS_MAX).collect()
+    crate::text::cleaned(text).trim().chars().take(FIELD_CHARS_MAX).collect()
 }
 
 /// Text of unknown charset, as old software sends it: as `label` says, if that is a charset; else UTF-8 if it can be

@@ -18,6 +18,7 @@ mod renewal;
 use crate::config;
 use crate::http::front_door::{self, Visitor};
 use crate::http::origin;
+use crate::http::waiting::{Ticket, WaitingRoom};
 use crate::state::Tower;
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -34,7 +35,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
@@ -46,6 +47,8 @@ pub const AT_THE_DOOR_MAX: usize = 256;
 pub const FILES_EACH: u64 = 3;
 /// A handshake must be done within this time.
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
+/// and the first request be complete within this time, with whatever comes before it.
+const FIRST_REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
 /// Bytes that TLS itself puts aside when the kernel takes no more.
 const ASIDE_BYTES_MAX: usize = 16 * 1024;
 /// Who takes nothing for so long is gone; the fan-out has given him up half a minute before.
@@ -226,14 +229,15 @@ struct Hall {
 
 async fn accept(listener: TcpListener, good: Arc<ArcSwap<ServerConfig>>, hall: Hall) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let places = Arc::new(Semaphore::new(AT_THE_DOOR_MAX));
+    let room = WaitingRoom::new(AT_THE_DOOR_MAX);
     loop {
-        // Without a free place nothing is accepted: the rest waits in the kernel's backlog.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((socket, address)) => {
                 let acceptor = TlsAcceptor::from(good.load_full());
-                tokio::spawn(lead_in(socket, address, acceptor, place, hall.clone()));
+                // Where all places are taken by requests that are being answered, the rest waits in
+                // the kernel's backlog.
+                let ticket = room.enter(address.ip()).await;
+                tokio::spawn(lead_in(socket, address, acceptor, Arc::new(ticket), hall.clone()));
             }
             // No files: the front door has said so.
             Err(_) => sleep(Duration::from_millis(100)).await,
@@ -241,28 +245,31 @@ async fn accept(listener: TcpListener, good: Arc<ArcSwap<ServerConfig>>, hall: H
     }
 }
 
-async fn lead_in(
-    socket: TcpStream,
-    address: SocketAddr,
-    acceptor: TlsAcceptor,
-    place: OwnedSemaphorePermit,
-    hall: Hall,
-) {
+async fn lead_in(socket: TcpStream, address: SocketAddr, acceptor: TlsAcceptor, ticket: Arc<Ticket>, hall: Hall) {
+    let until = tokio::time::Instant::now() + FIRST_REQUEST_TIME_MAX;
     prepare(&socket);
+    let is_local = front_door::is_loopback(address);
     let mut socket = socket;
-    let Some(address) = origin::welcome(&mut socket, address, &hall.tower).await else { return };
+    let figures = &hall.tower.tls;
+    let Some(address) = origin::welcome(&mut socket, address, &hall.tower, &ticket, until).await else {
+        figures.failed_handshakes.fetch_add(1, Relaxed);
+        return;
+    };
     let mut stream = TimeoutStream::new(socket);
     stream.set_write_timeout(Some(WRITE_TIME_MAX));
-    let figures = &hall.tower.tls;
     let handshake = acceptor.accept_with(Box::pin(stream), |tls| tls.set_buffer_limit(Some(ASIDE_BYTES_MAX)));
-    let Ok(Ok(client)) = timeout(HANDSHAKE_TIME_MAX, handshake).await else {
+    let handshake = tokio::select! {
+        handshake = timeout(HANDSHAKE_TIME_MAX, handshake) => handshake.ok().and_then(Result::ok),
+        () = ticket.asked_to_go() => None,
+    };
+    let Some(client) = handshake else {
         figures.failed_handshakes.fetch_add(1, Relaxed);
         return;
     };
     figures.handshakes.fetch_add(1, Relaxed);
     let Ok((inner, outer)) = pair() else { return };
-    let passage = Arc::new(Passage::new(Arc::clone(&hall.tower), Arc::clone(&hall.listeners), place));
-    let visitor = Visitor { address, passage: Some(Arc::clone(&passage)) };
+    let passage = Arc::new(Passage::new(Arc::clone(&hall.tower), Arc::clone(&hall.listeners), Arc::clone(&ticket)));
+    let visitor = Visitor { address, is_local, passage: Some(Arc::clone(&passage)), ticket, until };
     let (tower, api) = (Arc::clone(&hall.tower), hall.api.clone());
     hall.control.spawn(async move {
         if let Ok(socket) = TcpStream::from_std(inner) {

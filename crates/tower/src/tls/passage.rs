@@ -1,6 +1,7 @@
 //! How a connection comes inside: its sockets, and its places.
 
 use super::WRITE_TIME_MAX;
+use crate::http::waiting::Ticket;
 use crate::state::Tower;
 use socket2::{SockRef, TcpKeepalive};
 use std::os::fd::OwnedFd;
@@ -42,13 +43,13 @@ pub struct Passage {
     tower: Arc<Tower>,
     listeners: Arc<Semaphore>,
     seat: OnceLock<OwnedSemaphorePermit>,
-    place: Mutex<Option<OwnedSemaphorePermit>>,
+    ticket: Mutex<Option<Arc<Ticket>>>,
 }
 
 impl Passage {
-    pub(super) fn new(tower: Arc<Tower>, listeners: Arc<Semaphore>, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(tower: Arc<Tower>, listeners: Arc<Semaphore>, ticket: Arc<Ticket>) -> Self {
         tower.tls.connections.fetch_add(1, Relaxed);
-        Self { tower, listeners, seat: OnceLock::new(), place: Mutex::new(Some(place)) }
+        Self { tower, listeners, seat: OnceLock::new(), ticket: Mutex::new(Some(ticket)) }
     }
 
     /// Takes a listener's place, if one is free; it is given back when the connection ends.
@@ -57,7 +58,7 @@ impl Passage {
         if self.seat.set(seat).is_ok() {
             self.tower.tls.seated.fetch_add(1, Relaxed);
         }
-        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.ticket.lock().unwrap_or_else(PoisonError::into_inner) = None;
         true
     }
 }

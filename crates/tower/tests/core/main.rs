@@ -12,6 +12,7 @@ mod listeners;
 mod outputs;
 mod rate;
 mod reload;
+mod reload_faults;
 mod replays;
 mod service_manager;
 mod shutdown;

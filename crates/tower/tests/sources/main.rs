@@ -5,6 +5,7 @@ mod common;
 mod program;
 
 mod changes;
+mod children;
 mod connections;
 mod external_decoders;
 mod input_rules;

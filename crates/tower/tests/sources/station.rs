@@ -116,7 +116,7 @@ fn what_is_no_event_is_refused_with_the_reason_and_the_remedy() {
         assert!(error.contains("song_playing"), "{error}");
     }
     let chunks = b"2\r\n{}\r\n0\r\n\r\n";
-    let request = format!("POST {INGEST} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let request = format!("POST {INGEST} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
     let mut stream = TcpStream::connect(tower.address).expect("the tower listens");
     stream.write_all(&[request.as_bytes(), chunks].concat()).expect("the tower reads");
     let mut answer = String::new();

@@ -63,7 +63,8 @@ fn a_trusted_proxys_listeners_are_listed_limited_and_held_off_by_their_own_addre
 
 #[test]
 fn whoever_is_not_trusted_says_neither_who_he_is_nor_how_he_came() {
-    let tower = common::setup().line("server.trusted_proxies = [\"127.0.0.2\"]").start();
+    let lines = ["server.trusted_proxies = [\"127.0.0.2\"]", "server.names = [\"a\", \"radio.example.org\"]"];
+    let tower = lines.iter().fold(common::setup(), |setup, line| setup.line(line)).start();
     let forwarded =
         "X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: radio.example.org\r\n";
     let playlist = |from: &str| {

@@ -61,7 +61,8 @@ fn with_users() -> Tower {
     let hash = radio_tower::http::password::hash("quiet").expect("a hash");
     let user = |role: &str| format!("{{ name = {role:?}, role = {role:?}, password = {hash:?} }}");
     let users = format!("user = [{}, {}]", user("observer"), user("operator"));
-    common::setup().line(&users).line("input = [{ name = \"dj\", mount = \"/live\", password = \"spin\" }]").start()
+    let setup = common::setup().line(&users).line("server.names = [\"tower\"]");
+    setup.line("input = [{ name = \"dj\", mount = \"/live\", password = \"spin\" }]").start()
 }
 
 /// What is no route: streams, playlists of them, the mount of a source; with a method that each is there for.

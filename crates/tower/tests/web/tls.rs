@@ -64,7 +64,8 @@ fn a_listener_over_tls_gets_the_frames_of_a_plain_one_and_is_listed_where_he_is(
 #[test]
 fn another_program_gets_in_and_what_is_said_over_tls_says_so() {
     let certificate = Certificate::new();
-    let tower = with_tls(common::setup(), &certificate).line("tls.hsts_s = 86400").start();
+    let tower = with_tls(common::setup(), &certificate).line("tls.hsts_s = 86400");
+    let tower = tower.line("server.names = [\"radio.example\"]").start();
     let address = tls_address(&tower);
     let url = format!("https://localhost:{}/healthz", address.port());
     let trusted = tower.path("certificate.pem");

@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::config::{BITRATES_KBPS, Config, EncoderKind};
+use crate::encoder::environment;
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_SAMPLES};
 use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
@@ -19,6 +20,7 @@ pub(super) fn builtin() -> Finding {
     const CHECK: &str = "builtin encoder";
     let second = vec![0; SAMPLE_RATE_HZ as usize * 4];
     let mut command = Command::new("/proc/self/exe");
+    environment::restrict(&mut command, &[]);
     match output_of(command.arg("encode"), second) {
         Err(error) => Finding::problem(
             CHECK,
@@ -48,7 +50,11 @@ pub(super) fn ffmpeg(config: &Config) -> Finding {
             Finding::warning(CHECK, format!("{found}; no output needs it, but sources in Opus and HE-AAC do"), remedy)
         }
     };
-    let ask = |what: &str| output_of(Command::new(path).args(["-hide_banner", what]), Vec::new());
+    let ask = |what: &str| {
+        let mut command = Command::new(path);
+        environment::restrict(&mut command, &config.encoder.environment);
+        output_of(command.args(["-hide_banner", what]), Vec::new())
+    };
     match (ask("-version"), ask("-encoders")) {
         (Err(error), _) | (_, Err(error)) => {
             let remedy = "install it (Debian: apt install ffmpeg), or set encoder.ffmpeg to its path";

@@ -5,6 +5,7 @@
 //! - `places`: port, sockets, directories, files.
 
 mod encoders;
+mod listening;
 mod machine;
 mod places;
 

@@ -1,8 +1,8 @@
 //! What the tower opens: port, sockets, directories, files.
 
-use super::Finding;
+use super::{Finding, listening};
 use crate::cli::status;
-use crate::config::{Config, admin_socket_path, open_station, runtime_dir, station_socket_path};
+use crate::config::{Config, StationAccess, admin_socket_path, runtime_dir, station_socket_path};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpListener;
@@ -30,7 +30,7 @@ pub(super) fn all(config: &Config) -> Vec<Finding> {
     if let Ok(path) = station_socket_path(config) {
         findings.push(station_socket(&path, running));
     }
-    findings.push(station_door(config));
+    findings.push(station_interface(config));
     findings.extend(config.play.paths.iter().map(|path| match audio_in(path) {
         Ok(found) => Finding::ok("play", found),
         Err(error) => Finding::problem(
@@ -104,13 +104,14 @@ fn station_socket(path: &Path, running: bool) -> Finding {
     }
 }
 
-/// The station's part of the port, which is open where it has no password.
-fn station_door(config: &Config) -> Finding {
-    const CHECK: &str = "station door";
-    match open_station(config).and_then(|text| text.split_once("; ")) {
-        Some((found, remedy)) => Finding::warning(CHECK, found, remedy),
-        None if config.station.password.is_empty() => Finding::ok(CHECK, "open to this machine only"),
-        None => Finding::ok(CHECK, "has a password"),
+/// The station's part of the port, which serves few where it has no password.
+fn station_interface(config: &Config) -> Finding {
+    const CHECK: &str = "station interface";
+    let access = StationAccess::of(config, &listening::addresses(config));
+    match (access.warning(), access) {
+        (Some((found, remedy)), _) => Finding::warning(CHECK, found, remedy),
+        (None, StationAccess::Password) => Finding::ok(CHECK, "has a password"),
+        (None, _) => Finding::ok(CHECK, "open to this machine only"),
     }
 }
 
@@ -192,13 +193,13 @@ mod tests {
     #[test]
     fn a_station_without_a_password_is_a_warning_where_others_reach_it() {
         let mut config = Config::default();
-        assert_eq!(station_door(&config).verdict, Verdict::Ok);
+        assert_eq!(station_interface(&config).verdict, Verdict::Ok);
         config.server.host = [0, 0, 0, 0].into();
-        let finding = station_door(&config);
+        let finding = station_interface(&config);
         assert_eq!(finding.verdict, Verdict::Warning);
         assert!(finding.remedy.is_some_and(|remedy| remedy.starts_with("set station.password")));
         config.station.password = "hush".into();
-        assert_eq!(station_door(&config).verdict, Verdict::Ok);
+        assert_eq!(station_interface(&config).verdict, Verdict::Ok);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use super::answer::{Answer, read_some};
 use super::follow::Event;
+use crate::encoder::environment;
 use anyhow::{Context, bail};
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::ffi::OsString;
@@ -52,7 +53,9 @@ impl Reference {
         let socket = monitor.socket.try_clone()?;
         let Some((executable, arguments)) = command.split_first() else { bail!("the encoder's command is empty") };
         // In a process group of its own, so that Ctrl-C reaches only us.
-        let mut child = Command::new(executable)
+        let mut child = Command::new(executable);
+        environment::restrict(&mut child, &[]);
+        let mut child = child
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

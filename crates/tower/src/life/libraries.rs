@@ -1,0 +1,93 @@
+//! What libraries may write into the log: warnings, and no more of them than a person reads.
+//!
+//! A decoder complains of each packet that it cannot read, and what a source sends decides how many
+//! those are. Each source, player and listener socket is served by a thread, so each thread has a
+//! budget of its own.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+
+/// Lines of libraries that one thread may write in a [`PERIOD`].
+const LINES_MAX: u32 = 10;
+/// So long the budget of a thread lasts.
+const PERIOD: Duration = Duration::from_secs(60);
+/// The beginnings of the targets of our own crates, and of what is logged for an operator's eyes.
+const OWN: [&str; 2] = ["radio_", super::journal::AUDIT];
+
+/// The filter for the level that an operator has given: as it is where it names targets, otherwise
+/// for our own crates, and libraries no lower than warnings.
+#[must_use]
+pub fn directives(level: &str) -> String {
+    let is_plain = ["trace", "debug", "info"].iter().any(|plain| level.trim().eq_ignore_ascii_case(plain));
+    if !is_plain {
+        return level.to_owned();
+    }
+    let crates = ["radio_tower", "radio_signal", "radio_fanout", "radio_lame"].map(|name| format!("{name}={level}"));
+    format!("warn,{}", crates.join(","))
+}
+
+/// Leaves out the lines of libraries beyond each thread's budget, and counts them.
+#[derive(Clone, Debug, Default)]
+pub struct Limit {
+    left_out: Arc<AtomicU64>,
+}
+
+impl Limit {
+    /// Lines that were left out.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.left_out.load(Relaxed)
+    }
+}
+
+thread_local! {
+    /// When the period of this thread began, and the lines in it.
+    static WRITTEN: Cell<Option<(Instant, u32)>> = const { Cell::new(None) };
+}
+
+/// Whether this thread may write one more line of a library now; if so, that counts.
+fn may_write(now: Instant) -> bool {
+    let (began, lines) = WRITTEN.get().filter(|(began, _)| now < *began + PERIOD).unwrap_or((now, 0));
+    WRITTEN.set(Some((began, (lines + 1).min(LINES_MAX))));
+    lines < LINES_MAX
+}
+
+impl<S: Subscriber> Layer<S> for Limit {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        let target = event.metadata().target();
+        if OWN.iter().any(|own| target.starts_with(own)) || may_write(Instant::now()) {
+            return true;
+        }
+        self.left_out.fetch_add(1, Relaxed);
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_level_is_for_our_own_crates_and_libraries_warn() {
+        assert_eq!(directives("info"), "warn,radio_tower=info,radio_signal=info,radio_fanout=info,radio_lame=info");
+        for given in ["warn", "error", "off", "info,symphonia=debug", "radio_tower::encoder=debug"] {
+            assert_eq!(directives(given), given);
+        }
+    }
+
+    #[test]
+    fn a_thread_may_write_so_many_lines_in_a_period_and_another_as_many() {
+        let start = Instant::now();
+        let written = |at: Instant| (0..1000).filter(|_| may_write(at)).count();
+        let in_a_thread = move || {
+            assert_eq!(written(start), LINES_MAX as usize);
+            assert_eq!(written(start + PERIOD / 2), 0);
+            assert_eq!(written(start + PERIOD), LINES_MAX as usize);
+        };
+        std::thread::scope(|scope| (0..2).for_each(|_| _ = scope.spawn(in_a_thread)));
+    }
+}
