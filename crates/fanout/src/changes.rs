@@ -20,13 +20,13 @@ impl Fanout {
     pub fn open_mount(&self, config: MountConfig) -> io::Result<(Mount, Publisher)> {
         config::check_mount(&config)?;
         let seats = &self.shared.seats;
-        let listeners_max = config.listeners_max;
+        let (listeners_max, listener_bps) = (config.listeners_max, config.listener_bps);
         let parts = layout::open_later(&config);
         let make = |index| Mount::new(index, config, parts);
         let Some((mount, publisher)) = self.shared.mounts.add(|index| seats.taken_at(index) == 0, make) else {
             return Err(io::Error::other("there are as many mounts as there may be: close one, and wait for its end"));
         };
-        seats.open_mount(mount.index(), listeners_max);
+        seats.open_mount(mount.index(), listeners_max, listener_bps);
         // Before any of its listeners, who take the same way.
         self.tell_shards(None, || Message::Open(mount.clone()));
         Ok((mount, publisher))
@@ -62,6 +62,12 @@ impl Fanout {
         let addresses = (0..self.shared.config.listeners_max)
             .filter_map(|seat| guests.lock(seat).as_ref().and_then(|guest| guest.address).map(|address| address.ip()));
         self.shared.seats.limit(listeners_max, listeners_per_address_max, addresses);
+    }
+
+    /// Changes how many bits a second all listeners together may take; 0: no limit. Listeners that
+    /// are connected stay.
+    pub fn limit_rate(&self, bps_max: u64) {
+        self.shared.seats.limit_rate(bps_max);
     }
 
     /// Changes how many may join a mount; 0: no limit but that in all.

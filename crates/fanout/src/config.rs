@@ -25,6 +25,9 @@ pub struct FanoutConfig {
     pub listeners_max: usize,
     /// Listeners from one address (of IPv6, one /64); one more is refused. 0: no such limit.
     pub listeners_per_address_max: usize,
+    /// Bits a second that all listeners together may take; a newcomer that would exceed it is
+    /// refused. 0: no such limit.
+    pub rate_bps_max: u64,
     /// A shard with more listeners than this serves them at the longer period of their mounts,
     pub crowd_above: usize,
     /// and with fewer than this at the shorter one again.
@@ -47,6 +50,7 @@ impl Default for FanoutConfig {
             tick_ms: 24,
             listeners_max: 10_000,
             listeners_per_address_max: 0,
+            rate_bps_max: 0,
             crowd_above: 4000,
             crowd_below: 3500,
             stall_ms_max: 60_000,
@@ -64,6 +68,9 @@ pub struct MountConfig {
     pub name: String,
     /// Listeners of this mount; one more is refused. 0: no limit but that in all.
     pub listeners_max: usize,
+    /// Bits a second that one listener takes, protocol headers included; counts towards
+    /// [`FanoutConfig::rate_bps_max`].
+    pub listener_bps: u64,
     /// Bytes of history.
     pub ring_bytes: usize,
     /// Frames of history.
@@ -84,6 +91,7 @@ impl MountConfig {
         Self {
             name: name.into(),
             listeners_max: 0,
+            listener_bps: 0,
             ring_bytes: frame_bytes * ring_frames,
             ring_frames,
             period_ticks: 21,

@@ -13,7 +13,9 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::agents::Agents;
 use crate::config::{self, FanoutConfig, MountConfig};
-use crate::figures::{ListenerId, ListenerPage, ListenerRow, PageCursor, ShardFigures, Snapshot, Totals};
+use crate::figures::{
+    Laggard, ListenerId, ListenerPage, ListenerRow, PageCursor, Rate, ShardFigures, Snapshot, Totals,
+};
 use crate::guests::{Guest, Guests};
 use crate::lag::Lag;
 use crate::layout;
@@ -86,6 +88,18 @@ pub enum RefusedReason {
     /// All of the mount's seats are taken.
     #[error("the mount is full: try again later, or raise its listeners_max")]
     MountFull,
+    /// All listeners together would take more bits a second than is allowed.
+    #[error(
+        "the listeners take {bps} bit/s of {bps_max}, and this one {wanted_bps} more: try again later, or raise the limit"
+    )]
+    RateExceeded {
+        /// Bits a second of the listeners that are connected.
+        bps: u64,
+        /// Bits a second of this one.
+        wanted_bps: u64,
+        /// The limit.
+        bps_max: u64,
+    },
     /// All seats for its address are taken.
     #[error("the address has as many listeners as it may: stop one, or raise listeners_per_address_max")]
     AddressFull,
@@ -273,6 +287,11 @@ impl Fanout {
         self.shared.config.listeners_max
     }
 
+    /// Bits a second of all listeners by their mounts' nominal rates, and the limit.
+    pub fn rate(&self) -> Rate {
+        self.shared.seats.rate()
+    }
+
     /// Listeners now.
     pub fn listeners_now(&self) -> usize {
         self.shared.listeners.load(Ordering::Relaxed)
@@ -307,6 +326,13 @@ impl Fanout {
     /// At most `limit` (and 1000) listeners from `from` on; start with `PageCursor::default()`.
     pub fn listeners(&self, from: PageCursor, limit: usize) -> ListenerPage {
         self.shared.page(from, limit)
+    }
+
+    /// Listeners that are further behind than a healthy one can be: by more than 84 frames (2 s)
+    /// and two send periods. Those admitted less than `connected_ticks_min` ticks ago may still be
+    /// taking their burst, and are left out.
+    pub fn laggards(&self, connected_ticks_min: u64) -> Vec<Laggard> {
+        self.shared.laggards(connected_ticks_min)
     }
 
     /// Ends the stream to everyone on a frame boundary, closes, and joins the threads; whoever has not taken the rest of

@@ -1,6 +1,6 @@
 //! What can be counted, and the exact answer to "what was this listener sent?" (SPEC LIS-7).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,11 +29,32 @@ pub struct Snapshot {
 /// Bounds of the lag histogram, in frames: one period, two (or one in a crowd), four, 5 s, 10 s, 30 s, of 24 ms frames.
 pub const LAG_FRAMES: [u64; 6] = [21, 42, 84, 208, 417, 1250];
 
+/// The bound of [`LAG_FRAMES`] that separates healthy listeners from those that are behind.
+pub(crate) const BEHIND_BOUND: usize = 2;
+
 impl Snapshot {
     /// The figures of a mount; none if it was closed.
     pub fn of(&self, mount: &Mount) -> Option<&MountFigures> {
         self.mounts.iter().find(|figures| figures.index == mount.index())
     }
+}
+
+/// Bits a second of all listeners by their mounts' nominal rates, and the limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rate {
+    /// Sum over the listeners that are connected.
+    pub bps: u64,
+    /// Newcomers that would exceed it are refused; 0: no limit.
+    pub bps_max: u64,
+}
+
+/// A listener that is behind, and its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Laggard {
+    /// The listener.
+    pub id: ListenerId,
+    /// Its address, of IPv6 the /64; `None`: not known.
+    pub address: Option<IpAddr>,
 }
 
 /// One mount at one moment.
@@ -52,6 +73,13 @@ pub struct MountFigures {
     pub behind_frames: u64,
     /// Its newest frame is the one before this.
     pub next_frame: u64,
+}
+
+impl MountFigures {
+    /// Listeners more than 84 frames (2 s) behind.
+    pub fn behind(&self) -> u64 {
+        self.lag[BEHIND_BOUND + 1..].iter().sum()
+    }
 }
 
 /// Counters since the start; they only grow.

@@ -62,7 +62,9 @@ mod titles;
 pub use asides::FRAME_BYTES_MAX;
 pub use config::{FanoutConfig, MountConfig};
 pub use fanout::{Fanout, ListenerMeta, Refused, RefusedReason, Survivor, Ticker};
-pub use figures::{LAG_FRAMES, ListenerId, ListenerPage, ListenerRow, MountFigures, PageCursor, Snapshot, Totals};
+pub use figures::{
+    LAG_FRAMES, Laggard, ListenerId, ListenerPage, ListenerRow, MountFigures, PageCursor, Rate, Snapshot, Totals,
+};
 pub use memory::Memory;
 pub use mount::{Mount, PublishError, Publisher, Start, StartAt, TitlePublisher};
 pub use shared::Hooks;

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::config::MOUNTS_MAX;
-use crate::figures::{LAG_FRAMES, ListenerId, ListenerPage, ListenerRow, MountFigures, PageCursor};
+use crate::figures::{
+    BEHIND_BOUND, LAG_FRAMES, Laggard, ListenerId, ListenerPage, ListenerRow, MountFigures, PageCursor,
+};
 use crate::lag::Lag;
 use crate::mount::Mount;
 use crate::record::{NO_JUMP, Record};
+use crate::seats::neighbourhood;
 use crate::shared::Shared;
 
 /// Rows of one page of listeners at most.
@@ -77,6 +80,35 @@ impl Shared {
         figures.into_iter().map(in_frames).collect()
     }
 
+    /// Listeners further behind than a healthy one can be, without those admitted less than
+    /// `connected_ticks_min` ago.
+    pub fn laggards(&self, connected_ticks_min: u64) -> Vec<Laggard> {
+        let mut healthy_from = [0; MOUNTS_MAX];
+        self.mounts.open().iter().for_each(|mount| healthy_from[mount.index()] = healthy_from_position(mount));
+        let tick = self.tick().unwrap_or(0);
+        let mut left = self.listeners.load(Ordering::Relaxed);
+        let mut laggards = Vec::new();
+        for seat in 0..self.config.listeners_max {
+            if left == 0 {
+                break;
+            }
+            let record = Record::load(self.parts.record(seat));
+            if record.id == 0 {
+                continue;
+            }
+            left = left.saturating_sub(1);
+            let is_behind = healthy_from.get(record.mount()).is_some_and(|&from| record.position() < from);
+            if is_behind
+                && tick.saturating_sub(Lag::load(self.parts.lag(seat)).admitted_tick) >= connected_ticks_min
+                && let Some(guest) = self.guests.lock(seat).as_ref()
+            {
+                let address = guest.address.map(|address| neighbourhood(address.ip()));
+                laggards.push(Laggard { id: ListenerId(record.id), address });
+            }
+        }
+        laggards
+    }
+
     fn row(&self, seat: usize) -> Option<ListenerRow> {
         let (record, lag) = self.look(seat)?;
         let mount = self.mounts.at(record.mount())?;
@@ -118,6 +150,13 @@ impl Shared {
         }
         (seen.0.id != 0).then_some(seen)
     }
+}
+
+/// A listener whose position is before this one is further behind than a healthy one can be.
+fn healthy_from_position(mount: &Mount) -> u64 {
+    let frames = mount.frames();
+    let behind = LAG_FRAMES[BEHIND_BOUND].max(2 * mount.config().period_ticks_max());
+    mount.ring().position(frames.end.saturating_sub(behind).max(frames.start)).unwrap_or(0)
 }
 
 /// The frame after the last one that was sent as a whole.

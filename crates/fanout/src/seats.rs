@@ -1,4 +1,5 @@
-//! Seats: how many listeners there may be in all, at each mount and from each address (SPEC LIS-6).
+//! Seats: how many listeners there may be in all, at each mount and from each address, and the bits
+//! a second that they may take together (SPEC LIS-6, LIS-8).
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -6,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::config::{FanoutConfig, MountConfig};
 use crate::fanout::RefusedReason;
+use crate::figures::Rate;
 
 pub(crate) struct Seats(Mutex<Plan>);
 
@@ -14,6 +16,8 @@ struct Plan {
     in_all_max: usize,
     /// 0: none.
     per_address_max: usize,
+    /// Bits a second of all listeners at most; 0: no limit.
+    bps_max: u64,
     free: Vec<u32>,
     taken: usize,
     by_mount: Vec<OfMount>,
@@ -28,6 +32,14 @@ struct OfMount {
     peak: usize,
     /// 0: no limit but that in all.
     max: usize,
+    /// Bits a second of each listener.
+    listener_bps: u64,
+}
+
+impl OfMount {
+    fn new(max: usize, listener_bps: u64) -> Self {
+        Self { max, listener_bps, ..Self::default() }
+    }
 }
 
 impl Seats {
@@ -35,10 +47,11 @@ impl Seats {
         Self(Mutex::new(Plan {
             in_all_max: config.listeners_max,
             per_address_max: config.listeners_per_address_max,
+            bps_max: config.rate_bps_max,
             // The first seats are taken first.
             free: (0..config.listeners_max as u32).rev().collect(),
             taken: 0,
-            by_mount: mounts.iter().map(|mount| OfMount { max: mount.listeners_max, ..OfMount::default() }).collect(),
+            by_mount: mounts.iter().map(|mount| OfMount::new(mount.listeners_max, mount.listener_bps)).collect(),
             by_address: HashMap::new(),
         }))
     }
@@ -60,6 +73,11 @@ impl Seats {
         }
         if plan.taken >= plan.in_all_max {
             return Err(RefusedReason::Full);
+        }
+        let Rate { bps, bps_max } = plan.rate();
+        let wanted_bps = of_mount.listener_bps;
+        if bps_max > 0 && bps.saturating_add(wanted_bps) > bps_max {
+            return Err(RefusedReason::RateExceeded { bps, wanted_bps, bps_max });
         }
         let seat = plan.free.pop().ok_or(RefusedReason::Full)?;
         plan.seated(mount, address);
@@ -127,13 +145,23 @@ impl Seats {
         }
     }
 
+    /// Bits a second of all listeners, and their limit.
+    pub fn rate(&self) -> Rate {
+        self.plan().rate()
+    }
+
+    /// Changes the limit of bits a second; listeners that are connected stay.
+    pub fn limit_rate(&self, bps_max: u64) {
+        self.plan().bps_max = bps_max;
+    }
+
     /// Gives a new mount its seats.
-    pub fn open_mount(&self, mount: usize, max: usize) {
+    pub fn open_mount(&self, mount: usize, max: usize, listener_bps: u64) {
         let mut plan = self.plan();
         if plan.by_mount.len() <= mount {
             plan.by_mount.resize(mount + 1, OfMount::default());
         }
-        plan.by_mount[mount] = OfMount { max, ..OfMount::default() };
+        plan.by_mount[mount] = OfMount::new(max, listener_bps);
     }
 
     /// Changes the limit of one mount.
@@ -155,13 +183,18 @@ impl Plan {
         }
     }
 
+    fn rate(&self) -> Rate {
+        let bps = self.by_mount.iter().map(|of_mount| of_mount.taken as u64 * of_mount.listener_bps).sum();
+        Rate { bps, bps_max: self.bps_max }
+    }
+
     fn limited(&self, address: Option<IpAddr>) -> Option<IpAddr> {
         address.filter(|_| self.per_address_max > 0).map(neighbourhood)
     }
 }
 
 /// What counts as one address: of IPv6 the /64 that a household is given.
-fn neighbourhood(address: IpAddr) -> IpAddr {
+pub(crate) fn neighbourhood(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
         v4 => v4,

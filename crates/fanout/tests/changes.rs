@@ -6,7 +6,7 @@ mod common;
 use std::io::Read;
 
 use common::{HEAD, Station, chain, expect, expect_head_and, frame, mp3_length, unix, wait_until};
-use radio_fanout::{FanoutConfig, ListenerMeta, MountConfig, RefusedReason, Start, StartAt};
+use radio_fanout::{FanoutConfig, ListenerMeta, MountConfig, Rate, RefusedReason, Start, StartAt};
 
 const NOW: Start = Start { frame: 0, position: 0 };
 
@@ -123,4 +123,39 @@ fn limits_change_for_those_who_come_and_nobody_has_to_leave() {
     assert!(come(&station, 1).is_ok());
     assert_eq!(come(&station, 1), Err(RefusedReason::MountFull));
     assert_eq!(station.fanout.snapshot().listeners, 5);
+}
+
+#[test]
+fn a_rate_is_refused_that_would_exceed_the_limit_and_a_lower_limit_sends_nobody_away() {
+    let config = FanoutConfig { shards: 1, rate_bps_max: 300_000, ..FanoutConfig::default() };
+    let mounts = [("m", 135_000), ("low", 50_000)].map(|(name, listener_bps)| MountConfig {
+        period_ticks: 1,
+        listener_bps,
+        ..MountConfig::new(name, 418, 200)
+    });
+    let mut station = Station::new(config, mounts.into(), mp3_length);
+    station.advance(1);
+    let admit = |station: &Station, name: &str| {
+        let (theirs, ours) = unix();
+        let mount = station.fanout.mount(name).unwrap();
+        let admitted = station.fanout.admit(theirs, &mount, NOW, HEAD.to_vec(), ListenerMeta::default());
+        admitted.map(|_| ours).map_err(|refused| refused.reason)
+    };
+    let exceeded = |bps, wanted_bps, bps_max| Some(RefusedReason::RateExceeded { bps, wanted_bps, bps_max });
+    let mut listeners = vec![admit(&station, "m").unwrap(), admit(&station, "m").unwrap()];
+    assert_eq!(admit(&station, "m").err(), exceeded(270_000, 135_000, 300_000));
+    assert_eq!(admit(&station, "low").err(), exceeded(270_000, 50_000, 300_000));
+    listeners.pop();
+    wait_until("the rate is free again", || {
+        station.advance(1);
+        station.fanout.rate().bps == 135_000
+    });
+    listeners.push(admit(&station, "low").unwrap());
+    station.fanout.limit_rate(100_000);
+    assert_eq!(station.fanout.rate(), Rate { bps: 185_000, bps_max: 100_000 });
+    station.advance(50);
+    assert_eq!(station.fanout.snapshot().listeners, 2, "those who are there stay");
+    assert_eq!(admit(&station, "low").err(), exceeded(185_000, 50_000, 100_000));
+    station.fanout.limit_rate(0);
+    assert!(admit(&station, "m").is_ok());
 }

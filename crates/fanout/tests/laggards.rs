@@ -212,3 +212,35 @@ fn a_stuck_reader_pins_a_bounded_amount_of_the_kernels_memory() {
     assert!(row.bytes < 256 * 1024, "the kernel took {} bytes", row.bytes);
     assert!(row.lag_frames > 1400);
 }
+
+#[test]
+fn only_listeners_that_are_more_than_two_seconds_behind_and_past_their_burst_are_laggards() {
+    let config = FanoutConfig { shards: 1, sndbuf_bytes: 4096, ..Default::default() };
+    let mount = MountConfig { period_ticks: 1, ..MountConfig::new("m", 418, 2000) };
+    let mut station = Station::new(config, vec![mount], mp3_length);
+    let start = station.mount().start_at(StartAt::Behind(0));
+    let (theirs, mut healthy) = tcp();
+    station.admit(theirs, start);
+    let (theirs, stuck) = unix();
+    let meta = ListenerMeta { address: Some("[2001:db8:1:2::3]:5".parse().unwrap()), ..ListenerMeta::default() };
+    let id = station.fanout.admit(theirs, &station.mount(), start, HEAD.to_vec(), meta).unwrap();
+    expect_head_and(&mut healthy, 0..0, mp3_length);
+    wait_until("both are there", || station.fanout.snapshot().totals.sends == 2);
+    let mut begun_at = None;
+    for number in 0..300 {
+        station.advance(1);
+        expect(&mut healthy, number..number + 1, mp3_length);
+        let laggards = station.fanout.laggards(0);
+        let row = station.fanout.listener(id).unwrap();
+        assert_eq!(laggards.len(), usize::from(row.lag_frames > 84), "{row:?}");
+        assert_eq!(station.fanout.snapshot().mounts[0].behind(), laggards.len() as u64);
+        if let [laggard] = laggards[..] {
+            assert_eq!((laggard.id, laggard.address), (id, Some("2001:db8:1:2::".parse().unwrap())));
+            begun_at.get_or_insert(number);
+        }
+    }
+    assert!(begun_at.is_some(), "it never fell behind");
+    assert_eq!(station.fanout.laggards(299).len(), 1);
+    assert!(station.fanout.laggards(301).is_empty(), "it may still be taking its burst");
+    drop(stuck);
+}
