@@ -18,9 +18,11 @@
 //! - [`release`]: when a frame goes to the listeners.
 //! - [`likeness`]: whether what is heard is what should be.
 //! - [`alarm`]: when something that is wrong becomes an alarm.
+//! - [`congestion`]: whether listeners lag because of the uplink that they share.
 #![forbid(unsafe_code)]
 
 pub mod alarm;
+pub mod congestion;
 pub mod fallback;
 pub mod frame_ring;
 pub mod grid;
