@@ -32,4 +32,5 @@ pub mod status;
 pub mod text;
 pub mod titles;
 pub mod tls;
+pub mod uplink;
 pub mod webhook;

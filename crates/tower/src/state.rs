@@ -50,6 +50,8 @@ pub struct Tower {
     pub fanout: Fanout,
     /// The most listeners there ever were.
     pub listeners_peak: AtomicUsize,
+    /// Newcomers that the limit of the uplink did not admit.
+    pub uplink: crate::uplink::Uplink,
     /// The producers.
     pub inputs: Arc<Inputs>,
     /// What the station says.

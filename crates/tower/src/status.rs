@@ -6,6 +6,7 @@ use crate::config::Role;
 use crate::ear::{Heard, Kind as Alarm, Loudness, Severity};
 use crate::setup::OutputState;
 use crate::state::Tower;
+use crate::uplink::mbit;
 use radio_fanout::{LAG_FRAMES, MountFigures};
 use radio_signal::router::{InputId, OnAir};
 use radio_signal::units::TICK_MS;
@@ -98,7 +99,7 @@ impl Tower {
 
     fn everything(&self) -> Value {
         let on_air = lock(&self.on_air).clone();
-        let listeners = self.fanout.snapshot();
+        let (listeners, rate) = (self.fanout.snapshot(), self.fanout.rate());
         let heard = self.ear.findings().clone();
         let setup = self.setup();
         let output_status = |output: &Arc<OutputState>| {
@@ -129,6 +130,10 @@ impl Tower {
                 "now": listeners.listeners,
                 "peak": self.listeners_peak.load(Relaxed),
                 "limit": self.fanout.listeners_max(),
+                "mbit": mbit(rate.bps),
+                "mbit_max": (rate.bps_max > 0).then(|| mbit(rate.bps_max)),
+                "refused_by_mbit_max": self.uplink.refused(),
+                "redirected_by_mbit_max": self.uplink.redirected(),
                 "admitted": listeners.totals.admitted,
                 "left": listeners.totals.left,
                 "dropped_stalled": listeners.totals.dropped_stalled,

@@ -27,6 +27,19 @@ pub(super) const SERVER: &[Key] = &[
         "Listeners from one address (IPv6: one /64); 0 is no limit.",
     ),
     key(
+        "server.mbit_max",
+        Valid::Range(0, 1_000_000, "a rate in Mbit/s"),
+        "Limit of what all listeners together are sent; a newcomer that would exceed it gets 503, or is redirected to \
+         `overflow_url`. A listener counts with the bitrate of its output and the headers of Ogg, TLS, TCP and IP: 6 % at 128 \
+         kbit/s, 27 % with low latency. 0 is no limit. [operating.md](operating.md#the-uplink)",
+    ),
+    key(
+        "server.overflow_url",
+        Valid::Text("an http or https URL without query"),
+        "Server to which a newcomer is redirected (302) that `mbit_max` does not admit; its path, its query and \
+         `overflow=1` are appended. A request with `overflow=1` is not redirected again. Empty: 503.",
+    ),
+    key(
         "server.names",
         Valid::Text("a list of at most 32 host names, such as \"radio.example.org\""),
         "Host names by which browsers reach the tower, beside its addresses and `localhost`. Under another one a login, a session and the open interface of the station are refused with 421; what needs no credentials, and programs that give theirs, are served under any name.",

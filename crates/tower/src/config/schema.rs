@@ -58,6 +58,11 @@ pub struct Server {
     pub listeners_max: u32,
     /// Listeners from one address (IPv6: one /64); 0 means no limit.
     pub listeners_per_address_max: u32,
+    /// Mbit/s that all listeners together are sent; a newcomer that would exceed it is refused. 0:
+    /// no limit.
+    pub mbit_max: f64,
+    /// Base URL of the server to which such a newcomer is redirected; empty: it gets 503.
+    pub overflow_url: String,
     /// Host names of the tower, beside its addresses and localhost, for browsers.
     pub names: Vec<String>,
     /// Networks of the proxies that may say whose a request is.
@@ -291,6 +296,8 @@ impl Default for Server {
             icy: false,
             listeners_max: 10_000,
             listeners_per_address_max: 0,
+            mbit_max: 0.0,
+            overflow_url: String::new(),
             names: Vec::new(),
             trusted_proxies: Vec::new(),
             proxy_protocol: false,

@@ -4,7 +4,8 @@ use super::key_table::KEYS;
 use super::keys::Valid;
 use super::mount::mount_syntax_error;
 use super::output::{Codec, EncoderKind, Output};
-use super::schema::Config;
+use super::schema::{Config, Server};
+use super::validate_webhooks::url_error;
 use crate::encoder::environment;
 use crate::http::host;
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_MS, ticks_in_ms};
@@ -136,6 +137,7 @@ impl Check {
         self.line("server.location", &config.server.location, TITLE_BYTES_MAX);
         self.line("server.admin_contact", &config.server.admin_contact, TITLE_BYTES_MAX);
         self.names("server.names", &config.server.names);
+        self.overflow_url(&config.server);
         let (above, below) = (config.server.crowd_above, config.server.crowd_below);
         if below > above {
             let message = format!(
@@ -151,6 +153,22 @@ impl Check {
         if config.server.proxy_protocol && proxies == 0 {
             let message = "`server.proxy_protocol` is for trusted proxies only; name them in `server.trusted_proxies`";
             self.add(&["server.proxy_protocol", "server.trusted_proxies"], message.into());
+        }
+    }
+
+    fn overflow_url(&mut self, server: &Server) {
+        const KEYS: [&str; 2] = ["server.overflow_url", "server.mbit_max"];
+        let url = &server.overflow_url;
+        if url.is_empty() {
+            return;
+        }
+        let has_query = url.contains(['?', '#']);
+        if let Some(wrong) =
+            url_error(url).or(has_query.then_some("cannot have a query: that of the listener is appended"))
+        {
+            self.add(&KEYS[..1], format!("`{}` {wrong}", KEYS[0]));
+        } else if server.mbit_max == 0.0 {
+            self.add(&KEYS, format!("`{}` is given but not used; set `{}`, or take it out", KEYS[0], KEYS[1]));
         }
     }
 
@@ -329,5 +347,27 @@ impl Check {
         if let Some(wrong) = wrong {
             self.add(&[&key], format!("`{key}` = \"{}\" {wrong}", mount.escape_debug()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overflow_url_has_no_query_and_a_limit_that_makes_use_of_it() {
+        let found = |mbit_max, url: &str| {
+            let mut check = Check::default();
+            check.overflow_url(&Server { mbit_max, overflow_url: url.into(), ..Server::default() });
+            check.found.into_iter().map(|invalid| invalid.keys.join(" ")).collect::<Vec<_>>()
+        };
+        for good in ["", "https://edge.example.org", "http://127.0.0.1:8001/radio/"] {
+            assert!(found(0.3, good).is_empty(), "{good}");
+        }
+        for bad in ["edge.example.org", "https://edge/?a=b", "https://me:pw@edge/", "https://edge/#a", "http://a\r\nb"]
+        {
+            assert_eq!(found(0.3, bad), ["server.overflow_url"], "{bad}");
+        }
+        assert_eq!(found(0.0, "https://edge.example.org"), ["server.overflow_url server.mbit_max"]);
     }
 }

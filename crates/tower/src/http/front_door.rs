@@ -313,11 +313,11 @@ async fn refuse(socket: TcpStream, refusal: Refusal) {
     answer(socket, &refusal.to_bytes()).await;
 }
 
-async fn refuse_std(joined: Result<(), (Refusal, std::net::TcpStream)>) {
-    if let Err((refusal, socket)) = joined
+async fn refuse_std(joined: Result<(), stream::NotAdmitted>) {
+    if let Err((bytes, socket)) = joined
         && let Ok(socket) = TcpStream::from_std(socket)
     {
-        refuse(socket, refusal).await;
+        answer(socket, &bytes).await;
     }
 }
 

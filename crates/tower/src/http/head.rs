@@ -82,7 +82,7 @@ impl Refusal {
         self.answer_with(&extra, "text/plain; charset=utf-8", self.line)
     }
 
-    fn answer_with(self, extra: &str, content_type: &str, line: &str) -> Vec<u8> {
+    pub(super) fn answer_with(self, extra: &str, content_type: &str, line: &str) -> Vec<u8> {
         let Self { status, reason, .. } = self;
         let api = if content_type == JSON { VERSION_LINE } else { "" };
         format!(

@@ -9,6 +9,7 @@
 //! - [`foreign`]: what a page of another site makes a browser ask. - [`guesses`]: who has given wrong passwords; [`pace`]:
 //!   who does something too often.
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
+//! - [`overflow`]: answers to listeners for which there is no room.
 //! - [`admission`]: who is let in as administrator; [`login`], [`session`]: for hours at a time; [`who`]: who that was.
 //! - [`actions`]: what an operator can do; [`reload`]: to the configuration. - [`past`]: what has been; [`events`]: what happens;
 //!   [`places`]: places of those that follow it.
@@ -36,6 +37,7 @@ pub mod login;
 pub mod now_playing;
 pub mod openapi;
 pub mod origin;
+pub mod overflow;
 pub mod pace;
 pub mod page;
 pub mod parameters;

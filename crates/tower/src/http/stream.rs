@@ -1,11 +1,12 @@
 //! Answers that never end: a mount's stream and the operator's monitor, each from a frame boundary (SPEC LIS-1, LIS-2,
 //! API-5).
 
-use super::head::{ADDRESS_FULL, BAD_REQUEST, FULL, Head, MOUNT_FULL, Refusal};
+use super::head::{BAD_REQUEST, Head};
+use super::overflow;
 use crate::encoder::Format;
 use crate::setup::OutputState;
 use crate::state::Tower;
-use radio_fanout::{ListenerMeta, Mount, RefusedReason, StartAt};
+use radio_fanout::{ListenerMeta, Mount, StartAt};
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, ticks_in_ms};
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -27,13 +28,16 @@ pub struct Asker {
     pub head: Head,
 }
 
+/// A complete answer, and the socket to send it on.
+pub type NotAdmitted = (Vec<u8>, std::net::TcpStream);
+
 /// Gives the socket to the fan-out engine: head, burst, then live.
 ///
 /// # Errors
-/// The refusal to send, with the socket to send it on.
-pub fn join_output(tower: &Tower, output: &OutputState, asker: Asker) -> Result<(), (Refusal, std::net::TcpStream)> {
+/// The refusal or redirect to send, with the socket to send it on.
+pub fn join_output(tower: &Tower, output: &OutputState, asker: Asker) -> Result<(), NotAdmitted> {
     let Ok(burst_frames) = burst_frames(tower, output, &asker.head) else {
-        return Err((BAD_REQUEST, asker.socket));
+        return Err((BAD_REQUEST.to_bytes(), asker.socket));
     };
     let start = output.mount.start_at(StartAt::Behind(burst_frames));
     let format = Format::of(&output.config);
@@ -47,11 +51,11 @@ pub fn join_output(tower: &Tower, output: &OutputState, asker: Asker) -> Result<
 ///
 /// # Errors
 /// The refusal to send, with the socket to send it on.
-pub fn join_monitor(tower: &Tower, asker: Asker) -> Result<(), (Refusal, std::net::TcpStream)> {
+pub fn join_monitor(tower: &Tower, asker: Asker) -> Result<(), NotAdmitted> {
     let start_at = match asker.head.query_value("from").map(str::parse) {
         None => StartAt::Behind(0),
         Some(Ok(serial)) => StartAt::Frame(serial),
-        Some(Err(_)) => return Err((BAD_REQUEST, asker.socket)),
+        Some(Err(_)) => return Err((BAD_REQUEST.to_bytes(), asker.socket)),
     };
     let start = tower.monitor.start_at(start_at);
     let mut head = monitor_head(tower, &asker.head, start.frame);
@@ -66,9 +70,10 @@ fn admit(
     head: Vec<u8>,
     asker: Asker,
     metaint: u16,
-) -> Result<(), (Refusal, std::net::TcpStream)> {
-    let meta = ListenerMeta { address: Some(asker.address), user_agent: asker.head.user_agent, metaint };
-    match tower.fanout.admit(asker.socket, mount, start, head, meta) {
+) -> Result<(), NotAdmitted> {
+    let Asker { socket, address, head: request } = asker;
+    let meta = ListenerMeta { address: Some(address), user_agent: request.user_agent.clone(), metaint };
+    match tower.fanout.admit(socket, mount, start, head, meta) {
         Ok(_) => {
             let listeners = tower.fanout.listeners_now();
             tower.listeners_peak.fetch_max(listeners, Relaxed);
@@ -78,15 +83,8 @@ fn admit(
             Ok(())
         }
         Err(refused) => {
-            let refusal = match refused.reason {
-                RefusedReason::MountFull => MOUNT_FULL,
-                RefusedReason::AddressFull => ADDRESS_FULL,
-                RefusedReason::Closed
-                | RefusedReason::Full
-                | RefusedReason::ShuttingDown
-                | RefusedReason::HeadTooLong => FULL,
-            };
-            Err((refusal, refused.socket.into()))
+            let is_output = mount.name() != tower.monitor.name();
+            Err((overflow::answer(tower, refused.reason, &request, is_output), refused.socket.into()))
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 pub const EVENTS_MAX: usize = 1000;
 
 /// Every kind of event, for scripts; docs/operating.md says what each means.
-pub const KINDS: [&str; 13] = [
+pub const KINDS: [&str; 14] = [
     "action",
     "alarm",
     "alarm_over",
@@ -26,6 +26,7 @@ pub const KINDS: [&str; 13] = [
     "source",
     "title",
     "tls",
+    "uplink",
 ];
 
 /// The kind of what somebody did, or tried.

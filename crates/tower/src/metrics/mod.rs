@@ -30,6 +30,7 @@ pub fn render(tower: &Tower) -> String {
     hearing::tell(tower, &mut all);
     webhooks::tell(tower, &mut all);
     listeners(tower, &mut all);
+    uplink(tower, &mut all);
     tls(tower, &mut all);
     proxies(tower, &mut all);
     all.into_text()
@@ -179,6 +180,19 @@ fn listeners(tower: &Tower, all: &mut Exposition) {
     all.counter("tower_sends_total", "Calls by which they took them.", totals.sends);
     all.counter("tower_shard_overruns_total", "Slots served later than at their tick.", totals.overruns);
     all.gauge("tower_shards_crowded", "Shards that send at the longer period.", now.crowded_shards);
+}
+
+fn uplink(tower: &Tower, all: &mut Exposition) {
+    let rate = tower.fanout.rate();
+    let help = "What all listeners together are sent, by the bitrates of their outputs, with all headers.";
+    all.gauge("tower_uplink_bits_per_second", help, rate.bps);
+    let help = "Limit of tower_uplink_bits_per_second (server.mbit_max); 0: no limit.";
+    all.gauge("tower_uplink_limit_bits_per_second", help, rate.bps_max);
+    let help = "Listeners that server.mbit_max did not admit, by what they were answered.";
+    let mut family = all.family(Kind::Counter, "tower_uplink_not_admitted_total", help);
+    for (answer, count) in [("refused", tower.uplink.refused()), ("redirected", tower.uplink.redirected())] {
+        family.sample(&[("answer", answer)], count);
+    }
 }
 
 fn proxies(tower: &Tower, all: &mut Exposition) {

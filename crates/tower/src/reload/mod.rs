@@ -21,6 +21,7 @@ use crate::pump::Order;
 use crate::setup::Setup;
 use crate::source::{SourceDoors, doors};
 use crate::state::Tower;
+use crate::uplink;
 use crate::webhook::Webhook;
 use files::NewFiles;
 use outputs::NewOutputs;
@@ -151,6 +152,7 @@ fn follow_inputs(tower: &Tower, old: &Setup, new: &Setup) {
 fn follow_limits(tower: &Tower, new: &Setup) {
     let server = &new.config.server;
     tower.fanout.limit(server.listeners_max as usize, server.listeners_per_address_max as usize);
+    tower.fanout.limit_rate(uplink::bps(server.mbit_max));
     for output in &new.outputs {
         tower.fanout.limit_mount(&output.mount, output.config.listeners_max as usize);
     }

@@ -110,6 +110,8 @@ fn in_force(old: &Config, new: &Config, listeners_room: usize) -> Config {
             new.server.listeners_max
         },
         listeners_per_address_max: new.server.listeners_per_address_max,
+        mbit_max: new.server.mbit_max,
+        overflow_url: new.server.overflow_url.clone(),
         names: new.server.names.clone(),
         trusted_proxies: new.server.trusted_proxies.clone(),
         proxy_protocol: new.server.proxy_protocol,
@@ -316,6 +318,17 @@ mod tests {
         assert_eq!(changes, keys.map(|key| (key.to_owned(), Effect::Now)));
         assert_eq!((in_force.server.location.as_str(), in_force.server.admin_contact.len()), ("Vienna", 17));
         assert!(in_force.server.proxy_protocol && in_force.server.trusts([10, 1, 2, 3].into()));
+    }
+
+    #[test]
+    fn the_limit_of_the_uplink_counts_at_once() {
+        let (changes, in_force) = changes(|config| {
+            config.server.mbit_max = 0.3;
+            config.server.overflow_url = "https://edge.example.org".into();
+        });
+        let keys = ["server.mbit_max", "server.overflow_url"];
+        assert_eq!(changes, keys.map(|key| (key.to_owned(), Effect::Now)));
+        assert_eq!((in_force.server.mbit_max, in_force.server.overflow_url.len()), (0.3, 24));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::http::auth::Credentials;
 use crate::life::journal::Journal;
 use crate::pump::{PumpFigures, Stage};
 use crate::setup::{OutputId, OutputState};
+use crate::uplink;
 use anyhow::Context;
 use radio_fanout::{Mount, MountConfig, Publisher};
 use radio_signal::release::Release;
@@ -26,6 +27,7 @@ pub fn mount_config(config: &Config, output: &Output, first: Serial) -> MountCon
     MountConfig {
         name: output.mount.clone(),
         listeners_max: output.listeners_max as usize,
+        listener_bps: uplink::listener_bps(Format::of(output).tick_bytes(), period_ticks(config, output)),
         ring_frames: ticks_in_ms(HISTORY_MS) as usize,
         ring_bytes: ticks_in_ms(HISTORY_MS) as usize * Format::of(output).tick_bytes(),
         period_ticks: period_ticks(config, output),

@@ -18,6 +18,7 @@ use crate::setup::Setup;
 use crate::source::SourceDoors;
 use crate::state::{OnAirNow, Tower};
 use crate::titles::Titles;
+use crate::uplink::{self, Uplink};
 use crate::webhook::Webhook;
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -142,6 +143,7 @@ pub fn build(loaded: Loaded, sources: Sources, log: Logging, started: Instant) -
         monitor,
         fanout,
         listeners_peak: AtomicUsize::new(0),
+        uplink: Uplink::default(),
         desk,
         inputs,
         journal,
@@ -188,6 +190,7 @@ fn start_fanout(config: &Config, room_for_listeners: u64) -> anyhow::Result<(Fan
     mounts.push(MountConfig {
         name: crate::http::routes::MONITOR.into(),
         listeners_max: 0,
+        listener_bps: uplink::listener_bps(TICK_BYTES, MONITOR_PERIOD_TICKS),
         ring_frames: ticks_in_ms(HISTORY_MS) as usize,
         ring_bytes: ticks_in_ms(HISTORY_MS) as usize * TICK_BYTES,
         period_ticks: MONITOR_PERIOD_TICKS,
@@ -206,6 +209,7 @@ fn limits(config: &Config, room_for_listeners: u64) -> FanoutConfig {
         // One whose socket could not be opened would not even be refused.
         listeners_max: u64::from(server.listeners_max).min(room_for_listeners.max(1)) as usize,
         listeners_per_address_max: server.listeners_per_address_max as usize,
+        rate_bps_max: uplink::bps(server.mbit_max),
         crowd_above: server.crowd_above,
         crowd_below: server.crowd_below,
         ..defaults

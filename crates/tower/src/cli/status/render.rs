@@ -16,11 +16,9 @@ pub(super) fn table(status: &Value, colours: bool) -> String {
     out += &troubles(status, colours);
     out += &inputs(&status["inputs"], colours);
     out += &outputs(&status["outputs"], colours);
-    out += &format!(
-        "\nlisteners  {} now, {} at most\n",
-        shown(&status["listeners"]["now"]),
-        shown(&status["listeners"]["peak"])
-    );
+    let listeners = &status["listeners"];
+    let (now, peak) = (shown(&listeners["now"]), shown(&listeners["peak"]));
+    out += &format!("\nlisteners  {now} now, {peak} at most{}\n", uplink(listeners));
     let late = &status["lateness_ms"];
     let figures = ["p50", "p99", "p999", "max"].map(|name| format!("{name} {} ms", shown(&late[name]))).join("   ");
     out += &format!("lateness   {figures}\n");
@@ -47,6 +45,13 @@ fn head(status: &Value, colours: bool) -> String {
          programme  {short}   peak {peak}\n",
         wishes(&status["operator"], colours)
     )
+}
+
+/// What all listeners together are sent, and the limit if there is one.
+fn uplink(listeners: &Value) -> String {
+    let Some(mbit) = listeners["mbit"].as_f64() else { return String::new() };
+    let limit = listeners["mbit_max"].as_f64().map_or_else(String::new, |limit| format!(" of {limit} allowed"));
+    format!("   {mbit:.2} Mbit/s{limit}")
 }
 
 /// What the operator wants over the head of the rules, if anything.
@@ -208,7 +213,7 @@ mod tests {
                 "loudness": {"short_term_lufs": -18.0, "true_peak_dbtp": -1.5}, "heard": {"louder_db": 0.1, "likeness": 0.987},
                 "behind_ticks": 2, "lag": [{"at_most_ms": 504, "listeners": 7}, {"at_most_ms": 1008, "listeners": 2}, {"at_most_ms": null, "listeners": 0}],
                 "buffer": {"count": 20, "capacity": 200}, "holds": 0, "silent_frames": 4, "playout_delay_ticks": 20, "listeners": 9}],
-            "listeners": {"now": 9, "peak": 12}, "lateness_ms": {"p50": 0.05, "max": 3},
+            "listeners": {"now": 9, "peak": 12, "mbit": 1.218, "mbit_max": 94.5}, "lateness_ms": {"p50": 0.05, "max": 3},
             "alarms": [{"alarm": "silence", "severity": "failing", "text": "/stream: listeners hear nothing"}],
             "health": {"reasons": ["/stream: listeners hear nothing", "no clock"], "warnings": ["an old certificate"]},
             "now_playing": {"label": "Nina Simone - Sinnerman"}, "programme": {"short_term_lufs": -18.2, "true_peak_dbtp": -1.2},
@@ -230,7 +235,7 @@ mod tests {
             "#####..... 50/100",
             "RUNNING",
             "480 ms",
-            "9 now, 12 at most",
+            "9 now, 12 at most   1.22 Mbit/s of 94.5 allowed",
             "p50 0.05 ms",
             "ALARM silence: /stream: listeners hear nothing",
             "UTC  RUNNING again",

@@ -149,7 +149,7 @@ fn refused(target: &Target, status: u16) -> String {
             "is not there: it is no Radio Tower, or one too old to be verified"
         }
         404 => "is not there; /status of the tower lists its mounts under `outputs`",
-        503 => "is full: free a place, or raise server.listeners_max",
+        503 => "is full: free a place, or raise server.listeners_max or server.mbit_max",
         _ => "cannot be had; is it a Radio Tower?",
     };
     format!("{target} {what} (status {status})")
