@@ -22,6 +22,10 @@ pub enum Kind {
     NoProgramme,
     /// The clock does not tick.
     ClockStopped,
+    /// Many listeners lag together: the uplink that they share is full.
+    UplinkFull,
+    /// The limit of the uplink does not admit newcomers.
+    UplinkLimit,
     /// There is nearly no room on a disk.
     DiskFull,
     /// The tower does not listen to itself any more, or only now and then.
@@ -40,7 +44,7 @@ pub enum Severity {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Silence,
         Self::Differs,
         Self::DamagedFrames,
@@ -49,6 +53,8 @@ impl Kind {
         Self::EncoderStandIn,
         Self::NoProgramme,
         Self::ClockStopped,
+        Self::UplinkFull,
+        Self::UplinkLimit,
         Self::DiskFull,
         Self::Deaf,
     ];
@@ -65,6 +71,8 @@ impl Kind {
             Self::EncoderStandIn => "encoder_stand_in",
             Self::NoProgramme => "no_programme",
             Self::ClockStopped => "clock_stopped",
+            Self::UplinkFull => "uplink_full",
+            Self::UplinkLimit => "uplink_limit",
             Self::DiskFull => "disk_full",
             Self::Deaf => "deaf",
         }
@@ -74,7 +82,7 @@ impl Kind {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::DamagedFrames | Self::EncoderStandIn => Severity::Warning,
+            Self::DamagedFrames | Self::EncoderStandIn | Self::UplinkLimit => Severity::Warning,
             _ => Severity::Failing,
         }
     }
@@ -88,7 +96,10 @@ impl Kind {
     /// Whether each output has one of its own.
     #[must_use]
     pub const fn is_of_output(self) -> bool {
-        !matches!(self, Self::NoProgramme | Self::ClockStopped | Self::DiskFull | Self::Deaf)
+        !matches!(
+            self,
+            Self::NoProgramme | Self::ClockStopped | Self::UplinkFull | Self::UplinkLimit | Self::DiskFull | Self::Deaf
+        )
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! - `decode`: frames to sound; `sound`: that in ticks, whatever the codec; `meter`: loudness and silence; `output`: one output beside the programme; `histogram`: how far
 //!   behind the arrival it is, and listeners behind it.
+//! - `uplink`: whether listeners lag together, and whether its limit refuses newcomers.
 //! - `deaf`: whether it still listens.
 //! - `watch`: the alarms, around the pure state machine of [`radio_signal::alarm`]; `advice`: what
 //!   they say; `ears`: what is known of one output between two looks.
@@ -21,6 +22,7 @@ mod meter;
 mod output;
 mod sound;
 mod thread;
+mod uplink;
 mod watch;
 
 pub use deaf::Listened;

@@ -3,6 +3,7 @@
 use super::ears::Ears;
 use super::kind::Kind;
 use super::output::{Notice, ProgrammeEar};
+use super::uplink::UplinkWatch;
 use super::watch::{Moment, Watch};
 use super::{Findings, Histogram, LIKENESS_MIN, Listened, advice, disk};
 use crate::encoder::State;
@@ -114,6 +115,7 @@ struct Ear {
     listeners_seen: Option<Instant>,
     /// Of each mount, by its name.
     lags: Vec<(String, Histogram)>,
+    uplink: UplinkWatch,
     /// Some shard sends at the longer period.
     is_crowded: bool,
 }
@@ -132,6 +134,7 @@ impl Ear {
             disk_seen: None,
             listeners_seen: None,
             lags: Vec::new(),
+            uplink: UplinkWatch::default(),
             is_crowded: false,
         };
         ear.look_at_setup()?;
@@ -182,7 +185,7 @@ impl Ear {
             heard.push((*id, loudness, compared));
         }
         self.look_around(now);
-        self.look_at_listeners();
+        self.look_at_listeners(now);
         self.measure_delays();
         let delays = self.outputs.iter().map(|ears| (ears.id, ears.delays.clone())).collect();
         let lags = self.lags.clone();
@@ -264,13 +267,14 @@ impl Ear {
     }
 
     /// How far behind each listener is. It reads what the shards note anyway, so no send knows of it.
-    fn look_at_listeners(&mut self) {
+    fn look_at_listeners(&mut self, moment: Moment) {
         if self.listeners_seen.is_some_and(|seen| seen.elapsed() < LISTENERS_PERIOD) {
             return;
         }
         self.listeners_seen = Some(Instant::now());
         let now = self.tower.fanout.snapshot();
         self.is_crowded = now.crowded_shards > 0;
+        self.uplink.look(moment, &self.tower, &now, &mut self.watch);
         let mounts = self.setup.outputs.iter().map(|output| &output.mount).chain([&self.tower.monitor]);
         let mounts: Vec<_> = mounts.filter_map(|mount| now.of(mount)).collect();
         self.lags.retain(|(name, _)| mounts.iter().any(|mount| mount.name == *name));
