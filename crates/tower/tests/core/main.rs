@@ -19,4 +19,5 @@ mod shutdown;
 mod sound;
 mod startup_errors;
 mod systemd_unit;
+mod uplink;
 mod verify;

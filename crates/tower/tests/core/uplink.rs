@@ -1,8 +1,7 @@
 //! The limit of the uplink: newcomers are refused or redirected before those who listen stutter,
 //! and lag that begins at many listeners together is told as what it is (SPEC LIS-8).
 
-mod common;
-
+use crate::common;
 use radio_proof::alarm::{wait_for, wait_until};
 use radio_proof::http::{get, send_get};
 use radio_proof::listener::Listener;
