@@ -239,6 +239,10 @@ impl<L: Launcher> Driver<L> {
                 let mut process = Process::new(id, role, child, plan, now, framing);
                 process.replay.until_due_ms = until_due_ms;
                 process.hunt = self.poison[role_index(role)].stretch().map(|stretch| Hunt::new(stretch, now));
+                if process.hunt.is_some() {
+                    // It is fed tick by tick, from where that has to begin.
+                    process.join();
+                }
                 self.processes.push(process);
                 Event::Spawned { process: id }
             }

@@ -26,21 +26,25 @@ pub(super) const LIVE_PIPE_BYTES: usize = 64 * 1024;
 /// With this part of a core or more a process joins where it was to.
 const SHARE_MIN: f64 = 0.5;
 
+/// A process that waited for less than this got what it wanted: any scheduler makes a process wait.
+const WAITED_NS_MIN: u64 = 50_000_000;
+
 /// What opening takes, for each part of what loading took.
 const OPENING_PER_LOADING: f64 = 0.5;
 
 /// The part of a core that a process got when it wanted one; none if it got enough.
 fn scarce_share(time: ProcessorTime) -> Option<f64> {
     let share = time.ran_ns.max(1) as f64 / (time.ran_ns + time.waited_ns).max(1) as f64;
-    (share < SHARE_MIN).then_some(share)
+    (share < SHARE_MIN && time.waited_ns >= WAITED_NS_MIN).then_some(share)
 }
 
-/// The first frame that a process delivers: the next one owed, or, if that came only after silence
-/// had taken its slot, the first that it can deliver in time. The newest tick is the latest to join
-/// at.
+/// The first frame that a process delivers: the next one owed, if it comes before silence takes its
+/// slot or if the process catches up within the playout delay; else the first that it can deliver in
+/// time. The newest tick is the latest to join at.
 fn first_frame(next: FrameNumber, end: Serial, until_due_ms: i64, pace: Pace, delay_ticks: u64, hold_ms: i64) -> u64 {
     let soonest_ms = pace.replay_ms(REPLAY_TICKS_MIN);
-    if soonest_ms <= until_due_ms + hold_ms {
+    let catches_up_ms = pace.replay_ms(end.saturating_sub(next) + REPLAY_TICKS_MIN);
+    if soonest_ms <= until_due_ms + hold_ms || catches_up_ms <= (delay_ticks * TICK_MS) as i64 {
         return next;
     }
     let lead_ticks = (soonest_ms.max(0) as u64).div_ceil(TICK_MS);
@@ -123,8 +127,11 @@ mod tests {
 
     #[test]
     fn a_process_that_got_what_it_wanted_joins_as_planned() {
-        let share = |ran_ns, waited_ns| scarce_share(ProcessorTime { ran_ns, waited_ns, is_runnable: true });
-        assert_eq!([share(50, 0), share(50, 49), share(0, 0)], [None; 3]);
+        let share = |ran_ms: u64, waited_ms: u64| {
+            let (ran_ns, waited_ns) = (ran_ms * 1_000_000, waited_ms * 1_000_000);
+            scarce_share(ProcessorTime { ran_ns, waited_ns, is_runnable: true })
+        };
+        assert_eq!([share(50, 0), share(90, 89), share(1, 49), share(0, 0)], [None; 4]);
         assert_eq!(share(10, 90), Some(0.1));
     }
 
@@ -135,6 +142,7 @@ mod tests {
         let first =
             |next, until_due_ms, first_frame_ms| first_frame(next, 1000, until_due_ms, pace(first_frame_ms), 21, 984);
         assert_eq!(first(980, 0, 800), 980, "in time, or late by less than hold_max");
+        assert_eq!(first(960, -2000, 3), 960, "a process that is fast catches up");
         assert_eq!(first(940, -984, 100), 988, "200 ms from now is the turn of this one");
         assert_eq!(first(940, -984, 3000), 1000, "the newest tick at the latest");
         assert_eq!(first(995, -2000, 100), 995, "never one that is out already");

@@ -156,6 +156,7 @@ impl<C: Child> Process<C> {
                 self.hunt = None;
             }
         }
+        self.probe_first(history)?;
         loop {
             let backlog = history.bytes_from(self.fed_to).ok_or(Reason::FellBehind)?;
             let allowed = self.may_be_fed().min(backlog.len() as u64) as usize;
@@ -169,6 +170,20 @@ impl<C: Child> Process<C> {
                 Err(_) => return Err(self.child.end_soon().unwrap_or(Reason::BrokenStdin)),
             }
         }
+    }
+
+    /// A process that has not read its first page may have closed its input instead: a full pipe tells
+    /// nothing of that but to a write.
+    fn probe_first(&mut self, history: &PcmHistory) -> Result<(), Reason> {
+        let waits = !self.joined && self.samples_fed() * 4 >= FIRST_BYTES as u64 && self.child.unread_bytes() > 0;
+        let more = history.bytes_from(self.fed_to).filter(|more| waits && !more.is_empty());
+        match more.map(|more| self.child.write(more)) {
+            // It has read the page just now.
+            Some(Ok(written)) => self.fed_to += written as u64,
+            None | Some(Err(Errno::AGAIN | Errno::INTR)) => {}
+            Some(Err(_)) => return Err(self.child.end_soon().unwrap_or(Reason::BrokenStdin)),
+        }
+        Ok(())
     }
 
     /// Reads what has come and hands every whole frame of the right format to `deliver`, with its number; in all, no more
