@@ -73,7 +73,7 @@ fn a_failed_encoder_without_stand_in_is_told_with_what_listeners_hear_of_it() {
     assert_eq!(health.head.status(), 503);
     let reasons = health.json()["reasons"].to_string();
     // What the process said is no stranger's business.
-    assert!(reasons.contains("nobody stands in for it") && !reasons.contains("magic smoke"), "{reasons}");
+    assert!(reasons.contains("nothing stands in for it") && !reasons.contains("magic smoke"), "{reasons}");
 
     std::fs::write(tower.path("mended"), "").expect("a temporary file");
     tower.send_as_admin("POST", "/api/encoder/restart", "{\"mount\": \"/stream\"}");
