@@ -107,6 +107,6 @@ mod tests {
         }
         assert_eq!(uplink.note(true, start + TOLD_PERIOD), Some(60));
         assert_eq!(uplink.note(true, start + TOLD_PERIOD), None);
-        assert_eq!((uplink.refused(), uplink.redirected()), (30, 32));
+        assert_eq!((uplink.refused(), uplink.redirected()), (31, 31));
     }
 }

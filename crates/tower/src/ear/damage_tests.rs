@@ -102,13 +102,13 @@ fn frames_of_other_bytes_are_found_and_good_ones_are_let_be() {
 
 #[test]
 fn an_ear_that_begins_in_the_middle_finds_no_damage_where_there_is_none() {
-    let programme = [material::music(0, 8, 40), material::programme(0)].concat();
+    let programme = material::music(0, 8, 12);
     for (codec, rate_hz, kbps) in
         [(Codec::Mp3, 48_000, 32), (Codec::Mp3, 48_000, 128), (Codec::Mp3, 44_100, 192), (Codec::Aac, 44_100, 192)]
     {
         let format = format(codec, rate_hz, kbps);
         let good = frames(&format, &programme);
-        for first in 30..70 {
+        for first in (30..70).step_by(5) {
             let found = damage_from(first, format, &good, &programme);
             assert!(found.len() > 5 && found.iter().all(|&ticks| ticks == 0), "{codec:?} {kbps}, {first}: {found:?}");
         }

@@ -129,7 +129,9 @@ async fn a_newcomer_waits_for_a_place_where_all_are_being_answered() {
     tokio::time::sleep(HEAD_START * 2).await;
     drop(ticket);
     let second = newcomer.await.expect("no panic");
-    assert_eq!((room.lock().waiting.len(), room.lock().served), (1, 0));
+    let state = room.lock();
+    assert_eq!((state.waiting.len(), state.served), (1, 0));
+    drop(state);
     drop(second);
     assert!(room.lock().waiting.is_empty());
 }

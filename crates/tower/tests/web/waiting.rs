@@ -56,8 +56,8 @@ fn silent(address: SocketAddr, count: usize) -> Vec<TcpStream> {
 
 /// Those that have been let go come back, so many at a time.
 fn come_back(address: SocketAddr, silent: &mut [TcpStream], at_once: usize) {
-    let is_gone =
-        |stream: &&mut TcpStream| !matches!(stream.peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+    let is_there = |error: std::io::Error| error.kind() == ErrorKind::WouldBlock;
+    let is_gone = |stream: &&mut TcpStream| !stream.peek(&mut [0]).is_err_and(is_there);
     for stream in silent.iter_mut().filter(is_gone).take(at_once) {
         *stream = connect(address, 9);
         stream.set_nonblocking(true).expect("our own socket");
