@@ -1,7 +1,7 @@
 //! The stages of one output: encoder, broadcast, mount.
 
 use crate::broadcast::{Broadcast, BroadcastFigures};
-use crate::config::{Config, Latency, Output};
+use crate::config::{Config, EncoderKind, Latency, Output};
 use crate::encoder::{EncoderConfig, EncoderManager, EncoderNews, Format, Past, SilentFrames};
 use crate::http::auth::Credentials;
 use crate::life::journal::Journal;
@@ -49,8 +49,8 @@ pub struct Beginning<'a> {
     pub figures: &'a Arc<PumpFigures>,
 }
 
-/// Starts the encoder of an output. One that is not installed is no obstacle where the built-in
-/// encoder stands in for it.
+/// Starts the encoder of an output. An ffmpeg that is not installed is no obstacle where the
+/// built-in encoder stands in for it.
 ///
 /// # Errors
 /// The encoder is not installed and has no stand-in, or the system refuses a thread.
@@ -67,7 +67,8 @@ pub fn start(
     if config.encoder.enabled
         && let Err(error) = encoder.check_installed()
     {
-        if encoder.stand_in.is_none() {
+        // A command of the operator's own that is not there is a slip of the pen.
+        if encoder.stand_in.is_none() || output.encoder != EncoderKind::Ffmpeg {
             return Err(error).with_context(|| format!("the output {} cannot be encoded", output.mount));
         }
         // It may come at any time, and is tried again and again.

@@ -201,6 +201,9 @@ fn two_thousand_complete_requests_a_second_from_one_address_lose_none() {
     println!("{count} requests in {:?}", begun.elapsed());
 }
 
+/// A listener of a crowd comes again so often at most.
+const TIMES_AGAIN_MAX: usize = 3;
+
 /// So many listeners come at once, each after these bytes; the time until all of them hear
 /// something.
 fn crowd(tower: &Tower, from: u8, before: impl Fn(usize) -> String + Sync) -> Duration {
@@ -212,17 +215,23 @@ fn crowd(tower: &Tower, from: u8, before: impl Fn(usize) -> String + Sync) -> Du
             let before = &before;
             scope.spawn(move || {
                 let numbers = (0..count).skip(thread).step_by(THREADS);
-                let mut listeners: Vec<TcpStream> = numbers
-                    .map(|number| {
-                        let mut stream = connect(tower.address, from);
-                        let request = before(number) + "GET /stream HTTP/1.0\r\n\r\n";
-                        stream.write_all(request.as_bytes()).expect("it reads");
-                        stream
-                    })
-                    .collect();
-                for listener in &mut listeners {
+                let come = |number: usize| {
+                    let mut stream = connect(tower.address, from);
+                    let request = before(number) + "GET /stream HTTP/1.0\r\n\r\n";
+                    // One that is let go before it could ask sees so when it reads.
+                    let _may_be_let_go = stream.write_all(request.as_bytes());
+                    stream
+                };
+                let mut listeners: Vec<(usize, TcpStream)> = numbers.map(|number| (number, come(number))).collect();
+                for (number, listener) in &mut listeners {
                     let mut status = [0; 15];
-                    listener.read_exact(&mut status).expect("an answer");
+                    // On a busy machine a client may be held up between its connection and its request. It comes again,
+                    // as players do; the time counts.
+                    let mut again = 0..TIMES_AGAIN_MAX;
+                    while listener.read_exact(&mut status).is_err() {
+                        assert!(again.next().is_some(), "listener {number} is let go again and again");
+                        *listener = come(*number);
+                    }
                     assert_eq!(&status, b"HTTP/1.0 200 OK");
                 }
             });
