@@ -185,9 +185,9 @@ fn listeners(tower: &Tower, all: &mut Exposition) {
 fn uplink(tower: &Tower, all: &mut Exposition) {
     let rate = tower.fanout.rate();
     let help = "What all listeners together are sent, by the bitrates of their outputs, with all headers.";
-    all.gauge("tower_uplink_bits_per_second", help, rate.bps);
-    let help = "Limit of tower_uplink_bits_per_second (server.mbit_max); 0: no limit.";
-    all.gauge("tower_uplink_limit_bits_per_second", help, rate.bps_max);
+    all.gauge("tower_uplink_bytes_per_second", help, rate.bps / 8);
+    let help = "Limit of tower_uplink_bytes_per_second (server.mbit_max); 0: no limit.";
+    all.gauge("tower_uplink_limit_bytes_per_second", help, rate.bps_max / 8);
     let help = "Listeners that server.mbit_max did not admit, by what they were answered.";
     let mut family = all.family(Kind::Counter, "tower_uplink_not_admitted_total", help);
     for (answer, count) in [("refused", tower.uplink.refused()), ("redirected", tower.uplink.redirected())] {

@@ -53,8 +53,8 @@ fn a_newcomer_that_would_exceed_the_limit_is_refused_and_nobody_else_notices() {
     let wanted = (Some(0.271), Some(0.3), Some(1));
     let shown = (figures["mbit"].as_f64(), figures["mbit_max"].as_f64(), figures["refused_by_mbit_max"].as_u64());
     assert_eq!(shown, wanted, "{figures}");
-    assert_eq!(metric(&tower, "tower_uplink_limit_bits_per_second"), 300_000.0);
-    assert_eq!(metric(&tower, "tower_uplink_bits_per_second"), 270_730.0);
+    assert_eq!(metric(&tower, "tower_uplink_limit_bytes_per_second"), 37_500.0);
+    assert_eq!(metric(&tower, "tower_uplink_bytes_per_second"), 33_841.0);
     assert_eq!(metric(&tower, "tower_uplink_not_admitted_total{answer=\"refused\"}"), 1.0);
     let events = tower.events("uplink");
     assert!(events.len() == 1 && events[0].1.contains("/stream was refused"), "{events:?}");

@@ -188,6 +188,14 @@ fn pcm_over_tcp_is_bit_exact_limited_in_producers_and_ended_by_a_reload() {
     wait_until("the second", PATIENCE, || {
         feed(&tower, "studio")["state"]["connected"].as_array().map(Vec::len) == Some(2)
     });
+    // A producer that has sent nothing yet would make room for another.
+    wait_until("PCM of both", PATIENCE, || {
+        let status = tower.status();
+        let inputs = status["inputs"].as_array().into_iter().flatten();
+        let producers =
+            inputs.filter(|input| input["name"] == "studio").flat_map(|input| input["producers"].as_array());
+        producers.flatten().filter(|producer| producer["count"].as_u64() > Some(0)).count() == 2
+    });
     let _third = TcpStream::connect(&address).expect("the tower listens");
     let is_told = || tower.events("source").iter().any(|(_, text)| text.contains("is refused: as many as its"));
     wait_until("the third to be refused", PATIENCE, is_told);
