@@ -39,12 +39,13 @@ fn scarce_share(time: ProcessorTime) -> Option<f64> {
 }
 
 /// The first frame that a process delivers: the next one owed, if it comes before silence takes its
-/// slot or if the process catches up within the playout delay; else the first that it can deliver in
+/// slot or if the process catches up within the playout delay and `hold_max`, as at the start, where
+/// several encoders open at once and have the past to make; else the first that it can deliver in
 /// time. The newest tick is the latest to join at.
 fn first_frame(next: FrameNumber, end: Serial, until_due_ms: i64, pace: Pace, delay_ticks: u64, hold_ms: i64) -> u64 {
     let soonest_ms = pace.replay_ms(REPLAY_TICKS_MIN);
     let catches_up_ms = pace.replay_ms(end.saturating_sub(next) + REPLAY_TICKS_MIN);
-    if soonest_ms <= until_due_ms + hold_ms || catches_up_ms <= (delay_ticks * TICK_MS) as i64 {
+    if soonest_ms <= until_due_ms + hold_ms || catches_up_ms <= (delay_ticks * TICK_MS) as i64 + hold_ms {
         return next;
     }
     let lead_ticks = (soonest_ms.max(0) as u64).div_ceil(TICK_MS);
@@ -143,7 +144,8 @@ mod tests {
             |next, until_due_ms, first_frame_ms| first_frame(next, 1000, until_due_ms, pace(first_frame_ms), 21, 984);
         assert_eq!(first(980, 0, 800), 980, "in time, or late by less than hold_max");
         assert_eq!(first(960, -2000, 3), 960, "a process that is fast catches up");
-        assert_eq!(first(940, -984, 100), 988, "200 ms from now is the turn of this one");
+        assert_eq!(first(940, -2000, 700), 940, "and so does one that opens slowly and has little to make");
+        assert_eq!(first(800, -2000, 100), 988, "200 ms from now is the turn of this one");
         assert_eq!(first(940, -984, 3000), 1000, "the newest tick at the latest");
         assert_eq!(first(995, -2000, 100), 995, "never one that is out already");
     }
