@@ -127,7 +127,7 @@ impl Comparison {
             (self.lag, likeness) = (lag, found);
         }
         let ratio_min = if self.lag == 0 { self.error_max } else { DAMAGE_RATIO_SHIFTED };
-        let damaged_ticks = damaged_ticks(self.shifted(self.lag), is, ratio_min);
+        let damaged_ticks = damaged_ticks(self.around(), self.shifted(self.lag), is, ratio_min);
         Second { louder_db, likeness: Some(likeness), damaged_ticks }
     }
 
@@ -135,6 +135,16 @@ impl Comparison {
     fn shifted(&self, lag: isize) -> &[Value] {
         let start = LAG_MAX.saturating_add_signed(lag);
         &self.should[start..start + WINDOW]
+    }
+
+    /// Mean squares of the tick before the window, those of the window and the one after it: what is
+    /// loud there is heard in the window as well, before and after its time. 0 for one that is not
+    /// there.
+    fn around(&self) -> Vec<f32> {
+        let start = LAG_MAX.saturating_add_signed(self.lag);
+        let tick = |tick: usize| (start + tick * VALUES_PER_TICK).checked_sub(VALUES_PER_TICK);
+        let values = |at: usize| self.should.get(at..at + VALUES_PER_TICK);
+        (0..WINDOW_TICKS + 2).map(|number| tick(number).and_then(values).map_or(0.0, mean_square)).collect()
     }
 
     /// A shift by which the two are alike.
@@ -165,19 +175,22 @@ fn dbfs(power: f32) -> f32 {
     10.0 * power.log10()
 }
 
-/// Ticks whose error is far from what is usual, beside the sound around them.
-fn damaged_ticks(should: &[Value], is: &[Value], ratio_min: f32) -> u64 {
-    let mean_square = |values: &mut dyn Iterator<Item = Value>| {
-        values.map(|value| value[0] * value[0] + value[1] * value[1]).sum::<f32>() / VALUES_PER_TICK as f32
-    };
-    let ticks = || should.chunks_exact(VALUES_PER_TICK);
-    let sounds: Vec<f32> = ticks().map(|tick| mean_square(&mut tick.iter().copied())).collect();
+/// Of the values of one tick, both channels together.
+fn mean_square(values: &[Value]) -> f32 {
+    values.iter().map(|value| value[0] * value[0] + value[1] * value[1]).sum::<f32>() / VALUES_PER_TICK as f32
+}
+
+/// Ticks whose error is far from what is usual, beside the sound around them: `sounds` are the mean
+/// squares of the window's ticks, of the one before and the one after it.
+fn damaged_ticks(sounds: Vec<f32>, should: &[Value], is: &[Value], ratio_min: f32) -> u64 {
     let error = |(should, is): (&[Value], &[Value])| {
-        mean_square(&mut should.iter().zip(is).map(|(a, b)| [a[0] - b[0], a[1] - b[1]]))
+        let difference: Vec<Value> = should.iter().zip(is).map(|(a, b)| [a[0] - b[0], a[1] - b[1]]).collect();
+        mean_square(&difference)
     };
-    let errors: Vec<f32> = ticks().zip(is.chunks_exact(VALUES_PER_TICK)).map(error).collect();
-    let loudest_near = |tick: usize| sounds[tick.saturating_sub(1)..].iter().take(3).copied().fold(0.0, f32::max);
-    let ratios: Vec<f32> = errors.iter().enumerate().map(|(tick, error)| error / loudest_near(tick)).collect();
+    let ticks = should.chunks_exact(VALUES_PER_TICK).zip(is.chunks_exact(VALUES_PER_TICK));
+    let errors: Vec<f32> = ticks.map(error).collect();
+    let loudest_near = sounds.windows(3).map(|near| near.iter().copied().fold(0.0, f32::max));
+    let ratios: Vec<f32> = errors.iter().zip(loudest_near).map(|(error, loudest)| error / loudest).collect();
     let mut sorted = ratios.clone();
     sorted.sort_by(f32::total_cmp);
     let limit = (DAMAGE_USUAL * sorted[sorted.len() / 2]).max(ratio_min);
@@ -216,6 +229,19 @@ mod tests {
 
     fn material() -> Vec<Value> {
         noise(1, 4 * WINDOW)
+    }
+
+    #[test]
+    fn what_is_loud_just_outside_the_window_is_no_damage_inside_it() {
+        let loud = noise(3, 3 * WINDOW);
+        for (quiet, at) in [(WINDOW..2 * WINDOW, 2 * WINDOW - VALUES_PER_TICK), (WINDOW..2 * WINDOW, WINDOW)] {
+            let level = |i: usize| if quiet.contains(&i) { 0.1 } else { 1.0 };
+            let should: Vec<Value> = loud.iter().enumerate().map(|(i, value)| value.map(|v| v * level(i))).collect();
+            // What an encoder spreads of the loud part into the tick beside it.
+            let spread = |i: usize| if (at..at + VALUES_PER_TICK).contains(&i) { 0.05 } else { 0.0 };
+            let heard = compare(&should, |i| should[i].map(|v| v + spread(i)));
+            assert_eq!(heard.damaged_ticks, 0, "in the tick from value {at} on");
+        }
     }
 
     #[test]
