@@ -78,6 +78,8 @@ fn the_debian_ffmpeg_agrees_with_the_builtin_encoder_byte_for_byte() {
     let killed = scene.strike(Signal::KILL);
     scene.wait_recovered(&[killed]);
     scene.wait_carried_by(FFMPEG);
+    // Enough to be compared, however soon that was.
+    scene.witness.wait_ticks(100);
     let mut proof = scene.close();
     assert!(proof.evidence.encoder("stand_in_starts") >= 1, "{}", proof.evidence.summary());
     assert_eq!(proof.evidence.status["outputs"][0]["encoder"]["agreement"], "exact");
