@@ -193,7 +193,7 @@ fn pcm_over_tcp_is_bit_exact_limited_in_producers_and_ended_by_a_reload() {
         let status = tower.status();
         let inputs = status["inputs"].as_array().into_iter().flatten();
         let producers =
-            inputs.filter(|input| input["name"] == "studio").flat_map(|input| input["producers"].as_array());
+            inputs.filter(|input| input["name"] == "studio").filter_map(|input| input["producers"].as_array());
         producers.flatten().filter(|producer| producer["count"].as_u64() > Some(0)).count() == 2
     });
     let _third = TcpStream::connect(&address).expect("the tower listens");
