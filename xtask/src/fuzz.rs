@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 // Shared with the library of targets, which needs the whole tower to build.
+#[expect(unreachable_pub, reason = "the items are public in that library")]
 #[path = "../../crates/fuzz-targets/src/table.rs"]
 mod table;
 
-pub use table::{TARGETS, Target};
+pub(crate) use table::{TARGETS, Target};
 
 /// Version of cargo-fuzz that is built into `target/tools`.
 const CARGO_FUZZ: &str = "0.13.2";
@@ -18,7 +19,7 @@ const GROWN_CORPUS: &str = "target/fuzz-corpus";
 const FINDS: &str = "target/fuzz-finds";
 
 /// `cargo xtask fuzz [NAME [-- ARGUMENT...]]`.
-pub fn run(arguments: &[String]) -> Result<()> {
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let Some((name, rest)) = arguments.split_first() else {
         println!("cargo xtask fuzz NAME [-- libFuzzer arguments]\n\n{}", listing());
         return Ok(());

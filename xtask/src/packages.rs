@@ -52,7 +52,7 @@ fn present(needed: &str) -> bool {
 }
 
 /// Installs what is missing, or says how to.
-pub fn ensure() -> Result<()> {
+pub(crate) fn ensure() -> Result<()> {
     let missing: Vec<&str> = NEEDED.iter().filter(|(what, _)| !present(what)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         return Ok(());

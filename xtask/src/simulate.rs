@@ -9,7 +9,7 @@ const SIMULATION: &str = "test --release -p radio-tower --lib simulation -- --no
 const SCHEDULES_DEFAULT: u64 = 10_000;
 
 /// `cargo xtask simulate [--seed N] [--schedules N]`: a seed alone is run alone, and tells what happens in it.
-pub fn run(arguments: &[String]) -> Result<()> {
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let (mut seed, mut schedules) = (None, None);
     for pair in arguments.chunks(2) {
         let number = pair.get(1).and_then(|text| text.parse::<u64>().ok());

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 /// A list of steps being worked through.
 #[derive(Default)]
-pub struct Steps {
+pub(crate) struct Steps {
     rows: Vec<(String, f64, String)>,
     failed: bool,
     /// Tests that ran in them.
@@ -16,7 +16,7 @@ pub struct Steps {
 
 /// Tests counted from the summary lines of test programs.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Good ones.
     pub passed: u64,
     /// Bad ones.
@@ -27,7 +27,7 @@ pub struct Tally {
 
 impl Steps {
     /// Runs `work` as a step; a failure is remembered and the next step is tried all the same.
-    pub fn run(&mut self, name: &str, work: impl FnOnce(&mut Self) -> Result<()>) {
+    pub(crate) fn run(&mut self, name: &str, work: impl FnOnce(&mut Self) -> Result<()>) {
         println!("\n=== {name}");
         let started = Instant::now();
         let outcome = work(self);
@@ -43,7 +43,7 @@ impl Steps {
     }
 
     /// Runs a cargo command as a step, its output passed through and its tests counted.
-    pub fn cargo(&mut self, name: &str, arguments: &str, environment: &[(&str, &str)]) {
+    pub(crate) fn cargo(&mut self, name: &str, arguments: &str, environment: &[(&str, &str)]) {
         self.run(name, |steps| {
             println!("cargo {arguments}");
             let mut child = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
@@ -69,7 +69,7 @@ impl Steps {
     }
 
     /// Prints the table; an error if any step failed.
-    pub fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         println!("\n{:<44} {:>8}  result", "step", "seconds");
         for (name, seconds, result) in &self.rows {
             println!("{name:<44} {seconds:>8.1}  {result}");
@@ -95,7 +95,7 @@ impl std::ops::AddAssign for Tally {
 
 impl Tally {
     /// All summary lines of an output.
-    pub fn of(output: &str) -> Self {
+    pub(crate) fn of(output: &str) -> Self {
         let mut tally = Self::default();
         output.lines().for_each(|line| tally.count(line));
         tally

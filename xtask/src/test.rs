@@ -17,7 +17,7 @@ const BEYOND_CHECK: [&str; 3] =
     ["radio-tower ear::output::damage_tests::", "radio-proof mp3::", "radio-proof/mutations "];
 
 /// `cargo xtask check`: all that needs neither a Debian package nor a tower on air.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     let mut steps = Steps::default();
     steps.cargo("format", "fmt --all --check", &[]);
     steps.run("structure", |_| tidy::run());
@@ -35,7 +35,7 @@ pub fn check() -> Result<()> {
 }
 
 /// `cargo xtask test [PART OF A NAME]...`.
-pub fn test(filters: &[String]) -> Result<()> {
+pub(crate) fn test(filters: &[String]) -> Result<()> {
     let mut steps = Steps::default();
     steps.run("programs to listen with", |_| packages::ensure());
     steps.run("programs that judge", |_| tools::ensure());

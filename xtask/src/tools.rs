@@ -16,7 +16,7 @@ const TRIES: u32 = 3;
 const BETWEEN_TRIES: Duration = Duration::from_secs(5);
 
 /// Installs what is not there as it is pinned.
-pub fn ensure() -> Result<()> {
+pub(crate) fn ensure() -> Result<()> {
     for (name, files) in PINS {
         let read = |file: &&str| std::fs::read_to_string(format!("xtask/tools/{file}"));
         let pins = files.iter().map(read).collect::<Result<String, _>>().context("xtask/tools cannot be read")?;

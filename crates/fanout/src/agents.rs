@@ -14,12 +14,12 @@ pub(crate) struct Agents {
 }
 
 impl Agents {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { names: HashSet::new(), other: "(other)".into() }
     }
 
     /// The one copy of this name.
-    pub fn intern(&mut self, agent: &str) -> Arc<str> {
+    pub(crate) fn intern(&mut self, agent: &str) -> Arc<str> {
         let agent = &agent[..agent.floor_char_boundary(AGENT_BYTES_MAX)];
         if let Some(name) = self.names.get(agent) {
             return Arc::clone(name);

@@ -18,7 +18,7 @@ pub(crate) struct Asides(pub Span);
 
 impl Asides {
     /// Keeps `rest`, which ends before position `end`, for the listener `id`; says whether there was room.
-    pub fn keep(&self, id: u64, end: u64, rest: &[u8]) -> bool {
+    pub(crate) fn keep(&self, id: u64, end: u64, rest: &[u8]) -> bool {
         if rest.len() > FRAME_BYTES_MAX {
             return false;
         }
@@ -37,7 +37,7 @@ impl Asides {
     }
 
     /// Puts what is kept for `id` from `position` on into `out`; says whether there is something.
-    pub fn get(&self, id: u64, position: u64, out: &mut Vec<u8>) -> bool {
+    pub(crate) fn get(&self, id: u64, position: u64, out: &mut Vec<u8>) -> bool {
         out.clear();
         let Some(aside) = self.of(id) else { return false };
         let left = self.end(aside).load(Ordering::Relaxed).wrapping_sub(position);
@@ -53,7 +53,7 @@ impl Asides {
     }
 
     /// Gives up what is kept for `id`, if anything is.
-    pub fn forget(&self, id: u64) {
+    pub(crate) fn forget(&self, id: u64) {
         if let Some(aside) = self.of(id) {
             self.length(aside).store(0, Ordering::Relaxed);
             self.owners()[aside].store(0, Ordering::Release);
@@ -61,7 +61,7 @@ impl Asides {
     }
 
     /// Gives up what is kept for listeners that are no longer there.
-    pub fn retain(&self, is_there: impl Fn(u64) -> bool) {
+    pub(crate) fn retain(&self, is_there: impl Fn(u64) -> bool) {
         for owner in self.owners() {
             let id = owner.load(Ordering::Acquire);
             if id != 0 && !is_there(id) {

@@ -192,7 +192,7 @@ pub(crate) struct ShardFigures {
 }
 
 impl ShardFigures {
-    pub fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Totals {
             admitted: get(&self.admitted),

@@ -17,11 +17,11 @@ pub(crate) struct Guest {
 pub(crate) struct Guests(Box<[Mutex<Option<Box<Guest>>>]>);
 
 impl Guests {
-    pub fn new(seats: usize) -> Self {
+    pub(crate) fn new(seats: usize) -> Self {
         Self((0..seats).map(|_| Mutex::default()).collect())
     }
 
-    pub fn lock(&self, seat: usize) -> MutexGuard<'_, Option<Box<Guest>>> {
+    pub(crate) fn lock(&self, seat: usize) -> MutexGuard<'_, Option<Box<Guest>>> {
         self.0[seat].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -52,17 +52,17 @@ pub(crate) struct Lag {
 }
 
 impl Lag {
-    pub fn new(admitted_tick: u64) -> Self {
+    pub(crate) fn new(admitted_tick: u64) -> Self {
         Self { target: NO_TARGET, admitted_tick, ..Self::default() }
     }
 
     /// The socket took bytes, or there is nothing to send.
-    pub fn progressed(&mut self) {
+    pub(crate) fn progressed(&mut self) {
         self.refusing_since = 0;
     }
 
     /// The socket took nothing of what there is.
-    pub fn refused(&mut self, tick: u64, policy: &LagPolicy) -> Result<(), LagFault> {
+    pub(crate) fn refused(&mut self, tick: u64, policy: &LagPolicy) -> Result<(), LagFault> {
         if self.refusing_since == 0 {
             self.refusing_since = tick + 1;
         }
@@ -70,26 +70,26 @@ impl Lag {
     }
 
     /// Whether the socket has taken nothing for too long.
-    pub fn is_stalled(&self, tick: u64, policy: &LagPolicy) -> bool {
+    pub(crate) fn is_stalled(&self, tick: u64, policy: &LagPolicy) -> bool {
         self.refusing_since != 0 && (tick + 1).saturating_sub(self.refusing_since) >= policy.stall_ticks_max
     }
 
     /// The place was overwritten: may the listener skip?
-    pub fn may_skip(&self, tick: u64, policy: &LagPolicy) -> Result<(), LagFault> {
+    pub(crate) fn may_skip(&self, tick: u64, policy: &LagPolicy) -> Result<(), LagFault> {
         let is_recent = |&then: &u64| then != 0 && (tick + 1).saturating_sub(then) < policy.skips_window_ticks;
         let recent = self.skips.iter().copied().filter(is_recent).count();
         if recent < policy.skips_max { Ok(()) } else { Err(LagFault::SkippedTooOften) }
     }
 
     /// It has skipped: the first byte at the target has gone.
-    pub fn skipped(&mut self, tick: u64) {
+    pub(crate) fn skipped(&mut self, tick: u64) {
         self.skipped_frames = self.skipped_frames_then;
         self.target = NO_TARGET;
         self.skips.rotate_right(1);
         self.skips[0] = tick + 1;
     }
 
-    pub fn load(words: &[AtomicU64]) -> Self {
+    pub(crate) fn load(words: &[AtomicU64]) -> Self {
         let word = |n: usize| words[n].load(Ordering::Relaxed);
         Self {
             refusing_since: word(0),
@@ -102,7 +102,7 @@ impl Lag {
         }
     }
 
-    pub fn store(&self, words: &[AtomicU64]) {
+    pub(crate) fn store(&self, words: &[AtomicU64]) {
         let Self { refusing_since, jump_frame, target, skipped_frames, skipped_frames_then, skips, admitted_tick } =
             *self;
         let values = [

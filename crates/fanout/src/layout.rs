@@ -38,20 +38,20 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// The tick given last, plus one; 0 before the first.
-    pub fn tick(&self) -> &AtomicU64 {
+    pub(crate) fn tick(&self) -> &AtomicU64 {
         &self.header[TICK]
     }
 
     /// Number of the listener admitted last.
-    pub fn last_id(&self) -> &AtomicU64 {
+    pub(crate) fn last_id(&self) -> &AtomicU64 {
         &self.header[NEXT_ID]
     }
 
-    pub fn record(&self, seat: usize) -> &[AtomicU64] {
+    pub(crate) fn record(&self, seat: usize) -> &[AtomicU64] {
         &self.records[seat * RECORD_WORDS..][..RECORD_WORDS]
     }
 
-    pub fn lag(&self, seat: usize) -> &[AtomicU64] {
+    pub(crate) fn lag(&self, seat: usize) -> &[AtomicU64] {
         &self.lags[seat * LAG_WORDS..][..LAG_WORDS]
     }
 }

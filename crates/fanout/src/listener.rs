@@ -60,7 +60,7 @@ pub(crate) enum State {
 
 impl Listener {
     /// Its turn, up to the position `live`.
-    pub fn turn<'a>(
+    pub(crate) fn turn<'a>(
         &self,
         shared: &'a Shared,
         mount: &'a Mount,

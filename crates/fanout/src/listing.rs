@@ -20,7 +20,7 @@ const LOOKS_MAX: usize = 16;
 
 impl Shared {
     /// At most `limit` listeners from `from` on.
-    pub fn page(&self, from: PageCursor, limit: usize) -> ListenerPage {
+    pub(crate) fn page(&self, from: PageCursor, limit: usize) -> ListenerPage {
         let mut page = ListenerPage::default();
         for seat in from.0..self.config.listeners_max {
             if page.rows.len() == limit.min(PAGE_MAX) {
@@ -33,14 +33,14 @@ impl Shared {
     }
 
     /// The listener with this number.
-    pub fn row_of(&self, id: ListenerId) -> Option<ListenerRow> {
+    pub(crate) fn row_of(&self, id: ListenerId) -> Option<ListenerRow> {
         let is_his = |seat: &usize| Record::load(self.parts.record(*seat)).id == id.0;
         let seat = (0..self.config.listeners_max).find(is_his).filter(|_| id.0 != 0)?;
         self.row(seat).filter(|row| row.id == id)
     }
 
     /// The figures of each mount.
-    pub fn mount_figures(&self) -> Vec<MountFigures> {
+    pub(crate) fn mount_figures(&self) -> Vec<MountFigures> {
         let mounts = self.mounts.open();
         let new = |mount: &Mount| MountFigures {
             index: mount.index(),
@@ -82,7 +82,7 @@ impl Shared {
 
     /// Listeners further behind than a healthy one can be, without those admitted less than
     /// `connected_ticks_min` ago.
-    pub fn laggards(&self, connected_ticks_min: u64) -> Vec<Laggard> {
+    pub(crate) fn laggards(&self, connected_ticks_min: u64) -> Vec<Laggard> {
         let mut healthy_from = [0; MOUNTS_MAX];
         self.mounts.open().iter().for_each(|mount| healthy_from[mount.index()] = healthy_from_position(mount));
         let tick = self.tick().unwrap_or(0);

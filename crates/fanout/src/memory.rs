@@ -59,7 +59,7 @@ pub(crate) struct Span {
 
 impl Span {
     /// Touches each page now, or a writer would have to wait for them one by one.
-    pub fn prefault(&self) {
+    pub(crate) fn prefault(&self) {
         self.iter().step_by(PAGE / size_of::<u64>()).for_each(|word| {
             // Changes nothing, and is a write all the same; of `fetch_or(0)` the compiler makes a read.
             let _ = word.compare_exchange(0, 0, Ordering::Relaxed, Ordering::Relaxed);

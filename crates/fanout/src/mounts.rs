@@ -15,28 +15,28 @@ enum Place {
 }
 
 impl Mounts {
-    pub fn new(mounts: Vec<Mount>) -> Self {
+    pub(crate) fn new(mounts: Vec<Mount>) -> Self {
         Self(RwLock::new(mounts.into_iter().map(Place::Open).collect()))
     }
 
     /// Those that are open, in the order of their numbers.
-    pub fn open(&self) -> Vec<Mount> {
+    pub(crate) fn open(&self) -> Vec<Mount> {
         let places = self.0.read().unwrap_or_else(PoisonError::into_inner);
         places.iter().filter_map(Place::mount).cloned().collect()
     }
 
-    pub fn at(&self, index: usize) -> Option<Mount> {
+    pub(crate) fn at(&self, index: usize) -> Option<Mount> {
         let places = self.0.read().unwrap_or_else(PoisonError::into_inner);
         places.get(index).and_then(Place::mount).cloned()
     }
 
-    pub fn is_open(&self, mount: &Mount) -> bool {
+    pub(crate) fn is_open(&self, mount: &Mount) -> bool {
         self.at(mount.index()).is_some_and(|other| other.is(mount))
     }
 
     /// Opens the mount that `make` makes of its number: that of one whose listeners have all left, as `is_empty` says, or
     /// a new one. `None`: there are too many.
-    pub fn add<T>(
+    pub(crate) fn add<T>(
         &self,
         is_empty: impl Fn(usize) -> bool,
         make: impl FnOnce(usize) -> (Mount, T),
@@ -58,7 +58,7 @@ impl Mounts {
     }
 
     /// Closes a mount; false if it is closed already.
-    pub fn close(&self, mount: &Mount) -> bool {
+    pub(crate) fn close(&self, mount: &Mount) -> bool {
         let mut places = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let place = places.get_mut(mount.index()).filter(|place| place.mount().is_some_and(|other| other.is(mount)));
         place.map(|place| *place = Place::Closed).is_some()

@@ -247,7 +247,7 @@ pub(crate) struct Offer {
 
 impl Offer {
     /// What there is for it up to the position `live`, at most one block.
-    pub fn at(record: &Record, live: u64) -> Self {
+    pub(crate) fn at(record: &Record, live: u64) -> Self {
         let mut written = record.written;
         let mut then = plan(record, written);
         let mut offer = Self { head: (0, 0), position: 0, audio: [0; 2], block: (0, 0, 0), then };
@@ -281,11 +281,11 @@ impl Offer {
         Self { then, ..offer }
     }
 
-    pub fn audio_bytes(&self) -> u64 {
+    pub(crate) fn audio_bytes(&self) -> u64 {
         self.audio[0] + self.audio[1]
     }
 
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.head.1 + self.audio_bytes() + self.block.2
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     /// Has bytes of `mount` at hand for [`Scratch::audio`]; copies them only if they are not held.
-    pub fn prepare_audio(&mut self, mount: &Mount, position: u64, bytes: u64) -> Result<(), Overwritten> {
+    pub(crate) fn prepare_audio(&mut self, mount: &Mount, position: u64, bytes: u64) -> Result<(), Overwritten> {
         let end = position + bytes.min(CHUNK_BYTES);
         let is_held =
             |(of, held): &(usize, Range<u64>)| *of == mount.index() && held.start <= position && end <= held.end;
@@ -37,14 +37,14 @@ impl Scratch {
     }
 
     /// At most `bytes` bytes from `position` on, which have been prepared.
-    pub fn audio(&self, position: u64, bytes: u64) -> &[u8] {
+    pub(crate) fn audio(&self, position: u64, bytes: u64) -> &[u8] {
         let offset = self.held.as_ref().map_or(0, |(_, held)| (position - held.start) as usize);
         let there = self.audio.get(offset..).unwrap_or_default();
         &there[..there.len().min(bytes as usize)]
     }
 
     /// Has the block of this version, which is so long, at hand for [`Scratch::block`].
-    pub fn prepare_block(&mut self, mount: &Mount, version: u64, bytes: u64) {
+    pub(crate) fn prepare_block(&mut self, mount: &Mount, version: u64, bytes: u64) {
         if self.held_block == Some((mount.index(), version, bytes)) {
             return;
         }
@@ -61,7 +61,7 @@ impl Scratch {
     }
 
     /// The block that has been prepared.
-    pub fn block(&self) -> &[u8] {
+    pub(crate) fn block(&self) -> &[u8] {
         &self.block
     }
 }

@@ -43,7 +43,7 @@ impl OfMount {
 }
 
 impl Seats {
-    pub fn new(config: &FanoutConfig, mounts: &[MountConfig]) -> Self {
+    pub(crate) fn new(config: &FanoutConfig, mounts: &[MountConfig]) -> Self {
         Self(Mutex::new(Plan {
             in_all_max: config.listeners_max,
             per_address_max: config.listeners_per_address_max,
@@ -61,7 +61,7 @@ impl Seats {
     }
 
     /// A seat, if there is one left in all, at this mount and for this address.
-    pub fn take(&self, mount: usize, address: Option<IpAddr>) -> Result<usize, RefusedReason> {
+    pub(crate) fn take(&self, mount: usize, address: Option<IpAddr>) -> Result<usize, RefusedReason> {
         let mut plan = self.plan();
         let of_mount = plan.by_mount[mount];
         if of_mount.max > 0 && of_mount.taken >= of_mount.max {
@@ -85,7 +85,7 @@ impl Seats {
     }
 
     /// Takes the seats of listeners that are there already; whatever the limits are now, they stay.
-    pub fn take_these(&self, listeners: impl Iterator<Item = (usize, usize, Option<IpAddr>)>) {
+    pub(crate) fn take_these(&self, listeners: impl Iterator<Item = (usize, usize, Option<IpAddr>)>) {
         let mut plan = self.plan();
         let mut gone = std::collections::HashSet::new();
         for (seat, mount, address) in listeners {
@@ -96,7 +96,7 @@ impl Seats {
         plan.free.retain(|seat| !gone.contains(seat));
     }
 
-    pub fn give_back(&self, seat: usize, mount: usize, address: Option<IpAddr>) {
+    pub(crate) fn give_back(&self, seat: usize, mount: usize, address: Option<IpAddr>) {
         let mut plan = self.plan();
         plan.free.push(seat as u32);
         plan.taken -= 1;
@@ -112,29 +112,29 @@ impl Seats {
     }
 
     /// Seats still free in all.
-    pub fn free(&self) -> usize {
+    pub(crate) fn free(&self) -> usize {
         let plan = self.plan();
         plan.in_all_max.saturating_sub(plan.taken)
     }
 
     /// Listeners in all at most.
-    pub fn in_all_max(&self) -> usize {
+    pub(crate) fn in_all_max(&self) -> usize {
         self.plan().in_all_max
     }
 
     /// Seats taken at a mount.
-    pub fn taken_at(&self, mount: usize) -> usize {
+    pub(crate) fn taken_at(&self, mount: usize) -> usize {
         self.plan().by_mount.get(mount).map_or(0, |of_mount| of_mount.taken)
     }
 
     /// The most seats that ever were taken at a mount.
-    pub fn peak_at(&self, mount: usize) -> usize {
+    pub(crate) fn peak_at(&self, mount: usize) -> usize {
         self.plan().by_mount.get(mount).map_or(0, |of_mount| of_mount.peak)
     }
 
     /// Changes the limits of all mounts together; nobody who is there has to leave. `addresses` are those of the listeners
     /// who are there, to be counted if addresses were not limited before.
-    pub fn limit(&self, in_all_max: usize, per_address_max: usize, addresses: impl Iterator<Item = IpAddr>) {
+    pub(crate) fn limit(&self, in_all_max: usize, per_address_max: usize, addresses: impl Iterator<Item = IpAddr>) {
         let mut plan = self.plan();
         plan.in_all_max = in_all_max.min(plan.free.len() + plan.taken);
         let was_limited = std::mem::replace(&mut plan.per_address_max, per_address_max) > 0;
@@ -146,17 +146,17 @@ impl Seats {
     }
 
     /// Bits a second of all listeners, and their limit.
-    pub fn rate(&self) -> Rate {
+    pub(crate) fn rate(&self) -> Rate {
         self.plan().rate()
     }
 
     /// Changes the limit of bits a second; listeners that are connected stay.
-    pub fn limit_rate(&self, bps_max: u64) {
+    pub(crate) fn limit_rate(&self, bps_max: u64) {
         self.plan().bps_max = bps_max;
     }
 
     /// Gives a new mount its seats.
-    pub fn open_mount(&self, mount: usize, max: usize, listener_bps: u64) {
+    pub(crate) fn open_mount(&self, mount: usize, max: usize, listener_bps: u64) {
         let mut plan = self.plan();
         if plan.by_mount.len() <= mount {
             plan.by_mount.resize(mount + 1, OfMount::default());
@@ -165,7 +165,7 @@ impl Seats {
     }
 
     /// Changes the limit of one mount.
-    pub fn limit_mount(&self, mount: usize, max: usize) {
+    pub(crate) fn limit_mount(&self, mount: usize, max: usize) {
         if let Some(of_mount) = self.plan().by_mount.get_mut(mount) {
             of_mount.max = max;
         }

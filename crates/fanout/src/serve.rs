@@ -51,7 +51,11 @@ pub(crate) struct Turn<'a> {
 
 impl Turn<'_> {
     /// Sends all that the socket takes.
-    pub fn serve(&self, scratch: &mut Scratch, mut send: impl FnMut(&Slices<'_>) -> Result<usize, Errno>) -> Served {
+    pub(crate) fn serve(
+        &self,
+        scratch: &mut Scratch,
+        mut send: impl FnMut(&Slices<'_>) -> Result<usize, Errno>,
+    ) -> Served {
         let mut record = Record::load(self.record);
         if (self.is_behind || record.jump != NO_JUMP)
             && let Err(fault) = self.mend(&mut record, scratch)
@@ -110,7 +114,7 @@ impl Turn<'_> {
     }
 
     /// Looks after a listener whose socket is full, without trying it: it may be about to lose its place.
-    pub fn watch(&self, scratch: &mut Scratch) -> Served {
+    pub(crate) fn watch(&self, scratch: &mut Scratch) -> Served {
         match self.mend(&mut Record::load(self.record), scratch) {
             Ok(()) => Served::Behind,
             Err(fault) => Served::Faulty(fault),
@@ -118,12 +122,12 @@ impl Turn<'_> {
     }
 
     /// Whether its socket has taken nothing for so long that one last attempt is due.
-    pub fn is_stalled(&self) -> bool {
+    pub(crate) fn is_stalled(&self) -> bool {
         Lag::load(self.lag).is_stalled(self.tick, self.policy)
     }
 
     /// Sends the rest of the frame that it is in; says whether nothing more can be done for it.
-    pub fn finish(&self, scratch: &mut Scratch, send: impl FnMut(&Slices<'_>) -> Result<usize, Errno>) -> bool {
+    pub(crate) fn finish(&self, scratch: &mut Scratch, send: impl FnMut(&Slices<'_>) -> Result<usize, Errno>) -> bool {
         let record = Record::load(self.record);
         let Ok((_, end)) = self.frame_end(&record) else { return true };
         Turn { live: end, ..*self }.serve(scratch, send) != Served::Behind

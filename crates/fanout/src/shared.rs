@@ -71,12 +71,12 @@ pub(crate) struct ShardShared {
 
 impl Shared {
     /// The tick given last, if any.
-    pub fn tick(&self) -> Option<u64> {
+    pub(crate) fn tick(&self) -> Option<u64> {
         self.parts.tick().load(Ordering::SeqCst).checked_sub(1)
     }
 
     /// The least loaded shard, with one more listener.
-    pub fn load_shard(&self) -> usize {
+    pub(crate) fn load_shard(&self) -> usize {
         let load = |shard: &usize| self.shards[*shard].load.load(Ordering::Relaxed);
         let shard = (0..self.shards.len()).min_by_key(load).unwrap_or(0);
         self.shards[shard].load.fetch_add(1, Ordering::Relaxed);
@@ -85,7 +85,7 @@ impl Shared {
     }
 
     /// Frees all that a listener's seat holds. Its socket is closed by now.
-    pub fn release(&self, seat: usize, mount: usize, shard: usize) {
+    pub(crate) fn release(&self, seat: usize, mount: usize, shard: usize) {
         let record = self.parts.record(seat);
         let id = record[0].load(Ordering::Relaxed);
         self.hooks.released(ListenerId(id));
@@ -98,13 +98,13 @@ impl Shared {
     }
 
     /// Has a shard look into its inbox.
-    pub fn call(&self, shard: usize) {
+    pub(crate) fn call(&self, shard: usize) {
         self.shards[shard].next_due.store(0, Ordering::SeqCst);
         self.wake(shard);
     }
 
     /// Wakes a shard; a wake-up already under way serves for this one too.
-    pub fn wake(&self, shard: usize) {
+    pub(crate) fn wake(&self, shard: usize) {
         let _ = rustix::io::write(&self.shards[shard].wake, &1u64.to_ne_bytes());
     }
 }

@@ -20,13 +20,13 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    pub fn new(period_ticks: u64, stretch: u64) -> Self {
+    pub(crate) fn new(period_ticks: u64, stretch: u64) -> Self {
         let (period_ticks, stretch) = (period_ticks.max(1) as usize, stretch.max(1) as usize);
         Self { slots: (0..period_ticks * stretch).map(|_| Vec::new()).collect(), period_ticks }
     }
 
     /// Puts a listener into the first slot that is not full, or that with the fewest if all are; returns the slot.
-    pub fn insert(&mut self, key: Key) -> usize {
+    pub(crate) fn insert(&mut self, key: Key) -> usize {
         let stretch = self.slots.len() / self.period_ticks;
         let has_room = |slot: &usize| self.slots[*slot].len() < TICK_LISTENERS.div_ceil(stretch);
         let fewest = || (0..self.slots.len()).min_by_key(|&slot| self.slots[slot].len());
@@ -37,21 +37,21 @@ impl Slots {
         slot
     }
 
-    pub fn remove(&mut self, slot: usize, key: Key) {
+    pub(crate) fn remove(&mut self, slot: usize, key: Key) {
         if let Some(at) = self.slots[slot].iter().position(|&k| k == key) {
             self.slots[slot].swap_remove(at);
         }
     }
 
     /// Slots that fall due at these ticks, each once however many ticks have passed.
-    pub fn due(&self, ticks: Range<u64>, crowded: bool) -> impl Iterator<Item = usize> + use<> {
+    pub(crate) fn due(&self, ticks: Range<u64>, crowded: bool) -> impl Iterator<Item = usize> + use<> {
         let (slots, period) = (self.slots.len(), self.period(crowded));
         let first = ticks.start.max(ticks.end.saturating_sub(period as u64));
         (first..ticks.end).flat_map(move |tick| ((tick % period as u64) as usize..slots).step_by(period))
     }
 
     /// The first tick from `tick` on at which somebody is to be served.
-    pub fn next_due(&self, tick: u64, crowded: bool) -> Option<u64> {
+    pub(crate) fn next_due(&self, tick: u64, crowded: bool) -> Option<u64> {
         let is_due = |tick: &u64| self.due(*tick..*tick + 1, crowded).any(|slot| !self.slots[slot].is_empty());
         (tick..tick + self.period(crowded) as u64).find(is_due)
     }
@@ -61,11 +61,11 @@ impl Slots {
     }
 
     /// Takes a slot's listeners out to be served; `put` brings back those that stay.
-    pub fn take(&mut self, slot: usize) -> Vec<Key> {
+    pub(crate) fn take(&mut self, slot: usize) -> Vec<Key> {
         std::mem::take(&mut self.slots[slot])
     }
 
-    pub fn put(&mut self, slot: usize, keys: Vec<Key>) {
+    pub(crate) fn put(&mut self, slot: usize, keys: Vec<Key>) {
         self.slots[slot] = keys;
     }
 }

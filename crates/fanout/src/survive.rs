@@ -13,7 +13,7 @@ use crate::sync::Ordering;
 impl Shared {
     /// Seats the listeners whose records are there, and frees the records of all others. A socket without a record is
     /// closed.
-    pub fn seat_survivors(&self, survivors: Vec<Survivor>, agents: &mut Agents) -> Vec<Arrival> {
+    pub(crate) fn seat_survivors(&self, survivors: Vec<Survivor>, agents: &mut Agents) -> Vec<Arrival> {
         let mut survivors: HashMap<u64, Survivor> = survivors.into_iter().map(|s| (s.id.0, s)).collect();
         let mut seated = Vec::new();
         let mut arrivals = Vec::new();

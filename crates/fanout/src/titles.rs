@@ -28,14 +28,14 @@ pub(crate) struct TitleWriter {
 }
 
 impl TitleWriter {
-    pub fn new(ring: RingWriter, reader: &Titles) -> Self {
+    pub(crate) fn new(ring: RingWriter, reader: &Titles) -> Self {
         let mut entry = Vec::new();
         let frame = reader.frame_of(ring.next().wrapping_sub(1), &mut entry).unwrap_or(0);
         Self { ring, frame, entry: Box::new([0; FRAME + 1 + BLOB_BYTES_MAX]) }
     }
 
     /// From `frame` on this is the title. Says whether the blob is short enough. Neither blocks nor allocates.
-    pub fn set(&mut self, frame: u64, blob: &[u8]) -> bool {
+    pub(crate) fn set(&mut self, frame: u64, blob: &[u8]) -> bool {
         if blob.len() > BLOB_BYTES_MAX {
             return false;
         }
@@ -56,7 +56,7 @@ pub(crate) struct Titles(pub RingReader);
 
 impl Titles {
     /// The version in force at `frame`, 0 if none is known. `scratch` holds its entry afterwards.
-    pub fn version_at(&self, frame: u64, scratch: &mut Vec<u8>) -> u64 {
+    pub(crate) fn version_at(&self, frame: u64, scratch: &mut Vec<u8>) -> u64 {
         let there = self.0.frames();
         let mut is_in_force = |version| self.frame_of(version, scratch).is_some_and(|from| from <= frame);
         // The newest is nearly always the one; then half by half, as their frames do not go back.
@@ -74,7 +74,7 @@ impl Titles {
     }
 
     /// The block of `version` as it is sent, length byte first; `None` if it is no longer there.
-    pub fn block<'a>(&self, version: u64, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    pub(crate) fn block<'a>(&self, version: u64, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
         self.frame_of(version, scratch)?;
         scratch.get(FRAME..)
     }

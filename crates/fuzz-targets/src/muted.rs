@@ -9,7 +9,7 @@ thread_local! {
 }
 
 /// Runs `work`; `None` if it panics. The panic hook stays silent for this thread meanwhile, and only for it.
-pub fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = take_hook();

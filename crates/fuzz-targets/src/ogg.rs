@@ -6,7 +6,7 @@ use radio_signal::ogg::page::{FIRST, HEADER_BYTES, MAGIC, PageHeader, write};
 const CHECKSUM: std::ops::Range<usize> = 22..26;
 
 /// A stream of two pages: a first packet of Opus, then `packet`, cut to what one page holds.
-pub fn stream_with_comments(packet: &[u8]) -> Vec<u8> {
+pub(crate) fn stream_with_comments(packet: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let page = |flags, number| PageHeader { flags, granule: 0, stream: 1, number };
     write(page(FIRST, 0), &[b"OpusHead"], &mut bytes);
@@ -15,7 +15,7 @@ pub fn stream_with_comments(packet: &[u8]) -> Vec<u8> {
 }
 
 /// `bytes` with the checksum of every whole page made right.
-pub fn with_true_checksums(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn with_true_checksums(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let mut at = 0;
     while at + HEADER_BYTES <= bytes.len() {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 /// An encoder of an output.
 #[derive(Clone, Copy, Debug)]
-pub enum Encoder {
+pub(super) enum Encoder {
     /// `tower encode`.
     Builtin,
     /// Debian's ffmpeg.
@@ -17,14 +17,14 @@ pub enum Encoder {
 
 /// How long replays took, one after the other.
 #[derive(Default)]
-pub struct Replays {
+pub(super) struct Replays {
     took_ms: Vec<f64>,
 }
 
 impl Replays {
     /// Starts the encoders of an output, gives each so many ticks of music at once, and waits for
     /// the first to be done.
-    pub fn run(&mut self, tower: &Path, encoders: &[Encoder], ticks: u64, count: usize) {
+    pub(super) fn run(&mut self, tower: &Path, encoders: &[Encoder], ticks: u64, count: usize) {
         let music = material::music(0, 40, 20);
         let pcm = &music[..music.len().min(ticks as usize * TICK_BYTES)];
         for _ in 0..count {
@@ -47,7 +47,7 @@ impl Replays {
     }
 
     /// The time that a share of them did not exceed; quiet is the median.
-    pub fn share(&self, share: f64) -> Bare {
+    pub(super) fn share(&self, share: f64) -> Bare {
         Bare { value: measure::quantile(&self.took_ms, share), quiet: measure::quantile(&self.took_ms, 0.5) }
     }
 }

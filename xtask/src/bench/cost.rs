@@ -16,7 +16,7 @@ const SPAN: Duration = Duration::from_secs(30);
 const SETTLE: Duration = Duration::from_secs(65);
 
 /// One listener, then fifty, of one tower with music on air.
-pub fn run(lab: &Lab) -> Vec<Figure> {
+pub(super) fn run(lab: &Lab) -> Vec<Figure> {
     let (span, settle) = (lab.options.span(SPAN), lab.options.span(SETTLE));
     let tower = Setup::new(&lab.tower).start();
     let music = Manner { looped: true, ..Manner::default() };

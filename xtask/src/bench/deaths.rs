@@ -61,7 +61,7 @@ struct Run {
 }
 
 /// The built-in encoder, and ffmpeg with its stand-in and without; with the default replay and a shorter one.
-pub fn run(lab: &Lab) -> Vec<Figure> {
+pub(super) fn run(lab: &Lab) -> Vec<Figure> {
     let (tower, times) = (&*lab.tower, |full| lab.options.times(full));
     let kills = std::env::var("RADIO_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(times(KILLS));
     let (one, both) = (&[Encoder::Builtin][..], &[Encoder::Builtin, Encoder::Ffmpeg][..]);

@@ -4,7 +4,7 @@ use radio_proof::punctuality::{self, Bare};
 
 /// One measured figure.
 #[derive(Clone, Debug)]
-pub struct Figure {
+pub(crate) struct Figure {
     /// What was measured.
     pub name: String,
     /// The value.
@@ -24,7 +24,7 @@ pub struct Figure {
 
 /// What a missed bound means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judged {
+pub(crate) enum Judged {
     /// The bound is promised: a miss is an error.
     Promise,
     /// The bound depends on how fast the machine is: a miss is told and no error.
@@ -33,7 +33,7 @@ pub enum Judged {
 
 /// Whether a figure keeps its bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// There is no bound.
     Unbounded,
     /// The value is within the bound.
@@ -49,33 +49,33 @@ pub enum Verdict {
 
 impl Figure {
     /// A figure without a bound.
-    pub fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
+    pub(crate) fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
         Self { name: name.into(), value, unit, bound: None, judged: Judged::Promise, bare: None, note: String::new() }
     }
 
     /// A bound that is promised.
-    pub fn bound(self, bound: f64) -> Self {
+    pub(crate) fn bound(self, bound: f64) -> Self {
         Self { bound: Some(bound), ..self }
     }
 
     /// A bound that depends on how fast the machine is.
-    pub fn aim(self, bound: f64) -> Self {
+    pub(crate) fn aim(self, bound: f64) -> Self {
         Self { bound: Some(bound), judged: Judged::Aim, ..self }
     }
 
     /// The same figure of a bare loop; none where it could not be measured: then the bound stands
     /// as it is.
-    pub fn beside(self, bare: impl Into<Option<Bare>>) -> Self {
+    pub(crate) fn beside(self, bare: impl Into<Option<Bare>>) -> Self {
         Self { bare: bare.into(), ..self }
     }
 
     /// How it came about.
-    pub fn note(self, note: impl Into<String>) -> Self {
+    pub(crate) fn note(self, note: impl Into<String>) -> Self {
         Self { note: note.into(), ..self }
     }
 
     /// Whether it keeps its bound.
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         let Some(bound) = self.bound else { return Verdict::Unbounded };
         match punctuality::judge(self.value, bound, self.bare) {
             punctuality::Verdict::Met => Verdict::Met,
@@ -88,7 +88,7 @@ impl Figure {
 
 impl Verdict {
     /// Its word in tables.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Unbounded => "",
             Self::Met => "met",

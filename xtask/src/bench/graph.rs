@@ -10,7 +10,7 @@ const ROW: f64 = 34.0;
 const TOP: f64 = 48.0;
 
 /// An SVG of the figures that are times.
-pub fn svg(figures: &[Figure]) -> String {
+pub(super) fn svg(figures: &[Figure]) -> String {
     let times: Vec<&Figure> = figures.iter().filter(|figure| figure.unit == "ms").collect();
     let longest = times.iter().map(|f| f.value.max(f.bound.unwrap_or(0.0))).fold(1.0, f64::max);
     // Square roots: the shortest bar is to be seen beside the longest.

@@ -40,7 +40,7 @@ struct Sum {
 }
 
 /// Both encoders with the shortest buffers that hold nothing up, and the defaults.
-pub fn run(lab: &Lab) -> Vec<Figure> {
+pub(super) fn run(lab: &Lab) -> Vec<Figure> {
     let tower = &*lab.tower;
     let stations = lab.options.times(STATIONS);
     let mut figures = Vec::new();

@@ -9,7 +9,7 @@ use std::time::Duration;
 const SPAN: Duration = Duration::from_secs(60);
 
 /// Once at normal priority and, where the system permits, once at real-time priority.
-pub fn run(lab: &Lab) -> Vec<Figure> {
+pub(super) fn run(lab: &Lab) -> Vec<Figure> {
     let (tower, span) = (&*lab.tower, lab.options.span(SPAN));
     let mut figures = Vec::new();
     // Without the capability nor a limit that grants it, the tower must do with normal priority.

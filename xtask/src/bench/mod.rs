@@ -4,7 +4,7 @@
 mod bare_encoder;
 mod cost;
 mod deaths;
-pub mod figure;
+pub(crate) mod figure;
 mod graph;
 mod latency;
 mod lateness;
@@ -12,7 +12,7 @@ mod listeners;
 mod options;
 mod quiet;
 mod start;
-pub mod table;
+pub(crate) mod table;
 
 use anyhow::{Context, Result, bail, ensure};
 use figure::Figure;
@@ -29,7 +29,7 @@ struct Lab {
 }
 
 /// Something that is measured by itself; nothing else runs meanwhile.
-pub struct Benchmark {
+pub(crate) struct Benchmark {
     /// Its name on the command line.
     pub name: &'static str,
     /// How long it takes on two cores, in minutes.
@@ -39,7 +39,7 @@ pub struct Benchmark {
 
 /// What a benchmark gave.
 #[derive(Default)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// The figures.
     pub figures: Vec<Figure>,
     /// What must never be, and was: bytes that are not those of the other listeners.
@@ -62,7 +62,7 @@ const GRAPH: &str = "docs/images/bench.svg";
 ///
 /// # Errors
 /// A name or an option is unknown; with `--check`, a promise is missed.
-pub fn run(arguments: &[String]) -> Result<()> {
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let mut options = Options::parse(arguments)?;
     if options.names.first().is_some_and(|name| name == "listeners") {
         options.names.remove(0);
@@ -92,7 +92,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
 }
 
 /// The benchmarks that `cargo xtask prove` runs, and about how many minutes each takes.
-pub fn proved() -> impl Iterator<Item = (&'static str, f64)> {
+pub(crate) fn proved() -> impl Iterator<Item = (&'static str, f64)> {
     let own = BENCHMARKS.into_iter().map(|benchmark| (benchmark.name, benchmark.minutes));
     own.chain(listeners::proved())
 }
@@ -101,7 +101,7 @@ pub fn proved() -> impl Iterator<Item = (&'static str, f64)> {
 ///
 /// # Errors
 /// It cannot be measured at all.
-pub fn prove(name: &str) -> Result<Measured> {
+pub(crate) fn prove(name: &str) -> Result<Measured> {
     match BENCHMARKS.iter().find(|benchmark| benchmark.name == name) {
         Some(benchmark) => Ok(Measured { figures: Lab::new(Options::prove())?.measure(benchmark), fault: None }),
         None => listeners::prove(name),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// What is to be measured, for how long, and what becomes of the figures.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Options {
+pub(super) struct Options {
     /// Benchmarks, or scenarios each perhaps followed by a number of listeners.
     pub names: Vec<String>,
     /// The figures as JSON.
@@ -27,7 +27,7 @@ pub struct Options {
 
 impl Options {
     /// What `cargo xtask prove` measures with: full length, on a quiet machine.
-    pub fn prove() -> Self {
+    pub(super) fn prove() -> Self {
         Self { full: true, patient: true, ..Self::default() }
     }
 
@@ -35,7 +35,7 @@ impl Options {
     ///
     /// # Errors
     /// An option is unknown, or excludes another.
-    pub fn parse(arguments: &[String]) -> Result<Self> {
+    pub(super) fn parse(arguments: &[String]) -> Result<Self> {
         let mut options = Self::default();
         for argument in arguments {
             match argument.split_once('=').unwrap_or((argument, "")) {
@@ -68,12 +68,12 @@ impl Options {
     }
 
     /// The span of a measurement: as long as it should be, unless `--seconds` shortens it.
-    pub fn span(&self, full: Duration) -> Duration {
+    pub(super) fn span(&self, full: Duration) -> Duration {
         self.seconds.map_or(full, |seconds| full.min(Duration::from_secs_f64(seconds)))
     }
 
     /// How many of something are measured; a few where `--seconds` shortens.
-    pub fn times(&self, full: usize) -> usize {
+    pub(super) fn times(&self, full: usize) -> usize {
         if self.seconds.is_some() { full.min(3) } else { full }
     }
 }

@@ -11,7 +11,7 @@ const LOOK: Duration = Duration::from_secs(5);
 const QUIET_PERCENT: f64 = 40.0;
 
 /// Returns when others have left the machine alone for five seconds, or after a minute.
-pub fn wait_until_quiet() {
+pub(super) fn wait_until_quiet() {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         let before = machine_busy();

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const STARTS: usize = 20;
 
 /// Starts the tower again and again, with a listener that knocks every millisecond.
-pub fn run(lab: &Lab) -> Vec<Figure> {
+pub(super) fn run(lab: &Lab) -> Vec<Figure> {
     let starts = lab.options.times(STARTS);
     let bare_loop = BareLoop::start(Priority::Normal, None);
     let times: Vec<f64> = (0..starts).map(|_| first_byte(&lab.tower).as_secs_f64() * 1000.0).collect();

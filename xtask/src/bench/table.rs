@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 /// One row for each figure: value, bound, bare loop, verdict, and how it was measured.
-pub fn table(figures: &[Figure]) -> String {
+pub(crate) fn table(figures: &[Figure]) -> String {
     let head = ["figure", "value", "bound", "bare loop (quiet)", "verdict", "how"].map(str::to_owned);
     let rows: Vec<[String; 6]> = std::iter::once(head).chain(figures.iter().map(cells)).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -34,7 +34,7 @@ fn cells(figure: &Figure) -> [String; 6] {
 }
 
 /// One line: how many bounds are met, and how.
-pub fn count(figures: &[Figure]) -> String {
+pub(crate) fn count(figures: &[Figure]) -> String {
     let of = |verdict| figures.iter().filter(|figure| figure.verdict() == verdict).count();
     format!(
         "Bounds: {} met, {} met against the bare loop, {} MISSED, {} aims missed; {} figures without a bound.",
@@ -47,7 +47,7 @@ pub fn count(figures: &[Figure]) -> String {
 }
 
 /// An error that names every promise that is missed.
-pub fn check(figures: &[Figure]) -> Result<()> {
+pub(crate) fn check(figures: &[Figure]) -> Result<()> {
     let missed: Vec<String> = figures
         .iter()
         .filter(|figure| figure.verdict() == Verdict::Missed)
@@ -63,7 +63,7 @@ pub fn check(figures: &[Figure]) -> Result<()> {
 }
 
 /// The same for scripts.
-pub fn json(figures: &[Figure]) -> Value {
+pub(crate) fn json(figures: &[Figure]) -> Value {
     let one = |figure: &Figure| {
         let bare = figure.bare.map(|bare| json!({ "value": bare.value, "quiet": bare.quiet }));
         json!({

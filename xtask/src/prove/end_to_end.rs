@@ -5,7 +5,7 @@ use crate::suite::{self, Selection};
 use anyhow::Result;
 
 /// How long they take on two cores.
-pub const MINUTES: f64 = 45.0;
+pub(super) const MINUTES: f64 = 45.0;
 
 /// Tests without a live tower that have a longer form.
 const PURE: [&str; 2] = ["offline source_clocks::", "radio-fuzz-targets/corpora "];
@@ -14,7 +14,7 @@ const PURE: [&str; 2] = ["offline source_clocks::", "radio-fuzz-targets/corpora 
 ///
 /// # Errors
 /// They do not build, or a test failed.
-pub fn full_length() -> Result<()> {
+pub(super) fn full_length() -> Result<()> {
     let selection = Selection {
         cargo: ["--workspace", "--release"].map(str::to_owned).to_vec(),
         environment: vec![("RADIO_PROVE".to_owned(), "1".to_owned())],

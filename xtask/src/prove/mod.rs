@@ -53,7 +53,7 @@ struct Wanted {
 ///
 /// # Errors
 /// A step failed, or a promise is missed.
-pub fn run(arguments: &[String]) -> Result<()> {
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let wanted = wanted(arguments)?;
     if wanted.list {
         print!("{}", list(&wanted.steps));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const PERIOD: Duration = Duration::from_secs(60);
 
 /// Tells until dropped.
-pub struct Progress {
+pub(super) struct Progress {
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -23,7 +23,7 @@ struct Place {
 
 impl Progress {
     /// Begins a step: the one at `index` of those that take so many minutes each.
-    pub fn begin(name: &'static str, index: usize, minutes: &[f64]) -> Self {
+    pub(super) fn begin(name: &'static str, index: usize, minutes: &[f64]) -> Self {
         let place = Place { name, index, minutes: minutes.to_vec() };
         println!("\n=== {}, since {} UTC", place.line(Duration::ZERO), time_of_day(SystemTime::now()));
         let (end, ended) = channel();

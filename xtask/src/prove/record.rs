@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What a step gave.
-pub struct Outcome {
+pub(super) struct Outcome {
     name: &'static str,
     minutes_expected: f64,
     took: Duration,
@@ -19,7 +19,7 @@ pub struct Outcome {
 }
 
 /// All steps so far.
-pub struct Record {
+pub(super) struct Record {
     started_at_s: u64,
     load_before: f64,
     outcomes: Vec<Outcome>,
@@ -27,7 +27,7 @@ pub struct Record {
 
 impl Outcome {
     /// A missed promise is no failure of its step: the figure tells it.
-    pub fn of(name: &'static str, minutes_expected: f64, took: Duration, measured: Result<Measured>) -> Self {
+    pub(super) fn of(name: &'static str, minutes_expected: f64, took: Duration, measured: Result<Measured>) -> Self {
         let (figures, failure) = match measured {
             Ok(measured) => (measured.figures, measured.fault),
             Err(error) => (Vec::new(), Some(format!("{error:#}"))),
@@ -51,13 +51,13 @@ impl Outcome {
 
 impl Record {
     /// Begins.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { started_at_s: now.as_secs(), load_before: machine_load(), outcomes: Vec::new() }
     }
 
     /// Adds a step that is over.
-    pub fn add(&mut self, outcome: Outcome) {
+    pub(super) fn add(&mut self, outcome: Outcome) {
         self.outcomes.push(outcome);
     }
 
@@ -65,7 +65,7 @@ impl Record {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn write(&self, path: &Path, steps_wanted: usize) -> Result<()> {
+    pub(super) fn write(&self, path: &Path, steps_wanted: usize) -> Result<()> {
         let all = json!({
             "started_at_unix_s": self.started_at_s,
             "load_before": self.load_before,
@@ -81,7 +81,7 @@ impl Record {
     }
 
     /// Steps, how long each took, and whether it failed.
-    pub fn steps_table(&self) -> String {
+    pub(super) fn steps_table(&self) -> String {
         let line = |outcome: &Outcome| {
             let result = outcome.failure.as_deref().and_then(|failure| failure.lines().next());
             let result = result.map_or("ok".to_owned(), |failure| format!("FAILED: {failure}"));
@@ -96,7 +96,7 @@ impl Record {
     }
 
     /// Every figure of every step.
-    pub fn figures_table(&self) -> String {
+    pub(super) fn figures_table(&self) -> String {
         let figures = self.figures();
         let load = format!("Load of the machine: {:.2} before, {:.2} after.", self.load_before, machine_load());
         format!("{}\n{load}\n{}", table::table(&figures), table::count(&figures))
@@ -104,7 +104,7 @@ impl Record {
 
     /// # Errors
     /// A step failed, or a promise is missed.
-    pub fn verdict(&self) -> Result<()> {
+    pub(super) fn verdict(&self) -> Result<()> {
         let failed: Vec<&str> =
             self.outcomes.iter().filter(|outcome| outcome.failure.is_some()).map(|outcome| outcome.name).collect();
         let missed = table::check(&self.figures());

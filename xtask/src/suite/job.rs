@@ -14,7 +14,7 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// Tests of one program that run in one process.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub(super) struct Job {
     /// The program's name.
     pub label: String,
     /// The program.
@@ -31,7 +31,7 @@ pub struct Job {
 
 /// Which tests of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tests {
+pub(super) enum Tests {
     /// All that are not ignored.
     All,
     /// These, by path.
@@ -40,7 +40,7 @@ pub enum Tests {
 
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// All its tests passed.
     Passed,
     /// These failed, by path.
@@ -53,7 +53,7 @@ pub enum Verdict {
 
 /// A job that was run.
 #[derive(Clone, Debug)]
-pub struct JobResult {
+pub(super) struct JobResult {
     /// The job.
     pub job: Job,
     /// How it ended.
@@ -68,7 +68,7 @@ pub struct JobResult {
 
 impl Job {
     /// `core listeners::one`, or the program's name if it runs more than one test.
-    pub fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         match &self.tests {
             Tests::These(tests) if tests.len() == 1 => format!("{} {}", self.label, tests[0]),
             Tests::These(_) | Tests::All => self.label.clone(),
@@ -76,17 +76,17 @@ impl Job {
     }
 
     /// The same with this test alone.
-    pub fn only(&self, test: &str) -> Self {
+    pub(super) fn only(&self, test: &str) -> Self {
         Self { tests: Tests::These(vec![test.to_owned()]), ..self.clone() }
     }
 
     /// Name of a file for it.
-    pub fn file_name(&self) -> String {
+    pub(super) fn file_name(&self) -> String {
         self.name().replace(|c: char| !c.is_alphanumeric() && c != '_' && c != '-', "-")
     }
 
     /// Runs it to its end. What it prints is in `output` afterwards.
-    pub fn run(self, output: &Path) -> JobResult {
+    pub(super) fn run(self, output: &Path) -> JobResult {
         let started = Instant::now();
         let (verdict, tally) = match self.run_inner(output) {
             Ok(Some(status)) => {
@@ -167,7 +167,7 @@ fn failures(text: &str) -> impl Iterator<Item = &str> {
 /// # Errors
 ///
 /// The folder cannot be written.
-pub fn empty_outputs(folder: &Path) -> Result<()> {
+pub(super) fn empty_outputs(folder: &Path) -> Result<()> {
     let outputs = folder.join("output");
     if outputs.exists() {
         fs::remove_dir_all(&outputs).with_context(|| format!("cannot empty {}", outputs.display()))?;

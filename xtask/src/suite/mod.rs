@@ -13,8 +13,8 @@ mod steady;
 mod steady_tests;
 mod times;
 
-pub use plan::Selection;
-pub use programs::pure_targets;
+pub(crate) use plan::Selection;
+pub(crate) use programs::pure_targets;
 
 use crate::steps::Tally;
 use anyhow::{Result, bail};
@@ -31,7 +31,7 @@ const FOLDER: &str = "target/tests";
 /// # Errors
 ///
 /// A test failed twice, or passed only alone more often than [`steady`] allows.
-pub fn run(selection: &Selection, tally: &mut Tally) -> Result<()> {
+pub(crate) fn run(selection: &Selection, tally: &mut Tally) -> Result<()> {
     let folder = Path::new(FOLDER);
     let programs = programs::built(selection)?;
     let mut times = times::Times::read(folder);

@@ -7,7 +7,7 @@ use anyhow::Result;
 use std::time::Duration;
 
 /// Test programs of the tower that start live towers or other people's programs. Longest first.
-pub const LIVE: [&str; 5] = ["programs", "faults", "sources", "web", "core"];
+pub(super) const LIVE: [&str; 5] = ["programs", "faults", "sources", "web", "core"];
 
 /// A test in a module of this name measures milliseconds: no other test runs beside it.
 const ALONE: &str = "alone";
@@ -25,7 +25,7 @@ const LIMIT_FULL_LENGTH: Duration = Duration::from_secs(2700);
 
 /// What is run of all there is.
 #[derive(Clone, Debug, Default)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// Arguments of `cargo test` that say what is built.
     pub cargo: Vec<String>,
     /// Whether programs of [`LIVE`] are run, and whether the others are.
@@ -43,7 +43,7 @@ pub struct Selection {
 }
 
 /// Jobs that may run side by side.
-pub struct Phase {
+pub(super) struct Phase {
     /// What it is called.
     pub name: &'static str,
     /// In the order in which they begin.
@@ -56,7 +56,7 @@ pub struct Phase {
 
 impl Phase {
     /// All its jobs.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.jobs.len() + self.heavy.len()
     }
 }
@@ -66,7 +66,7 @@ impl Phase {
 /// # Errors
 ///
 /// None today.
-pub fn phases(programs: &[Program], selection: &Selection, times: &Times) -> Result<Vec<Phase>> {
+pub(super) fn phases(programs: &[Program], selection: &Selection, times: &Times) -> Result<Vec<Phase>> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let is_live = |program: &&Program| LIVE.contains(&program.label.as_str());
     let limit = if selection.full_length { LIMIT_FULL_LENGTH } else { LIMIT };

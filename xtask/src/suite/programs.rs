@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 /// A test program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Program {
+pub(super) struct Program {
     /// `core`, `radio-signal`, `radio-signal/router_fades`: a tier of the tower, the unit tests of a crate, another test of one.
     pub label: String,
     /// The executable.
@@ -26,7 +26,7 @@ pub struct Program {
 /// # Errors
 ///
 /// What does not build, in cargo's own words on stderr.
-pub fn built(selection: &Selection) -> Result<Vec<Program>> {
+pub(super) fn built(selection: &Selection) -> Result<Vec<Program>> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["test", "--no-run", "--message-format", "json-render-diagnostics"]).args(&selection.cargo);
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("cannot run cargo")?;
@@ -49,7 +49,7 @@ pub fn built(selection: &Selection) -> Result<Vec<Program>> {
 /// # Errors
 ///
 /// Cargo cannot read the workspace.
-pub fn pure_targets() -> Result<Vec<String>> {
+pub(crate) fn pure_targets() -> Result<Vec<String>> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .stderr(Stdio::inherit())

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError, mpsc};
 
 /// Runs the jobs of `phase`, as many at a time as it has slots, in their order. Outputs go to a file each in `folder`.
-pub fn run(phase: Phase, folder: &Path) -> Vec<JobResult> {
+pub(super) fn run(phase: Phase, folder: &Path) -> Vec<JobResult> {
     let (count, slots) = (phase.count(), phase.slots);
     let waiting = Mutex::new((VecDeque::from(phase.heavy), VecDeque::from(phase.jobs)));
     // The first worker alone takes heavy ones.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Unsteady tests that a run may have.
-pub const UNSTEADY_MAX: usize = 2;
+pub(super) const UNSTEADY_MAX: usize = 2;
 
 /// Failures that are tried again: more of them are no accident.
 const TRIED_AGAIN_MAX: usize = 20;
@@ -21,7 +21,7 @@ const SHOWN_LINES: usize = 150;
 
 /// What the last run found unsteady.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub(super) struct Record {
     /// The tree it ran on, as `git describe` names it.
     pub tree: String,
     /// Names of tests.
@@ -30,7 +30,7 @@ pub struct Record {
 
 /// Why a run fails though nothing failed twice.
 #[derive(Debug, PartialEq, Eq)]
-pub enum TooUnsteady {
+pub(super) enum TooUnsteady {
     /// More than [`UNSTEADY_MAX`].
     Many(usize),
     /// These were unsteady in the run before, on the same tree.
@@ -38,7 +38,7 @@ pub enum TooUnsteady {
 }
 
 /// Judges the unsteady tests of a run by those of the run before.
-pub fn judge(before: &Record, now: &Record) -> Option<TooUnsteady> {
+pub(super) fn judge(before: &Record, now: &Record) -> Option<TooUnsteady> {
     if now.unsteady.len() > UNSTEADY_MAX {
         return Some(TooUnsteady::Many(now.unsteady.len()));
     }
@@ -52,7 +52,7 @@ pub fn judge(before: &Record, now: &Record) -> Option<TooUnsteady> {
 /// # Errors
 ///
 /// A test failed twice, or [`judge`] finds the run too unsteady.
-pub fn second_chance(failed: Vec<JobResult>, folder: &Path) -> Result<()> {
+pub(super) fn second_chance(failed: Vec<JobResult>, folder: &Path) -> Result<()> {
     let kept = folder.join("unsteady");
     fs::create_dir_all(&kept).with_context(|| format!("cannot make {}", kept.display()))?;
     let again: Vec<(Job, PathBuf)> = failed.iter().flat_map(tests_of).collect();

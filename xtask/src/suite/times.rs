@@ -12,23 +12,23 @@ const SLOWEST: usize = 12;
 
 /// Milliseconds by name of the job.
 #[derive(Default)]
-pub struct Times(BTreeMap<String, u64>);
+pub(super) struct Times(BTreeMap<String, u64>);
 
 impl Times {
     /// Those of earlier runs, if there were any.
-    pub fn read(folder: &Path) -> Self {
+    pub(super) fn read(folder: &Path) -> Self {
         let text = fs::read_to_string(folder.join("times.json")).unwrap_or_default();
         let known = serde_json::from_str::<BTreeMap<String, u64>>(&text);
         Self(known.unwrap_or_default())
     }
 
     /// What the job took the last time.
-    pub fn milliseconds(&self, job: &Job) -> Option<u64> {
+    pub(super) fn milliseconds(&self, job: &Job) -> Option<u64> {
         self.0.get(&job.name()).copied()
     }
 
     /// Takes note of what it took.
-    pub fn set(&mut self, result: &JobResult) {
+    pub(super) fn set(&mut self, result: &JobResult) {
         let milliseconds = u64::try_from(result.took.as_millis()).unwrap_or(u64::MAX);
         self.0.insert(result.job.name(), milliseconds);
     }
@@ -38,7 +38,7 @@ impl Times {
     /// # Errors
     ///
     /// The folder cannot be written.
-    pub fn write(&self, folder: &Path, results: &[JobResult]) -> Result<()> {
+    pub(super) fn write(&self, folder: &Path, results: &[JobResult]) -> Result<()> {
         let path = folder.join("times.json");
         let all: BTreeMap<&String, Value> = self.0.iter().map(|(name, time)| (name, json!(time))).collect();
         fs::write(&path, serde_json::to_string_pretty(&all)?)

@@ -22,7 +22,7 @@ const CLAUSES: [(&str, u32); 11] = [
 const CITATION: &str = "Tests:";
 
 /// Checks clauses and cited tests.
-pub fn check(sources: &[Source]) -> Vec<String> {
+pub(super) fn check(sources: &[Source]) -> Vec<String> {
     let Some(contract) = sources.iter().find(|source| source.path == "docs/contract.md") else {
         return vec!["docs/contract.md: missing".into()];
     };

@@ -9,7 +9,7 @@ const CORPORA: &str = "fuzz/corpus/";
 const MANIFEST: &str = "fuzz/Cargo.toml";
 
 /// Faults of the fuzz targets, given every path of the repository.
-pub fn check(paths: &[String], sources: &[Source]) -> Vec<String> {
+pub(super) fn check(paths: &[String], sources: &[Source]) -> Vec<String> {
     compare(&TARGETS, paths, sources)
 }
 

@@ -6,7 +6,7 @@ use super::Source;
 const INDEPENDENT: [&str; 3] = ["signal", "lame", "fanout"];
 
 /// `signal`, `lame` and `fanout` do not depend on each other, nor on the program.
-pub fn crates(sources: &[Source]) -> Vec<String> {
+pub(super) fn crates(sources: &[Source]) -> Vec<String> {
     let mut faults = Vec::new();
     for name in INDEPENDENT {
         let path = format!("crates/{name}/Cargo.toml");
@@ -22,7 +22,7 @@ pub fn crates(sources: &[Source]) -> Vec<String> {
 }
 
 /// Inside `signal` a stage uses only stages before it, in the order of the layout in its `lib.rs`.
-pub fn signal(sources: &[Source]) -> Vec<String> {
+pub(super) fn signal(sources: &[Source]) -> Vec<String> {
     const FOLDER: &str = "crates/signal/src/";
     let Some(lib) = sources.iter().find(|source| source.path == format!("{FOLDER}lib.rs")) else {
         return vec![format!("{FOLDER}lib.rs: missing")];

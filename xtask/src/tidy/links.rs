@@ -4,7 +4,7 @@ use super::Source;
 use std::path::Path;
 
 /// Links of one document that lead nowhere.
-pub fn check(source: &Source) -> Vec<String> {
+pub(super) fn check(source: &Source) -> Vec<String> {
     let folder = Path::new(&source.path).parent().unwrap_or(Path::new(""));
     targets(&source.text)
         .into_iter()

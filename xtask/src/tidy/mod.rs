@@ -18,7 +18,7 @@ struct Source {
 }
 
 /// Runs all checks and lists every fault.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     let paths = tracked()?;
     let sources: Vec<Source> = paths
         .iter()

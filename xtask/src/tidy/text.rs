@@ -19,14 +19,14 @@ const ON_AIR: [&str; 6] = [
 const NOT_ON_AIR: &str = "not on air:";
 
 /// Source files that are too long for one idea.
-pub fn length(source: &Source) -> Option<String> {
+pub(super) fn length(source: &Source) -> Option<String> {
     let lines = source.text.lines().count();
     let too_long = source.path.ends_with(".rs") && lines > LINES_MAX;
     too_long.then(|| format!("{}: {lines} lines, {LINES_MAX} are allowed: split it by idea", source.path))
 }
 
 /// Notes to oneself.
-pub fn unfinished(source: &Source) -> Vec<String> {
+pub(super) fn unfinished(source: &Source) -> Vec<String> {
     let words = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["todo", "!("].concat()];
     let checked = [".rs", ".md", ".toml", ".html", ".js"].iter().any(|end| source.path.ends_with(end));
     let lines = source.text.lines().enumerate().filter(|_| checked);
@@ -37,7 +37,7 @@ pub fn unfinished(source: &Source) -> Vec<String> {
 }
 
 /// `unwrap()` and `expect(` outside tests in the folders of the audio path.
-pub fn may_panic_on_air(source: &Source) -> Vec<String> {
+pub(super) fn may_panic_on_air(source: &Source) -> Vec<String> {
     let file = source.path.rsplit('/').next().unwrap_or_default();
     if !ON_AIR.iter().any(|folder| source.path.starts_with(folder))
         || file.ends_with("tests.rs")
@@ -60,7 +60,7 @@ pub fn may_panic_on_air(source: &Source) -> Vec<String> {
 }
 
 /// Recordings do not belong into the history.
-pub fn media(paths: &[String]) -> Vec<String> {
+pub(super) fn media(paths: &[String]) -> Vec<String> {
     let ends = [".mp3", ".wav", ".flac", ".ogg", ".m4a", ".aac", ".pcm"];
     let recordings = paths.iter().filter(|path| ends.iter().any(|end| path.ends_with(end)));
     recordings.map(|path| format!("{path}: recordings are not kept in the repository")).collect()

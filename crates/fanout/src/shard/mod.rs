@@ -69,7 +69,7 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    pub fn new(shared: Arc<Shared>, index: usize, inbox: Receiver<Message>) -> std::io::Result<Self> {
+    pub(crate) fn new(shared: Arc<Shared>, index: usize, inbox: Receiver<Message>) -> std::io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &shared.shards[index].wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
         let config = &shared.config;
@@ -96,7 +96,7 @@ impl Shard {
     }
 
     /// Serves until the fan-out is stopped.
-    pub fn run(mut self) {
+    pub(crate) fn run(mut self) {
         let mut more = self.is_due_already();
         loop {
             self.wait(if more { Some(&AT_ONCE) } else { None });
@@ -247,7 +247,7 @@ impl Shard {
     }
 
     /// Gives a listener its slot.
-    pub fn seat(&mut self, Arrival { socket: fd, seat, mount, .. }: Arrival) -> Option<Key> {
+    pub(crate) fn seat(&mut self, Arrival { socket: fd, seat, mount, .. }: Arrival) -> Option<Key> {
         let Some(stage) = self.stages.get_mut(mount).and_then(Option::as_mut) else {
             // The mount was closed while the listener was on its way.
             socket::end(&fd);

@@ -10,13 +10,13 @@ use radio_fanout::{
     Fanout, FanoutConfig, ListenerMeta, ListenerRow, Mount, MountConfig, PageCursor, Publisher, Start, Ticker,
 };
 
-pub const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+pub(crate) const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 const MARK: [u8; 4] = [0xff, 0xfb, 0x94, 0x64];
 /// Longest wait for what must come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Frame `number`: mark, number, length, and bytes that follow from the number.
-pub fn frame(number: u64, length: usize) -> Vec<u8> {
+pub(crate) fn frame(number: u64, length: usize) -> Vec<u8> {
     let mut bytes = [&MARK[..], &number.to_be_bytes(), &(length as u32).to_be_bytes()].concat();
     let fill = |i: usize| (number as usize * 131 + i * 7) as u8;
     bytes.extend((bytes.len()..length).map(fill));
@@ -24,7 +24,7 @@ pub fn frame(number: u64, length: usize) -> Vec<u8> {
 }
 
 /// Numbers of the whole frames that `bytes` consist of; panics if they are anything else.
-pub fn chain(mut bytes: &[u8]) -> Vec<u64> {
+pub(crate) fn chain(mut bytes: &[u8]) -> Vec<u64> {
     let mut numbers = Vec::new();
     while !bytes.is_empty() {
         let number = u64::from_be_bytes(bytes[4..12].try_into().unwrap());
@@ -38,12 +38,12 @@ pub fn chain(mut bytes: &[u8]) -> Vec<u64> {
 }
 
 /// Length of MP3 frames of 128 kbit/s at 44.1 kHz: 417 or 418, by the padding pattern of 49.
-pub fn mp3_length(number: u64) -> usize {
+pub(crate) fn mp3_length(number: u64) -> usize {
     417 + usize::from(number * 47 % 49 < 47)
 }
 
 /// A fan-out and its one clock.
-pub struct Station {
+pub(crate) struct Station {
     pub fanout: Fanout,
     publishers: Vec<Publisher>,
     ticker: Ticker,
@@ -52,24 +52,24 @@ pub struct Station {
 }
 
 impl Station {
-    pub fn new(config: FanoutConfig, mounts: Vec<MountConfig>, length: fn(u64) -> usize) -> Self {
+    pub(crate) fn new(config: FanoutConfig, mounts: Vec<MountConfig>, length: fn(u64) -> usize) -> Self {
         let (fanout, publishers) = Fanout::start(config, mounts).unwrap();
         let ticker = fanout.ticker();
         Self { fanout, publishers, ticker, tick: 0, length }
     }
 
     /// One mount "m" of 44.1 kHz MP3, 400 frames deep, with this period.
-    pub fn mp3(shards: usize, period_ticks: u64) -> Self {
+    pub(crate) fn mp3(shards: usize, period_ticks: u64) -> Self {
         let mount = MountConfig { period_ticks, ..MountConfig::new("m", 418, 400) };
         Self::new(FanoutConfig { shards, ..FanoutConfig::default() }, vec![mount], mp3_length)
     }
 
-    pub fn mount(&self) -> Mount {
+    pub(crate) fn mount(&self) -> Mount {
         self.fanout.mounts()[0].clone()
     }
 
     /// Publishes `count` frames to every mount, without a tick.
-    pub fn publish(&mut self, count: u64) {
+    pub(crate) fn publish(&mut self, count: u64) {
         for publisher in &mut self.publishers {
             for _ in 0..count {
                 let number = publisher.next_frame();
@@ -79,7 +79,7 @@ impl Station {
     }
 
     /// Gives one tick and waits until all shards have served it.
-    pub fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         self.tick += 1;
         self.ticker.tick(self.tick);
         let tick = self.tick;
@@ -87,7 +87,7 @@ impl Station {
     }
 
     /// A frame and a tick, `count` times.
-    pub fn advance(&mut self, count: u64) {
+    pub(crate) fn advance(&mut self, count: u64) {
         for _ in 0..count {
             self.publish(1);
             self.tick();
@@ -95,20 +95,20 @@ impl Station {
     }
 
     /// Admits a listener and waits until a shard has it: ticks before that pass it by.
-    pub fn admit(&self, socket: impl Into<std::os::fd::OwnedFd>, start: Start) {
+    pub(crate) fn admit(&self, socket: impl Into<std::os::fd::OwnedFd>, start: Start) {
         let admitted = || self.fanout.snapshot().totals.admitted;
         let before = admitted();
         self.fanout.admit(socket, &self.mount(), start, HEAD.to_vec(), ListenerMeta::default()).unwrap();
         wait_until("a shard has the listener", || admitted() > before);
     }
 
-    pub fn rows(&self) -> Vec<ListenerRow> {
+    pub(crate) fn rows(&self) -> Vec<ListenerRow> {
         self.fanout.listeners(PageCursor::default(), 1000).rows
     }
 }
 
 /// Waits for an event that another thread brings about.
-pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
     let since = Instant::now();
     while !happened() {
         assert!(since.elapsed() < PATIENCE, "in vain: {what}");
@@ -117,19 +117,19 @@ pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
 }
 
 /// Both ends of a TCP connection over loopback: the fan-out's and the listener's.
-pub fn tcp() -> (TcpStream, TcpStream) {
+pub(crate) fn tcp() -> (TcpStream, TcpStream) {
     tcp_with_window(None)
 }
 
 /// Both ends of a Unix connection, whose buffers hold only what the fan-out's end says.
-pub fn unix() -> (UnixStream, UnixStream) {
+pub(crate) fn unix() -> (UnixStream, UnixStream) {
     let (theirs, ours) = UnixStream::pair().unwrap();
     ours.set_read_timeout(Some(PATIENCE)).unwrap();
     (theirs, ours)
 }
 
 /// The same over TCP, with a receive buffer of the listener's own.
-pub fn tcp_with_window(bytes: Option<usize>) -> (TcpStream, TcpStream) {
+pub(crate) fn tcp_with_window(bytes: Option<usize>) -> (TcpStream, TcpStream) {
     let door = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let ours = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     if let Some(bytes) = bytes {
@@ -143,7 +143,7 @@ pub fn tcp_with_window(bytes: Option<usize>) -> (TcpStream, TcpStream) {
 }
 
 /// Reads the head, and then exactly the frames `numbers`.
-pub fn expect_head_and(stream: &mut impl Read, numbers: std::ops::Range<u64>, length: fn(u64) -> usize) {
+pub(crate) fn expect_head_and(stream: &mut impl Read, numbers: std::ops::Range<u64>, length: fn(u64) -> usize) {
     let mut head = [0; HEAD.len()];
     stream.read_exact(&mut head).unwrap();
     assert_eq!(head, HEAD);
@@ -151,14 +151,14 @@ pub fn expect_head_and(stream: &mut impl Read, numbers: std::ops::Range<u64>, le
 }
 
 /// Reads exactly the frames `numbers`.
-pub fn expect(stream: &mut impl Read, numbers: std::ops::Range<u64>, length: fn(u64) -> usize) {
+pub(crate) fn expect(stream: &mut impl Read, numbers: std::ops::Range<u64>, length: fn(u64) -> usize) {
     let mut bytes = vec![0; numbers.clone().map(length).sum()];
     stream.read_exact(&mut bytes).unwrap();
     assert_eq!(chain(&bytes), numbers.collect::<Vec<_>>());
 }
 
 /// Reads what is there now from a non-blocking stream, at most `max` bytes.
-pub fn read_some(stream: &mut impl Read, max: usize, into: &mut Vec<u8>) -> usize {
+pub(crate) fn read_some(stream: &mut impl Read, max: usize, into: &mut Vec<u8>) -> usize {
     let mut bytes = vec![0; max];
     match stream.read(&mut bytes) {
         Ok(n) => {

@@ -16,7 +16,7 @@ const MPEG25_MONO: [u8; 4] = [0xFF, 0xE3, 0x20, 0xC0];
 const AAC_SILENCE: [u8; 6] = [0x21, 0x10, 0x04, 0x60, 0x8C, 0x1C];
 
 /// Headers of MPEG frames.
-pub fn headers() -> Vec<Seed> {
+pub(crate) fn headers() -> Vec<Seed> {
     let names = ["mpeg1-48k", "mpeg1-44k", "mpeg2-mono-crc", "mpeg2.5-mono"];
     names.into_iter().zip([MPEG1_48K, MPEG1_44K, MPEG2_MONO, MPEG25_MONO].map(Vec::from)).collect()
 }
@@ -57,7 +57,7 @@ fn ape() -> Vec<u8> {
 }
 
 /// Chunk sizes and a stream each.
-pub fn packetizer() -> Vec<Seed> {
+pub(crate) fn packetizer() -> Vec<Seed> {
     let of = |stream: &[&[u8]]| [&[1, 7, 200, 3, 255, 0, 64, 100], stream.concat().as_slice()].concat();
     vec![
         ("constant-bit-rate", of(&[&mpeg_frames(MPEG1_48K, 4)])),
@@ -95,18 +95,18 @@ fn comments(comments: &[&str]) -> Vec<u8> {
 }
 
 /// Comments behind what an Opus stream begins them with.
-pub fn opus_tags(of: &[&str]) -> Vec<u8> {
+pub(crate) fn opus_tags(of: &[&str]) -> Vec<u8> {
     [b"OpusTags", comments(of).as_slice()].concat()
 }
 
 /// A stream of Opus: its headers and a silent packet.
-pub fn opus(number: u32, tags: &[&str]) -> Vec<u8> {
+pub(crate) fn opus(number: u32, tags: &[&str]) -> Vec<u8> {
     let head = b"OpusHead\x01\x02\x38\x01\x80\xBB\0\0\0\0\0";
     ogg(number, &[head, &opus_tags(tags), &[0xFC, 0xFF, 0xFE]])
 }
 
 /// A stream of Vorbis: its first two headers, and a third that is cut off.
-pub fn vorbis(number: u32, tags: &[&str]) -> Vec<u8> {
+pub(crate) fn vorbis(number: u32, tags: &[&str]) -> Vec<u8> {
     let head = b"\x01vorbis\0\0\0\0\x02\x44\xAC\0\0\0\0\0\0\0\xEE\x02\0\0\0\0\0\xB8\x01";
     ogg(number, &[head, &[b"\x03vorbis", &comments(tags)[..], &[1]].concat(), b"\x05vorbis\x2b"])
 }
@@ -153,7 +153,7 @@ fn wav() -> Vec<u8> {
 }
 
 /// The byte that chooses the format, and a stream of it. 0x80 asks for true checksums of Ogg pages.
-pub fn formats() -> Vec<Seed> {
+pub(crate) fn formats() -> Vec<Seed> {
     let of = |which: u8, stream: &[u8]| [&[which], stream].concat();
     vec![
         ("mp3", of(0, &mpeg_frames(MPEG1_48K, 5))),

@@ -3,7 +3,7 @@
 use super::Seed;
 
 /// The length of the first piece, and a request.
-pub fn request_heads() -> Vec<Seed> {
+pub(crate) fn request_heads() -> Vec<Seed> {
     let of = |cut: u16, request: &[u8]| [&cut.to_le_bytes()[..], request].concat();
     let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(2047));
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(64));
@@ -22,7 +22,7 @@ pub fn request_heads() -> Vec<Seed> {
 }
 
 /// Requests with their bodies.
-pub fn source_handshakes() -> Vec<Seed> {
+pub(crate) fn source_handshakes() -> Vec<Seed> {
     let put = |headers: &str, body: &[u8]| {
         let head = format!("PUT /live HTTP/1.1\r\nContent-Type: audio/mpeg\r\n{headers}\r\n\r\n");
         [head.as_bytes(), body].concat()
@@ -42,7 +42,7 @@ pub fn source_handshakes() -> Vec<Seed> {
 }
 
 /// The password line and the headers of Shoutcast sources.
-pub fn icy() -> Vec<Seed> {
+pub(crate) fn icy() -> Vec<Seed> {
     vec![
         (
             "source",
@@ -60,7 +60,7 @@ pub fn icy() -> Vec<Seed> {
 }
 
 /// Headers of both versions of the PROXY protocol.
-pub fn proxy_headers() -> Vec<Seed> {
+pub(crate) fn proxy_headers() -> Vec<Seed> {
     let v2 = |command: u8, family: u8, body: &[u8]| {
         let length = (body.len() as u16).to_be_bytes();
         [b"\r\n\r\n\0\r\nQUIT\n", &[command, family][..], &length, body].concat()

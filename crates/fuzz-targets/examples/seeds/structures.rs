@@ -3,7 +3,7 @@
 use super::{Seed, audio};
 
 /// A record, the length of a head, an interval and steps.
-pub fn place() -> Vec<Seed> {
+pub(crate) fn place() -> Vec<Seed> {
     let of = |words: [u64; 8], head: u8, metaint: u8, steps: &[u8]| {
         [&words.map(u64::to_le_bytes).concat()[..], &[head, metaint], steps].concat()
     };
@@ -18,7 +18,7 @@ pub fn place() -> Vec<Seed> {
 }
 
 /// Capacities in bytes and in frames, and steps: length of a frame, position (little-endian), bytes to read.
-pub fn ring() -> Vec<Seed> {
+pub(crate) fn ring() -> Vec<Seed> {
     vec![
         ("equal-frames", [&[200, 10][..], &[40, 10, 0, 20].repeat(20)].concat()),
         ("positions-advance", {
@@ -31,7 +31,7 @@ pub fn ring() -> Vec<Seed> {
 }
 
 /// The interval, and a query, a stream with title blocks, or Ogg.
-pub fn titles() -> Vec<Seed> {
+pub(crate) fn titles() -> Vec<Seed> {
     let of = |interval: u8, bytes: &[u8]| [&[interval], bytes].concat();
     let block = b"\x03StreamTitle='Nina - It's so';StreamUrl='';\0\0\0\0\0";
     let vorbis_packet = [b"\x03vorbis", &audio::opus_tags(&["ARTIST=A", "TITLE=B"])[8..]].concat();

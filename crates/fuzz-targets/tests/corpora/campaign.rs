@@ -10,11 +10,11 @@ use std::thread;
 use std::time::Duration;
 
 /// An input that takes longer than this is a failure. Ordinary inputs take microseconds, the slowest some milliseconds.
-pub const HANG_AFTER: Duration = Duration::from_secs(30);
+pub(crate) const HANG_AFTER: Duration = Duration::from_secs(30);
 
 /// A target and how long it is tried.
 #[derive(Clone)]
-pub struct Campaign {
+pub(crate) struct Campaign {
     pub name: &'static str,
     pub run: fn(&[u8]),
     pub bytes_max: usize,
@@ -26,7 +26,7 @@ pub struct Campaign {
 
 /// Where an input comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// A file, by its name.
     File(String),
     /// A mutation, by its number.
@@ -35,7 +35,7 @@ pub enum Origin {
 
 /// An input that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     pub origin: Origin,
     pub input: Vec<u8>,
     pub what: String,
@@ -46,19 +46,19 @@ type Current = Arc<Mutex<Option<(Origin, Vec<u8>)>>>;
 
 impl Campaign {
     /// Panics with a report if any input fails.
-    pub fn check(&self, corpus: Vec<Entry>) {
+    pub(crate) fn check(&self, corpus: Vec<Entry>) {
         if let Err(failure) = self.find(corpus) {
             panic!("{}", self.report(&failure));
         }
     }
 
     /// The same for one input, without mutations.
-    pub fn check_alone(&self, entry: Entry) {
+    pub(crate) fn check_alone(&self, entry: Entry) {
         Self { mutations: 0, ..self.clone() }.check(vec![entry]);
     }
 
     /// The first failure: a panic, or an input that takes too long.
-    pub fn find(&self, corpus: Vec<Entry>) -> Result<(), Failure> {
+    pub(crate) fn find(&self, corpus: Vec<Entry>) -> Result<(), Failure> {
         let current = Current::default();
         let (result, results) = mpsc::channel();
         let (campaign, running) = (self.clone(), Arc::clone(&current));
@@ -98,7 +98,7 @@ impl Campaign {
     }
 
     /// What to tell of a failure; keeps its input.
-    pub fn report(&self, failure: &Failure) -> String {
+    pub(crate) fn report(&self, failure: &Failure) -> String {
         let (name, seed) = (self.name, self.seed);
         let (place, label) = match &failure.origin {
             Origin::File(file) => (format!("file {file}"), file.trim_start_matches(&format!("{name}-")).to_owned()),

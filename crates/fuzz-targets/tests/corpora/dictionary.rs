@@ -3,7 +3,7 @@
 use super::corpus::workspace;
 
 /// The words of a dictionary in `fuzz`.
-pub fn read(file: &str) -> Vec<Vec<u8>> {
+pub(crate) fn read(file: &str) -> Vec<Vec<u8>> {
     let path = workspace().join("fuzz").join(file);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let words = parse(&text).unwrap_or_else(|line| panic!("{}: no dictionary line: {line}", path.display()));

@@ -28,7 +28,7 @@ const EXTREMES: [u64; 14] = [
 ];
 
 /// A mutated input: one entry changed in one to eight places, at most `bytes_max` long.
-pub fn mutated(corpus: &[Entry], words: &[Vec<u8>], bytes_max: usize, rng: &mut Rng) -> Vec<u8> {
+pub(crate) fn mutated(corpus: &[Entry], words: &[Vec<u8>], bytes_max: usize, rng: &mut Rng) -> Vec<u8> {
     let mut bytes = rng.one_of(corpus).bytes.clone();
     let count = (rng.next().trailing_ones() + 1).min(MUTATIONS_MAX);
     for _ in 0..count {

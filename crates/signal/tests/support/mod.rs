@@ -7,26 +7,27 @@ use radio_signal::pcm::PcmFrame;
 use radio_signal::router::{InputId, Jitter, OnAir, Router, RouterConfig, RouterEvent, SourceId, SourceSpec, WhenFull};
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_VALUES};
 
-pub const STATION: InputId = InputId(0);
-pub const PLAY: InputId = InputId(1);
-pub const FADE_SAMPLES: usize = 960;
+pub(crate) const STATION: InputId = InputId(0);
+pub(crate) const PLAY: InputId = InputId(1);
+pub(crate) const FADE_SAMPLES: usize = 960;
 
-pub const CONFIG: RouterConfig = RouterConfig { grace_ticks: 62, fade_samples: FADE_SAMPLES, first_live_tick: 0 };
+pub(crate) const CONFIG: RouterConfig =
+    RouterConfig { grace_ticks: 62, fade_samples: FADE_SAMPLES, first_live_tick: 0 };
 
-pub struct Desk {
+pub(crate) struct Desk {
     pub router: Router,
     next_producer: u64,
 }
 
 impl Desk {
-    pub fn new(config: RouterConfig, tone_dbfs: Option<f32>, file: Option<BufferReader>) -> Self {
+    pub(crate) fn new(config: RouterConfig, tone_dbfs: Option<f32>, file: Option<BufferReader>) -> Self {
         Self {
             router: Router::new(config, FallbackProvider::new(FallbackConfig { tone_dbfs }, file)),
             next_producer: 0,
         }
     }
 
-    pub fn producer(&mut self, spec: SourceSpec) -> (SourceId, BufferWriter) {
+    pub(crate) fn producer(&mut self, spec: SourceSpec) -> (SourceId, BufferWriter) {
         let id = SourceId { input: spec.input, producer: self.next_producer };
         self.next_producer += 1;
         let (writer, reader) = input_buffer(100);
@@ -34,23 +35,23 @@ impl Desk {
         (id, writer)
     }
 
-    pub fn tick(&mut self) -> (OnAir, PcmFrame) {
+    pub(crate) fn tick(&mut self) -> (OnAir, PcmFrame) {
         let mut frame = PcmFrame::SILENCE;
         let on_air = self.router.next_frame(&mut frame);
         (on_air, frame)
     }
 
     /// Ticks until `wanted` holds; the number of ticks before it did. At most 10,000.
-    pub fn ticks_until(&mut self, wanted: impl Fn(OnAir) -> bool) -> usize {
+    pub(crate) fn ticks_until(&mut self, wanted: impl Fn(OnAir) -> bool) -> usize {
         (0..10_000).find(|_| wanted(self.tick().0)).expect("it comes to pass")
     }
 
-    pub fn events(&mut self) -> Vec<RouterEvent> {
+    pub(crate) fn events(&mut self) -> Vec<RouterEvent> {
         std::iter::from_fn(|| self.router.poll_event()).collect()
     }
 }
 
-pub fn station() -> SourceSpec {
+pub(crate) fn station() -> SourceSpec {
     SourceSpec {
         input: STATION,
         priority: 20,
@@ -64,21 +65,21 @@ pub fn station() -> SourceSpec {
     }
 }
 
-pub fn play() -> SourceSpec {
+pub(crate) fn play() -> SourceSpec {
     SourceSpec { input: PLAY, priority: 10, when_full: WhenFull::Wait, ..station() }
 }
 
 /// A frame in which every value says which frame it is.
-pub fn numbered(number: usize) -> PcmFrame {
+pub(crate) fn numbered(number: usize) -> PcmFrame {
     PcmFrame([number as i16 + 1; TICK_VALUES])
 }
 
-pub fn feed(writer: &mut BufferWriter, frames: impl IntoIterator<Item = PcmFrame>) {
+pub(crate) fn feed(writer: &mut BufferWriter, frames: impl IntoIterator<Item = PcmFrame>) {
     frames.into_iter().for_each(|frame| assert!(writer.offer(&frame), "the buffer has room"));
 }
 
 /// A sine, frame by frame, the same on both channels.
-pub struct Sine {
+pub(crate) struct Sine {
     pub hz: f64,
     pub amplitude: f64,
     pub phase: f64,
@@ -86,7 +87,7 @@ pub struct Sine {
 }
 
 impl Sine {
-    pub fn new(hz: f64, amplitude: f64, phase: f64) -> Self {
+    pub(crate) fn new(hz: f64, amplitude: f64, phase: f64) -> Self {
         Self { hz, amplitude, phase, sample: 0 }
     }
 }
@@ -106,7 +107,7 @@ impl Iterator for Sine {
 }
 
 /// The largest second difference of the left channel: how hard the wave bends.
-pub fn bend_max(frames: &[PcmFrame]) -> f64 {
+pub(crate) fn bend_max(frames: &[PcmFrame]) -> f64 {
     let left: Vec<f64> = frames.iter().flat_map(|f| f.0.iter().step_by(2)).map(|&v| f64::from(v)).collect();
     left.windows(3).map(|w| (w[0] - 2.0 * w[1] + w[2]).abs()).fold(0.0, f64::max)
 }

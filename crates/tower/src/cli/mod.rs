@@ -40,7 +40,7 @@ pub(crate) enum Paint {
 
 impl Paint {
     /// `text` in this colour, if `wanted`.
-    pub fn on(self, text: &str, wanted: bool) -> String {
+    pub(crate) fn on(self, text: &str, wanted: bool) -> String {
         let code = match self {
             Self::Dim => 2,
             Self::Green => 32,

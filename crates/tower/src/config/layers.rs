@@ -68,12 +68,12 @@ pub(super) struct Layers {
 
 impl Layers {
     /// Notes a problem at `origin`.
-    pub fn problem(&mut self, origin: &Origin, message: String) {
+    pub(super) fn problem(&mut self, origin: &Origin, message: String) {
         self.problems.push(Problem { origin: origin.clone(), message });
     }
 
     /// Lays one value over what is there, or notes why not.
-    pub fn set(&mut self, setting: Setting) {
+    pub(super) fn set(&mut self, setting: Setting) {
         let Setting { key, given, origin } = setting;
         let Some(known) = keys::find(&key) else {
             return self.unknown(&key, &origin);
@@ -107,7 +107,7 @@ impl Layers {
     }
 
     /// Notes a key or table that does not exist.
-    pub fn unknown(&mut self, path: &str, origin: &Origin) {
+    pub(super) fn unknown(&mut self, path: &str, origin: &Origin) {
         if keys::is_table(path) {
             let message =
                 format!("`{path}` has keys of its own: set one, as docs/configuration.md lists them, or all in a file");

@@ -56,7 +56,7 @@ pub(super) struct Herald {
 }
 
 impl Herald {
-    pub fn tell(&mut self, alarm: Option<&RaisedAlarm>, tick: Serial, journal: &Journal) {
+    pub(super) fn tell(&mut self, alarm: Option<&RaisedAlarm>, tick: Serial, journal: &Journal) {
         let failing = alarm.filter(|alarm| alarm.severity == Severity::Failing);
         let had_told = std::mem::replace(&mut self.has_told, failing.is_some());
         match failing {

@@ -38,7 +38,7 @@ enum Inner {
 impl Decoder {
     /// # Errors
     /// The program was built without this decoder.
-    pub fn new(format: &Format) -> anyhow::Result<Self> {
+    pub(super) fn new(format: &Format) -> anyhow::Result<Self> {
         let channels = usize::from(format.channels);
         let mpeg = |codec| {
             let mut parameters = AudioCodecParameters::new();
@@ -60,7 +60,7 @@ impl Decoder {
 
     /// Appends the sound of one frame to `out`, and says whether it was good. What cannot be decoded is silence, as in most
     /// players.
-    pub fn decode(&mut self, frame: &[u8], out: &mut Planes) -> bool {
+    pub(super) fn decode(&mut self, frame: &[u8], out: &mut Planes) -> bool {
         // Encoders are others' programs, and their bytes may be anything: a decoder that panics costs this frame only.
         let is_good = catch_unwind(AssertUnwindSafe(|| self.try_decode(frame))).unwrap_or_else(|_| {
             self.reset();
@@ -105,7 +105,7 @@ impl Decoder {
     }
 
     /// Forgets the frames before the next one.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         match &mut self.codec {
             Inner::Mpeg(decoder) => decoder.reset(),
             Inner::Opus(decoder, _) => decoder.reset(),

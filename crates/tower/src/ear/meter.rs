@@ -56,19 +56,19 @@ impl Meter {
     ///
     /// # Errors
     /// There is no memory for it.
-    pub fn new(silence_dbfs: f32) -> Result<Self, Error> {
+    pub(super) fn new(silence_dbfs: f32) -> Result<Self, Error> {
         let mut ebu = EbuR128::new(CHANNELS as u32, SAMPLE_RATE_HZ, Mode::S | Mode::I | Mode::TRUE_PEAK)?;
         ebu.set_max_history(INTEGRATED_MS)?;
         Ok(Self { ebu, shown: Loudness::default(), ticks: 0, peak: 0.0, peaks: VecDeque::new(), silence_dbfs })
     }
 
     /// From now on sound below this is silence.
-    pub const fn set_silence(&mut self, silence_dbfs: f32) {
+    pub(super) const fn set_silence(&mut self, silence_dbfs: f32) {
         self.silence_dbfs = silence_dbfs;
     }
 
     /// Adds a tick of left and right; gives the level of the louder one, in dBFS.
-    pub fn add(&mut self, planes: [&[f32]; CHANNELS]) -> f32 {
+    pub(super) fn add(&mut self, planes: [&[f32]; CHANNELS]) -> f32 {
         let level_dbfs = planes.map(level_dbfs).into_iter().fold(f32::NEG_INFINITY, f32::max);
         self.shown.silent_ms = if level_dbfs < self.silence_dbfs { self.shown.silent_ms + TICK_MS } else { 0 };
         // It fails only for planes of different length, and a tick has one length.
@@ -95,7 +95,7 @@ impl Meter {
     }
 
     /// What it shows now.
-    pub fn read(&mut self) -> Loudness {
+    pub(super) fn read(&mut self) -> Loudness {
         self.shown.momentary_lufs = lufs(self.ebu.loudness_momentary());
         self.shown
     }

@@ -99,24 +99,24 @@ impl Follow {
 impl OutputEar {
     /// # Errors
     /// No decoder or no memory.
-    pub fn new(silence_dbfs: f32, format: Format) -> anyhow::Result<Self> {
+    pub(super) fn new(silence_dbfs: f32, format: Format) -> anyhow::Result<Self> {
         let error_max = error_max(&format);
         let (sound, meter, mono) = (Sound::new(format)?, Meter::new(silence_dbfs)?, format.channels == 1);
         Ok(Self { sound, meter, follow: None, heard: Heard::default(), error_max, mono, bytes: Vec::new() })
     }
 
     /// From now on sound below this is silence.
-    pub const fn set_silence(&mut self, silence_dbfs: f32) {
+    pub(super) const fn set_silence(&mut self, silence_dbfs: f32) {
         self.meter.set_silence(silence_dbfs);
     }
 
     /// What it knows now.
-    pub fn read(&mut self) -> (Loudness, Heard) {
+    pub(super) fn read(&mut self) -> (Loudness, Heard) {
         (self.meter.read(), self.heard)
     }
 
     /// Hears what is new.
-    pub fn listen(&mut self, output: &Mount, programme: &Mount, mut tell: impl FnMut(Notice)) {
+    pub(super) fn listen(&mut self, output: &Mount, programme: &Mount, mut tell: impl FnMut(Notice)) {
         let there = output.frames();
         // Before its first frame there is nothing to be late for.
         if there.is_empty() {
@@ -200,18 +200,18 @@ pub(super) struct ProgrammeEar {
 impl ProgrammeEar {
     /// # Errors
     /// No memory.
-    pub fn new(silence_dbfs: f32) -> anyhow::Result<Self> {
+    pub(super) fn new(silence_dbfs: f32) -> anyhow::Result<Self> {
         let planes = [(); CHANNELS].map(|()| Vec::with_capacity(TICK_VALUES / CHANNELS));
         Ok(Self { meter: Meter::new(silence_dbfs)?, next_tick: None, bytes: Vec::new(), planes })
     }
 
     /// From now on sound below this is silence.
-    pub const fn set_silence(&mut self, silence_dbfs: f32) {
+    pub(super) const fn set_silence(&mut self, silence_dbfs: f32) {
         self.meter.set_silence(silence_dbfs);
     }
 
     /// Hears what is new.
-    pub fn listen(&mut self, programme: &Mount) -> Loudness {
+    pub(super) fn listen(&mut self, programme: &Mount) -> Loudness {
         let there = programme.frames();
         let next = self.next_tick.filter(|next| there.end.saturating_sub(*next) <= BEHIND_FRAMES_MAX);
         let from = next.unwrap_or(there.end.saturating_sub(BEHIND_FRAMES_MAX).max(there.start));

@@ -35,7 +35,7 @@ pub(super) struct Sound {
 impl Sound {
     /// # Errors
     /// No decoder.
-    pub fn new(format: Format) -> anyhow::Result<Self> {
+    pub(super) fn new(format: Format) -> anyhow::Result<Self> {
         let (decoder, converter) = (Decoder::new(&format)?, Self::converter(&format));
         let (decoded, ready) = (Planes::default(), Planes::default());
         Ok(Self { format, decoder, converter, decoded, ready, taken: 0, skip: 0, is_good: true })
@@ -46,7 +46,7 @@ impl Sound {
     }
 
     /// Begins anew with the frames of `slot`. The first tick that comes out is to be the one returned.
-    pub fn begin(&mut self, slot: u64) -> u64 {
+    pub(super) fn begin(&mut self, slot: u64) -> u64 {
         self.decoder.reset();
         self.converter = Self::converter(&self.format);
         self.ready.iter_mut().for_each(Vec::clear);
@@ -75,7 +75,7 @@ impl Sound {
     }
 
     /// Takes the frames of the next slot.
-    pub fn push(&mut self, slot: u64, bytes: &[u8]) {
+    pub(super) fn push(&mut self, slot: u64, bytes: &[u8]) {
         let grid = self.format.grid();
         let wanted = (grid.first_frame(slot + 1) - grid.first_frame(slot)) as usize;
         let frames = frames(self.format.codec, bytes);
@@ -108,7 +108,7 @@ impl Sound {
     }
 
     /// The next tick, and whether all that went into it could be decoded.
-    pub fn next_tick(&mut self) -> Option<([&[f32]; CHANNELS], bool)> {
+    pub(super) fn next_tick(&mut self) -> Option<([&[f32]; CHANNELS], bool)> {
         if self.ready[0].len() - self.taken < TICK_SAMPLES {
             let taken = std::mem::take(&mut self.taken);
             self.ready.iter_mut().for_each(|plane| _ = plane.drain(..taken));

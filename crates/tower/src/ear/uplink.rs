@@ -24,7 +24,7 @@ pub(super) struct UplinkWatch {
 
 impl UplinkWatch {
     /// Looks at the listeners, about once a second.
-    pub fn look(&mut self, now: Moment, tower: &Tower, snapshot: &Snapshot, watch: &mut Watch) {
+    pub(super) fn look(&mut self, now: Moment, tower: &Tower, snapshot: &Snapshot, watch: &mut Watch) {
         let sent_mbit = self.sent.mbit(now.now_ms, snapshot.totals.bytes);
         // Each listener is looked at only if one is behind.
         let is_one_behind = snapshot.mounts.iter().map(MountFigures::behind).any(|behind| behind > 0);

@@ -76,13 +76,13 @@ pub(super) struct Moment {
 
 impl Watch {
     /// No alarm yet; see [`Watch::set`].
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { entries: Vec::new() }
     }
 
     /// From now on the alarms are those of this configuration, less those that are switched off. What is raised stays so
     /// where there still is such an alarm, and else is over.
-    pub fn set(&mut self, config: &Config, outputs: &[(OutputId, &str)], tick: Serial, journal: &Journal) {
+    pub(super) fn set(&mut self, config: &Config, outputs: &[(OutputId, &str)], tick: Serial, journal: &Journal) {
         let mut before = std::mem::take(&mut self.entries);
         for kind in Kind::ALL {
             let Some(raise_ms) = raise_ms(kind, config) else { continue };
@@ -113,12 +113,12 @@ impl Watch {
     }
 
     /// Whether this alarm is raised.
-    pub fn is_raised(&self, kind: Kind, output: Option<OutputId>) -> bool {
+    pub(super) fn is_raised(&self, kind: Kind, output: Option<OutputId>) -> bool {
         self.entries.iter().any(|entry| entry.kind == kind && entry.output == output && entry.raised.is_some())
     }
 
     /// It is wrong, or right; `text` says what, and what to do.
-    pub fn observe(
+    pub(super) fn observe(
         &mut self,
         (kind, output): (Kind, Option<OutputId>),
         moment: Moment,
@@ -157,12 +157,12 @@ impl Watch {
     }
 
     /// The alarms that are raised.
-    pub fn raised(&self) -> Vec<RaisedAlarm> {
+    pub(super) fn raised(&self) -> Vec<RaisedAlarm> {
         self.entries.iter().filter_map(|entry| entry.raised.clone()).collect()
     }
 
     /// All alarms.
-    pub fn tallies(&self) -> Vec<Tally> {
+    pub(super) fn tallies(&self) -> Vec<Tally> {
         let tally = |entry: &Entry| Tally {
             alarm: entry.kind,
             mount: entry.mount.clone(),

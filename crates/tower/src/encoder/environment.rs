@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::process::Command;
 
 /// Names that `encoder.environment` may add at most.
-pub const NAMES_MAX: usize = 32;
+pub(crate) const NAMES_MAX: usize = 32;
 
 /// What programs and their libraries need to be found, and to speak the operator's language; none
 /// of it is a secret.
@@ -47,7 +47,7 @@ fn is_passed_on(name: &OsStr, also: &[String]) -> bool {
 
 /// Why `name` cannot be one of `encoder.environment`.
 #[must_use]
-pub fn name_error(name: &str) -> Option<&'static str> {
+pub(crate) fn name_error(name: &str) -> Option<&'static str> {
     if name.is_empty() || name.len() > 255 || name.contains(['=', '\0']) {
         Some("is no name of a variable; write names alone, such as \"LADSPA_PATH\"")
     } else if name.starts_with(OWN_PREFIX) {

@@ -12,7 +12,7 @@ const HALF_POWER: f32 = std::f32::consts::FRAC_1_SQRT_2;
 ///
 /// One channel goes to both sides at full level; two pass unchanged. More are folded as in ITU-R BS.775 and scaled
 /// so that no side can clip. Where positions are unknown, the first two channels are taken for left and right.
-pub fn gains(channels: &Channels) -> Vec<Gains> {
+pub(super) fn gains(channels: &Channels) -> Vec<Gains> {
     match (channels, channels.count()) {
         (_, 0) => Vec::new(),
         (_, 1) => vec![(1.0, 1.0)],
@@ -73,7 +73,7 @@ fn never_clipping(mut gains: Vec<Gains>) -> Vec<Gains> {
 /// Appends `interleaved`, folded by `gains`, to `stereo`, multiplied by `scale`.
 ///
 /// A value that is no number (a float file may hold any bits) becomes silence.
-pub fn fold(interleaved: &[f32], gains: &[Gains], scale: f32, stereo: &mut Vec<f32>) {
+pub(super) fn fold(interleaved: &[f32], gains: &[Gains], scale: f32, stereo: &mut Vec<f32>) {
     if gains.is_empty() {
         return;
     }

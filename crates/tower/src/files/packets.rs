@@ -12,13 +12,13 @@ const CHANNELS_MAX: usize = 64;
 
 /// What one packet decodes to: left and right interleaved, in steps of 16 bits (full scale is +-32768).
 #[derive(Debug, Default)]
-pub struct StereoBlock {
+pub(crate) struct StereoBlock {
     pub rate_hz: u32,
     pub samples: Vec<f32>,
 }
 
 /// The decoder of a container's audio track.
-pub struct PacketDecoder {
+pub(crate) struct PacketDecoder {
     decoder: Box<dyn AudioDecoder>,
     track_id: u32,
     interleaved: Vec<f32>,
@@ -27,7 +27,7 @@ pub struct PacketDecoder {
 impl PacketDecoder {
     /// For the audio track of `format`. `gapless` cuts off what an encoder added before and after the audio: right for
     /// a file that begins and ends, wrong for a stream in which one file follows another.
-    pub fn new(format: &dyn FormatReader, gapless: bool) -> Result<Self, Error> {
+    pub(crate) fn new(format: &dyn FormatReader, gapless: bool) -> Result<Self, Error> {
         let track = format.default_track(TrackType::Audio).ok_or(Error::Unsupported("no audio track"))?;
         Ok(Self { decoder: make_decoder(track, gapless)?, track_id: track.id, interleaved: Vec::new() })
     }
@@ -36,7 +36,7 @@ impl PacketDecoder {
     ///
     /// # Errors
     /// `DecodeError`: this packet is bad, the next may be good. Any other: nothing more can be decoded.
-    pub fn decode(&mut self, packet: &Packet, block: &mut StereoBlock) -> Result<(), Error> {
+    pub(crate) fn decode(&mut self, packet: &Packet, block: &mut StereoBlock) -> Result<(), Error> {
         if packet.track_id != self.track_id {
             return Ok(());
         }
@@ -56,7 +56,7 @@ impl PacketDecoder {
     }
 
     /// The codec, in a short word.
-    pub fn codec_name(&self) -> &'static str {
+    pub(crate) fn codec_name(&self) -> &'static str {
         self.decoder.codec_info().short_name
     }
 }

@@ -18,7 +18,7 @@ const BAD_PACKETS_MAX: u32 = 100;
 /// Characters of a title or artist that are kept.
 const TAG_CHARS_MAX: usize = 200;
 
-pub struct Reader {
+pub(super) struct Reader {
     path: PathBuf,
     format: Box<dyn FormatReader>,
     packets: PacketDecoder,
@@ -28,7 +28,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn open(path: &Path) -> Result<(Self, TrackInfo), DecodeError> {
+    pub(super) fn open(path: &Path) -> Result<(Self, TrackInfo), DecodeError> {
         let cannot_open = |source| DecodeError::Open { path: path.into(), source };
         // Asked first, because opening a named pipe would wait for its writer.
         let kind = std::fs::metadata(path).map_err(cannot_open)?.file_type();
@@ -57,7 +57,7 @@ impl Reader {
     }
 
     /// Replaces `block` by what comes next; false at the end of the file.
-    pub fn read(&mut self, block: &mut StereoBlock) -> Result<bool, DecodeError> {
+    pub(super) fn read(&mut self, block: &mut StereoBlock) -> Result<bool, DecodeError> {
         block.samples.clear();
         while block.samples.is_empty() {
             let packet = match self.format.next_packet() {

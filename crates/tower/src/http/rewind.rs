@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// `stream`, preceded by bytes that were taken from it.
-pub struct Rewind<S> {
+pub(super) struct Rewind<S> {
     taken: Vec<u8>,
     given: usize,
     stream: S,
@@ -14,7 +14,7 @@ pub struct Rewind<S> {
 
 impl<S> Rewind<S> {
     /// Puts `taken` back in front of `stream`.
-    pub const fn new(taken: Vec<u8>, stream: S) -> Self {
+    pub(super) const fn new(taken: Vec<u8>, stream: S) -> Self {
         Self { taken, given: 0, stream }
     }
 }

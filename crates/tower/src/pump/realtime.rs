@@ -8,7 +8,7 @@ const FIFO_PRIORITY: i32 = 10;
 /// # Errors
 /// The system's refusal, usually EPERM: the caller goes on at normal priority and says so.
 #[allow(unsafe_code, reason = "only libc has `sched_setscheduler`")]
-pub fn request_for_this_thread() -> std::io::Result<()> {
+pub(super) fn request_for_this_thread() -> std::io::Result<()> {
     let parameters = libc::sched_param { sched_priority: FIFO_PRIORITY };
     // SAFETY: `parameters` is a valid sched_param that outlives the call, and thread id 0 means the calling thread.
     let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &parameters) };

@@ -35,7 +35,12 @@ impl NewFiles {
     ///
     /// # Errors
     /// None of the files can be played, or there is no place for them.
-    pub async fn prepare(tower: &Tower, old: &Config, config: &Config, names: &InputNames) -> anyhow::Result<Self> {
+    pub(super) async fn prepare(
+        tower: &Tower,
+        old: &Config,
+        config: &Config,
+        names: &InputNames,
+    ) -> anyhow::Result<Self> {
         let feeds = NewFeeds::open(old, config)?;
         let has_changed = old.fallback != config.fallback;
         let fallback = has_changed.then(|| players::start_fallback(config, &tower.titles));
@@ -56,7 +61,7 @@ impl NewFiles {
     }
 
     /// The gauge of the fallback's buffer, once these are in force.
-    pub fn fallback_gauge(&self, old: &Setup) -> Option<BufferGauge> {
+    pub(super) fn fallback_gauge(&self, old: &Setup) -> Option<BufferGauge> {
         match &self.fallback {
             None => old.fallback_gauge.clone(),
             Some(file) => file.as_ref().map(|(_, reader)| reader.gauge()),
@@ -64,7 +69,7 @@ impl NewFiles {
     }
 
     /// Has them heard, and stops those that were.
-    pub fn put_into_force(self, tower: &Arc<Tower>) {
+    pub(super) fn put_into_force(self, tower: &Arc<Tower>) {
         let (feeds, lists) = self.feeds;
         feeds.put_into_force(tower, lists);
         if let Some(fallback) = self.fallback {

@@ -38,7 +38,7 @@ impl NewOutputs {
     ///
     /// # Errors
     /// An encoder cannot be started or delivers nothing; then none of them is there any more.
-    pub async fn prepare(tower: &Arc<Tower>, old: &Setup, config: &Config) -> anyhow::Result<Self> {
+    pub(super) async fn prepare(tower: &Arc<Tower>, old: &Setup, config: &Config) -> anyhow::Result<Self> {
         let before = |output: &Output| old.outputs.iter().find(|state| state.config.mount == output.mount);
         let kept_of = |output: &Output| before(output).filter(|state| goes_on(&state.config, output));
         let kept: Vec<_> = config.output.iter().filter_map(kept_of).cloned().collect();
@@ -63,7 +63,7 @@ impl NewOutputs {
     }
 
     /// All that are to be there, in the order of the configuration.
-    pub fn all(&self, config: &Config) -> Vec<Arc<OutputState>> {
+    pub(super) fn all(&self, config: &Config) -> Vec<Arc<OutputState>> {
         let state = |output: &Output| {
             let mut states = self.begun.iter().chain(&self.kept);
             let state = states.find(|state| state.config.mount == output.mount)?;
@@ -79,12 +79,12 @@ impl NewOutputs {
     }
 
     /// Sends the listeners of those that go away; newcomers find the new ones already.
-    pub async fn put_into_force(self, tower: &Arc<Tower>) {
+    pub(super) async fn put_into_force(self, tower: &Arc<Tower>) {
         leave(tower, self.leaving).await;
     }
 
     /// Ends what was started.
-    pub async fn give_up(self, tower: &Arc<Tower>) {
+    pub(super) async fn give_up(self, tower: &Arc<Tower>) {
         let ids: Vec<OutputId> = self.begun.iter().map(|state| state.id).collect();
         leave(tower, self.begun).await;
         tower.titles.forget(&ids);

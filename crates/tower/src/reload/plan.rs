@@ -86,7 +86,7 @@ pub fn plan(old: &Config, new: &Config, listeners_room: usize) -> Plan {
 
 /// Whether an output can go on as it is, with what is changed of it.
 #[must_use]
-pub fn goes_on(old: &Output, new: &Output) -> bool {
+pub(super) fn goes_on(old: &Output, new: &Output) -> bool {
     let as_before = Output {
         name: old.name.clone(),
         genre: old.genre.clone(),

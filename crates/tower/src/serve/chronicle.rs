@@ -12,7 +12,7 @@ use std::time::Duration;
 const PERIOD: Duration = Duration::from_millis(200);
 
 /// The ends of the pump's two outgoing rings.
-pub struct Chronicle {
+pub(super) struct Chronicle {
     /// Events.
     pub events: rtrb::Consumer<PumpEvent>,
     /// What the pump must not free.
@@ -21,7 +21,7 @@ pub struct Chronicle {
 
 impl Chronicle {
     /// Follows the pump until the task is dropped.
-    pub async fn follow(mut self, tower: Arc<Tower>) {
+    pub(super) async fn follow(mut self, tower: Arc<Tower>) {
         let mut period = tokio::time::interval(PERIOD);
         loop {
             period.tick().await;

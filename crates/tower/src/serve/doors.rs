@@ -17,7 +17,7 @@ const BACKLOG: i32 = 4096;
 const ADMIN_MODE: u32 = 0o600;
 
 /// The open sockets of a tower.
-pub struct Doors {
+pub(super) struct Doors {
     http: TcpListener,
     /// For sources by Shoutcast 1, if that is configured.
     pub icy: Option<TcpListener>,
@@ -38,7 +38,7 @@ impl Doors {
     ///
     /// # Errors
     /// The first that cannot be opened, with the remedy.
-    pub fn open(config: &Config, passed: PassedSockets) -> anyhow::Result<Self> {
+    pub(super) fn open(config: &Config, passed: PassedSockets) -> anyhow::Result<Self> {
         let http = match passed.tcp {
             Some(listener) => listener,
             None => listen(SocketAddr::new(config.server.host, config.server.port))?,
@@ -65,7 +65,7 @@ impl Doors {
     ///
     /// # Errors
     /// As [`TcpListener::try_clone`].
-    pub fn http(&self) -> std::io::Result<tokio::net::TcpListener> {
+    pub(super) fn http(&self) -> std::io::Result<tokio::net::TcpListener> {
         tokio::net::TcpListener::from_std(self.http.try_clone()?)
     }
 
@@ -73,7 +73,7 @@ impl Doors {
     ///
     /// # Errors
     /// As [`TcpListener::local_addr`].
-    pub fn listening(&self) -> std::io::Result<Vec<IpAddr>> {
+    pub(super) fn listening(&self) -> std::io::Result<Vec<IpAddr>> {
         let tls = self.tls.as_ref().map(tls::Door::address).transpose()?;
         Ok([Some(self.address()?), tls].into_iter().flatten().map(|address| address.ip()).collect())
     }
@@ -82,7 +82,7 @@ impl Doors {
     ///
     /// # Errors
     /// As [`TcpListener::local_addr`].
-    pub fn address(&self) -> std::io::Result<SocketAddr> {
+    pub(super) fn address(&self) -> std::io::Result<SocketAddr> {
         self.http.local_addr()
     }
 }

@@ -37,7 +37,7 @@ const MONITOR_PERIOD_TICKS: u64 = 4;
 const EVENTS_MAX: usize = 1024;
 
 /// A tower on air, and what it takes to stop it.
-pub struct OnAirTower {
+pub(super) struct OnAirTower {
     /// What the doors share.
     pub tower: Arc<Tower>,
     /// To be followed by a task.
@@ -48,7 +48,7 @@ pub struct OnAirTower {
 
 impl OnAirTower {
     /// Goes off air: the clock stops, listeners get the rest of their frame, encoders end.
-    pub fn stop(&mut self, farewell: Duration) {
+    pub(super) fn stop(&mut self, farewell: Duration) {
         if let Some(ear) = &mut self.ear {
             ear.stop();
         }
@@ -67,7 +67,7 @@ impl OnAirTower {
 ///
 /// # Errors
 /// Something cannot be started; what had been started is stopped again.
-pub fn build(loaded: Loaded, sources: Sources, log: Logging, started: Instant) -> anyhow::Result<OnAirTower> {
+pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Instant) -> anyhow::Result<OnAirTower> {
     let Loaded { config, origins, file, .. } = loaded;
     // Tick 0 lies this far in the past, so that the first listener gets a whole burst at once (SPEC PUMP-5).
     let past_ticks = past_ticks(&config);

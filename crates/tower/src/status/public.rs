@@ -45,7 +45,7 @@ const ENCODER: [&str; 10] = [
 ];
 
 /// Takes away what is not for everybody.
-pub fn view(mut status: Value) -> Value {
+pub(super) fn view(mut status: Value) -> Value {
     keep(&mut status, &TOWER);
     keep(&mut status["alarms"], &ALARM);
     keep(&mut status["inputs"], &INPUT);

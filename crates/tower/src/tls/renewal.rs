@@ -12,7 +12,7 @@ use tokio_rustls::rustls::ServerConfig;
 const LOOK_PERIOD: Duration = Duration::from_secs(2);
 
 /// Looks at the certificate's files; the connections that are there go on with what they have.
-pub async fn follow(files: Files, in_use: Stamps, good: Arc<ArcSwap<ServerConfig>>, tower: Arc<Tower>) {
+pub(super) async fn follow(files: Files, in_use: Stamps, good: Arc<ArcSwap<ServerConfig>>, tower: Arc<Tower>) {
     let mut watch = Watch::new(in_use);
     loop {
         sleep(LOOK_PERIOD).await;
@@ -50,7 +50,7 @@ pub async fn follow(files: Files, in_use: Stamps, good: Arc<ArcSwap<ServerConfig
 
 /// What a look at the files has found.
 #[derive(Debug)]
-pub enum Seen<T> {
+pub(super) enum Seen<T> {
     /// Nothing new.
     Same,
     /// Others, and good.
@@ -63,7 +63,7 @@ pub enum Seen<T> {
 
 /// Looks from time to time whether the files are others.
 #[derive(Debug)]
-pub struct Watch {
+pub(super) struct Watch {
     in_use: Stamps,
     /// Others that could not be used, and whether that has been said.
     bad: Option<(Stamps, bool)>,
@@ -72,12 +72,12 @@ pub struct Watch {
 impl Watch {
     /// Those with these stamps are in use.
     #[must_use]
-    pub const fn new(in_use: Stamps) -> Self {
+    pub(super) const fn new(in_use: Stamps) -> Self {
         Self { in_use, bad: None }
     }
 
     /// One look. Two files are never exchanged at once, so what is bad is called so when it is the same a look later.
-    pub fn look<T>(&mut self, stamps: Stamps, load: impl FnOnce() -> anyhow::Result<T>) -> Seen<T> {
+    pub(super) fn look<T>(&mut self, stamps: Stamps, load: impl FnOnce() -> anyhow::Result<T>) -> Seen<T> {
         if stamps == self.in_use {
             return if self.bad.take().is_some_and(|(_, is_said)| is_said) { Seen::Back } else { Seen::Same };
         }

@@ -3,6 +3,6 @@
 use radio_proof::tower::Setup;
 
 /// The tower built for this test run, not yet started.
-pub fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     Setup::new(env!("CARGO_BIN_EXE_tower"))
 }

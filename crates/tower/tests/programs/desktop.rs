@@ -12,23 +12,23 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Windows are slow to open on a busy machine.
-pub const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 /// What is played into the sound card: low and loud, so that a click stands out.
-pub const TONE_HZ: f64 = 100.0;
+pub(crate) const TONE_HZ: f64 = 100.0;
 /// Ticks in a second.
 const SECOND_TICKS: u64 = 42;
 
 /// Sound cards and windows want the machine for themselves.
-pub fn alone() -> Exclusive {
+pub(crate) fn alone() -> Exclusive {
     exclusive::hold("desktop")
 }
 
 /// A program that is ended when dropped.
-pub struct Program(Child);
+pub(crate) struct Program(Child);
 
 impl Program {
     #[track_caller]
-    pub fn start(command: &mut Command, package: &str) -> Self {
+    pub(crate) fn start(command: &mut Command, package: &str) -> Self {
         let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn();
         Self(child.unwrap_or_else(|error| panic!("cannot run {command:?} ({error}): apt-get install {package}")))
     }
@@ -42,7 +42,7 @@ impl Drop for Program {
 }
 
 /// A desk to work at: a display, and a sound card.
-pub struct Desktop {
+pub(crate) struct Desktop {
     home: tempfile::TempDir,
     display: String,
     _programs: Vec<Program>,
@@ -50,7 +50,7 @@ pub struct Desktop {
 
 impl Desktop {
     #[track_caller]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = tempfile::tempdir().expect("a folder");
         // Whichever number is free.
         let mut screen = Program::start(
@@ -82,7 +82,7 @@ impl Desktop {
 
     /// Plays the tone into the sound card until it is dropped. It begins softly.
     #[track_caller]
-    pub fn tone(&self) -> Program {
+    pub(crate) fn tone(&self) -> Program {
         let sine = format!("sine=frequency={TONE_HZ}:sample_rate=48000,afade=duration=0.2,volume=12dB");
         let mut command = self.command("ffmpeg");
         command.args([
@@ -91,7 +91,7 @@ impl Desktop {
         Program::start(&mut command, "ffmpeg")
     }
 
-    pub fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env("HOME", self.home.path()).env("XDG_RUNTIME_DIR", self.home.path());
         // A card that is not there would give its sound in lumps of two seconds.
@@ -101,7 +101,7 @@ impl Desktop {
         command
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
 }
@@ -109,7 +109,7 @@ impl Desktop {
 /// Presses something until `is_so`: a window that is still opening takes no notice. Of a button that is pressed again before it
 /// has answered, the second press undoes the first; so there is more time each time.
 #[track_caller]
-pub fn press(what: &str, mut press: impl FnMut(), mut is_so: impl FnMut() -> bool) {
+pub(crate) fn press(what: &str, mut press: impl FnMut(), mut is_so: impl FnMut() -> bool) {
     let mut patience = Duration::from_secs(5);
     alarm::wait_until(what, 2 * LIMIT, || {
         press();
@@ -128,7 +128,7 @@ pub fn press(what: &str, mut press: impl FnMut(), mut is_so: impl FnMut() -> boo
 /// A listener hears the tone for a few seconds; for five minutes where tests run at full length. A sound server without a card
 /// drops pieces by itself, more of them on a busy machine: a piece of the seconds may be without.
 #[track_caller]
-pub fn assert_heard_for_a_while(tower: &Tower) {
+pub(crate) fn assert_heard_for_a_while(tower: &Tower) {
     let time = alarm::seconds(6, 300);
     let (listener, bytes) = (tower.listen("/stream?burst=0"), 16_000 * time.as_secs() as usize);
     listener.wait_bytes(bytes, LIMIT + time);
@@ -142,7 +142,7 @@ pub fn assert_heard_for_a_while(tower: &Tower) {
 }
 
 /// A program with a window, as one works it. Connected it sends what it plays, which is nothing or the tone.
-pub trait Sender {
+pub(crate) trait Sender {
     /// Connects it.
     fn connect(&mut self);
     /// Disconnects it.
@@ -160,7 +160,7 @@ pub trait Sender {
 /// the tower changes is a click that is not the tower's, and the program itself may be held up: so there are three attempts. What is
 /// the tower's own would be there each time.
 #[track_caller]
-pub fn assert_drops_and_comes_back(tower: &Tower, sender: &mut impl Sender) {
+pub(crate) fn assert_drops_and_comes_back(tower: &Tower, sender: &mut impl Sender) {
     let mut attempts = (1..=3).map(|attempt| {
         let monitor = tower.monitor(None);
         monitor.wait_serial(monitor.next_serial() + SECOND_TICKS, LIMIT);

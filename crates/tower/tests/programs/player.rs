@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// A player that writes what it plays to a file: 16 bit, two channels, 48 kHz.
-pub struct Player {
+pub(crate) struct Player {
     pub child: Child,
     folder: tempfile::TempDir,
 }
@@ -41,7 +41,7 @@ impl Player {
         Self { child, folder }
     }
 
-    pub fn ffmpeg(url: &str) -> Self {
+    pub(crate) fn ffmpeg(url: &str) -> Self {
         Self::start("ffmpeg", |folder| {
             let how = "-nostdin -v verbose -i URL -f s16le -ar 48000 -ac 2 -flush_packets 1";
             let how = how.split(' ').map(|word| if word == "URL" { url.to_owned() } else { word.to_owned() });
@@ -49,14 +49,14 @@ impl Player {
         })
     }
 
-    pub fn mpg123(url: &str) -> Self {
+    pub(crate) fn mpg123(url: &str) -> Self {
         Self::start("mpg123", |folder| {
             let how = "--no-control --no-gapless -v -e s16 -r 48000 --stereo -O";
             how.split(' ').map(str::to_owned).chain([sound(folder).display().to_string(), url.to_owned()]).collect()
         })
     }
 
-    pub fn mpv(url: &str) -> Self {
+    pub(crate) fn mpv(url: &str) -> Self {
         Self::start("mpv", |folder| {
             let file = format!("--ao-pcm-file={}", sound(folder).display());
             let how =
@@ -69,7 +69,7 @@ impl Player {
         })
     }
 
-    pub fn vlc(url: &str) -> Self {
+    pub(crate) fn vlc(url: &str) -> Self {
         Self::start("cvlc", |folder| {
             let file = format!("--audiofile-file={}", sound(folder).display());
             let how = "-vv --no-video --aout=afile --audiofile-format=s16 --no-audiofile-wav";
@@ -78,7 +78,7 @@ impl Player {
     }
 
     /// What it has said, and logged, beyond the bytes that have been `read` of both.
-    pub fn said_since(&self, read: &mut [u64; 2]) -> String {
+    pub(crate) fn said_since(&self, read: &mut [u64; 2]) -> String {
         let mut more = Vec::new();
         for (name, read) in ["said", "logged"].iter().zip(read) {
             let Ok(mut file) = File::open(self.folder.path().join(name)) else { continue };
@@ -89,7 +89,7 @@ impl Player {
     }
 
     /// Says to mpv, which listens at a socket, what it is to do: a JSON array of a command and its arguments.
-    pub fn tell_mpv(&self, command: &str) {
+    pub(crate) fn tell_mpv(&self, command: &str) {
         let mut socket = UnixStream::connect(self.folder.path().join("ipc")).expect("mpv's socket");
         writeln!(socket, "{{\"command\": {command}}}").expect("mpv reads");
         let mut answer = String::new();
@@ -98,17 +98,17 @@ impl Player {
     }
 
     /// How many seconds it has played.
-    pub fn played_s(&self) -> f64 {
+    pub(crate) fn played_s(&self) -> f64 {
         sound(self.folder.path()).metadata().map_or(0.0, |file| file.len() as f64 / 192_000.0)
     }
 
     /// The left channel of all that it has played.
-    pub fn all_heard(&self) -> Vec<f64> {
+    pub(crate) fn all_heard(&self) -> Vec<f64> {
         measure::left_s16(&std::fs::read(sound(self.folder.path())).expect("it has played something"))
     }
 
     /// The left channel of the first `seconds` of what it plays, as soon as it has played that much.
-    pub fn heard(&self, seconds: usize) -> Vec<f64> {
+    pub(crate) fn heard(&self, seconds: usize) -> Vec<f64> {
         let bytes = wait_for("sound from the player", Duration::from_secs(40 + seconds as u64), || {
             let bytes = std::fs::read(sound(self.folder.path())).ok()?;
             (bytes.len() >= seconds * 192_000).then_some(bytes)

@@ -13,16 +13,16 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::Duration;
 
-pub const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 /// What a source sends: low and loud, so that a ramp of 1 ms in place of the 20 ms is heard as a click.
-pub const TONE_HZ: u32 = 100;
+pub(crate) const TONE_HZ: u32 = 100;
 /// FFmpeg's sine has an amplitude of one eighth; 12 dB more, as two channels of half the power.
-pub const TONE_DBFS: f64 = -9.07;
+pub(crate) const TONE_DBFS: f64 = -9.07;
 /// What the tone of a source loses at most: LAME takes 0.45 dB off, and it is passed once or twice.
-pub const LEVEL_TOLERANCE_DB: f64 = 1.0;
+pub(crate) const LEVEL_TOLERANCE_DB: f64 = 1.0;
 
 /// A tower with one mount, `/live`.
-pub fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     common::setup()
         .line("router.grace_ms = 240")
         .line("input = [{ name = \"dj\", mount = \"/live\", password = \"hackme\" }]")
@@ -30,7 +30,7 @@ pub fn setup() -> Setup {
 
 /// The same, to which sources may come by Shoutcast too. Its port and the one behind it are below those that the system gives
 /// to others.
-pub fn shoutcast() -> Tower {
+pub(crate) fn shoutcast() -> Tower {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     let first = 20_000 + (std::process::id() % 500) as u16 * 20;
@@ -44,7 +44,7 @@ pub fn shoutcast() -> Tower {
 }
 
 /// A program that is a source, who feeds it, and what it says; ended when dropped.
-pub struct Source {
+pub(crate) struct Source {
     program: Child,
     feed: Option<Child>,
     log: PathBuf,
@@ -52,13 +52,13 @@ pub struct Source {
 
 impl Source {
     #[track_caller]
-    pub fn start(command: &mut Command, log: &Path) -> Self {
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Self {
         Self::run(command, Stdio::null(), None, log)
     }
 
     /// With the output of `feed` as its input, once there is some: it connects at once.
     #[track_caller]
-    pub fn fed(feed: &mut Command, command: &mut Command, log: &Path) -> Self {
+    pub(crate) fn fed(feed: &mut Command, command: &mut Command, log: &Path) -> Self {
         let mut feed = spawn(feed.stdin(Stdio::null()).stdout(Stdio::piped()));
         let output = feed.stdout.take().expect("a pipe");
         let waits = || rustix::io::ioctl_fionread(&output).is_ok_and(|bytes| bytes > 0);
@@ -68,7 +68,7 @@ impl Source {
 
     /// With `feed` writing where the program reads.
     #[track_caller]
-    pub fn beside(feed: &mut Command, command: &mut Command, log: &Path) -> Self {
+    pub(crate) fn beside(feed: &mut Command, command: &mut Command, log: &Path) -> Self {
         let feed = spawn(feed.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()));
         Self::run(command, Stdio::null(), Some(feed), log)
     }
@@ -81,13 +81,13 @@ impl Source {
     }
 
     /// All that it has said.
-    pub fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
     /// Waits until it says one of `words`, in small letters.
     #[track_caller]
-    pub fn wait_said(&self, words: &[&str]) {
+    pub(crate) fn wait_said(&self, words: &[&str]) {
         let begun = std::time::Instant::now();
         let says = || words.iter().any(|words| self.said().to_lowercase().contains(words));
         while !says() {
@@ -113,19 +113,19 @@ impl Drop for Source {
 }
 
 /// For how long a program is listened to, in seconds: five minutes where tests run at full length.
-pub fn seconds() -> usize {
+pub(crate) fn seconds() -> usize {
     alarm::seconds(5, 300).as_secs() as usize
 }
 
 /// FFmpeg's filter for the tone. It begins late and softly: an encoder's delay puts its start behind the tower's own fade, and a
 /// click of its own would be taken for the tower's.
-pub fn tone(hz: u32) -> String {
+pub(crate) fn tone(hz: u32) -> String {
     format!("sine=frequency={hz}:sample_rate=48000,afade=start_time=0.1:duration=0.2,volume=12dB")
 }
 
 /// A file of the tone, made by FFmpeg, that is longer than a program is listened to.
 #[track_caller]
-pub fn file(tower: &Tower, hz: u32, name: &str, coding: &[&str]) -> PathBuf {
+pub(crate) fn file(tower: &Tower, hz: u32, name: &str, coding: &[&str]) -> PathBuf {
     let path = tower.path(name);
     let length = (seconds() + 30).to_string();
     let mut command = Command::new("ffmpeg");
@@ -136,7 +136,7 @@ pub fn file(tower: &Tower, hz: u32, name: &str, coding: &[&str]) -> PathBuf {
 
 /// FFmpeg sends the tone in real time.
 #[track_caller]
-pub fn ffmpeg(tower: &Tower, hz: u32, coding: &[&str], password: &str) -> Source {
+pub(crate) fn ffmpeg(tower: &Tower, hz: u32, coding: &[&str], password: &str) -> Source {
     let url = format!("icecast://source:{password}@{}/live", tower.address);
     let mut command = Command::new("ffmpeg");
     command.args(["-v", "error", "-re", "-f", "lavfi", "-i", &tone(hz), "-ac", "2"]).args(coding).arg(url);
@@ -144,11 +144,11 @@ pub fn ffmpeg(tower: &Tower, hz: u32, coding: &[&str], password: &str) -> Source
 }
 
 /// How FFmpeg makes MP3 for a mount.
-pub const MP3: [&str; 6] = ["-b:a", "128k", "-content_type", "audio/mpeg", "-f", "mp3"];
+pub(crate) const MP3: [&str; 6] = ["-b:a", "128k", "-content_type", "audio/mpeg", "-f", "mp3"];
 
 /// What a listener of the stream hears for `seconds` is the tone of a source at its level, each second from the fourth on.
 #[track_caller]
-pub fn assert_heard(tower: &Tower, hz: u32, dbfs: f64, seconds: usize) {
+pub(crate) fn assert_heard(tower: &Tower, hz: u32, dbfs: f64, seconds: usize) {
     tower.wait_source("dj", LIMIT);
     // The burst, what the source before has left, and the fade come first.
     let (listener, bytes) = (tower.listen("/stream?burst=0"), 16_000 * seconds);
@@ -158,7 +158,7 @@ pub fn assert_heard(tower: &Tower, hz: u32, dbfs: f64, seconds: usize) {
 }
 
 #[track_caller]
-pub fn assert_is_tone(samples: &[f64], hz: u32, dbfs: f64) {
+pub(crate) fn assert_is_tone(samples: &[f64], hz: u32, dbfs: f64) {
     let (level, heard) = (measure::tone_dbfs(samples, f64::from(hz)), measure::tone_hz(samples, f64::from(hz)));
     assert!((level - dbfs).abs() < LEVEL_TOLERANCE_DB, "{hz} Hz at {level:.2} dBFS instead of {dbfs:.2}");
     assert!((heard - f64::from(hz)).abs() < 0.5, "{heard:.2} Hz instead of {hz}");
@@ -166,7 +166,7 @@ pub fn assert_is_tone(samples: &[f64], hz: u32, dbfs: f64) {
 
 /// A monitor of a tower whose own tone is steady, and the tick from which it hears.
 #[track_caller]
-pub fn monitor(tower: &Tower) -> (Monitor, u64) {
+pub(crate) fn monitor(tower: &Tower) -> (Monitor, u64) {
     tower.wait_source("tone", LIMIT);
     let monitor = tower.monitor(None);
     monitor.wait_serial(monitor.next_serial() + 5, LIMIT);
@@ -175,12 +175,12 @@ pub fn monitor(tower: &Tower) -> (Monitor, u64) {
 }
 
 /// What is known of the source that is connected; null if none is.
-pub fn connected(tower: &Tower) -> serde_json::Value {
+pub(crate) fn connected(tower: &Tower) -> serde_json::Value {
     tower.status()["inputs"][1]["source"]["connected"].clone()
 }
 
 #[track_caller]
-pub fn wait_title(tower: &Tower, title: &str) {
+pub(crate) fn wait_title(tower: &Tower, title: &str) {
     let label = || tower.get("/api/now-playing").json()["label"].as_str().map(str::to_owned);
     let begun = std::time::Instant::now();
     while label().as_deref() != Some(title) {
@@ -190,7 +190,7 @@ pub fn wait_title(tower: &Tower, title: &str) {
 }
 
 /// A program, and what is to be seen of it.
-pub struct Row<'a> {
+pub(crate) struct Row<'a> {
     /// Connects it with this password, to send the tone.
     pub start: &'a dyn Fn(&Tower, &str) -> Source,
     /// Part of its user agent, in small letters.
@@ -206,7 +206,7 @@ pub struct Row<'a> {
 impl Row<'_> {
     /// Shows it all on a tower that plays its tone.
     #[track_caller]
-    pub fn show(&self, tower: &Tower) {
+    pub(crate) fn show(&self, tower: &Tower) {
         let refused = (self.start)(tower, "wrong");
         refused.wait_said(self.refusal);
         assert!(tower.events("source").is_empty(), "a source with a wrong password went on air");

@@ -8,17 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// For whatever a page shows by itself; on a quiet machine it takes a second.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A station that sends music without end.
-pub fn music_station(tower: &Tower) -> Station {
+pub(crate) fn music_station(tower: &Tower) -> Station {
     let manner = Manner { looped: true, ..Manner::default() };
     Station::start(&tower.pcm_socket(), Arc::new(material::music(0, 20, 20)), manner)
 }
 
 /// Has axe-core look at the page.
 #[track_caller]
-pub fn assert_accessible(browser: &mut Browser) {
+pub(crate) fn assert_accessible(browser: &mut Browser) {
     browser.value(&format!("{};0", tools::axe()));
     let found = browser
         .value("axe.run().then((found) => found.violations.map((v) => [v.id, v.impact, v.nodes.map((n) => n.html)]))");
@@ -27,7 +27,7 @@ pub fn assert_accessible(browser: &mut Browser) {
 
 /// The same in daylight and in the dark, at a desk and on a phone, where nothing sticks out to the right.
 #[track_caller]
-pub fn assert_accessible_everywhere(browser: &mut Browser) {
+pub(crate) fn assert_accessible_everywhere(browser: &mut Browser) {
     for (width, height) in [(360, 740), (1280, 1500)] {
         for dark in [true, false] {
             browser.look_at(Screen { width, height, dark });
@@ -39,13 +39,13 @@ pub fn assert_accessible_everywhere(browser: &mut Browser) {
 }
 
 /// Whether an element shows a text, as an expression for the browser.
-pub fn is_shown(id: &str, text: &str) -> String {
+pub(crate) fn is_shown(id: &str, text: &str) -> String {
     format!("document.getElementById({id:?}).innerText.includes({text:?})")
 }
 
 /// The page has asked nobody but the tower for anything.
 #[track_caller]
-pub fn assert_asks_only(browser: &mut Browser, tower: &Tower) {
+pub(crate) fn assert_asks_only(browser: &mut Browser, tower: &Tower) {
     let own = format!("http://{}/", tower.address);
     let asked = browser.requests();
     assert!(asked.len() > 3, "{asked:?}");

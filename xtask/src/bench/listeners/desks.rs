@@ -26,7 +26,7 @@ const INGEST_P99_MS_MAX: f64 = 100.0;
 const HOLD_S: f64 = 60.0;
 
 /// The same listeners without all that, and with it.
-pub fn desks(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
+pub(super) fn desks(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     let listeners = listeners.unwrap_or(10_000);
     let plan = |plan: &mut radio_load::plan::Plan| {
         (plan.normal, plan.ramp, plan.hold_s) = (listeners, RAMP, HOLD_S);
@@ -60,7 +60,7 @@ pub fn desks(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>>
 }
 
 /// What a station waits for an answer while others listen.
-pub fn station(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
+pub(super) fn station(bench: &mut Bench, listeners: Option<usize>) -> Result<Vec<Figure>> {
     let listeners = listeners.unwrap_or(5000);
     let (crowd, watch) = (Crowd { stations: 1, ..Crowd::default() }, Watch::start());
     let (run, tally, _) = bench.besieged_tower(&format!("station, {listeners}"), crowd, |plan| {

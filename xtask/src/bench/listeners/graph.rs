@@ -15,7 +15,7 @@ const NAME_HEIGHT: f64 = 18.0;
 const LINES: [(&str, &str); 3] = [("Icecast", "#c8321e"), ("tower", "#1c7a4a"), ("bare loop", "#6b665f")];
 
 /// An SVG of the runs with only normal listeners; other runs are left out.
-pub fn svg(runs: &[Run]) -> String {
+pub(super) fn svg(runs: &[Run]) -> String {
     let points: Vec<(&str, f64, f64)> = runs
         .iter()
         .filter(|run| run.scenario.starts_with("curve") || run.scenario.starts_with("steady"))

@@ -23,7 +23,7 @@ const SLOT_MS: u64 = 24;
 const LISTENERS_PER_SLOT: u64 = 2;
 
 /// Bare loops at work; they end when dropped.
-pub struct Meanwhile {
+pub(super) struct Meanwhile {
     generator: Ended,
     period_ms: u64,
     clocks: Option<Clocks>,
@@ -37,7 +37,7 @@ struct Clocks {
 
 /// What the bare loops met with.
 #[derive(Clone, Debug, Default)]
-pub struct Beside {
+pub(crate) struct Beside {
     /// The longest gap between bytes; none if not every byte came.
     pub gap: Option<Bare>,
     /// How late a loop was at the priority of the tower's clock.
@@ -51,7 +51,7 @@ impl Meanwhile {
     /// wanted.
     ///
     /// # Errors A program cannot be started.
-    pub fn start(load: &Path, plan: &Plan, period_ms: u64, with_clocks: bool) -> Result<Self> {
+    pub(super) fn start(load: &Path, plan: &Plan, period_ms: u64, with_clocks: bool) -> Result<Self> {
         let clocks = with_clocks.then(|| {
             let start = |priority| BareLoop::start(priority, Some(SERVER_CORE));
             Clocks { realtime: start(Priority::Realtime), normal: start(Priority::Normal) }
@@ -71,7 +71,7 @@ impl Meanwhile {
     ///
     /// # Errors
     /// The generator gave up.
-    pub fn end(mut self) -> Result<Beside> {
+    pub(super) fn end(mut self) -> Result<Beside> {
         let clocks = self.clocks.take().map(|clocks| (clocks.realtime.stop(), clocks.normal.stop()));
         let (realtime, normal) = clocks.unzip();
         let mut report = Vec::new();

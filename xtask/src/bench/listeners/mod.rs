@@ -34,7 +34,7 @@ const IDLE_S: f64 = 5.0;
 const TOWER: &str = "tower";
 
 /// What all scenarios use, and what has been measured so far.
-pub struct Bench {
+pub(super) struct Bench {
     tower: PathBuf,
     load: PathBuf,
     options: Options,
@@ -45,7 +45,7 @@ pub struct Bench {
 
 /// One server under one load.
 #[derive(Clone)]
-pub struct Run {
+pub(super) struct Run {
     /// Which load.
     pub scenario: String,
     /// `tower`, `bare loop` or `Icecast`.
@@ -75,7 +75,7 @@ struct Setting<'a> {
 ///
 /// # Errors A listener of the tower was sent anything but what the others were; with `--check`, a
 /// promise is missed.
-pub fn run(options: &Options) -> Result<()> {
+pub(super) fn run(options: &Options) -> Result<()> {
     let wanted = wanted(&options.names)?;
     let load_before = machine_load();
     let mut bench = Bench::new(options.clone())?;
@@ -103,7 +103,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// The scenarios that `cargo xtask prove` runs, and about how many minutes each takes.
-pub fn proved() -> impl Iterator<Item = (&'static str, f64)> {
+pub(super) fn proved() -> impl Iterator<Item = (&'static str, f64)> {
     // `steady` is part of `curve`.
     SCENARIOS.iter().filter(|scenario| scenario.name != "steady").map(|scenario| (scenario.name, scenario.minutes))
 }
@@ -112,7 +112,7 @@ pub fn proved() -> impl Iterator<Item = (&'static str, f64)> {
 ///
 /// # Errors
 /// It cannot be measured at all.
-pub fn prove(name: &str) -> Result<Measured> {
+pub(super) fn prove(name: &str) -> Result<Measured> {
     let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name);
     let scenario = scenario.with_context(|| format!("there is no benchmark {name}"))?;
     let mut bench = Bench::new(Options::prove())?;
@@ -242,7 +242,7 @@ impl Bench {
 
 impl Run {
     /// What listeners of a kind met with.
-    pub fn kind(&self, kind: Kind) -> OfKind {
+    pub(super) fn kind(&self, kind: Kind) -> OfKind {
         self.report.kinds.get(&kind).cloned().unwrap_or_default()
     }
 

@@ -9,7 +9,7 @@ use radio_load::report::OfKind;
 use radio_proof::punctuality::Bare;
 
 /// Connects a second that every server takes; Icecast has a backlog of five.
-pub const RAMP: f64 = 2000.0;
+pub(super) const RAMP: f64 = 2000.0;
 const RAMP_ICECAST: f64 = 180.0;
 
 /// The send period of a low-latency mount.
@@ -19,7 +19,7 @@ const LOW_PERIOD_MS: u64 = 24;
 const GAP_MARGIN_MS: f64 = 150.0;
 
 /// A load, and what is measured under it.
-pub struct Scenario {
+pub(super) struct Scenario {
     /// Its name on the command line.
     pub name: &'static str,
     /// How long it takes on two cores at full length, in minutes.
@@ -29,7 +29,7 @@ pub struct Scenario {
 }
 
 /// All of them, in the order in which they run.
-pub const SCENARIOS: [Scenario; 11] = [
+pub(super) const SCENARIOS: [Scenario; 11] = [
     Scenario { name: "steady", minutes: 5.0, measure: steady },
     Scenario { name: "curve", minutes: 10.0, measure: curve },
     Scenario { name: "low", minutes: 1.5, measure: low },
@@ -47,7 +47,7 @@ pub const SCENARIOS: [Scenario; 11] = [
 const CURVE: [usize; 4] = [1000, 2000, 5000, 10_000];
 
 /// The send period that is allowed for so many listeners (SPEC LIS-3).
-pub fn period_ms(listeners: usize) -> u64 {
+pub(super) fn period_ms(listeners: usize) -> u64 {
     if listeners > 4000 { 1008 } else { 504 }
 }
 
@@ -229,7 +229,7 @@ fn ratio(name: &str, ours: &Run, other: &Run, bound: f64) -> Figure {
     Figure::new(format!("{name}: tower / {}", other.server), us(ours) / us(other), "").aim(bound).note(note)
 }
 
-pub fn gap(run: &Run, kind: Kind, period_ms: u64) -> Figure {
+pub(super) fn gap(run: &Run, kind: Kind, period_ms: u64) -> Figure {
     let [median, p99, longest] = run.kind(kind).gap_ms;
     let note = format!(
         "median {median:.0}, p99 {p99:.0}; the generator was late by {:.0} at most",
@@ -241,7 +241,7 @@ pub fn gap(run: &Run, kind: Kind, period_ms: u64) -> Figure {
 
 /// How long a bare loop at normal priority on the server's core waited, for a share of its
 /// deadlines.
-pub fn waits(run: &Run, share: f64) -> Option<Bare> {
+pub(super) fn waits(run: &Run, share: f64) -> Option<Bare> {
     run.beside.normal.as_ref().map(|lateness| lateness.share(share))
 }
 
@@ -250,7 +250,7 @@ fn memory(run: &Run) -> Figure {
 }
 
 /// What must be so in every run: all chains unbroken, nobody lost who should be there.
-pub fn sound(run: &Run) -> Vec<Figure> {
+pub(super) fn sound(run: &Run) -> Vec<Figure> {
     let kinds = || run.report.kinds.values();
     let sum = |what: fn(&OfKind) -> u64| kinds().map(what).sum::<u64>() as f64;
     let healthy = run.report.kinds.iter().filter(|(kind, _)| !matches!(kind, Kind::Slow | Kind::Stuck | Kind::Paused));

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The server's core; the generator and whatever feeds are on the other one.
-pub const SERVER_CORE: usize = 0;
+pub(super) const SERVER_CORE: usize = 0;
 /// The generator's core.
-pub const LOAD_CORE: usize = 1;
+pub(super) const LOAD_CORE: usize = 1;
 
 /// How long trouble may go on after it should have stopped.
 const TROUBLE_PATIENCE: Duration = Duration::from_millis(50);
@@ -27,7 +27,7 @@ const TROUBLE_PATIENCE: Duration = Duration::from_millis(50);
 const NOISE_TICKS: usize = 2500;
 
 /// A server under load; ended when dropped.
-pub struct Server {
+pub(super) struct Server {
     /// Where it listens.
     pub address: SocketAddr,
     /// Its process.
@@ -105,7 +105,7 @@ impl Drop for Trouble {
 }
 
 /// A child that ends with its owner.
-pub struct Ended(pub Child);
+pub(super) struct Ended(pub Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -116,7 +116,7 @@ impl Drop for Ended {
 
 impl Server {
     /// The tower with these lines of configuration, noise on air.
-    pub fn tower(executable: &Path, lines: &[&str]) -> Self {
+    pub(super) fn tower(executable: &Path, lines: &[&str]) -> Self {
         let setup = Setup::new(executable).line("server.listeners_max = 20000");
         let setup = lines.iter().fold(setup, |setup, line| setup.line(line));
         let text = format!("#!/bin/sh\nexec taskset -c {SERVER_CORE} {} \"$@\"\n", executable.display());
@@ -140,14 +140,14 @@ impl Server {
     }
 
     /// From now on a title each 100 ms, an encoder killed each 2 s, and the station gone each other 3 s.
-    pub fn with_trouble(mut self) -> Self {
+    pub(super) fn with_trouble(mut self) -> Self {
         let station = self._station.take();
         self._trouble = self.tower.as_ref().map(|tower| Trouble::begin(Arc::clone(tower), station));
         self
     }
 
     /// The bare send loop.
-    pub fn bare(load: &Path, period_ms: u64) -> Result<Self> {
+    pub(super) fn bare(load: &Path, period_ms: u64) -> Result<Self> {
         let core = SERVER_CORE.to_string();
         let arguments = ["--core", &core, "bare", "--period-ms", &period_ms.to_string()];
         let mut child = Command::new(load).args(arguments).stdout(Stdio::piped()).spawn().context("the bare loop")?;
@@ -166,7 +166,7 @@ impl Server {
     }
 
     /// Debian's Icecast, with the synthetic stream from a source client.
-    pub fn icecast(load: &Path) -> Result<Self> {
+    pub(super) fn icecast(load: &Path) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let config = folder.path().join("icecast.xml");
@@ -206,7 +206,7 @@ impl Server {
     }
 
     /// What the tower says of its listeners and its clock.
-    pub fn status(&self) -> Option<Value> {
+    pub(super) fn status(&self) -> Option<Value> {
         let status = self.tower.as_ref()?.status();
         let [listeners, lateness, realtime] = ["listeners", "lateness_ms", "realtime"].map(|name| &status[name]);
         Some(json!({ "listeners": listeners, "lateness_ms": lateness, "realtime": realtime }))

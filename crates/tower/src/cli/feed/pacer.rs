@@ -8,13 +8,13 @@ const LEAD_TICKS: u64 = 14;
 
 /// Absolute deadlines: a frame that is late does not make the next one late.
 #[derive(Debug)]
-pub struct Pacer {
+pub(super) struct Pacer {
     start: MonoTime,
     frames: u64,
 }
 
 impl Pacer {
-    pub fn new(now: MonoTime) -> Self {
+    pub(super) fn new(now: MonoTime) -> Self {
         Self { start: now, frames: 0 }
     }
 
@@ -22,7 +22,7 @@ impl Pacer {
     ///
     /// After a delay of more than the lead (the source paused, the machine slept) the tower has run dry, and the
     /// schedule begins anew: catching up would flood its buffer.
-    pub fn next_due(&mut self, now: MonoTime) -> MonoTime {
+    pub(super) fn next_due(&mut self, now: MonoTime) -> MonoTime {
         if now.since_ns(self.due()) > LEAD_TICKS * TICK_NS {
             *self = Self::new(now);
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// Bytes of PCM in one millisecond.
 const BYTES_PER_MS: u64 = (SAMPLE_RATE_HZ as usize * CHANNELS * 2 / 1000) as u64;
 
-pub struct Progress {
+pub(super) struct Progress {
     /// Only on a terminal.
     bar: Option<ProgressBar>,
     begun: Instant,
@@ -20,7 +20,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             bar: std::io::stderr().is_terminal().then(ProgressBar::no_length),
             begun: Instant::now(),
@@ -30,7 +30,7 @@ impl Progress {
         }
     }
 
-    pub fn started(&mut self, info: &TrackInfo) {
+    pub(super) fn started(&mut self, info: &TrackInfo) {
         (self.bytes_of_file, self.duration) = (0, info.duration);
         // A tag may hold braces or control characters; as a message it is not interpreted as a template.
         let label = info.label();
@@ -54,7 +54,7 @@ impl Progress {
         bar.set_message(label);
     }
 
-    pub fn sent(&mut self, bytes: usize) {
+    pub(super) fn sent(&mut self, bytes: usize) {
         self.bytes_of_file += bytes as u64;
         self.bytes += bytes as u64;
         if let Some(bar) = &self.bar {
@@ -70,14 +70,14 @@ impl Progress {
     }
 
     /// A line that stays.
-    pub fn note(&self, text: &str) {
+    pub(super) fn note(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
             None => eprintln!("{text}"),
         }
     }
 
-    pub fn finish(&self) {
+    pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

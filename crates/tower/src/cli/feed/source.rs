@@ -17,7 +17,7 @@ const AHEAD_ITEMS: usize = 42;
 const SAMPLE_BYTES: u64 = 4;
 
 /// What comes next.
-pub enum Item {
+pub(super) enum Item {
     /// A file begins.
     Started(TrackInfo),
     /// Something to tell.
@@ -32,7 +32,7 @@ pub enum Item {
 type Flow = ControlFlow<()>;
 
 /// Starts reading what `args` name. The receiver ends when the files do.
-pub fn start(args: &FeedArgs) -> anyhow::Result<Receiver<Item>> {
+pub(super) fn start(args: &FeedArgs) -> anyhow::Result<Receiver<Item>> {
     let from_stdin = args.inputs.iter().any(|input| input == Path::new("-"));
     if from_stdin && (args.inputs.len() > 1 || args.looped) {
         bail!("standard input (-) can be neither looped nor mixed with files; feed it alone");

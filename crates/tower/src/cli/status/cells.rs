@@ -10,7 +10,7 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    pub fn painted(text: String, paint: Option<Paint>) -> Self {
+    pub(super) fn painted(text: String, paint: Option<Paint>) -> Self {
         Self { text, paint }
     }
 }

@@ -7,7 +7,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 /// For connecting, and for each read: a tower on air sends something more often than that.
-pub const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 const HEAD_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
@@ -15,7 +15,7 @@ const ADDRESSES_MAX: usize = 8;
 
 /// An answer with status 200.
 #[derive(Debug)]
-pub struct Answer {
+pub(super) struct Answer {
     /// Where the rest of the body comes from.
     pub socket: TcpStream,
     /// The beginning of the body, which came with the head.
@@ -28,7 +28,7 @@ impl Answer {
     ///
     /// # Errors
     /// Everything but 200, and what to do about it.
-    pub fn get(target: &Target) -> anyhow::Result<Self> {
+    pub(super) fn get(target: &Target) -> anyhow::Result<Self> {
         let mut socket = connect(target)?;
         let authorization = target.authorization().map_or(String::new(), |value| format!("Authorization: {value}\r\n"));
         let request = format!(
@@ -63,7 +63,7 @@ impl Answer {
 
     /// A header's value; `name` in lower case.
     #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
@@ -71,7 +71,7 @@ impl Answer {
     ///
     /// # Errors
     /// If it is not there: then it is no tower that numbers its frames.
-    pub fn number(&self, name: &str) -> anyhow::Result<u64> {
+    pub(super) fn number(&self, name: &str) -> anyhow::Result<u64> {
         let number = self.header(name).and_then(|value| value.parse().ok());
         number.with_context(|| {
             format!(
@@ -85,7 +85,7 @@ impl Answer {
     ///
     /// # Errors
     /// If it breaks off.
-    pub fn read_to_end(mut self, bytes_max: u64) -> io::Result<Vec<u8>> {
+    pub(super) fn read_to_end(mut self, bytes_max: u64) -> io::Result<Vec<u8>> {
         (&mut self.socket).take(bytes_max).read_to_end(&mut self.body)?;
         Ok(self.body)
     }
@@ -95,7 +95,7 @@ impl Answer {
 ///
 /// # Errors
 /// Every one of the socket's but `Interrupted`.
-pub fn read_some(socket: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_some(socket: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
     loop {
         match socket.read(bytes) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

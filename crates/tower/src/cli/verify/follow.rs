@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 /// Events that wait at most; each holds at most 16 KiB.
-pub const EVENTS_MAX: usize = 64;
+pub(super) const EVENTS_MAX: usize = 64;
 
 const PIECE_BYTES: usize = 16 << 10;
 
@@ -23,7 +23,7 @@ const PROGRESS_PERIOD: Duration = Duration::from_millis(200);
 
 /// What happens while following.
 #[derive(Debug)]
-pub enum Event {
+pub(super) enum Event {
     /// Bytes of the mount.
     Stream(Vec<u8>, Instant),
     /// The mount ended, and how.
@@ -40,7 +40,7 @@ pub enum Event {
 
 /// Why following ended before its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Broken {
+pub(super) enum Broken {
     /// The stream ended, and how.
     Stream(String),
     /// The monitor ended, and how.
@@ -53,7 +53,7 @@ pub enum Broken {
 
 /// What following gave.
 #[derive(Debug)]
-pub struct Followed {
+pub(super) struct Followed {
     /// The comparison.
     pub tally: Tally,
     /// Bytes of the stream that are no frames.
@@ -70,7 +70,7 @@ pub struct Followed {
 ///
 /// # Errors
 /// If it has none, or of a kind that cannot be compared.
-pub fn first_header(stream: &mut Answer) -> anyhow::Result<FrameHeader> {
+pub(super) fn first_header(stream: &mut Answer) -> anyhow::Result<FrameHeader> {
     let mut packetizer = Packetizer::new();
     let mut piece = [0; 4096];
     let mut taken = 0;
@@ -91,7 +91,7 @@ pub fn first_header(stream: &mut Answer) -> anyhow::Result<FrameHeader> {
 }
 
 /// Reads the stream in a thread of its own.
-pub fn read_stream(mut stream: Answer, events: SyncSender<Event>) {
+pub(super) fn read_stream(mut stream: Answer, events: SyncSender<Event>) {
     std::thread::spawn(move || {
         let mut bytes = std::mem::take(&mut stream.body);
         let mut piece = vec![0; PIECE_BYTES];
@@ -146,7 +146,12 @@ impl Sides {
 }
 
 /// Compares for `span`, or until Ctrl-C or an end. Then what was received by then is compared to its last frame.
-pub fn follow(comparison: Comparison, events: &Receiver<Event>, span: Duration, progress: &mut Progress) -> Followed {
+pub(super) fn follow(
+    comparison: Comparison,
+    events: &Receiver<Event>,
+    span: Duration,
+    progress: &mut Progress,
+) -> Followed {
     let started = Instant::now();
     let mut sides = Sides {
         comparison,

@@ -9,7 +9,7 @@ use std::time::Duration;
 const LINE_PERIOD: Duration = Duration::from_secs(10);
 
 /// On standard error: standard output is for the verdict.
-pub struct Progress {
+pub(super) struct Progress {
     /// Only on a terminal.
     bar: Option<ProgressBar>,
     next_line: Option<Duration>,
@@ -17,7 +17,7 @@ pub struct Progress {
 
 impl Progress {
     /// For `span`; `quiet` where a program reads along.
-    pub fn new(span: Duration, quiet: bool) -> Self {
+    pub(super) fn new(span: Duration, quiet: bool) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(span.as_millis() as u64));
         if let (Some(bar), Ok(style)) = (&bar, ProgressStyle::with_template("{msg} {wide_bar:.cyan/dim} {prefix}")) {
             bar.set_style(style);
@@ -26,7 +26,7 @@ impl Progress {
         Self { bar, next_line }
     }
 
-    pub fn show(&mut self, elapsed: Duration, tally: &Tally) {
+    pub(super) fn show(&mut self, elapsed: Duration, tally: &Tally) {
         let counts = || format!("{} frames compared, {} identical", tally.compared(), tally.identical);
         if let Some(bar) = &self.bar {
             bar.set_position(elapsed.as_millis() as u64);
@@ -38,7 +38,7 @@ impl Progress {
         }
     }
 
-    pub fn finish(&self) {
+    pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -28,7 +28,7 @@ const WAV_HEAD_BYTES: usize = 44;
 const WORDS_BYTES_MAX: usize = 2000;
 
 /// A running encoder of the monitor's PCM; killed when dropped.
-pub struct Reference {
+pub(super) struct Reference {
     child: Child,
     monitor: TcpStream,
     words: Option<JoinHandle<String>>,
@@ -39,7 +39,7 @@ impl Reference {
     ///
     /// # Errors
     /// If the monitor is of another format, or the encoder cannot be started.
-    pub fn start(mut monitor: Answer, command: &[OsString], events: SyncSender<Event>) -> anyhow::Result<Self> {
+    pub(super) fn start(mut monitor: Answer, command: &[OsString], events: SyncSender<Event>) -> anyhow::Result<Self> {
         let mut head = std::mem::take(&mut monitor.body);
         if head.len() < WAV_HEAD_BYTES {
             let have = head.len();
@@ -95,7 +95,7 @@ impl Reference {
 
     /// Why the encoder ended: its status and its last words.
     #[must_use]
-    pub fn obituary(&mut self) -> String {
+    pub(super) fn obituary(&mut self) -> String {
         let _ = self.child.kill();
         let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
         let words = self.words.take().and_then(|words| words.join().ok()).unwrap_or_default();

@@ -11,7 +11,7 @@ const DEFAULT_MOUNT: &str = "/stream";
 
 /// A place on a tower. Shown without its password.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Target {
+pub(super) struct Target {
     /// Name or address, without the brackets of IPv6.
     pub host: String,
     /// TCP port.
@@ -29,7 +29,7 @@ impl Target {
     ///
     /// # Errors
     /// What is wrong with it, and how it is written.
-    pub fn parse(url: &str) -> anyhow::Result<Self> {
+    pub(super) fn parse(url: &str) -> anyhow::Result<Self> {
         const WANTED: &str = "write http://HOST:PORT/MOUNT, such as http://127.0.0.1:8000/stream";
         let whole = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
         if whole.starts_with("https:") {
@@ -64,19 +64,19 @@ impl Target {
 
     /// The same tower at another path.
     #[must_use]
-    pub fn at(&self, path: &str) -> Self {
+    pub(super) fn at(&self, path: &str) -> Self {
         Self { path: path.to_owned(), ..self.clone() }
     }
 
     /// Path of the mount, without a query.
     #[must_use]
-    pub fn mount(&self) -> &str {
+    pub(super) fn mount(&self) -> &str {
         self.path.split('?').next().unwrap_or_default()
     }
 
     /// `host:port`, as a URL has it.
     #[must_use]
-    pub fn authority(&self) -> String {
+    pub(super) fn authority(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {
@@ -86,7 +86,7 @@ impl Target {
 
     /// The value of `Authorization`, if there is a password.
     #[must_use]
-    pub fn authorization(&self) -> Option<String> {
+    pub(super) fn authorization(&self) -> Option<String> {
         let user = self.user.as_deref().unwrap_or("admin");
         let credentials = format!("{user}:{}", self.password.as_deref()?);
         Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(credentials)))

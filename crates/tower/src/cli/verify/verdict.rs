@@ -9,7 +9,7 @@ use std::fmt::Write;
 /// The outcome in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// Every frame compared is the reference's, and there is nothing else in the stream.
     Identical,
     /// At least one difference.
@@ -21,7 +21,7 @@ pub enum Verdict {
 impl Verdict {
     /// The exit code of the command.
     #[must_use]
-    pub const fn exit_code(self) -> u8 {
+    pub(super) const fn exit_code(self) -> u8 {
         match self {
             Self::Identical => 0,
             Self::Different => 1,
@@ -32,7 +32,7 @@ impl Verdict {
 
 /// Everything that was found.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     /// The outcome.
     pub verdict: Verdict,
     /// Why nothing can be said, or why it ended before its time, and what to do.
@@ -65,7 +65,7 @@ pub struct Report {
 impl Report {
     /// As lines for people.
     #[must_use]
-    pub fn text(&self, colours: bool) -> String {
+    pub(super) fn text(&self, colours: bool) -> String {
         let t = &self.tally;
         let (word, paint) = match self.verdict {
             Verdict::Identical => ("IDENTICAL", Paint::Green),

@@ -12,10 +12,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Ticks that the tower replays where it can.
-pub const REPLAY_TICKS: usize = 200;
+pub(super) const REPLAY_TICKS: usize = 200;
 
 /// Ticks after the join whose frames are looked at.
-pub const JOINED_TICKS: usize = 50;
+pub(super) const JOINED_TICKS: usize = 50;
 
 /// Ticks before the join at which decoding begins, so that the decoder has settled.
 const SETTLING_TICKS: usize = 50;
@@ -30,7 +30,7 @@ const LOOKAHEAD_TICKS: usize = 6;
 const QUIET: f64 = 1e-8;
 
 /// An encoder and its settings.
-pub struct Case {
+pub(super) struct Case {
     pub kind: EncoderKind,
     pub codec: Codec,
     pub rate_hz: u32,
@@ -39,7 +39,7 @@ pub struct Case {
 }
 
 /// How a replay joined.
-pub struct Joined {
+pub(super) struct Joined {
     pub start_tick: usize,
     /// The first tick that listeners hear of it.
     pub next_tick: usize,
@@ -72,7 +72,7 @@ impl fmt::Display for Case {
 }
 
 impl Case {
-    pub fn config(&self) -> EncoderConfig {
+    pub(super) fn config(&self) -> EncoderConfig {
         let output = config::Output {
             encoder: self.kind,
             codec: self.codec,
@@ -90,7 +90,7 @@ impl Case {
 
     /// Frames of one process that reads `pcm` whole.
     #[track_caller]
-    pub fn encode(&self, pcm: &[u8]) -> Vec<Vec<u8>> {
+    pub(super) fn encode(&self, pcm: &[u8]) -> Vec<Vec<u8>> {
         self.encode_in_pieces(pcm, &mut Chance::new(1))
     }
 
@@ -126,7 +126,7 @@ impl Case {
 
     /// A replay that begins somewhere in `pcm` as the tower would begin it.
     #[track_caller]
-    pub fn replay(&self, pcm: &[u8], reference: &[Vec<u8>], chance: &mut Chance) -> Joined {
+    pub(super) fn replay(&self, pcm: &[u8], reference: &[Vec<u8>], chance: &mut Chance) -> Joined {
         let period = self.config().format.grid().period_ticks() as usize;
         let first = REPLAY_TICKS + period;
         let last = pcm.len() / TICK_BYTES - JOINED_TICKS - LOOKAHEAD_TICKS;
@@ -137,7 +137,7 @@ impl Case {
 
     /// The replay of the ticks from `start_tick` to `next_tick`, the first one heard.
     #[track_caller]
-    pub fn replay_of(
+    pub(super) fn replay_of(
         &self,
         pcm: &[u8],
         reference: &[Vec<u8>],
@@ -169,7 +169,7 @@ impl Case {
 
     /// By how many samples decoded Opus that begins within a stream lags behind the programme.
     #[track_caller]
-    pub fn lag_samples(&self, pcm: &[u8], reference: &[Vec<u8>]) -> isize {
+    pub(super) fn lag_samples(&self, pcm: &[u8], reference: &[Vec<u8>]) -> isize {
         const LAG_MAX: isize = 1200;
         // In the music; a packet begins with this tick.
         let tick = 150;
@@ -181,7 +181,7 @@ impl Case {
     /// How much noisier, in dB, a listener hears the moment after a join than the uninterrupted
     /// encode.
     #[track_caller]
-    pub fn excess_db(&self, joined: &Joined, pcm: &[u8], reference: &[Vec<u8>], lag: isize) -> f64 {
+    pub(super) fn excess_db(&self, joined: &Joined, pcm: &[u8], reference: &[Vec<u8>], lag: isize) -> f64 {
         let from = joined.next_tick - SETTLING_TICKS;
         let [begin, next] = [from, joined.next_tick].map(|tick| self.first_frame(tick));
         let spliced = [&reference[begin..next], &joined.heard].concat();
@@ -230,13 +230,13 @@ impl Case {
 }
 
 /// Three seconds of the fallback's tone, then music, level steps, silence and speech.
-pub fn fallback_and_programme() -> Vec<u8> {
+pub(super) fn fallback_and_programme() -> Vec<u8> {
     let tone = measure::to_stereo_s16(&measure::sine(440.0, 0.1, 0.0, 125 * TICK_SAMPLES));
     [tone, material::programme(0)].concat()
 }
 
 /// Does `work` while every core has something else to do.
-pub fn on_busy_cores<T>(work: impl FnOnce() -> T) -> T {
+pub(super) fn on_busy_cores<T>(work: impl FnOnce() -> T) -> T {
     struct End<'a>(&'a AtomicBool);
     impl Drop for End<'_> {
         fn drop(&mut self) {

@@ -10,13 +10,13 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Far beyond what anything here takes on a busy machine; reaching it is a failure.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Ticks that must be in before a frame can be out, with ffmpeg the slower one; one more confirms each frame, and one the first.
-pub const LAG_TICKS: u64 = 6;
+pub(super) const LAG_TICKS: u64 = 6;
 
 /// Two tones, noise, and steps of 40 dB, so that no two frames are alike and encoders have a past to forget.
-pub fn tick(serial: u64) -> PcmFrame {
+pub(super) fn tick(serial: u64) -> PcmFrame {
     let mut frame = PcmFrame::SILENCE;
     let loud = if (serial / 37).is_multiple_of(2) { 9000.0 } else { 90.0 };
     for (i, pair) in frame.0.chunks_mut(2).enumerate() {
@@ -30,7 +30,7 @@ pub fn tick(serial: u64) -> PcmFrame {
 }
 
 /// The frames of one uninterrupted encode of the ticks from 0 on.
-pub fn reference(ticks: u64) -> Vec<Vec<u8>> {
+pub(super) fn reference(ticks: u64) -> Vec<Vec<u8>> {
     let settings = Settings { sample_rate_hz: 48_000, channels: 2, mono: false, bitrate_kbps: 128 };
     let mut encoder = Encoder::new(settings).unwrap();
     let mut stream = Vec::new();
@@ -39,7 +39,7 @@ pub fn reference(ticks: u64) -> Vec<Vec<u8>> {
 }
 
 /// Defaults, with the built-in encoder found where cargo has put it.
-pub fn config(kind: EncoderKind) -> EncoderConfig {
+pub(super) fn config(kind: EncoderKind) -> EncoderConfig {
     let output = config::Output { encoder: kind, ..config::Output::default() };
     let mut config = EncoderConfig::from_config(&config::Encoder::default(), &output);
     for program in std::iter::once(&mut config.main).chain(&mut config.stand_in) {
@@ -52,7 +52,7 @@ pub fn config(kind: EncoderKind) -> EncoderConfig {
 }
 
 /// The same without a stand-in.
-pub fn alone_on_air(kind: EncoderKind) -> EncoderConfig {
+pub(super) fn alone_on_air(kind: EncoderKind) -> EncoderConfig {
     let mut config = config(kind);
     config.stand_in = None;
     config.supervision.stand_in = None;
@@ -60,7 +60,7 @@ pub fn alone_on_air(kind: EncoderKind) -> EncoderConfig {
 }
 
 /// A shell script in the place of an encoder, and waits short enough for a test.
-pub fn fake(script: &str) -> EncoderConfig {
+pub(super) fn fake(script: &str) -> EncoderConfig {
     let mut config = config(EncoderKind::Builtin);
     config.main.command = ["sh", "-c", script].map(Into::into).to_vec();
     config.supervision.stall_threshold_ms = 200;
@@ -70,7 +70,7 @@ pub fn fake(script: &str) -> EncoderConfig {
     config
 }
 
-pub struct Rig {
+pub(super) struct Rig {
     pub manager: EncoderManager,
     pub feed: PcmFeed,
     pub changes: Receiver<StateChange>,
@@ -79,11 +79,11 @@ pub struct Rig {
 }
 
 impl Rig {
-    pub fn start(config: EncoderConfig) -> Self {
+    pub(super) fn start(config: EncoderConfig) -> Self {
         Self::start_with(config, None)
     }
 
-    pub fn start_with(config: EncoderConfig, frames: Option<Arc<FrameRingBuffer>>) -> Self {
+    pub(super) fn start_with(config: EncoderConfig, frames: Option<Arc<FrameRingBuffer>>) -> Self {
         let mut manager = EncoderManager::new(config, frames).unwrap();
         let (sender, changes) = channel();
         let tell = move |news| {
@@ -95,7 +95,7 @@ impl Rig {
         Self { manager, feed, changes, fed: 0, taken: 0 }
     }
 
-    pub fn push(&mut self, ticks: u64) {
+    pub(super) fn push(&mut self, ticks: u64) {
         for _ in 0..ticks {
             self.feed.push(self.fed, &tick(self.fed));
             self.fed += 1;
@@ -103,7 +103,7 @@ impl Rig {
     }
 
     /// Frame `taken`, once it is there.
-    pub fn take(&mut self) -> Vec<u8> {
+    pub(super) fn take(&mut self) -> Vec<u8> {
         let mut frame = FrameBuf::new();
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -119,7 +119,7 @@ impl Rig {
     }
 
     /// Feeds and takes frames up to `end`, each compared with an uninterrupted encode's.
-    pub fn run_to(&mut self, end: u64, reference: &[Vec<u8>]) {
+    pub(super) fn run_to(&mut self, end: u64, reference: &[Vec<u8>]) {
         while self.taken < end {
             self.push((self.taken + LAG_TICKS).saturating_sub(self.fed));
             let n = self.taken;
@@ -127,7 +127,7 @@ impl Rig {
         }
     }
 
-    pub fn wait_for(&self, state: State) -> StateChange {
+    pub(super) fn wait_for(&self, state: State) -> StateChange {
         loop {
             let change = self.changes.recv_timeout(PATIENCE);
             let change = change.unwrap_or_else(|_| panic!("no {state}: {:#?}", self.manager.status()));
@@ -138,7 +138,7 @@ impl Rig {
     }
 
     /// Feeds in real time meanwhile.
-    pub fn feed_until(&mut self, state: State) -> StateChange {
+    pub(super) fn feed_until(&mut self, state: State) -> StateChange {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             match self.changes.recv_timeout(Duration::from_millis(24)) {
@@ -150,18 +150,18 @@ impl Rig {
         panic!("no {state}: {:#?}", self.manager.status());
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(super) fn pid(&self) -> u32 {
         self.manager.status().pid.expect("a process is at work")
     }
 
-    pub fn signal(&self, signal: rustix::process::Signal) {
+    pub(super) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_raw(self.pid() as i32).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
     }
 }
 
 /// Processes, living or zombie, whose parent is this test process.
-pub fn children() -> Vec<String> {
+pub(super) fn children() -> Vec<String> {
     let me = std::process::id().to_string();
     let stats = std::fs::read_dir("/proc").unwrap().flatten();
     let stats = stats.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
@@ -171,7 +171,7 @@ pub fn children() -> Vec<String> {
 }
 
 /// The dead are buried a moment after they have been given up, but all of them.
-pub fn wait_for_children(count: usize) {
+pub(super) fn wait_for_children(count: usize) {
     let deadline = Instant::now() + PATIENCE;
     while children().len() != count {
         assert!(Instant::now() < deadline, "{:#?}", children());
@@ -180,7 +180,7 @@ pub fn wait_for_children(count: usize) {
 }
 
 /// Tests that count this process's children or its CPU time run one at a time.
-pub fn alone() -> MutexGuard<'static, ()> {
+pub(super) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Amplitude of the fixtures: a quarter of full scale, -12 dBFS.
-pub const AMPLITUDE: f64 = 8192.0;
+pub(super) const AMPLITUDE: f64 = 8192.0;
 
 /// A sine of `frequency_hz`, `channels` times the same.
-pub fn sine(rate_hz: u32, channels: u16, frequency_hz: f64, frames: usize) -> Vec<i16> {
+pub(super) fn sine(rate_hz: u32, channels: u16, frequency_hz: f64, frames: usize) -> Vec<i16> {
     let value = |n: usize| (AMPLITUDE * (TAU * frequency_hz * n as f64 / f64::from(rate_hz)).sin()).round() as i16;
     (0..frames).flat_map(|n| vec![value(n); usize::from(channels)]).collect()
 }
 
 /// Noise that compresses to nothing else: every bit must be right.
-pub fn noise(values: usize) -> Vec<i16> {
+pub(super) fn noise(values: usize) -> Vec<i16> {
     let mut state = 0x1234_5678_9ABC_DEF1_u64;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -24,7 +24,7 @@ pub fn noise(values: usize) -> Vec<i16> {
 }
 
 /// Writes 16-bit PCM as a WAV file.
-pub fn write_wav(path: &Path, rate_hz: u32, channels: u16, values: &[i16]) {
+pub(super) fn write_wav(path: &Path, rate_hz: u32, channels: u16, values: &[i16]) {
     let data_len = (values.len() * 2) as u32;
     let mut bytes = Vec::new();
     bytes.extend(b"RIFF");
@@ -44,7 +44,7 @@ pub fn write_wav(path: &Path, rate_hz: u32, channels: u16, values: &[i16]) {
 }
 
 /// Converts `from` to `name` in the same folder by ffmpeg.
-pub fn ffmpeg(from: &Path, name: &str, options: &[&str]) -> PathBuf {
+pub(super) fn ffmpeg(from: &Path, name: &str, options: &[&str]) -> PathBuf {
     let to = from.with_file_name(name);
     let run =
         Command::new("ffmpeg").args(["-v", "error", "-nostdin", "-y", "-i"]).arg(from).args(options).arg(&to).status();
@@ -55,7 +55,7 @@ pub fn ffmpeg(from: &Path, name: &str, options: &[&str]) -> PathBuf {
 
 /// Amplitude of the sine at `frequency_hz` in one channel of interleaved stereo at 48 kHz, and the root mean square of
 /// all that is not this sine, both in steps of 16 bits.
-pub fn measure(stereo: &[i16], channel: usize, frequency_hz: f64) -> (f64, f64) {
+pub(super) fn measure(stereo: &[i16], channel: usize, frequency_hz: f64) -> (f64, f64) {
     let samples: Vec<f64> = stereo.iter().skip(channel).step_by(2).map(|&v| f64::from(v)).collect();
     // A whole number of cycles, so that sine and cosine are orthogonal.
     let cycle = 48_000.0 / frequency_hz;
@@ -69,6 +69,6 @@ pub fn measure(stereo: &[i16], channel: usize, frequency_hz: f64) -> (f64, f64) 
 }
 
 /// Decibels of `amplitude` relative to the fixtures'.
-pub fn level_db(amplitude: f64) -> f64 {
+pub(super) fn level_db(amplitude: f64) -> f64 {
     20.0 * (amplitude / AMPLITUDE).log10()
 }

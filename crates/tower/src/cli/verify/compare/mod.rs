@@ -22,31 +22,31 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-pub use tally::{FirstDifference, Tally};
+pub(super) use tally::{FirstDifference, Tally};
 
 use radio_signal::units::FrameNumber;
 use std::collections::VecDeque;
 use tally::is_silent;
 
 /// Frames that wait at most for the other side: more than the minute that the tower keeps.
-pub const WAITING_FRAMES_MAX: usize = 4096;
+pub(super) const WAITING_FRAMES_MAX: usize = 4096;
 
 /// Frames of the reference kept behind the place reached, to recognise what comes again.
-pub const BEHIND_FRAMES_MAX: usize = 256;
+pub(super) const BEHIND_FRAMES_MAX: usize = 256;
 
 /// Received frames among which the place is searched: 6 s, more than the longest hold.
-pub const SEARCH_FRAMES_MAX: usize = 250;
+pub(super) const SEARCH_FRAMES_MAX: usize = 250;
 
 /// Equal frames in a row that say where the received ones are.
 const ANCHOR_FRAMES: usize = 2;
 
 /// One side waits for the other for more frames than there is room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Overrun;
+pub(super) struct Overrun;
 
 /// The comparison; see the [module](self).
 #[derive(Debug)]
-pub struct Comparison {
+pub(super) struct Comparison {
     /// Frames of the reference from number `reference_first` on.
     reference: VecDeque<Box<[u8]>>,
     reference_first: FrameNumber,
@@ -69,7 +69,7 @@ impl Comparison {
     /// A stream that begins with frame `received_first`, a reference that begins with `reference_first`, and the first
     /// number that counts.
     #[must_use]
-    pub fn new(received_first: FrameNumber, reference_first: FrameNumber, compare_from: FrameNumber) -> Self {
+    pub(super) fn new(received_first: FrameNumber, reference_first: FrameNumber, compare_from: FrameNumber) -> Self {
         Self {
             reference: VecDeque::new(),
             reference_first,
@@ -84,7 +84,7 @@ impl Comparison {
     ///
     /// # Errors
     /// If nothing has been received for too long.
-    pub fn push_reference(&mut self, frame: &[u8]) -> Result<(), Overrun> {
+    pub(super) fn push_reference(&mut self, frame: &[u8]) -> Result<(), Overrun> {
         self.reference.push_back(frame.into());
         self.settle();
         if self.reference.len() > WAITING_FRAMES_MAX + BEHIND_FRAMES_MAX { Err(Overrun) } else { Ok(()) }
@@ -94,7 +94,7 @@ impl Comparison {
     ///
     /// # Errors
     /// If the reference has not grown for too long.
-    pub fn push_received(&mut self, frame: &[u8]) -> Result<(), Overrun> {
+    pub(super) fn push_received(&mut self, frame: &[u8]) -> Result<(), Overrun> {
         self.received.push_back(frame.into());
         self.settle();
         if self.received.len() > WAITING_FRAMES_MAX { Err(Overrun) } else { Ok(()) }
@@ -102,19 +102,19 @@ impl Comparison {
 
     /// Whether there are received frames to which the reference has not come yet.
     #[must_use]
-    pub fn waits_for_reference(&self) -> bool {
+    pub(super) fn waits_for_reference(&self) -> bool {
         self.reference_end() < self.next + self.received.len() as u64
     }
 
     /// What has been found so far.
     #[must_use]
-    pub fn tally(&self) -> &Tally {
+    pub(super) fn tally(&self) -> &Tally {
         &self.tally
     }
 
     /// No more frames will come: those that still wait are taken under the numbers that they seem to have.
     #[must_use]
-    pub fn finish(mut self) -> Tally {
+    pub(super) fn finish(mut self) -> Tally {
         while !self.received.is_empty() && self.reference_frame(self.next).is_some() {
             self.account(Anchor { index: 1, number: self.next + 1 });
             self.settle();

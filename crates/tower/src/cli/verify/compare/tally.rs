@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// Where the received bytes left the reference for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct FirstDifference {
+pub(crate) struct FirstDifference {
     /// Number of the frame.
     pub frame: FrameNumber,
     /// Offset of the byte in the frame.
@@ -17,7 +17,7 @@ pub struct FirstDifference {
 /// What has been found. Each received frame is in exactly one of `identical`, `altered`, `repeated`, `out_of_order`
 /// and `foreign`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Frames that are the reference's, each under its number.
     pub identical: u64,
     /// Frames in the place of one of the reference, with other bytes.
@@ -48,13 +48,13 @@ pub struct Tally {
 impl Tally {
     /// Received frames that were compared.
     #[must_use]
-    pub fn compared(&self) -> u64 {
+    pub(crate) fn compared(&self) -> u64 {
         self.identical + self.altered + self.repeated + self.out_of_order + self.foreign
     }
 
     /// Whether there was no difference of any kind.
     #[must_use]
-    pub fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         self.first_difference.is_none() && self.compared() == self.identical && self.missing == 0
     }
 
