@@ -10,6 +10,7 @@ mod connections;
 mod external_decoders;
 mod input_rules;
 mod inputs;
+mod media;
 mod producers;
 mod source_clients;
 mod station;
