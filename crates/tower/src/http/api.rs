@@ -50,6 +50,7 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
         .merge(super::page::router())
         .merge(super::past::router())
         .merge(super::reload::router())
+        .merge(super::shoutcast::router())
         .merge(super::station::router())
         .fallback(|| async { error(StatusCode::NOT_FOUND, "nothing here; the tower's page is at /") })
         .layer(from_fn_with_state(tower.bodies.clone(), bodies::bounded))

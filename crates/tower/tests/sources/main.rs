@@ -12,6 +12,7 @@ mod input_rules;
 mod inputs;
 mod producers;
 mod source_clients;
+mod source_requests;
 mod station;
 mod steady_inputs;
 mod title_mounts;
