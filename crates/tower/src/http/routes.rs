@@ -50,6 +50,8 @@ pub const ROUTES: &[Route] = &[
     route("/admin/strip.js", GET, Class::Public, "how it draws the last ten minutes"),
     route("/admin/views.js", GET, Class::Public, "how it shows the rest"),
     route("/healthz", GET, Class::Public, "200 when all is well, else 503 with the reasons"),
+    route("/livez", GET, Class::Public, "200 while the clock ticks: for what restarts a tower that is dead"),
+    route("/readyz", GET, Class::Public, "200 once every output sends: for what sends listeners here"),
     route(
         STATUS,
         GET,
@@ -230,6 +232,6 @@ mod tests {
             open.iter().all(|route| route.starts_with("GET|HEAD ") || route.ends_with(" /api/session")),
             "{open:?}"
         );
-        assert_eq!(open.len(), 23, "a new route for everybody? {open:?}");
+        assert_eq!(open.len(), 25, "a new route for everybody? {open:?}");
     }
 }
