@@ -52,6 +52,8 @@ pub struct Input {
     pub silence_gate_dbfs: f32,
     /// Louder by so much, in dB.
     pub gain_db: f32,
+    /// Titles are shown so much later than the sound that arrives with them, in ms; negative: earlier.
+    pub title_delay_ms: i64,
     /// `icecast`: what becomes of a second source that knows the password.
     pub second_source: SecondSource,
     /// A source that delivers no byte for this long, in ms, is ended.
@@ -177,6 +179,7 @@ impl Default for Input {
             silence_gate_ms: 0,
             silence_gate_dbfs: -60.0,
             gain_db: 0.0,
+            title_delay_ms: 0,
             second_source: SecondSource::Takeover,
             timeout_ms: 10_000,
         }

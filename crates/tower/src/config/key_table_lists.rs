@@ -10,6 +10,11 @@ pub(super) const LISTS: &[Key] = &[
         Valid::Text("a path such as \"/stream\", of letters, digits, and any of . _ ~ - /"),
         "Path of the stream; served with its codec's ending, such as `.mp3`, behind it too.",
     ),
+    key(
+        "output.*.aliases",
+        Valid::Text("a list of at most 16 paths, of letters, digits, and any of . _ ~ - / ; , = : @ ! $ ' ( ) *"),
+        "Other paths at which the same stream is served, such as an old server's `/;` or `/;stream.mp3`. Listeners there count as those of the mount.",
+    ),
     key("output.*.name", TITLE, "Name shown to players."),
     key("output.*.genre", TITLE, "Genre shown to players."),
     key("output.*.description", TITLE, "Description shown to players."),
@@ -181,6 +186,11 @@ pub(super) const LISTS: &[Key] = &[
         "input.*.gain_db",
         Valid::Range(-60, 20, "a gain in dB"),
         "Louder by so much; what that makes too loud is cut off at full scale.",
+    ),
+    key(
+        "input.*.title_delay_ms",
+        Valid::Range(-5000, 60_000, "a time in ms"),
+        "Titles of this input are shown so much later than the sound that arrives with them: for automation that tells its titles ahead of its sound. Negative: earlier, as far as that sound still waits in the buffer.",
     ),
     key(
         "input.*.second_source",

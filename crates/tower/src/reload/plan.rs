@@ -63,8 +63,8 @@ const KEYS_AT_START: [&str; 13] = [
 ];
 
 /// What of an output can be changed while its encoder goes on.
-const KEYS_OF_RUNNING_OUTPUTS: [&str; 8] =
-    ["name", "genre", "description", "url", "password", "listeners_max", "burst_ms", "title_charset"];
+const KEYS_OF_RUNNING_OUTPUTS: [&str; 9] =
+    ["aliases", "name", "genre", "description", "url", "password", "listeners_max", "burst_ms", "title_charset"];
 
 /// Compares. `listeners_room` is what the tower has had memory for since its start.
 #[must_use]
@@ -89,6 +89,7 @@ pub fn plan(old: &Config, new: &Config, listeners_room: usize) -> Plan {
 #[must_use]
 pub(super) fn goes_on(old: &Output, new: &Output) -> bool {
     let as_before = Output {
+        aliases: old.aliases.clone(),
         name: old.name.clone(),
         genre: old.genre.clone(),
         description: old.description.clone(),

@@ -13,6 +13,7 @@ mod inputs;
 mod media;
 mod producers;
 mod source_clients;
+mod source_requests;
 mod station;
 mod steady_inputs;
 mod title_mounts;
