@@ -26,7 +26,7 @@ fn is_cyrillic(bytes: &[u8], encoding: &'static Encoding) -> bool {
     for word in words {
         let letters: Vec<char> = word.chars().collect();
         let is_small = |c: &char| c.is_lowercase();
-        let has_shape = letters.iter().skip(1).all(is_small) || !letters.iter().any(|c| is_small(c));
+        let has_shape = letters.iter().skip(1).all(is_small) || !letters.iter().any(is_small);
         if !has_shape || !letters.iter().all(|c| ('\u{400}'..'\u{460}').contains(c)) {
             return false;
         }

@@ -266,7 +266,7 @@ fn info(mut rest: &[u8]) -> Tags {
         let Some((head, behind)) = rest.split_at_checked(8) else { break };
         let size = little_endian(&head[4..]) as usize;
         let (content, behind) = behind.split_at(size.min(behind.len()));
-        let text = of_unknown(&content.split(|&byte| byte == 0).next().unwrap_or_default()[..]);
+        let text = of_unknown(content.split(|&byte| byte == 0).next().unwrap_or_default());
         match &head[..4] {
             b"INAM" => keep(&mut tags.title, &text),
             b"IART" => keep(&mut tags.artist, &text),

@@ -200,7 +200,7 @@ mod tests {
             }
         }
         assert_eq!(failed, GONE_MAX, "the other files are not tried");
-        assert_eq!(programme.missing(), [folder.clone()]);
+        assert_eq!(programme.missing(), std::slice::from_ref(&folder));
         fs::rename(&away, &folder).expect("our own folder");
         assert_eq!(begun(&mut programme, 2), ["17.wav", "18.wav"], "behind the files that were tried");
     }

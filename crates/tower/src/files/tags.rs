@@ -132,7 +132,7 @@ fn of_revision(revision: &MetadataRevision) -> Tags {
                 details.year = details.year.or(year_of(text));
             }
             Some(StandardTag::RecordingYear(year) | StandardTag::ReleaseYear(year)) => {
-                details.year = details.year.or(Some(*year))
+                details.year = details.year.or(Some(*year));
             }
             _ => {}
         }

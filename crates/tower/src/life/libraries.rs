@@ -113,17 +113,16 @@ mod tests {
     fn a_thread_that_is_mute_writes_no_lines_of_libraries_unless_they_are_asked_for() {
         use tracing_subscriber::layer::SubscriberExt;
         let seen = |level: &'static str| {
-            let targets = Arc::default();
+            let targets: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
             let subscriber = tracing_subscriber::registry().with(Limit::of(level)).with(Seen(Arc::clone(&targets)));
             let write = move || {
                 mute_this_thread();
                 tracing::warn!(target: "symphonia_core::probe", "skipping junk");
                 tracing::warn!(target: "radio_tower::files", "a file");
             };
-            let writing = std::thread::spawn(|| tracing::subscriber::with_default(subscriber, write));
+            let writing = std::thread::spawn(move || tracing::subscriber::with_default(subscriber, write));
             writing.join().expect("no panic");
-            let seen = targets.lock().expect("no panic").clone();
-            seen
+            targets.lock().expect("no panic").clone()
         };
         assert_eq!(seen("info"), ["radio_tower::files"]);
         assert_eq!(seen("info,symphonia=debug"), ["symphonia_core::probe", "radio_tower::files"]);
