@@ -80,6 +80,8 @@ pub struct Tower {
     pub ear: crate::ear::Board,
     /// Players of files: programme and fallback.
     pub players: Mutex<Vec<PlayerHandle>>,
+    /// What players share: what is missing, and where rounds are kept.
+    pub backing: crate::files::Backing,
     /// Inputs that the tower tends itself.
     pub feeds: crate::feeds::Feeds,
     /// The limit of open files.

@@ -319,6 +319,10 @@ impl Ear {
         let text = || advice::clock_stopped(age_ms);
         watch.observe((Kind::ClockStopped, None), now, is_stopped, &tower.journal, text);
 
+        let missing = tower.backing.media.as_ref().map(|media| media.missing()).unwrap_or_default();
+        let text = || advice::media_missing(&missing);
+        watch.observe((Kind::MediaMissing, None), now, !missing.is_empty(), &tower.journal, text);
+
         if self.disk_seen.is_none_or(|seen| seen.elapsed() >= DISK_PERIOD) {
             self.disk_seen = Some(Instant::now());
             if let Some((place, free_mib)) = disk::least_free(&setup.config) {

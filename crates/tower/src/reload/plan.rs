@@ -46,7 +46,7 @@ const LISTS: [(&str, &str); 4] = [("input", "name"), ("output", "mount"), ("user
 const AT_START: [&str; 3] = ["encoder", "log", "tls"];
 
 /// Single keys that are read at the start only.
-const KEYS_AT_START: [&str; 12] = [
+const KEYS_AT_START: [&str; 13] = [
     "server.host",
     "server.port",
     "server.icy",
@@ -54,6 +54,7 @@ const KEYS_AT_START: [&str; 12] = [
     "server.period_ms",
     "server.crowd_above",
     "server.crowd_below",
+    "server.state_dir",
     "server.admin_socket",
     "station.socket",
     "router.fade_ms",
@@ -298,6 +299,7 @@ mod tests {
         new.server.icy = true;
         (new.server.period_ms, new.server.crowd_above, new.server.crowd_below) = (240, 9, 8);
         (new.server.admin_socket, new.station.socket) = ("/a".into(), "/b".into());
+        new.server.state_dir = "/c".into();
         (new.router.fade_ms, new.fallback.tone, new.fallback.tone_dbfs) = (1, false, -3.0);
         (new.encoder.enabled, new.log.level, new.tls.port) = (false, "debug".into(), 1);
         let plan = plan(&old, &new, 10_000);

@@ -11,6 +11,7 @@ mod connections;
 mod external_decoders;
 mod input_rules;
 mod inputs;
+mod media;
 mod producers;
 mod source_clients;
 mod source_requests;
