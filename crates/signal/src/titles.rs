@@ -125,7 +125,7 @@ impl<T: Clone + PartialEq> TitleTimeline<T> {
 mod tests {
     use super::*;
     use crate::ingest::{BufferReader, BufferWriter, input_buffer};
-    use crate::pcm::PcmFrame;
+    use crate::pcm::AudioFrame;
     use crate::router::{InputId, SilenceReason, SourceId};
 
     const GRACE: OnAir = OnAir::Silence(SilenceReason::Grace);
@@ -139,12 +139,12 @@ mod tests {
     }
 
     fn offer(writer: &mut BufferWriter, count: usize) {
-        (0..count).for_each(|_| assert!(writer.offer(&PcmFrame::SILENCE)));
+        (0..count).for_each(|_| assert!(writer.offer(&AudioFrame::SILENCE)));
     }
 
     /// Plays `count` frames; the last of them is that of the tick given to `advance` next.
     fn play(reader: &mut BufferReader, count: usize) {
-        let mut frame = PcmFrame::SILENCE;
+        let mut frame = AudioFrame::SILENCE;
         (0..count).for_each(|_| assert!(reader.pop(&mut frame)));
     }
 

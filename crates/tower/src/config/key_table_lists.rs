@@ -93,8 +93,8 @@ pub(super) const LISTS: &[Key] = &[
     ),
     key(
         "input.*.kind",
-        Valid::Words(&["icecast", "pcm_tcp", "pcm_unix", "playlist", "url"]),
-        "`icecast`: a mount to which a source connects as it does to an Icecast server. `pcm_tcp`: an address that takes PCM. `pcm_unix`: a Unix socket that does. `playlist`: files that the tower plays. `url`: a stream of another server that the tower pulls. [inputs.md](inputs.md) has which keys each has.",
+        Valid::Words(&["icecast", "pcm_tcp", "pcm_unix", "playlist", "url", "command"]),
+        "`icecast`: a mount to which a source connects as it does to an Icecast server. `pcm_tcp`: an address that takes PCM. `pcm_unix`: a Unix socket that does. `playlist`: files that the tower plays. `url`: a stream of another server that the tower pulls. `command`: a program that the tower runs, which writes PCM. [inputs.md](inputs.md) has which keys each has.",
     ),
     key(
         "input.*.mount",
@@ -124,7 +124,7 @@ pub(super) const LISTS: &[Key] = &[
     key(
         "input.*.pacing",
         Valid::Words(&["buffer", "resample"]),
-        "`pcm_tcp`, `pcm_unix`: `buffer`: the producer has the tower's clock. `resample`: it has its own, and is followed within +-500 ppm. Not set: `resample` over TCP, `buffer` at a Unix socket.",
+        "`pcm_tcp`, `pcm_unix`, `command`: `buffer`: the producer has the tower's clock. `resample`: it has its own, and is followed within +-500 ppm. Not set: `buffer` at a Unix socket, else `resample`.",
     ),
     key(
         "input.*.producers_max",
@@ -141,6 +141,11 @@ pub(super) const LISTS: &[Key] = &[
         "input.*.url",
         Valid::Text("a URL with http or https, at most 2048 bytes"),
         "`url`: the stream to pull, in any format that a source may send.",
+    ),
+    key(
+        "input.*.command",
+        Valid::Text("a list of words: an executable and its arguments, at most 64"),
+        "`command`: a program that writes 48 kHz stereo s16le PCM to standard output, and titles as lines `title: ...` to standard error. It is started again when it ends.",
     ),
     key(
         "input.*.priority",

@@ -32,7 +32,7 @@ pub(super) const TITLE_BYTES_MAX: usize = 255;
 pub(super) const PASSWORD_BYTES_MAX: usize = 1024;
 pub(super) const PATHS_MAX: usize = 1000;
 const BACKOFF_STEPS_MAX: usize = 32;
-const COMMAND_WORDS_MAX: usize = 64;
+pub(super) const COMMAND_WORDS_MAX: usize = 64;
 
 /// A rule that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]

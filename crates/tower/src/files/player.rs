@@ -186,7 +186,7 @@ impl Player {
                 thread::park_timeout(FULL_WAIT);
             }
             frame.0.copy_from_slice(values);
-            self.writer.offer(&frame);
+            self.writer.offer_pcm(&frame);
             offered += TICK_VALUES;
         }
         self.samples.drain(..offered);

@@ -236,7 +236,7 @@ pub fn spec(input: InputId, config: &Input) -> SourceSpec {
         }
         // No network lies between it and the tower.
         InputKind::PcmUnix => SourceSpec { jitter: Jitter::NONE, ..live },
-        InputKind::Icecast | InputKind::PcmTcp | InputKind::Url => live,
+        InputKind::Icecast | InputKind::PcmTcp | InputKind::Url | InputKind::Command => live,
     }
 }
 

@@ -154,7 +154,7 @@ impl Inner {
 mod tests {
     use super::*;
     use radio_signal::ingest::input_buffer;
-    use radio_signal::pcm::PcmFrame;
+    use radio_signal::pcm::AudioFrame;
     use radio_signal::router::{InputId, SourceId};
 
     fn titles_of(heard: &[Heard]) -> Vec<(Serial, String)> {
@@ -180,13 +180,13 @@ mod tests {
     fn a_flood_of_titles_neither_grows_nor_keeps_the_next_one_from_its_tick() {
         let source = OnAir::Source(SourceId { input: InputId(0), producer: 1 });
         let (titles, (mut writer, mut reader)) = (Titles::new(source), input_buffer(100));
-        let mut tick = PcmFrame::SILENCE;
+        let mut tick = AudioFrame::SILENCE;
         for n in 0..1000 {
             for m in 0..100 {
                 let title = Title::new("", &format!("{n}.{m}"), "");
                 titles.announce(source, Some((&writer.gauge(), writer.gauge().offered())), title);
             }
-            assert!(writer.offer(&PcmFrame::SILENCE) && reader.pop(&mut tick));
+            assert!(writer.offer(&AudioFrame::SILENCE) && reader.pop(&mut tick));
             assert_eq!(titles_of(&titles.advance(n)), [(n, format!("{n}.99"))], "of one tick the last one is heard");
         }
         assert_eq!(titles.lock().history.len(), CHANGES_MAX);

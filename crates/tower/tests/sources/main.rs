@@ -6,6 +6,7 @@ mod program;
 
 mod changes;
 mod children;
+mod commands;
 mod connections;
 mod external_decoders;
 mod input_rules;
