@@ -233,6 +233,6 @@ mod tests {
             open.iter().all(|route| route.starts_with("GET|HEAD ") || route.ends_with(" /api/session")),
             "{open:?}"
         );
-        assert_eq!(open.len(), 25, "a new route for everybody? {open:?}");
+        assert_eq!(open.len(), 26, "a new route for everybody? {open:?}");
     }
 }
