@@ -149,6 +149,7 @@ impl EncoderManager {
             restarts: (counters.starts - counters.stand_in_starts).saturating_sub(1),
             stand_in_starts: counters.stand_in_starts,
             deaths: counters.deaths,
+            given_up: counters.given_up,
             last_death: counters.last_death.map(|reason| reason.to_string()),
             suspicions: counters.suspicions,
             shortages: counters.shortages,
