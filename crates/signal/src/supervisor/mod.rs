@@ -130,6 +130,12 @@ impl Supervisor {
         Counters { failures_in_a_row: self.main.policy.failures_in_a_row(), ..self.counters }
     }
 
+    /// Processor time that a frame of the configured encoder costs, once a process has shown it.
+    #[must_use]
+    pub fn frame_cost_ns(&self) -> Option<u64> {
+        self.main.cost.measured_frame_ns()
+    }
+
     /// When the next process will be started, while there is a wait before it.
     #[must_use]
     pub fn next_start(&self) -> Option<MonoTime> {

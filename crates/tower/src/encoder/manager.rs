@@ -153,6 +153,7 @@ impl EncoderManager {
             last_death: counters.last_death.map(|reason| reason.to_string()),
             suspicions: counters.suspicions,
             shortages: counters.shortages,
+            frame_cost_us: board.frame_cost_us,
             consecutive_failures: counters.failures_in_a_row,
             last_replay: board.last_replay,
             frames: counters.new_frames,

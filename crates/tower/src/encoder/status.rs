@@ -42,6 +42,8 @@ pub struct EncoderStatus {
     pub suspicions: u64,
     /// How often a process was late and left in peace, because it waited for the processor.
     pub shortages: u64,
+    /// Processor time that a frame costs, once a process has shown it.
+    pub frame_cost_us: Option<u64>,
     /// Deaths of the configured encoder in a row, before catching up; processes given up for being
     /// late are none.
     pub consecutive_failures: u32,
@@ -155,6 +157,7 @@ pub(super) struct Shared {
 pub(super) struct Board {
     pub(super) state: State,
     pub(super) counters: Counters,
+    pub(super) frame_cost_us: Option<u64>,
     pub(super) carried_by: Option<EncoderKind>,
     pub(super) processes: Vec<ProcessStatus>,
     pub(super) agreement: Agreement,
@@ -205,6 +208,7 @@ impl Default for Board {
         Self {
             state: State::Stopped,
             counters: Counters::default(),
+            frame_cost_us: None,
             carried_by: None,
             processes: Vec::new(),
             agreement: Agreement::None,
