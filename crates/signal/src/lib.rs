@@ -20,6 +20,7 @@
 //! - [`likeness`]: whether what is heard is what should be.
 //! - [`alarm`]: when something that is wrong becomes an alarm.
 //! - [`congestion`]: whether listeners lag because of the uplink that they share.
+//! - [`pressure`]: whether the machine is too busy for the encoders.
 #![forbid(unsafe_code)]
 
 pub mod alarm;
@@ -34,6 +35,7 @@ pub mod mpeg;
 pub mod ogg;
 pub mod pcm;
 pub mod poison;
+pub mod pressure;
 pub mod pump;
 pub mod release;
 pub mod router;

@@ -173,6 +173,7 @@ impl Tower {
                 "max": self.figures.lateness_ms_max(),
             },
             "realtime": self.figures.realtime.load(Relaxed) == 1,
+            "machine": heard.machine.to_json(),
             "reanchors": self.figures.reanchors.load(Relaxed),
             "events_lost": self.figures.events_lost.load(Relaxed),
             "log_lines_lost": self.log.as_ref().map_or(0, crate::life::logging::Logging::lines_lost),

@@ -267,6 +267,8 @@ pub struct AlarmLimits {
     pub no_programme_ms: u64,
     /// Many listeners, which began to lag together, have lagged for so long, in ms.
     pub uplink_full_ms: u64,
+    /// The machine has been too busy for so long, in ms.
+    pub busy_ms: u64,
     /// Less than so many MiB are free.
     pub disk_free_mib: u64,
     /// An alarm is over when all has been well for so long, in ms.
@@ -382,6 +384,7 @@ impl Default for AlarmLimits {
             late_ms: 2000,
             no_programme_ms: 300_000,
             uplink_full_ms: 5000,
+            busy_ms: 5000,
             disk_free_mib: 16,
             clear_ms: 10_000,
         }

@@ -28,6 +28,8 @@ pub enum Kind {
     UplinkLimit,
     /// Files or folders that are configured are not there.
     MediaMissing,
+    /// The machine is too busy for the encoders.
+    MachineBusy,
     /// There is nearly no room on a disk.
     DiskFull,
     /// The tower does not listen to itself any more, or only now and then.
@@ -58,6 +60,7 @@ impl Kind {
         Self::UplinkFull,
         Self::UplinkLimit,
         Self::MediaMissing,
+        Self::MachineBusy,
         Self::DiskFull,
         Self::Deaf,
     ];
@@ -77,6 +80,7 @@ impl Kind {
             Self::UplinkFull => "uplink_full",
             Self::UplinkLimit => "uplink_limit",
             Self::MediaMissing => "media_missing",
+            Self::MachineBusy => "machine_busy",
             Self::DiskFull => "disk_full",
             Self::Deaf => "deaf",
         }
@@ -86,7 +90,7 @@ impl Kind {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::DamagedFrames | Self::EncoderStandIn | Self::UplinkLimit | Self::MediaMissing => Severity::Warning,
+            Self::DamagedFrames | Self::EncoderStandIn | Self::UplinkLimit | Self::MediaMissing | Self::MachineBusy => Severity::Warning,
             _ => Severity::Failing,
         }
     }
@@ -94,7 +98,10 @@ impl Kind {
     /// Whether its text, behind the first sentence, tells what is not for everybody.
     #[must_use]
     pub const fn names_what_is_private(self) -> bool {
-        matches!(self, Self::EncoderFailed | Self::EncoderStandIn | Self::DiskFull | Self::MediaMissing)
+        matches!(
+            self,
+            Self::EncoderFailed | Self::EncoderStandIn | Self::MachineBusy | Self::DiskFull | Self::MediaMissing
+        )
     }
 
     /// Whether each output has one of its own.
@@ -107,6 +114,7 @@ impl Kind {
                 | Self::UplinkFull
                 | Self::UplinkLimit
                 | Self::MediaMissing
+                | Self::MachineBusy
                 | Self::DiskFull
                 | Self::Deaf
         )

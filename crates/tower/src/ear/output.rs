@@ -47,7 +47,7 @@ pub struct Heard {
     pub likeness: Option<f32>,
     /// Frames that could not be decoded, or that held what does not belong there.
     pub damaged_frames: u64,
-    /// Frames that were not heard, because the machine was too busy.
+    /// Frames that were not heard or left out, because the machine was too busy.
     pub unheard_frames: u64,
 }
 
@@ -154,6 +154,15 @@ impl OutputEar {
             }
         }
         self.follow = Some(follow);
+    }
+
+    /// Leaves out what is new.
+    pub(super) fn leave_out(&mut self, output: &Mount) {
+        if let Some(follow) = self.follow.take() {
+            let end = output.frames().end;
+            self.heard.unheard_frames += end.saturating_sub(follow.next_frame);
+            self.follow = Some(self.begin(end));
+        }
     }
 
     fn begin(&mut self, frame: u64) -> Follow {

@@ -3,6 +3,7 @@
 use super::ears::Ears;
 use super::kind::Kind;
 use super::output::{Notice, ProgrammeEar};
+use super::pressure::MachineWatch;
 use super::uplink::UplinkWatch;
 use super::watch::{Moment, Watch};
 use super::{Findings, Histogram, LIKENESS_MIN, Listened, advice, batch, disk};
@@ -121,6 +122,7 @@ struct Ear {
     /// Of each mount, by its name.
     lags: Vec<(String, Histogram)>,
     uplink: UplinkWatch,
+    machine: MachineWatch,
     /// Some shard sends at the longer period.
     is_crowded: bool,
 }
@@ -140,6 +142,7 @@ impl Ear {
             listeners_seen: None,
             lags: Vec::new(),
             uplink: UplinkWatch::default(),
+            machine: MachineWatch::default(),
             is_crowded: false,
         };
         ear.look_at_setup()?;
@@ -198,8 +201,13 @@ impl Ear {
         let now = Moment { now_ms: self.started.elapsed().as_millis() as u64, tick };
         let mut heard = Vec::new();
         for index in 0..self.outputs.len() {
-            if is_due {
+            if !is_due {
+                // It is listened to with the rest of its batch.
+            } else if self.machine.has_turn(index, self.outputs.len(), now) {
                 self.listen_to(index, programme.silent_ms, tick);
+            } else {
+                let Ears { ear, output, .. } = &mut self.outputs[index];
+                ear.leave_out(&output.mount);
             }
             self.look_at(index, now);
             let Ears { id, ear, .. } = &mut self.outputs[index];
@@ -207,6 +215,7 @@ impl Ear {
             heard.push((*id, loudness, compared));
         }
         self.look_around(now);
+        let machine = self.machine.look(now, &self.tower, &self.outputs, &mut self.watch);
         self.look_at_listeners(now);
         self.measure_delays();
         let delays = self.outputs.iter().map(|ears| (ears.id, ears.delays.clone())).collect();
@@ -215,7 +224,8 @@ impl Ear {
         let spent = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
         let cpu_s = spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9;
         let listened = Some(Listened { at: Instant::now(), tick, was_last: false });
-        *self.tower.ear.lock() = Findings { listened, programme, outputs: heard, delays, lags, alarms, tallies, cpu_s };
+        *self.tower.ear.lock() =
+            Findings { listened, programme, outputs: heard, delays, lags, alarms, tallies, machine, cpu_s };
     }
 
     /// What listeners of an output hear. Time is that of the stream, so a busy machine changes nothing.

@@ -199,6 +199,7 @@ fn raise_ms(kind: Kind, config: &Config) -> Option<u64> {
         Kind::DamagedFrames => (0, damaged_frames > 0),
         Kind::UplinkFull => (config.alarm.uplink_full_ms, config.alarm.uplink_full_ms > 0),
         Kind::UplinkLimit | Kind::MediaMissing => (0, true),
+        Kind::MachineBusy => (config.alarm.busy_ms, config.alarm.busy_ms > 0),
         Kind::DiskFull => (0, disk_free_mib > 0),
         // Whoever stands in has so long to be there.
         Kind::EncoderFailed => (STAND_IN_MS, true),

@@ -310,6 +310,7 @@ impl<L: Launcher> Driver<L> {
         let mut board = self.shared.board();
         board.state = self.supervisor.state();
         board.counters = self.supervisor.counters();
+        board.frame_cost_us = self.supervisor.frame_cost_ns().map(|ns| ns / 1000);
         board.next_start_ns = self.supervisor.next_start().map(|at| at.0);
         board.processes.clear();
         for process in &self.processes {
