@@ -26,6 +26,8 @@ pub enum Kind {
     UplinkFull,
     /// The limit of the uplink does not admit newcomers.
     UplinkLimit,
+    /// Files or folders that are configured are not there.
+    MediaMissing,
     /// There is nearly no room on a disk.
     DiskFull,
     /// The tower does not listen to itself any more, or only now and then.
@@ -44,7 +46,7 @@ pub enum Severity {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Silence,
         Self::Differs,
         Self::DamagedFrames,
@@ -55,6 +57,7 @@ impl Kind {
         Self::ClockStopped,
         Self::UplinkFull,
         Self::UplinkLimit,
+        Self::MediaMissing,
         Self::DiskFull,
         Self::Deaf,
     ];
@@ -73,6 +76,7 @@ impl Kind {
             Self::ClockStopped => "clock_stopped",
             Self::UplinkFull => "uplink_full",
             Self::UplinkLimit => "uplink_limit",
+            Self::MediaMissing => "media_missing",
             Self::DiskFull => "disk_full",
             Self::Deaf => "deaf",
         }
@@ -82,7 +86,7 @@ impl Kind {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::DamagedFrames | Self::EncoderStandIn | Self::UplinkLimit => Severity::Warning,
+            Self::DamagedFrames | Self::EncoderStandIn | Self::UplinkLimit | Self::MediaMissing => Severity::Warning,
             _ => Severity::Failing,
         }
     }
@@ -90,7 +94,7 @@ impl Kind {
     /// Whether its text, behind the first sentence, tells what is not for everybody.
     #[must_use]
     pub const fn names_what_is_private(self) -> bool {
-        matches!(self, Self::EncoderFailed | Self::EncoderStandIn | Self::DiskFull)
+        matches!(self, Self::EncoderFailed | Self::EncoderStandIn | Self::DiskFull | Self::MediaMissing)
     }
 
     /// Whether each output has one of its own.
@@ -98,7 +102,13 @@ impl Kind {
     pub const fn is_of_output(self) -> bool {
         !matches!(
             self,
-            Self::NoProgramme | Self::ClockStopped | Self::UplinkFull | Self::UplinkLimit | Self::DiskFull | Self::Deaf
+            Self::NoProgramme
+                | Self::ClockStopped
+                | Self::UplinkFull
+                | Self::UplinkLimit
+                | Self::MediaMissing
+                | Self::DiskFull
+                | Self::Deaf
         )
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! - `decode`: frames to sound; `sound`: that in ticks, whatever the codec; `meter`: loudness and silence; `output`: one output beside the programme; `histogram`: how far
 //!   behind the arrival it is, and listeners behind it.
+//! - `batch`: when sound is measured.
 //! - `uplink`: whether listeners lag together, and whether its limit refuses newcomers.
 //! - `deaf`: whether it still listens.
 //! - `watch`: the alarms, around the pure state machine of [`radio_signal::alarm`]; `advice`: what
@@ -12,6 +13,7 @@
 //! - [`Board`]: what others may read of all this.
 
 mod advice;
+mod batch;
 mod deaf;
 mod decode;
 mod disk;
