@@ -36,7 +36,7 @@ pub enum Command {
         #[command(flatten)]
         feed: FeedArgs,
     },
-    /// Encode PCM from standard input to MP3 frames on standard output
+    /// Encode PCM from standard input to MP3 or Opus on standard output
     Encode(EncodeArgs),
     /// Show what a running tower is doing
     Status(StatusArgs),

@@ -22,7 +22,7 @@ pub(super) const LISTS: &[Key] = &[
     key(
         "output.*.encoder",
         Valid::Words(&["builtin", "ffmpeg", "command"]),
-        "`builtin`: the tower's own, around LAME. `ffmpeg`: FFmpeg with libmp3lame, libopus, or its own AAC. `command`: any other, see the next three keys.",
+        "`builtin`: the tower's own, MP3 at 48 kHz and Opus. `ffmpeg`: FFmpeg with libmp3lame, libopus, or its own AAC; the default of AAC. `command`: any other, see the next three keys.",
     ),
     key(
         "output.*.command",
@@ -43,7 +43,7 @@ pub(super) const LISTS: &[Key] = &[
     key(
         "output.*.codec",
         Valid::Words(&["mp3", "aac", "opus"]),
-        "`mp3`: MPEG-1 Layer III. `aac`: AAC-LC in ADTS. `opus`: Opus in Ogg. The last two take `encoder = \"ffmpeg\"` or a command; see [outputs](outputs.md).",
+        "`mp3`: MPEG-1 Layer III. `aac`: AAC-LC in ADTS, which needs FFmpeg or a command. `opus`: Opus in Ogg. See [outputs](outputs.md).",
     ),
     key(
         "output.*.bitrate_kbps",

@@ -89,6 +89,7 @@ fn load_by(sources: &Sources, read: file::ReadFile) -> Result<Loaded, ConfigErro
     }
     let Layers { mut tree, origins, mut problems, bad } = layers;
     fill_in_default_output(&mut tree);
+    fill_in_default_encoders(&mut tree);
     let mut config = match Config::deserialize(Value::Table(tree)) {
         Ok(config) => config,
         Err(error) => {
@@ -110,6 +111,16 @@ fn fill_in_default_output(tree: &mut Table) {
         && outputs.is_empty()
     {
         outputs.push(Value::Table(Table::new()));
+    }
+}
+
+/// What the built-in encoder does not make, AAC, takes FFmpeg where no encoder is named.
+fn fill_in_default_encoders(tree: &mut Table) {
+    let outputs = tree.get_mut("output").and_then(Value::as_array_mut);
+    for output in outputs.into_iter().flatten().filter_map(Value::as_table_mut) {
+        if output.get("codec").and_then(Value::as_str) == Some("aac") {
+            output.entry("encoder").or_insert_with(|| Value::String("ffmpeg".into()));
+        }
     }
 }
 

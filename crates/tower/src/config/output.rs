@@ -1,6 +1,7 @@
 //! `[[output]]`: encoded streams of the one programme, each with an encoder and listeners of its own.
 
 use crate::titles::Charset;
+use radio_signal::units::SAMPLE_RATE_HZ;
 use serde::{Deserialize, Serialize};
 
 /// `[[output]]`
@@ -68,7 +69,7 @@ pub enum Codec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EncoderKind {
-    /// The tower's own executable as `tower encode`, around LAME.
+    /// The tower's own executable as `tower encode`: LAME, or Opus.
     Builtin,
     /// FFmpeg with libmp3lame, its own AAC, or libopus.
     Ffmpeg,
@@ -115,6 +116,16 @@ impl Output {
     #[must_use]
     pub fn bare_mount(&self) -> &str {
         self.mount.strip_suffix(self.codec.extension()).unwrap_or(&self.mount)
+    }
+
+    /// Whether the built-in encoder makes its frames: MP3 at the tower's own rate, and Opus.
+    #[must_use]
+    pub const fn has_builtin(&self) -> bool {
+        match self.codec {
+            Codec::Mp3 => self.sample_rate_hz == SAMPLE_RATE_HZ,
+            Codec::Opus => true,
+            Codec::Aac => false,
+        }
     }
 
     /// Whether a listener of `path` means this one: by its mount, with or without its ending, or by

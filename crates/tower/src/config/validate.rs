@@ -68,7 +68,10 @@ pub fn validate(config: &Config) -> Vec<Invalid> {
 #[must_use]
 pub const fn playout_delay_ticks_min(output: &Output) -> u64 {
     match output.encoder {
-        EncoderKind::Builtin => 2,
+        EncoderKind::Builtin => match output.codec {
+            Codec::Mp3 | Codec::Aac => 2,
+            Codec::Opus => 3,
+        },
         EncoderKind::Ffmpeg => match output.codec {
             Codec::Mp3 if output.sample_rate_hz == SAMPLE_RATE_HZ => 3,
             Codec::Mp3 | Codec::Aac | Codec::Opus => 6,

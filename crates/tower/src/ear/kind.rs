@@ -48,7 +48,7 @@ pub enum Severity {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Silence,
         Self::Differs,
         Self::DamagedFrames,

@@ -250,7 +250,7 @@ impl<L: Launcher> Driver<L> {
             ),
         };
         let kept = self.history.oldest()..self.history.end();
-        let grid_ticks = self.config.format.grid().period_ticks();
+        let grid_ticks = self.config.start_grid_ticks(role);
         let plan = plan(next_frame, kept, replay_ticks, self.poison[role_index(role)].head_start(), grid_ticks);
         let event = match self.launcher.launch(program, self.config.memory_bytes_max) {
             Ok(child) => {

@@ -53,7 +53,7 @@ impl EncoderManager {
         let frames = frames
             .unwrap_or_else(|| Arc::new(FrameRingBuffer::new(config.buffer_frames, config.format.tick_bytes_max())));
         frames.advance_to(first);
-        let memory = Some(Memory::starting_at(first, config.format.grid().period_ticks()));
+        let memory = Some(Memory::starting_at(first, config.common_grid_ticks()));
         Ok(Self { config, first, frames, shared: Arc::default(), memory, driver: None })
     }
 
@@ -84,10 +84,8 @@ impl EncoderManager {
         let stop = Arc::new(AtomicBool::new(false));
         let replace = Arc::new(AtomicBool::new(false));
         let (pcm_feed, ticks) = PcmFeed::new(Arc::clone(&bell), Arc::clone(&self.shared.ticks_lost));
-        let Memory { history, ledger } = self
-            .memory
-            .take()
-            .unwrap_or_else(|| Memory::starting_at(self.first, self.config.format.grid().period_ticks()));
+        let Memory { history, ledger } =
+            self.memory.take().unwrap_or_else(|| Memory::starting_at(self.first, self.config.common_grid_ticks()));
         let delivery = Delivery::new(ledger, Arc::clone(&self.frames));
         let (config, shared) = (self.config.clone(), Arc::clone(&self.shared));
         let news = Box::new(move |news| {
