@@ -1,6 +1,12 @@
 //! Which paths a stream may have.
 
+use super::output::Output;
+use super::schema::Config;
+use super::validate::Check;
+
 const MOUNT_BYTES_MAX: usize = 255;
+/// Paths of one output beside its mount.
+const ALIASES_MAX: usize = 16;
 
 /// Paths that are not free for a mount.
 const ROUTES: &[&str] =
@@ -18,7 +24,7 @@ pub fn is_reserved_route(path: &str) -> bool {
 }
 
 /// Why `alias` cannot be another path of a stream. Old servers have paths that no mount may have.
-pub(super) fn alias_syntax_error(alias: &str) -> Option<&'static str> {
+fn alias_syntax_error(alias: &str) -> Option<&'static str> {
     syntax_error(alias, "._~-/;,=:@!$'()*", "may have letters, digits, and . _ ~ - / ; , = : @ ! $ ' ( ) * only")
 }
 
@@ -44,5 +50,30 @@ fn syntax_error(mount: &str, marks: &str, what_it_may_have: &'static str) -> Opt
         Some("ends like a playlist, and players would take it for one")
     } else {
         None
+    }
+}
+
+impl Check {
+    /// Paths beside the mount, none of which means anything else.
+    pub(super) fn aliases(&mut self, config: &Config, index: usize, output: &Output) {
+        let key = format!("output.{index}.aliases");
+        let count = output.aliases.len();
+        if count > ALIASES_MAX {
+            self.add(&[&key], format!("`{key}` has {count} paths, at most {ALIASES_MAX}"));
+        }
+        for alias in &output.aliases {
+            let of_output = || {
+                let other = config.output.iter().position(|other| other != output && other.answers_to(alias))?;
+                Some(format!("is a path of output {other} too; leave it to one of them"))
+            };
+            let of_input = || {
+                let input = config.input.iter().find(|input| input.mount == *alias)?;
+                Some(format!("is where sources of input \"{}\" connect; choose another", input.name.escape_debug()))
+            };
+            let wrong = alias_syntax_error(alias).map(str::to_owned).or_else(of_output).or_else(of_input);
+            if let Some(wrong) = wrong {
+                self.add(&[&key], format!("`{key}`: \"{}\" {wrong}", alias.escape_debug()));
+            }
+        }
     }
 }

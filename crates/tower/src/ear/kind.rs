@@ -90,7 +90,9 @@ impl Kind {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::DamagedFrames | Self::EncoderStandIn | Self::UplinkLimit | Self::MediaMissing | Self::MachineBusy => Severity::Warning,
+            Self::DamagedFrames | Self::EncoderStandIn | Self::UplinkLimit | Self::MediaMissing | Self::MachineBusy => {
+                Severity::Warning
+            }
             _ => Severity::Failing,
         }
     }
