@@ -19,4 +19,5 @@ mod operator_actions;
 mod poison;
 mod silence;
 mod standstill;
+mod unit_sandbox;
 mod verdicts;
