@@ -50,6 +50,7 @@ pub mod station;
 pub mod tls;
 pub mod tools;
 pub mod tower;
+pub mod unit;
 pub mod websocket;
 pub mod witness;
 

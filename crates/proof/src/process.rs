@@ -36,6 +36,19 @@ pub fn children(pid: u32) -> Vec<u32> {
         .collect()
 }
 
+/// The process below `ancestor`, or `ancestor` itself, that knows itself as number `inner`: another
+/// number where it has a namespace of its own.
+#[must_use]
+pub fn known_as(inner: u32, ancestor: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{ancestor}/status")).ok()?;
+    let own = status.lines().find_map(|line| line.strip_prefix("NSpid:")?.split_whitespace().last()?.parse().ok());
+    if own == Some(inner) {
+        Some(ancestor)
+    } else {
+        children(ancestor).into_iter().find_map(|child| known_as(inner, child))
+    }
+}
+
 /// Command line of a process, arguments separated by spaces.
 #[must_use]
 pub fn command_line(pid: u32) -> String {
@@ -115,6 +128,8 @@ mod tests {
         assert!(rss_bytes(own) > 100_000);
         assert!((100_000..=rss_bytes(own) + 100_000).contains(&pss_bytes(own)), "PSS is a part of RSS");
         assert!(descendants(own).contains(&child.id()));
+        assert_eq!(known_as(child.id(), std::process::id()), Some(child.id()));
+        assert_eq!(known_as(1, std::process::id()), None);
         assert!(signal(child.id(), Signal::KILL));
         child.wait().expect("our own child");
         assert!(!alive(child.id()));

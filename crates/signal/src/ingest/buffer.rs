@@ -120,6 +120,12 @@ impl BufferReader {
         self.gauge.capacity()
     }
 
+    /// Frames that have ever come.
+    #[must_use]
+    pub fn offered(&self) -> u64 {
+        self.gauge.offered()
+    }
+
     /// Whether the producer has ended; what waits can still be played.
     #[must_use]
     pub fn ended(&self) -> bool {

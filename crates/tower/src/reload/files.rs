@@ -72,13 +72,15 @@ impl NewFiles {
     }
 
     /// Has them heard, and stops those that were.
-    pub(super) fn put_into_force(self, tower: &Arc<Tower>) {
+    pub(super) async fn put_into_force(self, tower: &Arc<Tower>) {
         let (feeds, lists) = self.feeds;
         feeds.put_into_force(tower, lists);
         if let Some(fallback) = self.fallback {
             super::stop_players(tower, FALLBACK);
             let (player, reader) = fallback.unzip();
-            let _ = tower.desk.order(Order::FallbackFile(reader));
+            if let Err(error) = tower.desk.order(Order::FallbackFile(reader)).await {
+                tracing::error!(%error, "the fallback's file is not heard");
+            }
             tower.players.lock().unwrap_or_else(PoisonError::into_inner).extend(player);
         }
         if let Some(player) = self.play {

@@ -11,13 +11,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Threads that do nothing but need time.
-struct Busy {
+pub(crate) struct Busy {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Busy {
-    fn start(threads: usize) -> Self {
+    pub(crate) fn start(threads: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let spin = |stop: Arc<AtomicBool>| {
             move || {

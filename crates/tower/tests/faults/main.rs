@@ -20,4 +20,5 @@ mod overload;
 mod poison;
 mod silence;
 mod standstill;
+mod unit_sandbox;
 mod verdicts;

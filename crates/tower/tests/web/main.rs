@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod pages;
+mod proxy;
 
 mod dashboard;
 mod dashboard_load;

@@ -91,10 +91,16 @@ fn station_socket(path: &Path, running: bool) -> Finding {
 fn station_interface(config: &Config) -> Finding {
     const CHECK: &str = "station interface";
     let access = StationAccess::of(config, &listening::addresses(config));
+    let judged_by = match listening::are_visible() {
+        true => "",
+        false => {
+            ", as far as the configuration says: a port that systemd opens is not seen here, where there is no /proc/net/tcp"
+        }
+    };
     match (access.warning(), access) {
         (Some((found, remedy)), _) => Finding::warning(CHECK, found, remedy),
         (None, StationAccess::Password) => Finding::ok(CHECK, "has a password"),
-        (None, _) => Finding::ok(CHECK, "open to this machine only"),
+        (None, _) => Finding::ok(CHECK, format!("open to this machine only{judged_by}")),
     }
 }
 
