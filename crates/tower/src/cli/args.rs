@@ -189,6 +189,9 @@ pub struct CheckArgs {
     /// TCP port of the tower that is asked
     #[arg(long)]
     pub port: Option<String>,
+    /// Only whether its clock ticks (exit code 0 or 1), for the health check of a container
+    #[arg(long)]
+    pub live: bool,
 }
 
 /// Flags of `tower config`.

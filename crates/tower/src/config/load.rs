@@ -2,6 +2,7 @@
 
 use super::env;
 use super::file;
+use super::home;
 use super::layers::{Layers, Setting};
 use super::problem::{ConfigError, Origin, Problem};
 use super::reading;
@@ -88,13 +89,16 @@ fn load_by(sources: &Sources, read: file::ReadFile) -> Result<Loaded, ConfigErro
     }
     let Layers { mut tree, origins, mut problems, bad } = layers;
     fill_in_default_output(&mut tree);
-    let config = match Config::deserialize(Value::Table(tree)) {
+    let mut config = match Config::deserialize(Value::Table(tree)) {
         Ok(config) => config,
         Err(error) => {
             problems.push(Problem { origin: Origin::Default, message: error.message().to_owned() });
             return Err(ConfigError { problems });
         }
     };
+    if let Some(home) = env::value_of(&sources.environment, "HOME") {
+        home::expand(&mut config, home.as_ref());
+    }
     let new = validate(&config).into_iter().filter(|invalid| !invalid.keys.iter().any(|key| bad.contains(key)));
     problems.extend(new.map(|invalid| at_its_origin(invalid, &origins)));
     if problems.is_empty() { Ok(Loaded { config, origins, file, warnings }) } else { Err(ConfigError { problems }) }

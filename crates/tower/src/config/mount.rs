@@ -17,16 +17,25 @@ pub fn is_reserved_route(path: &str) -> bool {
     ROUTES.contains(&path) || ROUTE_FOLDERS.iter().any(within)
 }
 
+/// Why `alias` cannot be another path of a stream. Old servers have paths that no mount may have.
+pub(super) fn alias_syntax_error(alias: &str) -> Option<&'static str> {
+    syntax_error(alias, "._~-/;,=:@!$'()*", "may have letters, digits, and . _ ~ - / ; , = : @ ! $ ' ( ) * only")
+}
+
 /// Why `mount` cannot be the path of a stream.
 pub(super) fn mount_syntax_error(mount: &str) -> Option<&'static str> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._~-/".contains(c);
+    syntax_error(mount, "._~-/", "may have letters, digits, and . _ ~ - / only")
+}
+
+fn syntax_error(mount: &str, marks: &str, what_it_may_have: &'static str) -> Option<&'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || marks.contains(c);
     let bare = mount.strip_suffix(".mp3").unwrap_or(mount);
     if !mount.starts_with('/') {
         Some("must begin with /, such as \"/stream\"")
     } else if mount.len() > MOUNT_BYTES_MAX {
         Some("is longer than 255 bytes")
     } else if !mount.chars().all(plain) {
-        Some("may have letters, digits, and . _ ~ - / only")
+        Some(what_it_may_have)
     } else if is_reserved_route(mount) || is_reserved_route(bare) {
         Some("is a page or part of the API of the tower; choose another, such as \"/stream\"")
     } else if mount.split('/').skip(1).any(|part| matches!(part, "" | "." | "..")) {

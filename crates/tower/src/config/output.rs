@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Output {
     /// Path of the mount, beginning with `/`.
     pub mount: String,
+    /// Other paths at which it is served.
+    pub aliases: Vec<String>,
     /// Name shown to players.
     pub name: String,
     /// Genre shown to players.
@@ -115,10 +117,12 @@ impl Output {
         self.mount.strip_suffix(self.codec.extension()).unwrap_or(&self.mount)
     }
 
-    /// Whether a listener of `path` means this one: with or without its ending.
+    /// Whether a listener of `path` means this one: by its mount, with or without its ending, or by
+    /// an alias.
     #[must_use]
     pub fn answers_to(&self, path: &str) -> bool {
-        path == self.mount || path.strip_suffix(self.codec.extension()).unwrap_or(path) == self.bare_mount()
+        let is_alias = self.aliases.iter().any(|alias| alias == path);
+        is_alias || path == self.mount || path.strip_suffix(self.codec.extension()).unwrap_or(path) == self.bare_mount()
     }
 }
 
@@ -126,6 +130,7 @@ impl Default for Output {
     fn default() -> Self {
         Self {
             mount: "/stream".into(),
+            aliases: Vec::new(),
             name: "Radio Tower".into(),
             genre: String::new(),
             description: String::new(),

@@ -77,6 +77,9 @@ pub struct Server {
     pub crowd_above: usize,
     /// and with fewer than this it is the shorter one again.
     pub crowd_below: usize,
+    /// Where the tower keeps what outlives a restart; empty: `$STATE_DIRECTORY`, or nothing is
+    /// kept.
+    pub state_dir: PathBuf,
     /// Unix socket on which the command line reaches the API; empty: `tower-PORT.sock` in the runtime directory.
     pub admin_socket: PathBuf,
     /// Where the tower stands, for statistics.
@@ -309,6 +312,7 @@ impl Default for Server {
             period_ms: 504,
             crowd_above: 4000,
             crowd_below: 3500,
+            state_dir: PathBuf::new(),
             admin_socket: PathBuf::new(),
             location: String::new(),
             admin_contact: String::new(),

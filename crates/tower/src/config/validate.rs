@@ -2,7 +2,7 @@
 
 use super::key_table::KEYS;
 use super::keys::Valid;
-use super::mount::mount_syntax_error;
+use super::mount::{alias_syntax_error, mount_syntax_error};
 use super::output::{Codec, EncoderKind, Output};
 use super::schema::{Config, Server};
 use super::validate_webhooks::url_error;
@@ -20,6 +20,8 @@ pub const INPUTS_MAX: usize = 8;
 pub const WEBHOOKS_MAX: usize = 8;
 /// Networks of trusted proxies.
 pub const TRUSTED_PROXIES_MAX: usize = 64;
+/// Paths of one output beside its mount.
+const ALIASES_MAX: usize = 16;
 /// Host names of the tower.
 const NAMES_MAX: usize = 32;
 /// Users beside the administrator.
@@ -30,7 +32,7 @@ pub(super) const TITLE_BYTES_MAX: usize = 255;
 pub(super) const PASSWORD_BYTES_MAX: usize = 1024;
 pub(super) const PATHS_MAX: usize = 1000;
 const BACKOFF_STEPS_MAX: usize = 32;
-const COMMAND_WORDS_MAX: usize = 64;
+pub(super) const COMMAND_WORDS_MAX: usize = 64;
 
 /// A rule that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -270,6 +272,7 @@ impl Check {
     fn output(&mut self, config: &Config, index: usize, output: &Output) {
         let key = |name: &str| format!("output.{index}.{name}");
         self.mount(config, index, &output.mount);
+        self.aliases(config, index, output);
         let texts = [
             ("name", &output.name),
             ("genre", &output.genre),
@@ -329,6 +332,29 @@ impl Check {
                      {hold_ms}; make it {needed} at least, or hold for a shorter time"
                 );
                 self.add(&["encoder.buffer_frames", "encoder.hold_max_ms", key], message);
+            }
+        }
+    }
+
+    /// Paths beside the mount, none of which means anything else.
+    fn aliases(&mut self, config: &Config, index: usize, output: &Output) {
+        let key = format!("output.{index}.aliases");
+        let count = output.aliases.len();
+        if count > ALIASES_MAX {
+            self.add(&[&key], format!("`{key}` has {count} paths, at most {ALIASES_MAX}"));
+        }
+        for alias in &output.aliases {
+            let of_output = || {
+                let other = config.output.iter().position(|other| other != output && other.answers_to(alias))?;
+                Some(format!("is a path of output {other} too; leave it to one of them"))
+            };
+            let of_input = || {
+                let input = config.input.iter().find(|input| input.mount == *alias)?;
+                Some(format!("is where sources of input \"{}\" connect; choose another", input.name.escape_debug()))
+            };
+            let wrong = alias_syntax_error(alias).map(str::to_owned).or_else(of_output).or_else(of_input);
+            if let Some(wrong) = wrong {
+                self.add(&[&key], format!("`{key}`: \"{}\" {wrong}", alias.escape_debug()));
             }
         }
     }

@@ -28,6 +28,8 @@ pub enum Kind {
     UplinkLimit,
     /// The machine is too busy for the encoders.
     MachineBusy,
+    /// Files or folders that are configured are not there.
+    MediaMissing,
     /// There is nearly no room on a disk.
     DiskFull,
     /// The tower does not listen to itself any more, or only now and then.
@@ -46,7 +48,7 @@ pub enum Severity {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Silence,
         Self::Differs,
         Self::DamagedFrames,
@@ -58,6 +60,7 @@ impl Kind {
         Self::UplinkFull,
         Self::UplinkLimit,
         Self::MachineBusy,
+        Self::MediaMissing,
         Self::DiskFull,
         Self::Deaf,
     ];
@@ -77,6 +80,7 @@ impl Kind {
             Self::UplinkFull => "uplink_full",
             Self::UplinkLimit => "uplink_limit",
             Self::MachineBusy => "machine_busy",
+            Self::MediaMissing => "media_missing",
             Self::DiskFull => "disk_full",
             Self::Deaf => "deaf",
         }
@@ -86,7 +90,9 @@ impl Kind {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::DamagedFrames | Self::EncoderStandIn | Self::UplinkLimit | Self::MachineBusy => Severity::Warning,
+            Self::DamagedFrames | Self::EncoderStandIn | Self::UplinkLimit | Self::MediaMissing | Self::MachineBusy => {
+                Severity::Warning
+            }
             _ => Severity::Failing,
         }
     }
@@ -94,7 +100,10 @@ impl Kind {
     /// Whether its text, behind the first sentence, tells what is not for everybody.
     #[must_use]
     pub const fn names_what_is_private(self) -> bool {
-        matches!(self, Self::EncoderFailed | Self::EncoderStandIn | Self::MachineBusy | Self::DiskFull)
+        matches!(
+            self,
+            Self::EncoderFailed | Self::EncoderStandIn | Self::DiskFull | Self::MediaMissing | Self::MachineBusy
+        )
     }
 
     /// Whether each output has one of its own.
@@ -107,6 +116,7 @@ impl Kind {
                 | Self::UplinkFull
                 | Self::UplinkLimit
                 | Self::MachineBusy
+                | Self::MediaMissing
                 | Self::DiskFull
                 | Self::Deaf
         )

@@ -5,6 +5,7 @@
 //!
 //! - `decode`: frames to sound; `sound`: that in ticks, whatever the codec; `meter`: loudness and silence; `output`: one output beside the programme; `histogram`: how far
 //!   behind the arrival it is, and listeners behind it.
+//! - `batch`: when sound is measured.
 //! - `uplink`: whether listeners lag together, and whether its limit refuses newcomers.
 //! - `pressure`: whether the machine is too busy, and what is left out while it is.
 //! - `deaf`: whether it still listens.
@@ -13,6 +14,7 @@
 //! - [`Board`]: what others may read of all this.
 
 mod advice;
+mod batch;
 mod deaf;
 mod decode;
 mod disk;

@@ -4,7 +4,7 @@ use super::agreement;
 use super::commands::{ConfigError, EncoderConfig};
 use super::delivery::Delivery;
 use super::driver::Driver;
-use super::feed::{self, PcmFeed};
+use super::feed::{Bell, PcmFeed};
 use super::news::EncoderNews;
 use super::status::{Agreement, EncoderStatus, Shared};
 use super::system::{System, now};
@@ -12,9 +12,7 @@ use super::thread::{DriverThread, Memory};
 use radio_signal::frame_ring::{FrameBuf, FrameRingBuffer, Get};
 use radio_signal::supervisor::Role;
 use radio_signal::units::FrameNumber;
-use rustix::event::EventfdFlags;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::Release};
 use std::thread::{Builder, JoinHandle};
@@ -35,7 +33,7 @@ struct DriverHandle {
     thread: JoinHandle<Memory>,
     replace: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
-    bell: Arc<OwnedFd>,
+    bell: Arc<Bell>,
 }
 
 impl EncoderManager {
@@ -82,7 +80,7 @@ impl EncoderManager {
         if self.config.stand_in.is_some() {
             compare_in_background(&self.config, &self.shared);
         }
-        let bell = Arc::new(rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let bell = Arc::new(Bell::new()?);
         let stop = Arc::new(AtomicBool::new(false));
         let replace = Arc::new(AtomicBool::new(false));
         let (pcm_feed, ticks) = PcmFeed::new(Arc::clone(&bell), Arc::clone(&self.shared.ticks_lost));
@@ -100,7 +98,6 @@ impl EncoderManager {
         });
         let (config, shared) = (self.config.clone(), Arc::clone(&self.shared));
         let thread = DriverThread {
-            unhurried: config.unhurried(),
             driver: Driver::new(config, System::default(), history, delivery, shared, news),
             ticks,
             bell: Arc::clone(&bell),
@@ -117,7 +114,7 @@ impl EncoderManager {
     pub fn replace(&self) -> bool {
         if let Some(driver) = &self.driver {
             driver.replace.store(true, Release);
-            feed::ring(&driver.bell);
+            driver.bell.ring();
         }
         self.driver.is_some()
     }
@@ -126,7 +123,7 @@ impl EncoderManager {
     pub fn stop(&mut self) {
         let Some(driver) = self.driver.take() else { return };
         driver.stop.store(true, Release);
-        feed::ring(&driver.bell);
+        driver.bell.ring();
         // A driver that panicked has taken its memory with it; the next start begins anew.
         self.memory = driver.thread.join().ok();
     }

@@ -118,6 +118,7 @@ async fn put_into_force(tower: &Arc<Tower>, old: &Arc<Setup>, loaded: Loaded) ->
         end_monitors(tower);
     }
     follow_inputs(tower, old, &new);
+    tower.backing.watch(&new.config);
     files.put_into_force(tower);
     follow_limits(tower, &new);
     follow_webhooks(tower, old, &new);

@@ -2,7 +2,7 @@
 
 use super::fixtures::{AMPLITUDE, ffmpeg, noise, sine, write_wav};
 use radio_signal::ingest::{BufferReader, input_buffer};
-use radio_signal::pcm::PcmFrame;
+use radio_signal::pcm::{AudioFrame, PcmFrame};
 use radio_tower::files::{Player, Playlist, Programme, Step};
 use std::f64::consts::TAU;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,11 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// Takes values from the buffer as the router would, only faster.
 fn take(reader: &mut BufferReader, values: usize) -> Vec<i16> {
     let begun = Instant::now();
-    let (mut taken, mut frame) = (Vec::new(), PcmFrame::SILENCE);
+    let (mut taken, mut frame, mut pcm) = (Vec::new(), AudioFrame::SILENCE, PcmFrame::SILENCE);
     while taken.len() < values {
         if reader.pop(&mut frame) {
-            taken.extend(frame.0);
+            pcm.round(&frame, 0);
+            taken.extend(pcm.0);
         } else {
             assert!(begun.elapsed() < DEADLINE, "the player stopped after {} values", taken.len());
             sleep(Duration::from_millis(1));
