@@ -26,10 +26,10 @@ pub enum Kind {
     UplinkFull,
     /// The limit of the uplink does not admit newcomers.
     UplinkLimit,
-    /// Files or folders that are configured are not there.
-    MediaMissing,
     /// The machine is too busy for the encoders.
     MachineBusy,
+    /// Files or folders that are configured are not there.
+    MediaMissing,
     /// There is nearly no room on a disk.
     DiskFull,
     /// The tower does not listen to itself any more, or only now and then.
@@ -59,8 +59,8 @@ impl Kind {
         Self::ClockStopped,
         Self::UplinkFull,
         Self::UplinkLimit,
-        Self::MediaMissing,
         Self::MachineBusy,
+        Self::MediaMissing,
         Self::DiskFull,
         Self::Deaf,
     ];
@@ -79,8 +79,8 @@ impl Kind {
             Self::ClockStopped => "clock_stopped",
             Self::UplinkFull => "uplink_full",
             Self::UplinkLimit => "uplink_limit",
-            Self::MediaMissing => "media_missing",
             Self::MachineBusy => "machine_busy",
+            Self::MediaMissing => "media_missing",
             Self::DiskFull => "disk_full",
             Self::Deaf => "deaf",
         }
@@ -102,7 +102,7 @@ impl Kind {
     pub const fn names_what_is_private(self) -> bool {
         matches!(
             self,
-            Self::EncoderFailed | Self::EncoderStandIn | Self::MachineBusy | Self::DiskFull | Self::MediaMissing
+            Self::EncoderFailed | Self::EncoderStandIn | Self::DiskFull | Self::MediaMissing | Self::MachineBusy
         )
     }
 
@@ -115,8 +115,8 @@ impl Kind {
                 | Self::ClockStopped
                 | Self::UplinkFull
                 | Self::UplinkLimit
-                | Self::MediaMissing
                 | Self::MachineBusy
+                | Self::MediaMissing
                 | Self::DiskFull
                 | Self::Deaf
         )

@@ -201,11 +201,10 @@ impl Ear {
         let now = Moment { now_ms: self.started.elapsed().as_millis() as u64, tick };
         let mut heard = Vec::new();
         for index in 0..self.outputs.len() {
-            if !is_due {
-                // It is listened to with the rest of its batch.
-            } else if self.machine.has_turn(index, self.outputs.len(), now) {
+            let has_turn = self.machine.has_turn(index, self.outputs.len(), now);
+            if has_turn && is_due {
                 self.listen_to(index, programme.silent_ms, tick);
-            } else {
+            } else if !has_turn {
                 let Ears { ear, output, .. } = &mut self.outputs[index];
                 ear.leave_out(&output.mount);
             }
