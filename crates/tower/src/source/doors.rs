@@ -5,7 +5,7 @@ use super::claim::{Claim, TitleTarget};
 use super::handshake::{self, Admission, Mount, Verdict};
 use super::holder::{Holder, Tenure};
 use super::session::{self, SessionFigures, Terms};
-use crate::config::{Config, Input, InputKind, SecondSource};
+use crate::config::{Config, Input, InputKind, SecondSource, WhenFull};
 use crate::encoder::is_installed;
 use crate::http::auth::{Credentials, Given, claimed_name};
 use crate::http::guesses::{Guesses, UNNAMED};
@@ -273,12 +273,18 @@ impl Door {
         self.refuses_another(&mut self.lock(), now)
     }
 
+    /// Whether the source that is connected would come back if another took its place. One that is
+    /// slowed down sends files: the end of its connection is behind what waits to be read.
+    fn is_rival(&self, holder: &Holder) -> bool {
+        self.input.when_full == WhenFull::Drop && holder.is_connected()
+    }
+
     fn refuses_another(&self, tenure: &mut Tenure, now: Instant) -> bool {
-        tenure.holder.is_some()
-            && match self.input.second_source {
-                SecondSource::Refuse => true,
-                SecondSource::Takeover => tenure.takeovers.refuses(now),
-            }
+        let Some(holder) = &tenure.holder else { return false };
+        match self.input.second_source {
+            SecondSource::Refuse => true,
+            SecondSource::Takeover => self.is_rival(holder) && tenure.takeovers.refuses(now),
+        }
     }
 
     /// Lets a source in: whoever is connected is ended, and a thread reads from `socket`.
@@ -331,8 +337,9 @@ impl Door {
         let newcomer = Holder { id, socket: to_end, address, since: Instant::now(), admission, figures };
         let program = newcomer.program();
         if let Some(before) = tenure.holder.replace(newcomer) {
+            let is_rival = self.is_rival(&before);
             before.end();
-            let count = tenure.takeovers.note(Instant::now());
+            let count = if is_rival { tenure.takeovers.note(Instant::now()) } else { 0 };
             if count > 1 {
                 let text = format!(
                     "{}: {program} took the place of {}, takeover {count} within a minute; if two programs use this \

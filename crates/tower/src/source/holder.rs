@@ -3,6 +3,7 @@
 use super::handshake::Admission;
 use super::session::SessionFigures;
 use radio_signal::router::SourceId;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -32,6 +33,14 @@ impl Holder {
     pub(super) fn end(&self) {
         self.figures.stop.store(true, Relaxed);
         let _already_closed = self.socket.shutdown(Shutdown::Both);
+    }
+
+    /// Whether the program at the other end still holds its connection. One that has sent a file and
+    /// closed is no rival of the next, though what it sent is still being read.
+    pub(super) fn is_connected(&self) -> bool {
+        let mut fds = [PollFd::new(&self.socket, PollFlags::RDHUP)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(0))
     }
 
     /// The program, as it names itself, and its address.
