@@ -84,16 +84,20 @@ pub struct MediaBoard {
 }
 
 impl MediaBoard {
-    /// Looks at these paths from now on, every 5 s, on a thread of its own.
-    #[must_use]
-    pub fn watch(media: Vec<MediaPath>) -> Arc<Self> {
-        let board = Arc::new(Self {
+    fn new(media: Vec<MediaPath>) -> Self {
+        Self {
             media: ArcSwap::from_pointee(media),
             missing: ArcSwap::default(),
             looking: Mutex::new(None),
             stop: AtomicBool::new(false),
             thread: Mutex::new(None),
-        });
+        }
+    }
+
+    /// Looks at these paths from now on, every 5 s, on a thread of its own.
+    #[must_use]
+    pub fn watch(media: Vec<MediaPath>) -> Arc<Self> {
+        let board = Arc::new(Self::new(media));
         let (told, first) = mpsc::sync_channel(1);
         let looking = Arc::clone(&board);
         let spawned = thread::Builder::new().name("media".into()).spawn(move || {
@@ -196,9 +200,11 @@ mod tests {
     #[test]
     fn what_is_not_there_is_named_with_its_key_and_seen_when_it_comes() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (there, late) = (media(folder.path()), media(&folder.path().join("late")));
+        let (there, late) = (media(&folder.path().join("a.mp3")), media(&folder.path().join("late")));
+        std::fs::write(&there.path, b"").expect("a file");
         assert_eq!(missing(&[there.clone(), late.clone()]).len(), 1);
-        let board = MediaBoard::watch(vec![there.clone(), late.clone()]);
+        let board = MediaBoard::new(vec![there.clone(), late.clone()]);
+        board.look();
         let told = board.missing()[0].to_string();
         assert!(told.ends_with("late (`play.paths`): No such file or directory (os error 2)"), "{told}");
         assert!(!board.is_there(&late.path));
@@ -209,6 +215,5 @@ mod tests {
         std::fs::write(late.path.join("a.mp3"), b"").expect("a file");
         board.look();
         assert!(board.missing().is_empty() && board.is_there(&late.path));
-        board.stop();
     }
 }
