@@ -66,18 +66,24 @@ impl DriverThread {
         while !self.stop.load(Acquire) {
             self.wait();
             self.bell.quieten();
-            while let Ok(tick) = self.ticks.pop() {
-                self.driver.take_tick(&tick);
-            }
+            self.take_ticks();
             if self.replace.swap(false, AcqRel) {
                 self.driver.replace();
             }
             self.driver.turn(&mut buffer);
             self.driver.launcher.bury();
         }
+        // Those that came during the last turn belong to the history of the next start.
+        self.take_ticks();
         self.driver.stop();
         self.driver.launcher.bury_all();
         Memory { history: self.driver.history, ledger: self.driver.delivery.ledger }
+    }
+
+    fn take_ticks(&mut self) {
+        while let Ok(tick) = self.ticks.pop() {
+            self.driver.take_tick(&tick);
+        }
     }
 
     fn wait(&self) {
