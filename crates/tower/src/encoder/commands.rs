@@ -1,6 +1,7 @@
 //! What is configured of one output's encoder, and the command lines that follow from it.
 
 use super::format::Format;
+use super::replay::SURE_ENOUGH_TICKS;
 use crate::config::{self, Codec, EncoderKind, Replay};
 use radio_signal::ogg::opus;
 use radio_signal::supervisor::{self, Role};
@@ -56,6 +57,8 @@ pub struct Program {
     /// A process starts at a tick divisible by this, where one of its frames begins; and the frames
     /// of an encoder that works in segments begin a segment.
     pub start_grid_ticks: u64,
+    /// Ticks after which a process has forgotten how it began, with most programmes.
+    pub forgetting_ticks: u64,
 }
 
 /// Ticks of a segment of the built-in Opus encoder. A process that starts at a multiple of them
@@ -218,9 +221,9 @@ impl Program {
         let mono = output.channels == 1;
         let codec: &[&str] = if output.codec == Codec::Opus { &["--codec", "opus"] } else { &[] };
         let words = ["/proc/self/exe", "encode", "--bitrate", &bitrate].into_iter().chain(codec.iter().copied());
-        let (latency_samples, start_grid_ticks) = match output.codec {
-            Codec::Opus => (radio_opus::LATENCY_SAMPLES as u64, OPUS_SEGMENT_TICKS),
-            Codec::Mp3 | Codec::Aac => (1376, Format::of(output).grid().period_ticks()),
+        let (latency_samples, start_grid_ticks, forgetting_ticks) = match output.codec {
+            Codec::Opus => (radio_opus::LATENCY_SAMPLES as u64, OPUS_SEGMENT_TICKS, OPUS_SEGMENT_TICKS + 1),
+            Codec::Mp3 | Codec::Aac => (1376, Format::of(output).grid().period_ticks(), SURE_ENOUGH_TICKS),
         };
         Self {
             kind: EncoderKind::Builtin,
@@ -230,6 +233,7 @@ impl Program {
             latency_samples_min: latency_samples,
             replay: Replay::Exact,
             start_grid_ticks,
+            forgetting_ticks,
         }
     }
 
@@ -263,6 +267,7 @@ impl Program {
             latency_samples_min,
             replay: replay_of(output.codec),
             start_grid_ticks: Format::of(output).grid().period_ticks(),
+            forgetting_ticks: SURE_ENOUGH_TICKS,
         }
     }
 
@@ -275,6 +280,7 @@ impl Program {
             latency_samples_min: TICK_SAMPLES as u64,
             replay: output.replay,
             start_grid_ticks: Format::of(output).grid().period_ticks(),
+            forgetting_ticks: SURE_ENOUGH_TICKS,
         }
     }
 }

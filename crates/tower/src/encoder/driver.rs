@@ -144,6 +144,7 @@ impl<L: Launcher> Driver<L> {
             shared.board().last_error = process.diagnostics.last_line();
         }
         let had_caught_up = supervisor.has_caught_up(id);
+        let forgetting_ticks = config.program(role).forgetting_ticks;
         let mut unmatched = None;
         let read = process.take_frames(frames_max, buffer, |process, n, bytes| {
             process.first_frame.get_or_insert(now);
@@ -155,8 +156,9 @@ impl<L: Launcher> Driver<L> {
             // A replay is over with the frame that was owed, whether it is heard or another was faster.
             if n >= process.plan.deliver_from && process.replay.took_ms.is_none() {
                 has_replayed(process, now, &mut pace[role_index(role)]);
-                shared.board().replayed(&process.replay);
-                unmatched = process.replay.is_unmatched().then_some(process.replay);
+                let is_unmatched = process.replay.is_unmatched(forgetting_ticks);
+                shared.board().replayed(&process.replay, is_unmatched);
+                unmatched = is_unmatched.then_some(process.replay);
             }
             let new = heard == Heard::New;
             process.new_frames += u64::from(new);

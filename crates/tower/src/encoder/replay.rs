@@ -13,7 +13,7 @@ const REPLAY_TICKS: [u64; 4] = [200, 130, 40, REPLAY_TICKS_MIN];
 pub(super) const REPLAY_TICKS_MIN: u64 = 10;
 
 /// What is worth keeping the time of a frame for: shorter than this, a wait for the right bytes is better.
-const SURE_ENOUGH_TICKS: u64 = 40;
+pub(super) const SURE_ENOUGH_TICKS: u64 = 40;
 
 /// How one process joins. Its `j`-th frame has number `start_tick + j`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,11 +97,11 @@ impl ReplayReport {
         self.proved = self.equal_in_a_row >= PROOF_FRAMES || all_from_tick_0;
     }
 
-    /// Whether enough frames were compared for an encoder to have forgotten how it began, and none
-    /// was equal: the two processes made different frames of the same PCM, or frames of different
-    /// ticks were compared.
-    pub(super) fn is_unmatched(&self) -> bool {
-        self.compared >= SURE_ENOUGH_TICKS && self.equal == 0
+    /// Whether enough frames were compared, those of `forgetting_ticks`, for an encoder to have
+    /// forgotten how it began, and none was equal: the two processes made different frames of the
+    /// same PCM, or frames of different ticks were compared.
+    pub(super) fn is_unmatched(&self, forgetting_ticks: u64) -> bool {
+        self.compared >= forgetting_ticks && self.equal == 0
     }
 }
 
@@ -188,11 +188,17 @@ mod tests {
     fn a_replay_without_one_equal_frame_of_forty_is_unmatched() {
         let mut report = ReplayReport::begin(Plan { start_tick: 85, deliver_from: 289 });
         (0..39).for_each(|_| report.compare(false));
-        assert!(!report.is_unmatched(), "a short replay may end before the encoder has forgotten how it began");
+        assert!(
+            !report.is_unmatched(SURE_ENOUGH_TICKS),
+            "a short replay may end before the encoder has forgotten how it began"
+        );
         (0..165).for_each(|_| report.compare(false));
-        assert!(report.is_unmatched() && !report.proved);
+        assert!(report.is_unmatched(SURE_ENOUGH_TICKS) && !report.proved);
         report.compare(true);
-        assert!(!report.is_unmatched(), "one equal frame: both number their frames alike, and convergence is late");
+        assert!(
+            !report.is_unmatched(SURE_ENOUGH_TICKS),
+            "one equal frame: both number their frames alike, and convergence is late"
+        );
     }
 
     #[test]

@@ -182,13 +182,14 @@ impl Shared {
 }
 
 impl Board {
-    /// A replacement has delivered the frame that was owed when it was started.
-    pub(super) fn replayed(&mut self, replay: &ReplayReport) {
+    /// A replacement has delivered the frame that was owed when it was started; perhaps none of its
+    /// frames before matched.
+    pub(super) fn replayed(&mut self, replay: &ReplayReport, is_unmatched: bool) {
         // The first process of all replays nothing.
         if replay.ticks > 0 {
             self.replays += 1;
             self.replays_proved += u64::from(replay.proved);
-            self.replays_unmatched += u64::from(replay.is_unmatched());
+            self.replays_unmatched += u64::from(is_unmatched);
             self.last_replay = Some(*replay);
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::codecs::{PATIENCE, are_of_one_stream, delivering, encoder, is_programme, play};
 use crate::common;
+use radio_proof::alarm::wait_until;
 use radio_proof::chance::Chance;
 use radio_proof::codecs::ogg;
 use radio_proof::listener::Listener;
@@ -58,6 +59,8 @@ fn codec_opus_alone_is_on_air_without_ffmpeg_and_20_kills_change_no_byte() {
     }
     let to = monitor.next_serial() as usize;
     monitor.wait_serial(to as u64 + 120, PATIENCE);
+    let likeness = || tower.status()["outputs"][0]["heard"]["likeness"].as_f64();
+    wait_until("the off-air monitor to hear the programme", 3 * PATIENCE, || likeness() > Some(0.9));
     let encoder = encoder(&tower, 0);
     let stream = listener.stop().bytes;
     let _fed_bytes = station.stop();
@@ -92,7 +95,7 @@ fn an_opus_output_whose_ffmpeg_dies_for_good_is_carried_by_the_builtin_encoder_w
     assert_eq!(encoder(&tower, 0)["carried_by"], "ffmpeg");
     assert!(signal(u32::try_from(pid).expect("a pid"), Signal::KILL));
     let carried = || encoder(&tower, 0)["carried_by"] == "builtin";
-    radio_proof::alarm::wait_until("the built-in encoder to carry the output", PATIENCE, carried);
+    wait_until("the built-in encoder to carry the output", PATIENCE, carried);
     monitor.wait_serial(monitor.next_serial() + 160, PATIENCE);
     let to = monitor.next_serial() as usize;
     monitor.wait_serial(to as u64 + 120, PATIENCE);

@@ -111,7 +111,7 @@ fn copy(browser: &mut Browser, stream: usize, link: &str) {
 
 #[test]
 fn the_player_shows_what_was_played_and_links_that_keep_the_focus_and_can_be_copied() {
-    let streams = "{}, { mount = \"/light\", codec = \"opus\", encoder = \"ffmpeg\", bitrate_kbps = 48, channels = 1 }";
+    let streams = "{}, { mount = \"/light\", codec = \"opus\", bitrate_kbps = 48, channels = 1 }";
     let tower = common::setup().line(&format!("output = [{streams}]")).start();
     let _station = music_station(&tower);
     tower.wait_source("station", PATIENCE);
