@@ -1,5 +1,6 @@
 //! What all doors of a running tower share: who it is, what it is made of, and how it is.
 
+use crate::decode::board::Board;
 use crate::desk::Desk;
 use crate::files::PlayerHandle;
 use crate::http::pace::Pace;
@@ -80,6 +81,8 @@ pub struct Tower {
     pub ear: crate::ear::Board,
     /// Players of files: programme and fallback.
     pub players: Mutex<Vec<PlayerHandle>>,
+    /// What the decoder processes have shown.
+    pub decoders: Arc<Board>,
     /// Inputs that the tower tends itself.
     pub feeds: crate::feeds::Feeds,
     /// The limit of open files.

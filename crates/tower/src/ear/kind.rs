@@ -28,6 +28,10 @@ pub enum Kind {
     UplinkLimit,
     /// There is nearly no room on a disk.
     DiskFull,
+    /// A part of the decoders' sandbox is missing on this machine, or no decoder can be started.
+    DecoderSandbox,
+    /// A file has killed its decoder and is not played any more.
+    DecoderKilled,
     /// The tower does not listen to itself any more, or only now and then.
     Deaf,
 }
@@ -44,7 +48,7 @@ pub enum Severity {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Silence,
         Self::Differs,
         Self::DamagedFrames,
@@ -56,6 +60,8 @@ impl Kind {
         Self::UplinkFull,
         Self::UplinkLimit,
         Self::DiskFull,
+        Self::DecoderSandbox,
+        Self::DecoderKilled,
         Self::Deaf,
     ];
 
@@ -74,6 +80,8 @@ impl Kind {
             Self::UplinkFull => "uplink_full",
             Self::UplinkLimit => "uplink_limit",
             Self::DiskFull => "disk_full",
+            Self::DecoderSandbox => "decoder_sandbox",
+            Self::DecoderKilled => "decoder_killed",
             Self::Deaf => "deaf",
         }
     }
@@ -82,7 +90,11 @@ impl Kind {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::DamagedFrames | Self::EncoderStandIn | Self::UplinkLimit => Severity::Warning,
+            Self::DamagedFrames
+            | Self::EncoderStandIn
+            | Self::UplinkLimit
+            | Self::DecoderSandbox
+            | Self::DecoderKilled => Severity::Warning,
             _ => Severity::Failing,
         }
     }
@@ -90,7 +102,7 @@ impl Kind {
     /// Whether its text, behind the first sentence, tells what is not for everybody.
     #[must_use]
     pub const fn names_what_is_private(self) -> bool {
-        matches!(self, Self::EncoderFailed | Self::EncoderStandIn | Self::DiskFull)
+        matches!(self, Self::EncoderFailed | Self::EncoderStandIn | Self::DiskFull | Self::DecoderKilled)
     }
 
     /// Whether each output has one of its own.
@@ -98,7 +110,14 @@ impl Kind {
     pub const fn is_of_output(self) -> bool {
         !matches!(
             self,
-            Self::NoProgramme | Self::ClockStopped | Self::UplinkFull | Self::UplinkLimit | Self::DiskFull | Self::Deaf
+            Self::NoProgramme
+                | Self::ClockStopped
+                | Self::UplinkFull
+                | Self::UplinkLimit
+                | Self::DiskFull
+                | Self::DecoderSandbox
+                | Self::DecoderKilled
+                | Self::Deaf
         )
     }
 }

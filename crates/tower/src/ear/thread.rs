@@ -319,6 +319,16 @@ impl Ear {
         let text = || advice::clock_stopped(age_ms);
         watch.observe((Kind::ClockStopped, None), now, is_stopped, &tower.journal, text);
 
+        let sandbox = tower.decoders.sandbox_problem();
+        let text = || advice::decoder_sandbox(sandbox.as_deref().unwrap_or_default());
+        watch.observe((Kind::DecoderSandbox, None), now, sandbox.is_some(), &tower.journal, text);
+        let (count, last) = tower.decoders.given_up();
+        let text = || {
+            let (path, reason) = last.clone().unwrap_or_default();
+            advice::decoder_killed(count, &path, reason)
+        };
+        watch.observe((Kind::DecoderKilled, None), now, last.is_some(), &tower.journal, text);
+
         if self.disk_seen.is_none_or(|seen| seen.elapsed() >= DISK_PERIOD) {
             self.disk_seen = Some(Instant::now());
             if let Some((place, free_mib)) = disk::least_free(&setup.config) {

@@ -70,7 +70,8 @@ impl NewFeeds {
     ) -> anyhow::Result<Vec<PlayerHandle>> {
         let lists = self.inputs.iter().map(|(input, _)| input).filter(|input| input.kind == InputKind::Playlist);
         let ids = lists.filter_map(|input| Some((input, names.id(&input.name)?)));
-        ids.map(|(input, id)| players::start_list(config, id, input, &tower.inputs, &tower.titles)).collect()
+        ids.map(|(input, id)| players::start_list(config, id, input, &tower.inputs, &tower.titles, &tower.decoders))
+            .collect()
     }
 
     /// Ends those that go, and starts those that come. `tower` has their configuration.

@@ -7,11 +7,14 @@
 //! - [`convert`]: any rate to 48 kHz and 16 bits, across file boundaries.
 //! - [`decode`]: the two together, and what can go wrong with a file.
 //! - [`programme`]: one file after the other, without a sample between them.
-//! - [`player`]: the thread that keeps an input buffer full.
+//! - [`player`]: the thread that keeps an input buffer full, by a decoder process; `opener`: the one that opens its files;
+//!   `handle`: what the rest of the tower sees of it.
 
 pub mod convert;
 pub mod decode;
 mod downmix;
+mod handle;
+mod opener;
 pub(crate) mod packets;
 pub mod player;
 pub mod playlist;
@@ -19,6 +22,7 @@ pub mod programme;
 mod reader;
 
 pub use decode::{DecodeError, Decoder, TrackInfo};
-pub use player::{NowPlaying, Player, PlayerHandle};
+pub use handle::{NowPlaying, PlayerHandle, PlayerSettings};
+pub use player::Player;
 pub use playlist::Playlist;
 pub use programme::{Programme, Step};

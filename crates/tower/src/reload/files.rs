@@ -43,12 +43,13 @@ impl NewFiles {
     ) -> anyhow::Result<Self> {
         let feeds = NewFeeds::open(old, config)?;
         let has_changed = old.fallback != config.fallback;
-        let fallback = has_changed.then(|| players::start_fallback(config, &tower.titles));
+        let fallback = has_changed.then(|| players::start_fallback(config, &tower.titles, &tower.decoders));
         if let Some(Some((_, reader))) = &fallback {
             let gauge = reader.gauge();
             wait_for("fallback.paths", || gauge.offered() as usize >= READY_TICKS).await?;
         }
-        let play = (old.play != config.play).then(|| players::start_play(config, &tower.inputs, &tower.titles));
+        let play = (old.play != config.play)
+            .then(|| players::start_play(config, &tower.inputs, &tower.titles, &tower.decoders));
         let play = play.transpose()?;
         if let Some(Some(player)) = &play {
             wait_for("play.paths", || player.now_playing().is_some()).await?;

@@ -95,7 +95,10 @@ async fn put_into_force(tower: &Arc<Tower>, old: &Arc<Setup>, loaded: Loaded) ->
     };
     // From here on nothing fails.
 
-    let source_doors = SourceDoors::new(&config, &input_names, &tower.inputs, Some(&old.source_doors));
+    let source_doors = {
+        let shared = (&tower.inputs, &tower.decoders);
+        SourceDoors::new(&config, &input_names, shared, Some(&old.source_doors))
+    };
     let is_same_station = config.station.password == old.config.station.password;
     let is_same = is_same_station && config.admin == old.config.admin && config.user == old.config.user;
     // The token that was printed at the start stays what it is.

@@ -1,7 +1,9 @@
 //! What plays files: the tower's own programme, and the fallback.
 
 use crate::config::{Config, Input};
-use crate::files::{Player, PlayerHandle, TrackInfo};
+use crate::decode::board::Board;
+use crate::decode::process::DecoderSettings;
+use crate::files::{Player, PlayerHandle, PlayerSettings, TrackInfo};
 use crate::ingest::Inputs;
 use crate::ingest::names::{PLAY, PLAY_ID};
 use crate::source::doors;
@@ -10,6 +12,7 @@ use anyhow::Context;
 use radio_signal::ingest::{BufferGauge, BufferReader, Gain, SilenceGate, input_buffer};
 use radio_signal::router::{InputId, Jitter, OnAir, SourceSpec};
 use radio_signal::units::ticks_in_ms;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What the player of the fallback is called.
@@ -26,21 +29,34 @@ fn announce_files(titles: &Arc<Titles>, source: OnAir, gauge: BufferGauge) -> im
 
 /// Starts the player of the fallback's files, if it has any.
 #[must_use]
-pub fn start_fallback(config: &Config, titles: &Arc<Titles>) -> Option<(PlayerHandle, BufferReader)> {
+pub fn start_fallback(
+    config: &Config,
+    titles: &Arc<Titles>,
+    board: &Arc<Board>,
+) -> Option<(PlayerHandle, BufferReader)> {
     if config.fallback.paths.is_empty() {
         return None;
     }
     let (writer, reader) = input_buffer(player_buffer_ticks(config.router.fade_ms));
     let started = announce_files(titles, OnAir::FallbackFile, reader.gauge());
-    let player = Player::start(FALLBACK, &config.fallback.paths, config.fallback.shuffle, writer, started);
-    Some((player, reader))
+    // It plays with every disk hung.
+    let kept = PlayerSettings {
+        keeps_files: true,
+        ..settings(FALLBACK, &config.fallback.paths, config.fallback.shuffle, board)
+    };
+    Some((Player::start(kept, writer, started), reader))
 }
 
 /// Starts the player of the tower's own programme, if it has one.
 ///
 /// # Errors
 /// The router has no place for it.
-pub fn start_play(config: &Config, inputs: &Inputs, titles: &Arc<Titles>) -> anyhow::Result<Option<PlayerHandle>> {
+pub fn start_play(
+    config: &Config,
+    inputs: &Inputs,
+    titles: &Arc<Titles>,
+    board: &Arc<Board>,
+) -> anyhow::Result<Option<PlayerHandle>> {
     if config.play.paths.is_empty() {
         return Ok(None);
     }
@@ -59,7 +75,7 @@ pub fn start_play(config: &Config, inputs: &Inputs, titles: &Arc<Titles>) -> any
         .admit(spec, player_buffer_ticks(config.router.fade_ms), 1)
         .context("the player has no place in the router")?;
     let started = announce_files(titles, OnAir::Source(id), writer.gauge());
-    Ok(Some(Player::start(PLAY, &config.play.paths, config.play.shuffle, writer, started)))
+    Ok(Some(Player::start(settings(PLAY, &config.play.paths, config.play.shuffle, board), writer, started)))
 }
 
 /// Starts the player of an input that is a playlist.
@@ -72,6 +88,7 @@ pub fn start_list(
     input: &Input,
     inputs: &Inputs,
     titles: &Arc<Titles>,
+    board: &Arc<Board>,
 ) -> anyhow::Result<PlayerHandle> {
     let spec = doors::spec(id, input);
     // While a reload replaces it, those of before and after are there.
@@ -79,7 +96,18 @@ pub fn start_list(
         .admit(spec, player_buffer_ticks(input.fade_ms(config)).max(input.preroll_ticks + 2), 2)
         .context("a playlist has no place in the router")?;
     let started = announce_files(titles, OnAir::Source(id), writer.gauge());
-    Ok(Player::start(&input.name, &input.paths, input.shuffle, writer, started))
+    Ok(Player::start(settings(&input.name, &input.paths, input.shuffle, board), writer, started))
+}
+
+fn settings(name: &str, paths: &[PathBuf], shuffle: bool, board: &Arc<Board>) -> PlayerSettings {
+    PlayerSettings {
+        name: name.to_owned(),
+        paths: paths.to_vec(),
+        shuffle,
+        keeps_files: false,
+        decoder: DecoderSettings::default(),
+        board: Arc::clone(board),
+    }
 }
 
 const fn player_buffer_ticks(fade_ms: u64) -> usize {

@@ -4,6 +4,8 @@ use super::chronicle::Chronicle;
 use super::outputs::{self, Beginning, HISTORY_MS, burst_frames, delay_ticks};
 use super::players;
 use crate::config::{Config, Loaded, OUTPUTS_MAX, Sources, WhenFull};
+use crate::decode::board::Board;
+use crate::decode::process::DecoderSettings;
 use crate::desk::Desk;
 use crate::http::auth::Users;
 use crate::http::pace::Pace;
@@ -80,10 +82,13 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
     let inputs = Arc::new(inputs);
     let on_air_at_start = OnAir::Silence(SilenceReason::Start);
     let titles = Arc::new(Titles::new(on_air_at_start));
-    let (fallback_player, fallback_file) = players::start_fallback(&config, &titles).unzip();
+    let decoders = Arc::new(Board::default());
+    decoders.try_decoder(DecoderSettings::default());
+    let (fallback_player, fallback_file) = players::start_fallback(&config, &titles, &decoders).unzip();
     let fallback_gauge = fallback_file.as_ref().map(BufferReader::gauge);
     let router = build_router(&config, past_ticks, fallback_file);
-    let players = fallback_player.into_iter().chain(players::start_play(&config, &inputs, &titles)?).collect();
+    let players =
+        fallback_player.into_iter().chain(players::start_play(&config, &inputs, &titles, &decoders)?).collect();
 
     let figures = Arc::new(PumpFigures::default());
     let journal = Arc::new(Journal::default());
@@ -124,7 +129,7 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
         Mutex::new(OnAirNow { source: on_air_at_start, reason: "the tower has just started".into(), since_tick: 0 });
     let input_names = InputNames::new(&config);
     let setup = Setup {
-        source_doors: SourceDoors::new(&config, &input_names, &inputs, None),
+        source_doors: SourceDoors::new(&config, &input_names, (&inputs, &decoders), None),
         users: Users::new(&config),
         webhooks: config.webhook.iter().cloned().map(Webhook::new).map(Arc::new).collect(),
         config,
@@ -158,6 +163,7 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
         sessions,
         ear: crate::ear::Board::default(),
         players: Mutex::new(players),
+        decoders,
         feeds: crate::feeds::Feeds::default(),
         open_files,
         reader: tokio::sync::Mutex::new(crate::reload::Reader::new(sources)),

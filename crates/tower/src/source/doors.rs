@@ -4,6 +4,7 @@ use super::child::ChildSettings;
 use super::handshake::{self, Admission, Mount, Verdict};
 use super::session::{self, SessionFigures, Terms};
 use crate::config::{Config, Input, InputKind, SecondSource};
+use crate::decode::board::Board;
 use crate::encoder::is_installed;
 use crate::http::auth::{Credentials, Given, claimed_name};
 use crate::http::guesses::{Guesses, UNNAMED};
@@ -89,7 +90,12 @@ impl SourceDoors {
     /// The doors of the configuration, whose inputs are called `names`. Who is connected to one of the doors `before`
     /// stays connected, if there is still an input of that name.
     #[must_use]
-    pub fn new(config: &Config, names: &InputNames, inputs: &Arc<Inputs>, before: Option<&Self>) -> Self {
+    pub fn new(
+        config: &Config,
+        names: &InputNames,
+        (inputs, board): (&Arc<Inputs>, &Arc<Board>),
+        before: Option<&Self>,
+    ) -> Self {
         let door = |input: &Input| {
             let same = |before: &&Arc<Door>| before.input.name == input.name;
             let before = before.and_then(|before| before.doors.iter().find(same));
@@ -97,7 +103,7 @@ impl SourceDoors {
                 input: input.clone(),
                 spec: spec(names.id(&input.name)?, input),
                 credentials: Credentials::new(&input.user, &input.password),
-                children: ChildSettings::from_config(&config.encoder),
+                children: ChildSettings::from_config(&config.encoder, board),
                 holder: before.map(|before| Arc::clone(&before.holder)).unwrap_or_default(),
                 inputs: Arc::clone(inputs),
             }))

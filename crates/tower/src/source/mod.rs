@@ -13,6 +13,7 @@ pub mod claim;
 pub mod comments;
 pub mod decoder;
 pub mod doors;
+mod feeder;
 pub mod formats;
 pub mod handshake;
 pub mod icy;

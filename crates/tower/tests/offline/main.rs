@@ -3,4 +3,5 @@
 mod config_command;
 mod config_docs;
 mod config_loading;
+mod decode_process;
 mod source_clocks;
