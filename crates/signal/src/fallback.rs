@@ -2,7 +2,7 @@
 //! before fails (SPEC FALL).
 
 use crate::ingest::BufferReader;
-use crate::pcm::PcmFrame;
+use crate::pcm::AudioFrame;
 use crate::units::{CHANNELS, SAMPLE_RATE_HZ, Serial, TICK_SAMPLES};
 
 /// Frequency of the tone.
@@ -19,7 +19,8 @@ const _: () = assert!((TONE_PERIOD_TICKS as usize * TICK_SAMPLES).is_multiple_of
 /// A tone that is a function of the sample number alone, so it is in phase after any number of years.
 #[derive(Clone, Debug)]
 pub struct Tone {
-    period: Vec<i16>,
+    /// Whole steps of 16 bits.
+    period: Vec<f32>,
 }
 
 impl Tone {
@@ -29,13 +30,13 @@ impl Tone {
         let peak = f64::from(i16::MAX) * 10f64.powf(f64::from(level_dbfs.min(0.0)) / 20.0);
         let sample = |index: usize| {
             let cycles = (index * TONE_PERIOD_CYCLES) as f64 / TONE_PERIOD_SAMPLES as f64;
-            ((cycles * std::f64::consts::TAU).sin() * peak).round() as i16
+            ((cycles * std::f64::consts::TAU).sin() * peak).round() as f32 / 32_768.0
         };
         Self { period: (0..TONE_PERIOD_SAMPLES).map(sample).collect() }
     }
 
     /// The tone at tick `tick`.
-    pub fn render(&self, tick: Serial, out: &mut PcmFrame) {
+    pub fn render(&self, tick: Serial, out: &mut AudioFrame) {
         let first = (tick % TONE_PERIOD_TICKS) as usize * TICK_SAMPLES % TONE_PERIOD_SAMPLES;
         for (index, pair) in out.0.chunks_exact_mut(CHANNELS).enumerate() {
             pair.fill(self.period[(first + index) % TONE_PERIOD_SAMPLES]);
@@ -114,8 +115,8 @@ impl FallbackProvider {
     }
 
     /// The frame of `kind` at `tick`. A file that has nothing gives silence.
-    pub fn render(&mut self, kind: FallbackKind, tick: Serial, out: &mut PcmFrame) {
-        *out = PcmFrame::SILENCE;
+    pub fn render(&mut self, kind: FallbackKind, tick: Serial, out: &mut AudioFrame) {
+        *out = AudioFrame::SILENCE;
         match (kind, &self.tone) {
             (FallbackKind::File(file), _) => {
                 if let Some(file) = self.files.get_mut(file).and_then(Option::as_mut) {
@@ -131,12 +132,14 @@ impl FallbackProvider {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pcm::PcmFrame;
     use crate::units::TICK_MS;
 
     fn tone_at(tick: Serial) -> PcmFrame {
-        let mut frame = PcmFrame::SILENCE;
+        let (mut frame, mut rounded) = (AudioFrame::SILENCE, PcmFrame::SILENCE);
         Tone::new(-20.0).render(tick, &mut frame);
-        frame
+        rounded.round(&frame, tick);
+        rounded
     }
 
     #[test]
@@ -174,11 +177,11 @@ mod tests {
         let tone = FallbackConfig { tone_dbfs: Some(-20.0) };
         let mut provider = FallbackProvider::new(tone, Some(reader));
         assert_eq!(provider.best(1), FallbackKind::Tone, "nothing is decoded yet");
-        let loud = PcmFrame([1000; crate::units::TICK_VALUES]);
+        let loud = AudioFrame([0.1; crate::units::TICK_VALUES]);
         writer.offer(&loud);
         writer.offer(&loud);
         assert_eq!(provider.best(1), FallbackKind::File(0));
-        let mut out = PcmFrame::SILENCE;
+        let mut out = AudioFrame::SILENCE;
         provider.render(FallbackKind::File(0), 0, &mut out);
         assert_eq!(out, loud);
         assert_eq!(provider.best(1), FallbackKind::Tone, "one frame is left, for the fade");
@@ -190,7 +193,7 @@ mod tests {
         let tone = FallbackConfig { tone_dbfs: Some(-20.0) };
         let full = || {
             let (mut writer, reader) = crate::ingest::input_buffer(8);
-            (0..4).for_each(|_| _ = writer.offer(&PcmFrame::SILENCE));
+            (0..4).for_each(|_| _ = writer.offer(&AudioFrame::SILENCE));
             (writer, reader)
         };
         let (_first, reader) = full();
@@ -199,7 +202,7 @@ mod tests {
         assert!(provider.replace_file(Some(reader)).is_none());
         assert_eq!(provider.best(1), FallbackKind::File(0), "nothing is decoded yet");
         assert!(provider.take_replaced(|_| false).is_none());
-        (0..4).for_each(|_| _ = second.offer(&PcmFrame::SILENCE));
+        (0..4).for_each(|_| _ = second.offer(&AudioFrame::SILENCE));
         assert_eq!(provider.best(1), FallbackKind::File(1));
         assert!(provider.take_replaced(|file| file == 0).is_none(), "it is being faded out");
         assert!(provider.take_replaced(|file| file == 1).is_some());

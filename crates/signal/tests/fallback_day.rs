@@ -68,11 +68,14 @@ fn a_day_of_comings_and_goings_neither_allocates_nor_loses_an_event() {
     let mut desk = Desk::new(RouterConfig { grace_ticks: 5, ..CONFIG }, Some(-20.0), None);
     let (id, mut writer) = desk.producer(station());
     desk.tick();
-    let calls_before = calls();
-    let mut changes = 0;
+    let (mut calls_before, mut changes) = (0, 0);
     for tick in 0..DAY_TICKS / 10 {
+        // By now the producer has made all the frames that it needs.
+        if tick == 100 {
+            calls_before = calls();
+        }
         if tick % 50 < 20 {
-            writer.offer(&numbered(tick as usize % 1000));
+            writer.offer_pcm(&numbered(tick as usize % 1000));
         }
         desk.tick();
         while let Some(event) = desk.router.poll_event() {
@@ -89,17 +92,22 @@ fn a_day_of_comings_and_goings_neither_allocates_nor_loses_an_event() {
 fn gates_gains_long_fades_and_an_operator_neither_allocate_nor_lose_an_event() {
     let config = RouterConfig { grace_ticks: 5, fade_samples: 100_000, ..CONFIG };
     let mut desk = Desk::new(config, Some(-20.0), None);
-    let gate = SilenceGate { ticks: 20, peak: 32 };
+    let gate = SilenceGate { ticks: 20, peak: 0.001 };
     let spec = |db: f32| SourceSpec { gate, gain: Gain::from_db(db), ..station() };
     let (_, mut gated) = desk.producer(spec(0.0));
     let (_, mut other) = desk.producer(play());
+    // A full buffer is all that a producer ever makes.
+    for writer in [&mut gated, &mut other] {
+        while writer.offer_pcm(&PcmFrame::SILENCE) {}
+    }
     desk.tick();
+    (0..2).for_each(|_| _ = (gated.offer_pcm(&PcmFrame::SILENCE), other.offer_pcm(&PcmFrame::SILENCE)));
     let calls_before = calls();
     for tick in 0..30_000usize {
         let frame = if tick % 300 < 200 { numbered(tick % 1000) } else { PcmFrame::SILENCE };
-        gated.offer(&frame);
+        gated.offer_pcm(&frame);
         if tick % 700 < 500 {
-            other.offer(&numbered(7));
+            other.offer_pcm(&numbered(7));
         }
         desk.router.treat(spec([0.0, -6.0, 3.0][tick / 50 % 3]));
         desk.router.command(Command::ForceFallback { forced: tick % 900 > 880 });

@@ -103,7 +103,7 @@ fn a_source_that_is_wanted_again_while_it_fades_out_is_back_with_the_next_ticks(
     let (dj, mut live) = desk.producer(station());
     let mut run = |desk: &mut Desk, ticks: usize| -> Vec<(OnAir, PcmFrame)> {
         let mut one = || {
-            live.offer(&level(8000, 1)[0]);
+            live.offer_pcm(&level(8000, 1)[0]);
             desk.tick()
         };
         (0..ticks).map(|_| one()).collect()

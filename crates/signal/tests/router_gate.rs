@@ -8,7 +8,7 @@ use radio_signal::pcm::PcmFrame;
 use radio_signal::router::{OnAir, Reason, SourceId, SourceSpec, WhenFull};
 use support::*;
 
-const GATE: SilenceGate = SilenceGate { ticks: 100, peak: 32 };
+const GATE: SilenceGate = SilenceGate { ticks: 100, peak: 0.001 };
 
 fn reasons(desk: &mut Desk) -> Vec<(OnAir, Reason)> {
     desk.events().iter().map(|event| (event.to, event.reason)).collect()
@@ -57,7 +57,7 @@ fn a_lower_source_follows_a_silent_one_and_without_a_gate_silence_is_programme()
         let (playing, mut music) = desk.producer(play());
         let mut on_air = Vec::new();
         for number in 0..400 {
-            silent.offer(&PcmFrame::SILENCE);
+            silent.offer_pcm(&PcmFrame::SILENCE);
             if !music.is_full() {
                 feed(&mut music, [numbered(number)]);
             }
@@ -107,7 +107,7 @@ impl Played {
         let (id, mut writer) = desk.producer(spec);
         let mut rest = frames.iter();
         // A pre-roll at once, or it would have to be waited for.
-        rest.by_ref().take(spec.preroll_ticks.max(2)).for_each(|frame| assert!(writer.offer(frame)));
+        rest.by_ref().take(spec.preroll_ticks.max(2)).for_each(|frame| assert!(writer.offer_pcm(frame)));
         let mut heard = Vec::new();
         loop {
             heard.push(desk.tick());
@@ -122,7 +122,7 @@ impl Played {
     }
 
     fn one<'a>(writer: &mut BufferWriter, frames: &mut impl Iterator<Item = &'a PcmFrame>) -> bool {
-        frames.next().is_none_or(|frame| !writer.offer(frame))
+        frames.next().is_none_or(|frame| !writer.offer_pcm(frame))
     }
 
     fn fill<'a>(writer: &mut BufferWriter, frames: &mut impl Iterator<Item = &'a PcmFrame>) -> bool {
@@ -163,7 +163,7 @@ fn silence(ticks: usize) -> Vec<PcmFrame> {
 
 #[test]
 fn sound_that_is_in_the_buffer_when_silence_arrives_is_played() {
-    let gate = SilenceGate { ticks: 20, peak: 32 };
+    let gate = SilenceGate { ticks: 20, peak: 0.001 };
     for (when_full, is_early) in [(WhenFull::Wait, true), (WhenFull::Drop, true), (WhenFull::Drop, false)] {
         let spec = SourceSpec { gate, when_full, ..station() };
         let played = Played::new(spec, &[sound(200), silence(300)].concat(), is_early);
@@ -176,7 +176,7 @@ fn sound_that_is_in_the_buffer_when_silence_arrives_is_played() {
 
 #[test]
 fn a_silent_stretch_within_the_buffer_passes_unheard_and_what_follows_is_heard_whole() {
-    let gate = SilenceGate { ticks: 20, peak: 32 };
+    let gate = SilenceGate { ticks: 20, peak: 0.001 };
     for (when_full, is_early) in [(WhenFull::Wait, true), (WhenFull::Drop, true), (WhenFull::Drop, false)] {
         let spec = SourceSpec { gate, when_full, ..station() };
         let played = Played::new(spec, &[sound(50), silence(60), sound(50)].concat(), is_early);
@@ -190,7 +190,7 @@ fn a_silent_stretch_within_the_buffer_passes_unheard_and_what_follows_is_heard_w
 
 #[test]
 fn a_source_that_sounds_again_at_the_moment_at_which_its_gate_would_close_stays() {
-    let gate = SilenceGate { ticks: 20, peak: 32 };
+    let gate = SilenceGate { ticks: 20, peak: 0.001 };
     let spec = SourceSpec { gate, preroll_ticks: 15, ..station() };
     let played = Played::new(spec, &[sound(50), silence(25), sound(50)].concat(), false);
     assert_eq!(played.stretches()[0], (OnAir::Source(played.id), 125));
@@ -248,7 +248,7 @@ proptest! {
         let frames: Vec<PcmFrame> = stretches.iter().flat_map(|&(s, z)| [sound(s), silence(z)].concat()).collect();
         let sent: usize = stretches.iter().map(|(ticks, _)| ticks).sum();
         let when_full = if waits { WhenFull::Wait } else { WhenFull::Drop };
-        let gate = SilenceGate { ticks: gate_ticks, peak: 32 };
+        let gate = SilenceGate { ticks: gate_ticks, peak: 0.001 };
         let spec = SourceSpec { gate, preroll_ticks, when_full, ..station() };
         let (sounding, silent) = Played::new(spec, &frames, is_early).sounding_and_silent();
         prop_assert_eq!(sounding, sent);

@@ -91,9 +91,9 @@ impl Pair {
     fn run(&mut self, ticks: usize) {
         for _ in 0..ticks {
             if let Some(studio) = &mut self.studio.1 {
-                studio.offer(&on(0));
+                studio.offer_pcm(&on(0));
             }
-            self.station.1.offer(&on(1));
+            self.station.1.offer_pcm(&on(1));
             self.heard.push(self.desk.tick().1);
         }
     }
@@ -104,11 +104,11 @@ impl Pair {
             Leaving::EndsWithinAFrame => {
                 let mut partial = on(0);
                 partial.0[2 * 300..].fill(0);
-                self.studio.1.as_mut().expect("it is there").offer(&partial);
+                self.studio.1.as_mut().expect("it is there").offer_pcm(&partial);
             }
             Leaving::EndsWithSilence => {
                 let writer = self.studio.1.as_mut().expect("it is there");
-                (0..3).for_each(|_| _ = writer.offer(&PcmFrame::SILENCE));
+                (0..3).for_each(|_| _ = writer.offer_pcm(&PcmFrame::SILENCE));
             }
             Leaving::TakenOffAir => self.desk.router.command(Command::Allow { input: PLAY, allowed: false }),
             Leaving::Outranked => {

@@ -43,10 +43,10 @@ impl Lumps {
 fn offer(writer: &mut BufferWriter, resampler: &mut Option<DriftResampler>) {
     let frame = PcmFrame([1000; radio_signal::units::TICK_VALUES]);
     match resampler {
-        None => assert!(writer.offer(&frame), "the buffer has room"),
+        None => assert!(writer.offer_pcm(&frame), "the buffer has room"),
         Some(resampler) => {
             let fill = writer.gauge().count();
-            resampler.push(&frame, fill, |frame| assert!(writer.offer(frame), "the buffer has room"));
+            resampler.push(&(&frame).into(), fill, |frame| assert!(writer.offer(frame), "the buffer has room"));
         }
     }
 }
@@ -132,7 +132,7 @@ proptest! {
             let (_, mut writer) = desk.producer(SourceSpec { preroll_ticks, ..station() });
             let mut heard = Vec::new();
             for &(frames, ticks) in &arrivals {
-                (0..frames).for_each(|number| _ = writer.offer(&numbered(number)));
+                (0..frames).for_each(|number| _ = writer.offer_pcm(&numbered(number)));
                 heard.extend((0..ticks).map(|_| is_source(&desk.tick().0)));
             }
             if ends {

@@ -6,11 +6,13 @@ use radio_tower::decode::protocol::{Body, Outcome, Record, Request, Sandboxed, T
 /// Records of each kind, and requests.
 pub(crate) fn decoder_records() -> Vec<Seed> {
     let of = |body| Record { input_byte: 1000, output_sample: 48_000, body }.encode();
-    let tags = Tags { title: Some("Sinnerman".into()), artist: Some("Nina Simone".into()), duration_ms: Some(622_000) };
+    let (title, artist) = (Some("Sinnerman".into()), Some("Nina Simone".into()));
+    let tags = Tags { title, artist, duration_ms: Some(622_000), ..Tags::default() };
     let play = Request::Play { file: 3, from_sample: 48_000, extension: "flac".into() };
     vec![
         ("ready", of(Body::Ready(Sandboxed { landlock: true, seccomp: true, limits: true }))),
         ("started", of(Body::Started { file: 3, tags })),
+        ("cover", of(Body::Cover(vec![0xFF; 100]))),
         ("format", of(Body::Format { codec: "mp3".into(), rate_hz: 44_100 })),
         ("title", of(Body::Title { artist: "Nina Simone".into(), title: "Sinnerman".into() })),
         ("progress", of(Body::Progress { skipped: 1, bad_packets: 2, resyncs: 3 })),

@@ -2,60 +2,75 @@
 
 use super::gain::Gain;
 use super::gate::{GateKeeper, RETURN_TICKS, SilenceGate};
-use super::peak::{PeakHold, peak};
-use crate::pcm::PcmFrame;
+use super::gauge::BufferGauge;
+use super::peak::PeakHold;
+use crate::pcm::{AudioFrame, PcmFrame};
 use crate::units::{CHANNELS, TICK_SAMPLES};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Makes a buffer of `capacity_ticks` (at least 2: one to play and one to look ahead).
+///
+/// It takes memory for the frames that wait in it, and not for its capacity: the writer makes frames as it needs them, and
+/// the reader, which neither allocates nor frees, sends back those that it has read.
 #[must_use]
 pub fn input_buffer(capacity_ticks: usize) -> (BufferWriter, BufferReader) {
     let capacity = capacity_ticks.max(2);
     let (producer, consumer) = rtrb::RingBuffer::new(capacity);
-    let gauge = BufferGauge {
-        shared: Arc::new(Shared {
-            capacity,
-            offered: AtomicU64::new(0),
-            taken: AtomicU64::new(0),
-            overflow: AtomicU64::new(0),
-            stale: AtomicU64::new(0),
-            is_silent: AtomicBool::new(false),
-            peak: AtomicU16::new(0),
-            gain: AtomicU32::new(Gain::UNITY.factor().to_bits()),
-            gives_way: AtomicBool::new(false),
-        }),
+    // One frame may be in the hands of each end, beside those that wait.
+    let (returned, empty) = rtrb::RingBuffer::new(capacity + 2);
+    let gauge = BufferGauge::new(capacity);
+    let writer = BufferWriter {
+        producer,
+        empty,
+        spare: Vec::with_capacity(capacity + 2),
+        gauge: gauge.clone(),
+        peaks: PeakHold::default(),
     };
-    let writer = BufferWriter { producer, gauge: gauge.clone(), peaks: PeakHold::default() };
-    (writer, BufferReader { consumer, gauge, gate: GateKeeper::default(), gain: Gain::UNITY })
+    (writer, BufferReader { consumer, returned, gauge, gate: GateKeeper::default(), gain: Gain::UNITY })
 }
 
 /// A frame in the buffer.
 #[derive(Debug)]
 struct Queued {
-    frame: PcmFrame,
-    /// How far its loudest sample is from zero.
-    peak: u16,
+    frame: AudioFrame,
+    /// How far its loudest sample is from zero; full scale is 1.
+    peak: f32,
 }
 
 /// The producer's end. Dropping it says that the producer has ended.
 #[derive(Debug)]
 pub struct BufferWriter {
-    producer: rtrb::Producer<Queued>,
+    producer: rtrb::Producer<Box<Queued>>,
+    /// Frames that have been read.
+    empty: rtrb::Consumer<Box<Queued>>,
+    /// Frames to be used again, the last one first: so only as many are ever made as wait at the same time.
+    spare: Vec<Box<Queued>>,
     gauge: BufferGauge,
     peaks: PeakHold,
 }
 
 impl BufferWriter {
-    /// Adds a frame. When the buffer is full the frame, being the newest, is dropped and counted, and the answer is
-    /// false.
-    pub fn offer(&mut self, frame: &PcmFrame) -> bool {
-        let peak = peak(frame);
-        self.gauge.shared.peak.store(self.peaks.observe(peak), Relaxed);
-        let taken = self.producer.push(Queued { frame: *frame, peak }).is_ok();
-        let counter = if taken { &self.gauge.shared.offered } else { &self.gauge.shared.overflow };
+    /// Adds a frame, in which values that are no sound become 0. When the buffer is full the frame, being the newest, is
+    /// dropped and counted, and the answer is false.
+    pub fn offer(&mut self, frame: &AudioFrame) -> bool {
+        while let Ok(queued) = self.empty.pop() {
+            self.spare.push(queued);
+        }
+        let make = || Box::new(Queued { frame: AudioFrame::SILENCE, peak: 0.0 });
+        let mut queued = self.spare.pop().unwrap_or_else(make);
+        queued.peak = queued.frame.take(frame);
+        self.gauge.shared.peak.store(self.peaks.observe(queued.peak).to_bits(), Relaxed);
+        let refused = self.producer.push(queued).err();
+        let counter = if refused.is_none() { &self.gauge.shared.offered } else { &self.gauge.shared.overflow };
         counter.fetch_add(1, Relaxed);
-        taken
+        let Some(rtrb::PushError::Full(queued)) = refused else { return true };
+        self.spare.push(queued);
+        false
+    }
+
+    /// Adds a frame of 16 bits, which stays what it is.
+    pub fn offer_pcm(&mut self, frame: &PcmFrame) -> bool {
+        self.offer(&frame.into())
     }
 
     /// Whether the next frame would be dropped.
@@ -85,7 +100,8 @@ impl BufferWriter {
 /// The router's end.
 #[derive(Debug)]
 pub struct BufferReader {
-    consumer: rtrb::Consumer<Queued>,
+    consumer: rtrb::Consumer<Box<Queued>>,
+    returned: rtrb::Producer<Box<Queued>>,
     gauge: BufferGauge,
     gate: GateKeeper,
     gain: Gain,
@@ -158,11 +174,17 @@ impl BufferReader {
     }
 
     /// Moves the oldest frame to `out`; false, and `out` untouched, if there is none.
-    pub fn pop(&mut self, out: &mut PcmFrame) -> bool {
-        let Ok(Queued { frame, peak }) = self.consumer.pop() else { return false };
-        *out = frame;
-        self.gate.pass(self.gain.of_peak(peak));
+    pub fn pop(&mut self, out: &mut AudioFrame) -> bool {
+        self.next(|frame| *out = *frame)
+    }
+
+    fn next(&mut self, read: impl FnOnce(&AudioFrame)) -> bool {
+        let Ok(queued) = self.consumer.pop() else { return false };
+        read(&queued.frame);
+        self.gate.pass(self.gain.of_peak(queued.peak));
         self.gauge.shared.taken.fetch_add(1, Relaxed);
+        // There is room for all frames that were ever made.
+        let _ = self.returned.push(queued);
         true
     }
 
@@ -174,7 +196,8 @@ impl BufferReader {
         let Ok(chunk) = self.consumer.read_chunk(fill) else { return 0 };
         let (first, second) = chunk.as_slices();
         let Some(last) = second.last().or(first.last()) else { return 0 };
-        let padding = last.frame.0.chunks_exact(CHANNELS).rev().take_while(|pair| pair.iter().all(|&v| v == 0)).count();
+        let padding =
+            last.frame.0.chunks_exact(CHANNELS).rev().take_while(|pair| pair.iter().all(|&v| v == 0.0)).count();
         fill * TICK_SAMPLES - padding
     }
 
@@ -185,12 +208,9 @@ impl BufferReader {
 
     /// Throws away the oldest `count` frames.
     fn discard(&mut self, count: usize) -> usize {
-        let Ok(chunk) = self.consumer.read_chunk(count) else { return 0 };
-        peaks(chunk.as_slices(), self.gain).for_each(|peak| self.gate.pass(peak));
-        chunk.commit_all();
-        self.gauge.shared.stale.fetch_add(count as u64, Relaxed);
-        self.gauge.shared.taken.fetch_add(count as u64, Relaxed);
-        count
+        let discarded = (0..count).take_while(|_| self.next(|_| ())).count();
+        self.gauge.shared.stale.fetch_add(discarded as u64, Relaxed);
+        discarded
     }
 
     /// The fill, for anyone.
@@ -200,91 +220,18 @@ impl BufferReader {
     }
 }
 
-fn peaks<'a>((first, second): (&'a [Queued], &'a [Queued]), gain: Gain) -> impl Iterator<Item = u16> + 'a {
+type Waiting<'a> = (&'a [Box<Queued>], &'a [Box<Queued>]);
+
+fn peaks((first, second): Waiting<'_>, gain: Gain) -> impl Iterator<Item = f32> {
     first.iter().chain(second).map(move |queued| gain.of_peak(queued.peak))
-}
-
-/// What anyone may know of a buffer, in ticks.
-#[derive(Clone, Debug)]
-pub struct BufferGauge {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    capacity: usize,
-    offered: AtomicU64,
-    taken: AtomicU64,
-    overflow: AtomicU64,
-    stale: AtomicU64,
-    is_silent: AtomicBool,
-    peak: AtomicU16,
-    /// The bits of its factor.
-    gain: AtomicU32,
-    gives_way: AtomicBool,
-}
-
-impl BufferGauge {
-    /// Ticks it holds at most.
-    #[must_use]
-    pub fn capacity(&self) -> usize {
-        self.shared.capacity
-    }
-
-    /// Ticks it holds.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        // In this order, or one that is written and read in between would seem to be there still.
-        let offered = self.shared.offered.load(Relaxed);
-        offered.saturating_sub(self.taken()) as usize
-    }
-
-    /// Ticks ever put in: the position of the next one.
-    #[must_use]
-    pub fn offered(&self) -> u64 {
-        self.shared.offered.load(Relaxed)
-    }
-
-    /// Ticks ever taken out, played or stale: the position of the next one to be played.
-    #[must_use]
-    pub fn taken(&self) -> u64 {
-        self.shared.taken.load(Relaxed)
-    }
-
-    /// Whether the producer counts as silent: its gate is closed.
-    #[must_use]
-    pub fn is_silent(&self) -> bool {
-        self.shared.is_silent.load(Relaxed)
-    }
-
-    /// The loudest sample of what came lately, heard or not, with its gain, in dBFS; none while
-    /// there was nothing but zeros.
-    #[must_use]
-    pub fn peak_dbfs(&self) -> Option<f32> {
-        let gain = Gain::from_factor(f32::from_bits(self.shared.gain.load(Relaxed)));
-        let peak = f32::from(gain.of_peak(self.shared.peak.load(Relaxed)));
-        (peak > 0.0).then(|| 20.0 * (peak / 32_768.0).log10())
-    }
-
-    /// Ticks dropped because it was full.
-    #[must_use]
-    pub fn overflow_count(&self) -> u64 {
-        self.shared.overflow.load(Relaxed)
-    }
-
-    /// Ticks thrown away off air, so that nothing stale is played later.
-    #[must_use]
-    pub fn stale_count(&self) -> u64 {
-        self.shared.stale.load(Relaxed)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn frame(value: i16) -> PcmFrame {
-        PcmFrame([value; crate::units::TICK_VALUES])
+    fn frame(value: i16) -> AudioFrame {
+        (&PcmFrame([value; crate::units::TICK_VALUES])).into()
     }
 
     #[test]
@@ -294,7 +241,7 @@ mod tests {
         assert_eq!(taken, [true, true, true, false, false]);
         let gauge = reader.gauge();
         assert_eq!((gauge.capacity(), gauge.count(), gauge.overflow_count()), (3, 3, 2));
-        let mut out = PcmFrame::SILENCE;
+        let mut out = AudioFrame::SILENCE;
         for i in 0..3 {
             assert!(reader.pop(&mut out));
             assert_eq!(out, frame(i));
@@ -307,7 +254,7 @@ mod tests {
         let (mut writer, mut reader) = input_buffer(8);
         (0..8).for_each(|i| assert!(writer.offer(&frame(i))));
         assert_eq!(reader.keep_newest(2), 6);
-        let mut out = PcmFrame::SILENCE;
+        let mut out = AudioFrame::SILENCE;
         assert!(reader.pop(&mut out));
         assert_eq!(out, frame(6));
         assert_eq!(reader.gauge().stale_count(), 6);
@@ -329,12 +276,31 @@ mod tests {
     }
 
     #[test]
+    fn as_many_frames_are_made_as_wait_at_the_same_time_and_none_is_lost() {
+        let (mut writer, mut reader) = input_buffer(500);
+        let mut out = AudioFrame::SILENCE;
+        for round in 0..1000 {
+            (0..10).for_each(|i| assert!(writer.offer(&frame(i))));
+            assert_eq!(reader.keep_newest(7), 3);
+            (3..10).for_each(|i| assert!(reader.pop(&mut out) && out == frame(i), "round {round}"));
+        }
+        let mut made = writer.spare.len();
+        while writer.empty.pop().is_ok() {
+            made += 1;
+        }
+        assert_eq!(made, 10);
+        (0..600).for_each(|i| assert_eq!(writer.offer(&frame(i)), i < 500));
+        while reader.pop(&mut out) {}
+        (0..600).for_each(|i| assert_eq!(writer.offer(&frame(i)), i < 500));
+    }
+
+    #[test]
     fn padding_at_the_end_is_not_sound() {
         let (mut writer, mut reader) = input_buffer(4);
         assert_eq!(reader.sounding_samples(), 0);
         writer.offer(&frame(1));
         let mut partial = frame(1);
-        partial.0[2 * 100..].fill(0);
+        partial.0[2 * 100..].fill(0.0);
         writer.offer(&partial);
         assert_eq!(reader.sounding_samples(), 1152 + 100);
         assert_eq!(reader.fill(), 2, "nothing was taken");
@@ -346,7 +312,7 @@ mod tests {
         writer.offer(&frame(7));
         drop(writer);
         assert!(reader.ended());
-        let mut out = PcmFrame::SILENCE;
+        let mut out = AudioFrame::SILENCE;
         assert!(reader.pop(&mut out));
         assert_eq!(out, frame(7));
     }

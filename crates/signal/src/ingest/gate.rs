@@ -7,21 +7,20 @@
 pub const RETURN_TICKS: u64 = 10;
 
 /// When a source counts as silent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SilenceGate {
     /// Silence for so many ticks closes it; 0: it is never closed.
     pub ticks: u64,
-    /// A tick without a sample further from zero than this is silent: 32 is -60 dBFS. It is the peak that counts, since
+    /// A tick without a sample further from zero than this is silent; full scale is 1. It is the peak that counts, since
     /// quiet music has a level below that and peaks above it.
-    pub peak: u16,
+    pub peak: f32,
 }
 
 impl SilenceGate {
     /// A gate that closes after `ticks` below `dbfs`.
     #[must_use]
     pub fn new(ticks: u64, dbfs: f32) -> Self {
-        let peak = 10f32.powf(dbfs / 20.0) * f32::from(i16::MAX);
-        Self { ticks, peak: peak.clamp(0.0, f32::from(i16::MAX)) as u16 }
+        Self { ticks, peak: 10f32.powf(dbfs / 20.0) }
     }
 }
 
@@ -40,7 +39,7 @@ impl GateKeeper {
     }
 
     /// Takes in the peak of a frame that leaves the buffer, heard or not.
-    pub(super) const fn pass(&mut self, peak: u16) {
+    pub(super) const fn pass(&mut self, peak: f32) {
         self.silent_ticks = if peak > self.gate.peak { 0 } else { self.silent_ticks.saturating_add(1) };
     }
 
@@ -49,7 +48,7 @@ impl GateKeeper {
     ///
     /// It is not closed while sound is near, and opened by the first frame of enough sound, so
     /// nothing of that is lost.
-    pub(super) fn judge(&mut self, ahead: impl Iterator<Item = u16>, is_whole: bool) -> bool {
+    pub(super) fn judge(&mut self, ahead: impl Iterator<Item = f32>, is_whole: bool) -> bool {
         let (mut ahead, most) = (ahead.take(RETURN_TICKS as usize), RETURN_TICKS as usize);
         self.is_closed = if self.gate.ticks == 0 {
             false
@@ -70,7 +69,7 @@ impl GateKeeper {
     /// How many frames pass unheard in this tick, while the gate is closed: silence passes as time
     /// does, so that what is next stays what would be heard now; a click passes once it is known to
     /// be one. Of a source that `has_ended` the silence after the last sound passes at once.
-    pub(super) fn passing(&self, ahead: impl Iterator<Item = u16>, has_ended: bool) -> usize {
+    pub(super) fn passing(&self, ahead: impl Iterator<Item = f32>, has_ended: bool) -> usize {
         let mut ahead = ahead.map(|peak| peak > self.gate.peak).peekable();
         let Some(sounds) = ahead.peek().copied() else { return 0 };
         let alike = std::iter::from_fn(|| ahead.next_if_eq(&sounds)).count();
@@ -87,7 +86,7 @@ impl GateKeeper {
 mod tests {
     use super::*;
 
-    const GATE: SilenceGate = SilenceGate { ticks: 100, peak: 32 };
+    const GATE: SilenceGate = SilenceGate { ticks: 100, peak: 32.0 };
 
     fn keeper(gate: SilenceGate) -> GateKeeper {
         let mut keeper = GateKeeper::default();
@@ -97,7 +96,7 @@ mod tests {
 
     /// Lets frames of one peak through, each judged with `ahead` after it; the number after which
     /// the gate is closed.
-    fn closed(keeper: &mut GateKeeper, peak: u16, ticks: u64, ahead: &[u16]) -> usize {
+    fn closed(keeper: &mut GateKeeper, peak: f32, ticks: u64, ahead: &[f32]) -> usize {
         let mut one = || {
             keeper.pass(peak);
             keeper.judge(ahead.iter().copied(), false)
@@ -108,27 +107,30 @@ mod tests {
     #[test]
     fn it_closes_after_its_time_unless_sound_is_near() {
         let mut keeper = keeper(GATE);
-        assert_eq!(closed(&mut keeper, 0, 99, &[]), 0);
-        assert_eq!(closed(&mut keeper, 1000, 1, &[]), 0, "one sound, and it begins anew");
-        assert_eq!(closed(&mut keeper, 32, 99, &[]), 0, "what is at the level is silent");
-        assert_eq!(closed(&mut keeper, 32, 10, &[0, 0, 33]), 0, "there will be sound");
-        let far = [[0; RETURN_TICKS as usize].as_slice(), &[33]].concat();
-        assert_eq!(closed(&mut keeper, 32, 1, &far), 1, "not soon");
+        assert_eq!(closed(&mut keeper, 0.0, 99, &[]), 0);
+        assert_eq!(closed(&mut keeper, 1000.0, 1, &[]), 0, "one sound, and it begins anew");
+        assert_eq!(closed(&mut keeper, 32.0, 99, &[]), 0, "what is at the level is silent");
+        assert_eq!(closed(&mut keeper, 32.0, 10, &[0.0, 0.0, 33.0]), 0, "there will be sound");
+        let far = [[0.0; RETURN_TICKS as usize].as_slice(), &[33.0]].concat();
+        assert_eq!(closed(&mut keeper, 32.0, 1, &far), 1, "not soon");
     }
 
     #[test]
     fn it_opens_with_enough_sound_ahead_and_a_click_passes() {
         let mut keeper = keeper(GATE);
-        closed(&mut keeper, 0, 100, &[]);
-        let enough = [33; RETURN_TICKS as usize];
-        let opens = |ahead: &[u16], is_whole| !GateKeeper::judge(&mut keeper.clone(), ahead.iter().copied(), is_whole);
+        closed(&mut keeper, 0.0, 100, &[]);
+        let enough = [33.0; RETURN_TICKS as usize];
+        let opens = |ahead: &[f32], is_whole| !GateKeeper::judge(&mut keeper.clone(), ahead.iter().copied(), is_whole);
         assert!(opens(&enough, false));
-        assert!(!opens(&enough[1..], false) && !opens(&[&[0], &enough[..]].concat(), false), "it must be next");
-        assert!(opens(&enough[1..], true) && !opens(&[33, 0], true) && !opens(&[], true), "all that can be there");
-        let passing = |ahead: &[u16], has_ended| keeper.passing(ahead.iter().copied(), has_ended);
-        assert_eq!([passing(&[], true), passing(&[0, 0, 0], false), passing(&[0, 0, 0], true)], [0, 1, 3]);
-        assert_eq!(passing(&[0, 0, 33], true), 1, "there is sound after it, at its time");
-        assert_eq!([passing(&[33, 33], false), passing(&[33, 33, 0], false), passing(&[33, 33], true)], [0, 2, 2]);
+        assert!(!opens(&enough[1..], false) && !opens(&[&[0.0], &enough[..]].concat(), false), "it must be next");
+        assert!(opens(&enough[1..], true) && !opens(&[33.0, 0.0], true) && !opens(&[], true), "all that can be there");
+        let passing = |ahead: &[f32], has_ended| keeper.passing(ahead.iter().copied(), has_ended);
+        assert_eq!([passing(&[], true), passing(&[0.0, 0.0, 0.0], false), passing(&[0.0, 0.0, 0.0], true)], [0, 1, 3]);
+        assert_eq!(passing(&[0.0, 0.0, 33.0], true), 1, "there is sound after it, at its time");
+        assert_eq!(
+            [passing(&[33.0, 33.0], false), passing(&[33.0, 33.0, 0.0], false), passing(&[33.0, 33.0], true)],
+            [0, 2, 2]
+        );
         keeper.set(SilenceGate::default());
         assert!(!keeper.judge([].into_iter(), false), "no gate is never closed");
     }
@@ -136,8 +138,8 @@ mod tests {
     #[test]
     fn quiet_music_is_not_silence_and_without_a_time_nothing_is() {
         // One sample at -50 dBFS among zeros: a level far below -60.
-        assert_eq!(closed(&mut keeper(SilenceGate::new(100, -60.0)), 104, 1000, &[]), 0);
-        assert_eq!(closed(&mut keeper(SilenceGate::default()), 0, 1000, &[]), 0);
-        assert_eq!(SilenceGate::new(1, -60.0).peak, 32);
+        assert_eq!(closed(&mut keeper(SilenceGate::new(100, -60.0)), 104.0 / 32_768.0, 1000, &[]), 0);
+        assert_eq!(closed(&mut keeper(SilenceGate::default()), 0.0, 1000, &[]), 0);
+        assert!((SilenceGate::new(1, -60.0).peak - 0.001).abs() < 1e-7);
     }
 }

@@ -10,12 +10,14 @@ mod buffer;
 mod drift;
 mod gain;
 mod gate;
+mod gauge;
 mod peak;
 mod resampler;
 
 pub use accumulator::Accumulator;
-pub use buffer::{BufferGauge, BufferReader, BufferWriter, input_buffer};
+pub use buffer::{BufferReader, BufferWriter, input_buffer};
 pub use drift::{CORRECTION_PPM_MAX, DriftController};
 pub use gain::{Gain, GainRamp};
 pub use gate::{RETURN_TICKS, SilenceGate};
+pub use gauge::BufferGauge;
 pub use resampler::DriftResampler;

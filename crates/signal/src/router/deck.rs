@@ -2,8 +2,8 @@
 
 use super::event::SilenceReason;
 use crate::ingest::GainRamp;
-use crate::pcm::PcmFrame;
-use crate::units::{CHANNELS, TICK_SAMPLES, TICK_VALUES};
+use crate::pcm::AudioFrame;
+use crate::units::{CHANNELS, TICK_SAMPLES};
 use std::f32::consts::FRAC_PI_2;
 
 /// Something that can be heard.
@@ -89,12 +89,12 @@ impl Deck {
 
     /// Adds one tick of the voice to `sum`, with its source's gain and its fades, and moves the
     /// fades on.
-    pub(super) fn mix_into(&mut self, frame: &PcmFrame, gain: GainRamp, sum: &mut [f32; TICK_VALUES]) {
-        for (index, (pair, sums)) in frame.0.chunks_exact(CHANNELS).zip(sum.chunks_exact_mut(CHANNELS)).enumerate() {
+    pub(super) fn mix_into(&mut self, frame: &AudioFrame, gain: GainRamp, sum: &mut AudioFrame) {
+        for (index, (pair, sums)) in frame.0.chunks_exact(CHANNELS).zip(sum.0.chunks_exact_mut(CHANNELS)).enumerate() {
             let factor = self.falling().fold(self.fade_in.rising(index), |factor, ramp| factor * ramp.falling(index))
                 * gain.at(index);
             for (value, total) in pair.iter().zip(sums) {
-                *total += f32::from(*value) * factor;
+                *total += *value * factor;
             }
         }
         self.fade_in.advance();

@@ -1,7 +1,8 @@
 //! What is on air at each tick (SPEC ROUTER).
 //!
 //! The router is a mixing desk: the voice on air has a *deck*, and a voice that has just left has another until its
-//! fade is over. Each tick it decides which voice is on air, sees to the fades, and mixes one frame.
+//! fade is over. Each tick it decides which voice is on air, sees to the fades, and mixes one frame. Sound is f32 up to
+//! the end of the mix, where it is rounded and clamped, once.
 //!
 //! - this file: the desk. `decision`: who is on air. `sources`: the producers and their buffers.
 //! - `operator`: what the operator wants over the head of the rules.
@@ -19,8 +20,8 @@ pub use sources::{InputId, Jitter, SOURCES_MAX, SourceId, SourceSpec, WhenFull};
 
 use crate::fallback::FallbackProvider;
 use crate::ingest::{BufferReader, GainRamp};
-use crate::pcm::{PcmFrame, round_dithered};
-use crate::units::{Serial, TICK_SAMPLES, TICK_VALUES};
+use crate::pcm::{AudioFrame, PcmFrame};
+use crate::units::{Serial, TICK_SAMPLES};
 use decision::LeftWithGrace;
 use deck::{Deck, Voice};
 use event::Events;
@@ -121,7 +122,10 @@ impl Router {
         self.sources.judge_gates();
         if tick >= self.config.first_live_tick {
             self.choose(tick);
-            self.mix(tick, out);
+            let mut sum = AudioFrame::SILENCE;
+            self.mix(tick, &mut sum);
+            // The mix is whole and not clamped: a stage that processes it (compressor, limiter) belongs here.
+            out.round(&sum, tick);
             self.fading
                 .iter_mut()
                 .filter(|deck| deck.as_ref().is_some_and(Deck::has_faded_out))
@@ -295,21 +299,18 @@ impl Router {
         }
     }
 
-    fn mix(&mut self, tick: Serial, out: &mut PcmFrame) {
+    /// Adds up all voices of this tick.
+    fn mix(&mut self, tick: Serial, sum: &mut AudioFrame) {
         let nothing_fades = self.on_air.is_steady() && self.fading.iter().all(Option::is_none);
-        let mut sum = [0.0f32; TICK_VALUES];
+        let mut frame = AudioFrame::SILENCE;
         for deck in self.fading.iter_mut().flatten().chain(std::iter::once(&mut self.on_air)) {
-            let gain = render(deck.voice, tick, &mut self.sources, &mut self.fallback, out);
+            let gain = render(deck.voice, tick, &mut self.sources, &mut self.fallback, &mut frame);
             if nothing_fades && gain.is_unity() {
                 // The rule, not the exception: what was fed is what is sent, bit for bit.
+                *sum = frame;
                 return;
             }
-            deck.mix_into(out, gain, &mut sum);
-        }
-        let first_position = tick.wrapping_mul(TICK_VALUES as u64);
-        for ((value, sample), position) in sum.iter().zip(&mut out.0).zip(first_position..) {
-            // A whole number was not touched by any gain, or was digital silence: it needs no rounding and no dither.
-            *sample = if value.fract() == 0.0 { *value as i16 } else { round_dithered(*value, position) };
+            deck.mix_into(&frame, gain, sum);
         }
     }
 }
@@ -333,11 +334,11 @@ fn render(
     tick: Serial,
     sources: &mut Sources,
     fallback: &mut FallbackProvider,
-    out: &mut PcmFrame,
+    out: &mut AudioFrame,
 ) -> GainRamp {
     use crate::fallback::FallbackKind;
     match voice {
-        Voice::Silence(_) => *out = PcmFrame::SILENCE,
+        Voice::Silence(_) => *out = AudioFrame::SILENCE,
         Voice::Source(slot) => return sources.render(slot, out),
         Voice::File(file) => fallback.render(FallbackKind::File(file), tick, out),
         Voice::Tone => fallback.render(FallbackKind::Tone, tick, out),

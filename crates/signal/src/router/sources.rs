@@ -1,7 +1,7 @@
 //! The producers and their buffers, in a table of fixed size.
 
 use crate::ingest::{BufferReader, Gain, GainRamp, SilenceGate};
-use crate::pcm::PcmFrame;
+use crate::pcm::AudioFrame;
 use std::cmp::Reverse;
 
 /// Sources that can be attached at the same time.
@@ -207,14 +207,14 @@ impl Sources {
     }
 
     /// The next frame of a source, and the gain to mix it with; silence if it has none.
-    pub(super) fn render(&mut self, slot: usize, out: &mut PcmFrame) -> GainRamp {
+    pub(super) fn render(&mut self, slot: usize, out: &mut AudioFrame) -> GainRamp {
         let Some(source) = self.slots.get_mut(slot).and_then(Option::as_mut) else {
-            *out = PcmFrame::SILENCE;
+            *out = AudioFrame::SILENCE;
             return GainRamp::UNITY;
         };
         source.was_heard = true;
         if !source.reader.pop(out) {
-            *out = PcmFrame::SILENCE;
+            *out = AudioFrame::SILENCE;
         }
         GainRamp::new(std::mem::replace(&mut source.gain, source.reader.gain()), source.reader.gain())
     }

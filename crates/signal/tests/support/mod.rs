@@ -75,7 +75,7 @@ pub(crate) fn numbered(number: usize) -> PcmFrame {
 }
 
 pub(crate) fn feed(writer: &mut BufferWriter, frames: impl IntoIterator<Item = PcmFrame>) {
-    frames.into_iter().for_each(|frame| assert!(writer.offer(&frame), "the buffer has room"));
+    frames.into_iter().for_each(|frame| assert!(writer.offer_pcm(&frame), "the buffer has room"));
 }
 
 /// A sine, frame by frame, the same on both channels.

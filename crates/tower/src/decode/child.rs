@@ -4,7 +4,7 @@
 //! PCM leaves on standard output as interleaved stereo at 48 kHz, 32-bit floats in little-endian
 //! order, full scale +-1, never clamped.
 
-use super::protocol::{Body, MESSAGE_BYTES_MAX, Outcome, Record, Request, Sandboxed, Tags};
+use super::protocol::{Body, MESSAGE_BYTES_MAX, Outcome, PIECE_BYTES_MAX, Record, Request, Sandboxed, Tags};
 use super::socket;
 use crate::files::convert::Converter;
 use crate::files::{DecodeError, Decoder};
@@ -82,7 +82,7 @@ impl Output {
             Records::Socket(socket) => socket::send(socket, &record.encode(), None).map_err(|_| Gone),
             Records::Lines => {
                 let seconds = self.sample as f64 / f64::from(SAMPLE_RATE_HZ);
-                if !matches!(record.body, Body::Progress { .. }) {
+                if !matches!(record.body, Body::Progress { .. } | Body::Cover(_)) {
                     eprintln!("{seconds:.3} s, byte {}: {:?}", record.input_byte, record.body);
                 }
                 Ok(())
@@ -177,9 +177,10 @@ fn play(
         Err(error) => return output.tell(Body::Ended { file: number, outcome: outcome_of(error) }),
     };
     let info = decoder.info();
-    let duration_ms = info.duration.and_then(|duration| u64::try_from(duration.as_millis()).ok());
-    let tags = Tags { title: info.title.clone(), artist: info.artist.clone(), duration_ms };
-    output.tell(Body::Started { file: number, tags })?;
+    for piece in info.details.cover.iter().flat_map(|cover| cover.bytes.chunks(PIECE_BYTES_MAX)) {
+        output.tell(Body::Cover(piece.to_vec()))?;
+    }
+    output.tell(Body::Started { file: number, tags: Tags::from_info(info) })?;
 
     let wanted = Duration::from_micros(from_sample * 1_000_000 / u64::from(SAMPLE_RATE_HZ));
     let reached = if wanted > SEEK_FROM { decoder.seek(wanted - SEEK_EARLIER) } else { Duration::ZERO };

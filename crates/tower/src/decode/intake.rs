@@ -6,7 +6,7 @@ use super::supervisor::Reason;
 use radio_signal::units::CHANNELS;
 use std::collections::VecDeque;
 
-/// Records that wait for the samples before them, and that are taken in one turn.
+/// Records that wait for the samples before them. More stay in the socket, and hold up the process.
 const RECORDS_MAX: usize = 64;
 /// Records without a sample after which a process counts as mad: one that skips an hour sends 360.
 const SILENT_RECORDS_MAX: u32 = 10_000;
@@ -15,7 +15,7 @@ const READ_BYTES: usize = 16 * 1024;
 
 /// One piece of what a process gives.
 pub enum Piece<'a> {
-    /// Whole frames of interleaved stereo, in steps of 16 bits.
+    /// Whole frames of interleaved stereo, with a full scale of 1.
     Pcm(&'a [f32]),
     /// A record; all samples before it have been given.
     Record(Record),
@@ -52,12 +52,13 @@ impl Intake {
     ) -> Result<Read, Reason> {
         let read = if wants_pcm { process.read(&mut self.buffer, &mut self.fresh) } else { Read::Nothing };
         // A record is written before the samples that follow it: those of what was read are here.
-        for _ in 0..RECORDS_MAX {
-            let Some(record) = process.record()? else { break };
+        while self.records.len() < RECORDS_MAX
+            && let Some(record) = process.record()?
+        {
             self.silent_records = if self.fresh.is_empty() { self.silent_records + 1 } else { 0 };
             self.records.push_back(record);
         }
-        if self.records.len() > RECORDS_MAX || self.silent_records > SILENT_RECORDS_MAX {
+        if self.silent_records > SILENT_RECORDS_MAX {
             return Err(Reason::Nonsense);
         }
         let end = self.sample + (self.fresh.len() / CHANNELS) as u64;

@@ -28,8 +28,6 @@ const PCM_BYTES: usize = 64 * 1024;
 const COMPLAINTS_MAX: usize = 8;
 /// Bytes of one sample of both channels.
 const FRAME_BYTES: usize = size_of::<f32>() * CHANNELS;
-/// Full scale of samples in the tower, in steps of 16 bits.
-const FULL_SCALE: f32 = 32_768.0;
 /// A process that has closed its output ends itself within this time, or is killed.
 const ENDING_MS: i64 = 200;
 
@@ -178,7 +176,7 @@ impl DecoderProcess {
         }
     }
 
-    /// Appends samples that have come, in steps of 16 bits, to `out`.
+    /// Appends samples that have come, with a full scale of 1, to `out`.
     pub fn read(&mut self, buffer: &mut [u8], out: &mut Vec<f32>) -> Read {
         match rustix::io::read(&self.pcm, &mut *buffer) {
             Ok(0) => Read::Ended,
@@ -308,7 +306,7 @@ fn append(bytes: &[u8], odd: &mut Vec<u8>, samples: &mut Vec<f32>) {
     odd.extend_from_slice(bytes);
     let whole = odd.len() - odd.len() % FRAME_BYTES;
     let values = odd[..whole].chunks_exact(size_of::<f32>());
-    samples.extend(values.map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]]) * FULL_SCALE));
+    samples.extend(values.map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]])));
     odd.drain(..whole);
 }
 
@@ -323,7 +321,7 @@ mod tests {
         for size in 1..16 {
             let (mut odd, mut samples) = (Vec::new(), Vec::new());
             bytes.chunks(size).for_each(|piece| append(piece, &mut odd, &mut samples));
-            assert_eq!(samples, values.map(|value| value * FULL_SCALE));
+            assert_eq!(samples, values);
             assert!(odd.is_empty());
         }
     }

@@ -6,10 +6,17 @@
 //! written to the PCM socket after the record. Numbers are little-endian; a text has its length in
 //! two bytes before it.
 
+use crate::files::TrackInfo;
+use crate::files::tags::{Cover, Details};
+use std::path::Path;
+use std::time::Duration;
+
 /// Bytes of the longest message.
-pub const MESSAGE_BYTES_MAX: usize = 4096;
+pub const MESSAGE_BYTES_MAX: usize = 8192;
 /// Bytes of one text in a message; longer texts are cut at a character.
-pub const TEXT_BYTES_MAX: usize = 1000;
+pub const TEXT_BYTES_MAX: usize = 1200;
+/// Bytes of a picture in one message.
+pub const PIECE_BYTES_MAX: usize = 4096;
 /// Version of these messages; tower and decoder are the same executable, so another one is an error.
 const VERSION: u8 = 1;
 
@@ -36,6 +43,8 @@ pub enum Body {
         /// Its tags and length.
         tags: Tags,
     },
+    /// A piece of the picture of the file that begins next, in its order.
+    Cover(Vec<u8>),
     /// The format of what follows.
     Format {
         /// The codec's short name.
@@ -98,8 +107,36 @@ pub struct Tags {
     pub title: Option<String>,
     /// Artist, if tagged.
     pub artist: Option<String>,
+    /// Album.
+    pub album: Option<String>,
+    /// Record label.
+    pub record_label: Option<String>,
+    /// International Standard Recording Code.
+    pub isrc: Option<String>,
+    /// Year of the recording or release.
+    pub year: Option<u64>,
     /// Length in ms, where the container states it.
     pub duration_ms: Option<u64>,
+}
+
+impl Tags {
+    /// Those of a file without a picture, which travels by itself.
+    #[must_use]
+    pub fn from_info(info: &TrackInfo) -> Self {
+        let Details { album, record_label, isrc, year, .. } = info.details.clone();
+        let duration_ms = info.duration.and_then(|duration| u64::try_from(duration.as_millis()).ok());
+        let (title, artist) = (info.title.clone(), info.artist.clone());
+        Self { title, artist, album, record_label, isrc, year: year.map(u64::from), duration_ms }
+    }
+
+    /// What they say of the file at `path`.
+    #[must_use]
+    pub fn of_file(self, path: &Path, cover: Option<Cover>) -> TrackInfo {
+        let Self { title, artist, album, record_label, isrc, year, duration_ms } = self;
+        let year = year.and_then(|year| u16::try_from(year).ok());
+        let details = Details { album, record_label, isrc, year, cover };
+        TrackInfo { title, artist, details, ..TrackInfo::of(path, duration_ms.map(Duration::from_millis)) }
+    }
 }
 
 /// How a file or a stream ended.
@@ -147,12 +184,19 @@ impl Record {
             Body::Ready(Sandboxed { landlock, seccomp, limits }) => {
                 out.extend([0, u8::from(*landlock), u8::from(*seccomp), u8::from(*limits)]);
             }
-            Body::Started { file, tags: Tags { title, artist, duration_ms } } => {
+            Body::Started { file, tags: Tags { title, artist, album, record_label, isrc, year, duration_ms } } => {
                 out.push(1);
                 put_u64(&mut out, *file);
-                put_option(&mut out, title.as_ref(), |out, text| put_text(out, text));
-                put_option(&mut out, artist.as_ref(), |out, text| put_text(out, text));
-                put_option(&mut out, duration_ms.as_ref(), |out, ms| put_u64(out, *ms));
+                for text in [title, artist, album, record_label, isrc] {
+                    put_option(&mut out, text.as_ref(), |out, text| put_text(out, text));
+                }
+                for number in [year, duration_ms] {
+                    put_option(&mut out, number.as_ref(), |out, number| put_u64(out, *number));
+                }
+            }
+            Body::Cover(piece) => {
+                out.push(8);
+                out.extend_from_slice(&piece[..piece.len().min(PIECE_BYTES_MAX)]);
             }
             Body::Format { codec, rate_hz } => {
                 out.push(2);
@@ -200,9 +244,10 @@ impl Record {
             0 => Body::Ready(Sandboxed { landlock: input.bool()?, seccomp: input.bool()?, limits: input.bool()? }),
             1 => {
                 let file = input.u64()?;
-                let title = input.option(Input::text)?;
-                let artist = input.option(Input::text)?;
-                Body::Started { file, tags: Tags { title, artist, duration_ms: input.option(Input::u64)? } }
+                let mut text = || input.option(Input::text);
+                let (title, artist, album, record_label, isrc) = (text()?, text()?, text()?, text()?, text()?);
+                let (year, duration_ms) = (input.option(Input::u64)?, input.option(Input::u64)?);
+                Body::Started { file, tags: Tags { title, artist, album, record_label, isrc, year, duration_ms } }
             }
             2 => Body::Format { codec: input.text()?, rate_hz: input.u32()? },
             3 => Body::Title { artist: input.text()?, title: input.text()? },
@@ -220,6 +265,7 @@ impl Record {
                 Body::Ended { file, outcome }
             }
             7 => Body::Flushed,
+            8 if input.0.len() <= PIECE_BYTES_MAX => Body::Cover(std::mem::take(&mut input.0).to_vec()),
             _ => return Err(Malformed),
         };
         input.end(Self { input_byte, output_sample, body })
@@ -327,60 +373,5 @@ impl<'a> Input<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn bodies() -> Vec<Body> {
-        let tags = Tags { title: Some("Sinnerman, süß".into()), artist: None, duration_ms: Some(1234) };
-        vec![
-            Body::Ready(Sandboxed { landlock: true, seccomp: false, limits: true }),
-            Body::Started { file: 7, tags },
-            Body::Format { codec: "mp3".into(), rate_hz: 44_100 },
-            Body::Title { artist: "A".into(), title: String::new() },
-            Body::Progress { skipped: 1, bad_packets: 2, resyncs: 3 },
-            Body::Warning("odd".into()),
-            Body::Ended { file: 7, outcome: Outcome::Damaged("it ends early".into()) },
-            Body::Ended { file: 8, outcome: Outcome::Over },
-            Body::Flushed,
-        ]
-    }
-
-    #[test]
-    fn each_message_is_read_as_it_was_written_and_not_if_it_is_cut_or_longer() {
-        for body in bodies() {
-            let record = Record { input_byte: u64::MAX, output_sample: 48_000, body };
-            let bytes = record.encode();
-            assert_eq!(Record::decode(&bytes), Ok(record));
-            (0..bytes.len()).for_each(|length| assert_eq!(Record::decode(&bytes[..length]), Err(Malformed)));
-            assert_eq!(Record::decode(&[&bytes[..], &[0]].concat()), Err(Malformed));
-        }
-        for request in [Request::Play { file: 3, from_sample: 9, extension: "flac".into() }, Request::Flush] {
-            assert_eq!(Request::decode(&request.encode()), Ok(request));
-        }
-    }
-
-    #[test]
-    fn a_long_text_is_cut_at_a_character() {
-        let record = Record { input_byte: 0, output_sample: 0, body: Body::Warning("ß".repeat(5000)) };
-        let Ok(Record { body: Body::Warning(text), .. }) = Record::decode(&record.encode()) else {
-            panic!("it is a warning")
-        };
-        assert_eq!(text, "ß".repeat(TEXT_BYTES_MAX / 2));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_a_message_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0u8..9) {
-            let begun = [&[VERSION][..], &[0; 16], &[kind], &bytes].concat();
-            for bytes in [&bytes, &begun] {
-                if let Ok(record) = Record::decode(bytes) {
-                    let again = record.encode();
-                    prop_assert!(again.len() <= MESSAGE_BYTES_MAX);
-                    prop_assert_eq!(&again, bytes);
-                }
-                let _may_be_none = Request::decode(bytes);
-            }
-        }
-    }
-}
+#[path = "protocol_tests.rs"]
+mod tests;

@@ -26,6 +26,10 @@ pub enum Kind {
     UplinkFull,
     /// The limit of the uplink does not admit newcomers.
     UplinkLimit,
+    /// Files or folders that are configured are not there.
+    MediaMissing,
+    /// The machine is too busy for the encoders.
+    MachineBusy,
     /// There is nearly no room on a disk.
     DiskFull,
     /// A part of the decoders' sandbox is missing on this machine, or no decoder can be started.
@@ -48,7 +52,7 @@ pub enum Severity {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Silence,
         Self::Differs,
         Self::DamagedFrames,
@@ -59,6 +63,8 @@ impl Kind {
         Self::ClockStopped,
         Self::UplinkFull,
         Self::UplinkLimit,
+        Self::MediaMissing,
+        Self::MachineBusy,
         Self::DiskFull,
         Self::DecoderSandbox,
         Self::DecoderKilled,
@@ -79,6 +85,8 @@ impl Kind {
             Self::ClockStopped => "clock_stopped",
             Self::UplinkFull => "uplink_full",
             Self::UplinkLimit => "uplink_limit",
+            Self::MediaMissing => "media_missing",
+            Self::MachineBusy => "machine_busy",
             Self::DiskFull => "disk_full",
             Self::DecoderSandbox => "decoder_sandbox",
             Self::DecoderKilled => "decoder_killed",
@@ -93,6 +101,8 @@ impl Kind {
             Self::DamagedFrames
             | Self::EncoderStandIn
             | Self::UplinkLimit
+            | Self::MediaMissing
+            | Self::MachineBusy
             | Self::DecoderSandbox
             | Self::DecoderKilled => Severity::Warning,
             _ => Severity::Failing,
@@ -102,7 +112,15 @@ impl Kind {
     /// Whether its text, behind the first sentence, tells what is not for everybody.
     #[must_use]
     pub const fn names_what_is_private(self) -> bool {
-        matches!(self, Self::EncoderFailed | Self::EncoderStandIn | Self::DiskFull | Self::DecoderKilled)
+        matches!(
+            self,
+            Self::EncoderFailed
+                | Self::EncoderStandIn
+                | Self::MachineBusy
+                | Self::DiskFull
+                | Self::MediaMissing
+                | Self::DecoderKilled
+        )
     }
 
     /// Whether each output has one of its own.
@@ -114,6 +132,8 @@ impl Kind {
                 | Self::ClockStopped
                 | Self::UplinkFull
                 | Self::UplinkLimit
+                | Self::MediaMissing
+                | Self::MachineBusy
                 | Self::DiskFull
                 | Self::DecoderSandbox
                 | Self::DecoderKilled

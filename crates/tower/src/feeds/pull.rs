@@ -163,7 +163,7 @@ impl Puller {
         let is_this = |input: &&Input| input.name == self.name && input.kind == InputKind::Url;
         let input = setup.config.input.iter().find(is_this).context("its input is gone")?;
         let number = setup.input_names.id(&self.name).context("its input is gone")?;
-        let children = ChildSettings::from_config(&setup.config.encoder, &self.tower.decoders);
+        let children = ChildSettings::from_config(&setup.config.encoder, &self.tower.backing.decoders);
         self.shared.lock().attempts += 1;
 
         let figures = Arc::new(SessionFigures::default());

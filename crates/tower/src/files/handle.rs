@@ -1,6 +1,10 @@
 //! A running player, as the rest of the tower sees it.
 
 use super::decode::TrackInfo;
+use super::media::{self, MediaBoard};
+use super::playlist::Playlist;
+use super::rounds::Rounds;
+use crate::config::Config;
 use crate::decode::board::Board;
 use crate::decode::process::DecoderSettings;
 use arc_swap::ArcSwapOption;
@@ -18,20 +22,54 @@ use std::time::Duration;
 const STOP_WAIT: Duration = Duration::from_millis(200);
 
 /// What a player plays, and how.
-#[derive(Clone, Debug)]
 pub struct PlayerSettings {
     /// Says in logs whose files they are.
     pub name: String,
-    /// Files, folders and lists of them.
+    /// What is configured.
     pub paths: Vec<PathBuf>,
-    /// In another order each round.
-    pub shuffle: bool,
+    /// The playlist of these paths, which may go on where it was.
+    pub playlist: Playlist,
+    /// What it shares with other players.
+    pub backing: Backing,
     /// The first files are held in memory, to be played when no disk answers.
     pub keeps_files: bool,
     /// How decoders are started.
     pub decoder: DecoderSettings,
+}
+
+/// What a player shares with others.
+#[derive(Clone, Default)]
+pub struct Backing {
+    /// What is missing, so that it can be looked for.
+    pub media: Option<Arc<MediaBoard>>,
+    /// Where rounds are kept across restarts.
+    pub rounds: Option<Arc<Rounds>>,
     /// What decoders do is told here.
-    pub board: Arc<Board>,
+    pub decoders: Arc<Board>,
+}
+
+impl PlayerSettings {
+    /// Files and folders, played by the decoder of the program that runs.
+    #[must_use]
+    pub fn new(name: &str, paths: &[PathBuf], shuffle: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            paths: paths.to_vec(),
+            playlist: Playlist::new(paths.to_vec(), shuffle),
+            backing: Backing::default(),
+            keeps_files: false,
+            decoder: DecoderSettings::default(),
+        }
+    }
+}
+
+impl Backing {
+    /// Looks for the files of this configuration from now on.
+    pub fn watch(&self, config: &Config) {
+        if let Some(board) = &self.media {
+            board.set(media::configured(config));
+        }
+    }
 }
 
 /// What is being decoded; it is heard as much later as the buffer is full.

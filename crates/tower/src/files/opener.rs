@@ -2,17 +2,18 @@
 //! player goes on with what it has when the disk does not answer.
 
 use super::DecodeError;
-use super::playlist::Playlist;
+use super::media::{LOOK_PERIOD, MediaBoard};
+use super::playlist::{Item, Place, Playlist, Round};
 use rustix::fs::{MemfdFlags, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 /// Files that are known to kill decoders; beyond that the oldest would be tried again.
 const CONDEMNED_MAX: usize = 1000;
@@ -21,6 +22,9 @@ const CONDEMNED_MAX: usize = 1000;
 const SHELF_BYTES_MAX: u64 = 32 << 20;
 /// A file of which less would fit is not begun.
 const SHELF_PIECE_BYTES_MIN: u64 = 256 << 10;
+
+/// Files in a row that are gone since their folder was read; then it is read again.
+const GONE_MAX: u32 = 5;
 
 /// By what a file that has changed is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +39,19 @@ pub(super) struct OpenedFile {
     pub(super) path: PathBuf,
     pub(super) stamp: Stamp,
     pub(super) file: OwnedFd,
+    /// What a list calls it.
+    pub(super) title: Option<Box<str>>,
+    /// Where the round is with it; none outside a round.
+    pub(super) place: Option<Place>,
+}
+
+/// What is opened, and how.
+pub(super) struct Settings {
+    pub(super) playlist: Playlist,
+    /// What is missing, and whether it has come.
+    pub(super) media: Option<Arc<MediaBoard>>,
+    /// Files are held in memory.
+    pub(super) keeps: bool,
 }
 
 /// What is next.
@@ -42,6 +59,8 @@ pub(super) struct OpenedFile {
 pub(super) enum Next {
     File(OpenedFile),
     Failed(DecodeError),
+    /// Something else that is wrong with what is configured, told once.
+    Problem(String),
     RoundEnded,
 }
 
@@ -69,17 +88,12 @@ pub(super) struct Opener {
 }
 
 impl Opener {
-    /// Starts the thread; `wake` is called with each answer. `keeps`: files are held in memory.
-    pub(super) fn start(
-        name: &str,
-        playlist: Playlist,
-        keeps: bool,
-        wake: impl Fn() + Send + 'static,
-    ) -> io::Result<Self> {
+    /// Starts the thread; `wake` is called with each answer.
+    pub(super) fn start(name: &str, settings: Settings, wake: impl Fn() + Send + 'static) -> io::Result<Self> {
         let (requests, asked) = mpsc::channel();
         let (answer, answers) = mpsc::channel();
         let shared = Arc::new(Shared::default());
-        let mut worker = Worker { playlist, round: None, keeps, shared: Arc::clone(&shared) };
+        let mut worker = Worker::new(settings, Arc::clone(&shared));
         thread::Builder::new().name(format!("opener-{name}")).spawn(move || {
             while asked.recv().is_ok() {
                 if answer.send(worker.next()).is_err() {
@@ -117,36 +131,101 @@ impl Opener {
         let kept = shelf.get(self.next_kept % shelf.len().max(1))?;
         self.next_kept += 1;
         let file = kept.memory.try_clone().ok()?;
-        Some(OpenedFile { path: kept.path.clone(), stamp: kept.stamp, file })
+        Some(OpenedFile { path: kept.path.clone(), stamp: kept.stamp, file, title: None, place: None })
     }
 }
 
 struct Worker {
-    playlist: Playlist,
-    round: Option<std::vec::IntoIter<PathBuf>>,
-    keeps: bool,
+    settings: Settings,
     shared: Arc<Shared>,
+    round: Option<VecDeque<Item>>,
+    problems: VecDeque<String>,
+    /// What was not there when the round began, nor since; and when that was looked at.
+    missing: Vec<PathBuf>,
+    looked: Instant,
+    seed: u64,
+    /// Number of the next file in its round.
+    index: usize,
+    gone_in_a_row: u32,
 }
 
 impl Worker {
+    fn new(settings: Settings, shared: Arc<Shared>) -> Self {
+        Self {
+            settings,
+            shared,
+            round: None,
+            problems: VecDeque::new(),
+            missing: Vec::new(),
+            looked: Instant::now(),
+            seed: 0,
+            index: 0,
+            gone_in_a_row: 0,
+        }
+    }
+
     fn next(&mut self) -> Next {
         loop {
-            let round = self.round.get_or_insert_with(|| self.playlist.round().into_iter());
-            let Some(path) = round.next() else {
+            if self.round.is_none() {
+                let Round { seed, first, items, missing, problems } = self.settings.playlist.round();
+                (self.seed, self.index, self.missing) = (seed, first, missing);
+                self.problems.extend(problems);
+                self.round = Some(items.into());
+            }
+            self.look_for_missing();
+            if let Some(problem) = self.problems.pop_front() {
+                return Next::Problem(problem);
+            }
+            let Some(Item { path, title }) = self.round.as_mut().and_then(VecDeque::pop_front) else {
                 self.round = None;
                 return Next::RoundEnded;
             };
+            let place = Place { seed: self.seed, path: path.clone(), index: self.index };
+            self.index += 1;
             match open(&path) {
                 Ok((_, stamp)) if lock(&self.shared.condemned).get(&path) == Some(&stamp) => {}
-                Ok((file, stamp)) => return Next::File(self.keep(OpenedFile { path, stamp, file })),
-                Err(source) => return Next::Failed(DecodeError::Open { path, source }),
+                Ok((file, stamp)) => {
+                    self.gone_in_a_row = 0;
+                    return Next::File(self.keep(OpenedFile { path, stamp, file, title, place: Some(place) }));
+                }
+                Err(source) => {
+                    self.gone(source.kind() == io::ErrorKind::NotFound, place);
+                    return Next::Failed(DecodeError::Open { path, source });
+                }
             }
+        }
+    }
+
+    /// What was missing when the round began joins it when it comes.
+    fn look_for_missing(&mut self) {
+        let Some(media) = &self.settings.media else { return };
+        if self.missing.is_empty() || self.looked.elapsed() < LOOK_PERIOD {
+            return;
+        }
+        self.looked = Instant::now();
+        let come: Vec<PathBuf> = self.missing.iter().filter(|path| media.is_there(path)).cloned().collect();
+        for path in come {
+            let joining = self.settings.playlist.joining(&path, self.seed);
+            self.problems.extend(joining.problems);
+            if !joining.items.is_empty() {
+                self.missing.retain(|missing| *missing != path);
+                self.round.get_or_insert_default().extend(joining.items);
+            }
+        }
+    }
+
+    /// A disk that was taken away, or a folder that was emptied, is read again after a few files.
+    fn gone(&mut self, is_gone: bool, place: Place) {
+        self.gone_in_a_row = if is_gone { self.gone_in_a_row + 1 } else { 0 };
+        if self.gone_in_a_row >= GONE_MAX {
+            (self.gone_in_a_row, self.round) = (0, None);
+            self.settings.playlist.go_on(place);
         }
     }
 
     /// Has the file in memory, if there is room, and gives it from there, if it is there whole.
     fn keep(&self, opened: OpenedFile) -> OpenedFile {
-        if !self.keeps {
+        if !self.settings.keeps {
             return opened;
         }
         let is_same = |kept: &&Kept| kept.path == opened.path && kept.stamp == opened.stamp;
@@ -216,7 +295,8 @@ mod tests {
     fn opener(paths: Vec<PathBuf>, keeps: bool) -> (Opener, mpsc::Receiver<()>) {
         let (woken, wake) = mpsc::channel();
         let wake_player = move || _ = woken.send(());
-        (Opener::start("test", Playlist::new(paths, false), keeps, wake_player).expect("a thread"), wake)
+        let settings = Settings { playlist: Playlist::new(paths, false), media: None, keeps };
+        (Opener::start("test", settings, wake_player).expect("a thread"), wake)
     }
 
     fn next((opener, wake): &(Opener, mpsc::Receiver<()>)) -> Next {

@@ -3,13 +3,12 @@
 //! It reads no file itself: an [`opener`](super::opener) opens them, and a decoder process, which
 //! lives over many files so that they follow each other without a sample between them, decodes
 //! them. A process that dies or hangs is replaced, and the file goes on where it was; a file that
-//! killed it is left out until it changes (SPEC FALL-5).
+//! killed it is left out until it changes (SPEC FALL-7).
 
-use super::convert::Rounder;
 use super::decode::{DecodeError, TrackInfo};
-use super::handle::{PlayerHandle, PlayerSettings, Shared};
-use super::opener::{Next, OpenedFile, Opener};
-use super::playlist::Playlist;
+use super::handle::{Backing, PlayerHandle, PlayerSettings, Shared};
+use super::opener::{Next, OpenedFile, Opener, Settings};
+use super::tags::Cover;
 use crate::decode::FILE_LIMITS;
 use crate::decode::intake::{Intake, Piece};
 use crate::decode::line::{Line, Told};
@@ -18,7 +17,7 @@ use crate::decode::protocol::{Body, Outcome, Record, Request, Tags};
 use crate::decode::supervisor::{Event, Item, Reason};
 use crate::source::seam::Seam;
 use radio_signal::ingest::BufferWriter;
-use radio_signal::pcm::PcmFrame;
+use radio_signal::pcm::AudioFrame;
 use radio_signal::units::{CHANNELS, TICK_MS, TICK_VALUES};
 use rustix::event::{PollFd, PollFlags};
 use std::collections::{HashSet, VecDeque};
@@ -46,7 +45,9 @@ type Started = Box<dyn FnMut(u64, &TrackInfo) + Send>;
 
 /// Plays files and folders into a buffer, for ever.
 pub struct Player {
-    settings: PlayerSettings,
+    name: String,
+    paths: Vec<PathBuf>,
+    backing: Backing,
     opener: Opener,
     line: Line,
     intake: Intake,
@@ -63,13 +64,13 @@ pub struct Player {
     heard: bool,
     /// Until then there is nothing to play.
     pause_until: Option<Instant>,
+    /// What has come of the picture of the next file.
+    cover: Vec<u8>,
     /// Samples that the process has skipped.
     skipped: u64,
     seam: Seam,
-    rounder: Rounder,
-    fresh: Vec<f32>,
     /// Decoded and not yet a whole frame, or waiting for room.
-    samples: Vec<i16>,
+    samples: Vec<f32>,
     warned: HashSet<PathBuf>,
     warned_of_nothing: bool,
 }
@@ -108,12 +109,15 @@ impl Player {
         writer: BufferWriter,
         started: Started,
     ) -> std::io::Result<Self> {
-        let playlist = Playlist::new(settings.paths.clone(), settings.shuffle);
         let waker = Arc::clone(&shared);
+        let PlayerSettings { name, paths, playlist, backing, keeps_files, decoder } = settings;
+        let opening = Settings { playlist, media: backing.media.clone(), keeps: keeps_files };
         Ok(Self {
-            opener: Opener::start(&settings.name, playlist, settings.keeps_files, move || waker.wake())?,
-            line: Line::new(settings.decoder.clone(), FILE_LIMITS),
-            settings,
+            opener: Opener::start(&name, opening, move || waker.wake())?,
+            line: Line::new(decoder, FILE_LIMITS),
+            name,
+            paths,
+            backing,
             intake: Intake::new(0),
             writer,
             started,
@@ -124,10 +128,9 @@ impl Player {
             round_has_ended: false,
             heard: false,
             pause_until: None,
+            cover: Vec::new(),
             skipped: 0,
             seam: Seam::default(),
-            rounder: Rounder::default(),
-            fresh: Vec::new(),
             samples: Vec::with_capacity(4 * TICK_VALUES),
             warned: HashSet::new(),
             warned_of_nothing: false,
@@ -135,6 +138,7 @@ impl Player {
     }
 
     fn run(mut self) {
+        crate::life::libraries::mute_this_thread();
         while !self.stopped() {
             self.plan();
             if !self.files.is_empty() {
@@ -165,16 +169,13 @@ impl Player {
         if self.pause_until.is_some_and(|until| until <= Instant::now()) {
             self.pause_until = None;
         }
-        match self.asked.and_then(|_| self.opener.answer()) {
-            Some(Next::File(opened)) => {
-                self.asked = None;
-                self.queue(opened);
-            }
-            Some(Next::Failed(error)) => {
-                self.asked = None;
-                self.warn_once(&error);
-            }
-            Some(Next::RoundEnded) => (self.asked, self.round_has_ended) = (None, true),
+        let answer = self.asked.and_then(|_| self.opener.answer());
+        self.asked = self.asked.filter(|_| answer.is_none());
+        match answer {
+            Some(Next::File(opened)) => self.queue(opened),
+            Some(Next::Failed(error)) => self.warn_once(&error),
+            Some(Next::Problem(problem)) => tracing::warn!(player = %self.name, "{problem}"),
+            Some(Next::RoundEnded) => self.round_has_ended = true,
             None => {}
         }
         if self.round_has_ended && (self.heard || self.files.is_empty()) {
@@ -254,45 +255,42 @@ impl Player {
             *taken += frames;
         }
         self.line.report(|id| Event::Sound(id, frames));
-        self.seam.push(values, &mut self.fresh);
-        self.round();
-    }
-
-    fn round(&mut self) {
-        self.rounder.round(&std::mem::take(&mut self.fresh), &mut self.samples);
+        self.seam.push(values, &mut self.samples);
     }
 
     fn note(&mut self, record: Record) {
         match record.body {
-            Body::Ready(sandbox) => self.settings.board.sandboxed(sandbox),
+            Body::Ready(sandbox) => self.backing.decoders.sandboxed(sandbox),
             Body::Started { file, tags } => self.file_begins(file, tags),
             Body::Ended { file, outcome } => self.file_ends(file, outcome),
             Body::Progress { skipped, .. } => {
                 let more = skipped.saturating_sub(std::mem::replace(&mut self.skipped, skipped));
                 self.line.report(|id| Event::Skipped(id, more));
             }
-            Body::Flushed => {
-                self.seam.finish(&mut self.fresh);
-                self.round();
-            }
-            Body::Warning(text) => tracing::debug!(player = %self.settings.name, text, "the decoder says"),
+            Body::Flushed => self.seam.finish(&mut self.samples),
+            Body::Cover(piece) => Cover::collect(&mut self.cover, &piece),
+            Body::Warning(text) => tracing::debug!(player = %self.name, text, "the decoder says"),
             Body::Format { .. } | Body::Title { .. } => {}
         }
     }
 
     fn file_begins(&mut self, item: Item, tags: Tags) {
+        let cover = Cover::of(&std::mem::take(&mut self.cover));
         let Some(planned) = self.files.iter_mut().find(|file| file.item == item) else { return };
         if planned.taken.is_some() {
             return; // It goes on, in another process.
         }
         planned.taken = Some(0);
-        let duration = tags.duration_ms.map(Duration::from_millis);
-        let info =
-            TrackInfo { title: tags.title, artist: tags.artist, ..TrackInfo::of(&planned.opened.path, duration) };
-        tracing::info!(player = %self.settings.name, file = %info.path.display(), title = %info.label(), "playing");
+        let OpenedFile { path, title, place, .. } = &planned.opened;
+        let mut info = tags.of_file(path, cover);
+        info.named_by_list(title.as_deref());
+        tracing::info!(player = %self.name, file = %path.display(), title = %info.label(), "playing");
         let waiting = (self.samples.len() / TICK_VALUES) as u64;
         (self.started)(self.writer.gauge().offered() + waiting, &info);
         self.shared.now_playing.store(Some(Arc::new(info)));
+        if let (Some(rounds), Some(place)) = (&self.backing.rounds, place) {
+            rounds.keep(&self.name, &self.paths, place);
+        }
     }
 
     fn file_ends(&mut self, item: Item, outcome: Outcome) {
@@ -317,9 +315,9 @@ impl Player {
             Told::Lost(reason, words) => {
                 self.shared.decoder_pid.store(0, Ordering::Relaxed);
                 self.shared.replaced.store(self.line.replaced(), Ordering::Relaxed);
-                tracing::warn!(player = %self.settings.name, words, "the decoder {}; starting another", reason.text());
-                self.seam.cut(&mut self.fresh);
-                self.round();
+                tracing::warn!(player = %self.name, words, "the decoder {}; starting another", reason.text());
+                self.seam.cut(&mut self.samples);
+                self.cover.clear();
                 self.files.iter_mut().for_each(|file| file.is_sent = false);
                 // A file that a process still reads, though it was killed, is on a disk that does not answer.
                 if self.line.has_dying()
@@ -334,7 +332,7 @@ impl Player {
                 let Some(file) = self.files.remove(at) else { return };
                 let OpenedFile { path, stamp, .. } = file.opened;
                 self.opener.condemn(&path, stamp);
-                self.settings.board.give_up(&path, reason);
+                self.backing.decoders.give_up(&path, reason);
                 self.warn_once(&DecodeError::Kills { path, reason: reason.text() });
             }
             Told::Exhausted(_) => {} // A player never gives up.
@@ -344,7 +342,7 @@ impl Player {
     /// Hands over whole frames, as many as there is room for; what is left of the last one waits for
     /// the next samples, of whatever file.
     fn offer_frames(&mut self) {
-        let (mut offered, mut frame) = (0, PcmFrame::SILENCE);
+        let (mut offered, mut frame) = (0, AudioFrame::SILENCE);
         for values in self.samples.chunks_exact(TICK_VALUES) {
             if self.writer.is_full() {
                 break;
@@ -363,7 +361,7 @@ impl Player {
         self.shared.now_playing.store(None);
         if !self.warned_of_nothing {
             self.warned_of_nothing = true;
-            tracing::warn!(player = %self.settings.name, "none of the files can be played; trying again every 5 s");
+            tracing::warn!(player = %self.name, "none of the files can be played; trying again every 5 s");
         }
         self.pause_until = Some(Instant::now() + NOTHING_WAIT);
     }
@@ -390,7 +388,7 @@ impl Player {
 
     fn warn_once(&mut self, error: &DecodeError) {
         if self.warned.len() < WARNED_MAX && self.warned.insert(error.path().into()) {
-            tracing::warn!(player = %self.settings.name, "{error}; going on with the next file");
+            tracing::warn!(player = %self.name, "{error}; going on with the next file");
         }
     }
 

@@ -60,7 +60,8 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
                     let is_local = is_loopback(address);
                     let welcome = origin::welcome(&mut socket, address, &tower, &ticket, until);
                     if let Some(address) = welcome.await {
-                        let visitor = Visitor { address, is_local, passage: None, ticket, until };
+                        let reached = socket.local_addr().ok();
+                        let visitor = Visitor { address, is_local, reached, passage: None, ticket, until };
                         receive(socket, visitor, &tower, api).await;
                     }
                 });
@@ -83,6 +84,8 @@ pub struct Visitor {
     pub address: SocketAddr,
     /// Whether the connection itself comes from this machine.
     pub is_local: bool,
+    /// The tower's own address at which the connection arrived.
+    pub reached: Option<SocketAddr>,
     /// Through the door of TLS.
     pub passage: Option<Arc<Passage>>,
     /// Its place while its request is not complete.
@@ -121,6 +124,7 @@ pub async fn receive(mut socket: TcpStream, visitor: Visitor, tower: &Arc<Tower>
         };
         let mut origin = Origin::of(&head, visitor.address, &tower.setup().config.server);
         origin.is_https |= visitor.passage.is_some();
+        origin.reached = visitor.reached;
         let destination = Destination::of(&head, &origin, visitor.is_local, tower);
         admission::tell_of_guesses(tower, origin.address.ip());
         match destination {
@@ -213,7 +217,8 @@ impl Destination {
         if is_of_another_site(head, origin, &found) {
             return Self::Answer(FOREIGN.to_json());
         }
-        if is_source_method(&head.method) && (setup.source_doors.has(&head.path) || is_nothing) {
+        let may_be_a_source = setup.source_doors.has(&head.path) || is_nothing || output.is_some();
+        if is_source_method(&head.method) && may_be_a_source {
             return match setup.source_doors.knock(head, address.ip()) {
                 Knock::Enter { door, admission } => Self::Source { door, admission },
                 Knock::Answer { bytes, stays: true } => Self::AskAgain(bytes),

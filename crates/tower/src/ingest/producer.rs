@@ -7,7 +7,7 @@ use super::socket::Acceptor;
 use crate::config::{Pacing, Station, WhenFull};
 use crate::state::Tower;
 use radio_signal::ingest::{Accumulator, BufferWriter, DriftResampler, Gain, SilenceGate};
-use radio_signal::pcm::PcmFrame;
+use radio_signal::pcm::{AudioFrame, SampleFormat};
 use radio_signal::router::{Jitter, SourceId, SourceSpec};
 use radio_signal::units::{TICK_BYTES, TICK_MS, samples_in_ms, ticks_in_ms};
 use std::io::Read;
@@ -92,7 +92,7 @@ pub fn receive(
     let waits = when_full == WhenFull::Wait;
     // A producer that waits is read a tick at a time, so that a read never yields more than the one frame that fits.
     let mut bytes = vec![0; if waits { TICK_BYTES } else { 16 * TICK_BYTES }];
-    let mut accumulator = Accumulator::new();
+    let mut accumulator = Accumulator::new(SampleFormat::S16Le);
     let mut sink = Sink { writer, resampler };
     loop {
         while waits && sink.writer.is_full() && !sink.writer.is_abandoned() {
@@ -123,7 +123,7 @@ impl Sink {
         self.writer.gauge().overflow_count()
     }
 
-    fn take(&mut self, frame: &PcmFrame) {
+    fn take(&mut self, frame: &AudioFrame) {
         match &mut self.resampler {
             None => _ = self.writer.offer(frame),
             Some(resampler) => {

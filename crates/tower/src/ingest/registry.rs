@@ -143,7 +143,7 @@ impl Inputs {
 mod tests {
     use super::*;
     use radio_signal::ingest::{Gain, SilenceGate};
-    use radio_signal::pcm::PcmFrame;
+    use radio_signal::pcm::AudioFrame;
     use radio_signal::router::{Jitter, WhenFull};
 
     #[test]
@@ -164,7 +164,7 @@ mod tests {
         for already_lost in [0, 2, 4] {
             assert_eq!(inputs.lost(input).overflow, already_lost);
             let (id, mut writer) = inputs.admit(spec, 2, 8).expect("there is a place");
-            (0..4).for_each(|_| _ = writer.offer(&PcmFrame::SILENCE));
+            (0..4).for_each(|_| _ = writer.offer(&AudioFrame::SILENCE));
             assert_eq!(inputs.lost(input).overflow, already_lost + 2);
             inputs.left(id);
             assert!(newcomers.pop().is_ok());

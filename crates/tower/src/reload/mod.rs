@@ -96,7 +96,7 @@ async fn put_into_force(tower: &Arc<Tower>, old: &Arc<Setup>, loaded: Loaded) ->
     // From here on nothing fails.
 
     let source_doors = {
-        let shared = (&tower.inputs, &tower.decoders);
+        let shared = (&tower.inputs, &tower.backing.decoders);
         SourceDoors::new(&config, &input_names, shared, Some(&old.source_doors))
     };
     let is_same_station = config.station.password == old.config.station.password;
@@ -121,6 +121,7 @@ async fn put_into_force(tower: &Arc<Tower>, old: &Arc<Setup>, loaded: Loaded) ->
         end_monitors(tower);
     }
     follow_inputs(tower, old, &new);
+    tower.backing.watch(&new.config);
     files.put_into_force(tower);
     follow_limits(tower, &new);
     follow_webhooks(tower, old, &new);

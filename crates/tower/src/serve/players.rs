@@ -1,9 +1,7 @@
 //! What plays files: the tower's own programme, and the fallback.
 
 use crate::config::{Config, Input};
-use crate::decode::board::Board;
-use crate::decode::process::DecoderSettings;
-use crate::files::{Player, PlayerHandle, PlayerSettings, TrackInfo};
+use crate::files::{Backing, Player, PlayerHandle, PlayerSettings, Playlist, TrackInfo};
 use crate::ingest::Inputs;
 use crate::ingest::names::{PLAY, PLAY_ID};
 use crate::source::doors;
@@ -24,7 +22,10 @@ const PLAY_PRIORITY: i32 = 10;
 /// Tells `titles` of each file that a player begins, and where in the buffer it begins.
 fn announce_files(titles: &Arc<Titles>, source: OnAir, gauge: BufferGauge) -> impl FnMut(u64, &TrackInfo) + use<> {
     let titles = Arc::clone(titles);
-    move |position, info| titles.announce(source, Some((&gauge, position)), Title::of_file(info))
+    move |position, info| {
+        let cover = info.details.cover.as_ref().map(|cover| titles.covers.keep(cover)).unwrap_or_default();
+        titles.announce(source, Some((&gauge, position)), Title::of_file(info, cover));
+    }
 }
 
 /// Starts the player of the fallback's files, if it has any.
@@ -32,19 +33,17 @@ fn announce_files(titles: &Arc<Titles>, source: OnAir, gauge: BufferGauge) -> im
 pub fn start_fallback(
     config: &Config,
     titles: &Arc<Titles>,
-    board: &Arc<Board>,
+    backing: &Backing,
 ) -> Option<(PlayerHandle, BufferReader)> {
     if config.fallback.paths.is_empty() {
         return None;
     }
     let (writer, reader) = input_buffer(player_buffer_ticks(config.router.fade_ms));
     let started = announce_files(titles, OnAir::FallbackFile, reader.gauge());
+    let settings = settings(FALLBACK, &config.fallback.paths, config.fallback.shuffle, backing);
     // It plays with every disk hung.
-    let kept = PlayerSettings {
-        keeps_files: true,
-        ..settings(FALLBACK, &config.fallback.paths, config.fallback.shuffle, board)
-    };
-    Some((Player::start(kept, writer, started), reader))
+    let player = Player::start(PlayerSettings { keeps_files: true, ..settings }, writer, started);
+    Some((player, reader))
 }
 
 /// Starts the player of the tower's own programme, if it has one.
@@ -55,7 +54,7 @@ pub fn start_play(
     config: &Config,
     inputs: &Inputs,
     titles: &Arc<Titles>,
-    board: &Arc<Board>,
+    backing: &Backing,
 ) -> anyhow::Result<Option<PlayerHandle>> {
     if config.play.paths.is_empty() {
         return Ok(None);
@@ -75,7 +74,8 @@ pub fn start_play(
         .admit(spec, player_buffer_ticks(config.router.fade_ms), 1)
         .context("the player has no place in the router")?;
     let started = announce_files(titles, OnAir::Source(id), writer.gauge());
-    Ok(Some(Player::start(settings(PLAY, &config.play.paths, config.play.shuffle, board), writer, started)))
+    let settings = settings(PLAY, &config.play.paths, config.play.shuffle, backing);
+    Ok(Some(Player::start(settings, writer, started)))
 }
 
 /// Starts the player of an input that is a playlist.
@@ -86,9 +86,7 @@ pub fn start_list(
     config: &Config,
     id: InputId,
     input: &Input,
-    inputs: &Inputs,
-    titles: &Arc<Titles>,
-    board: &Arc<Board>,
+    (inputs, titles, backing): (&Inputs, &Arc<Titles>, &Backing),
 ) -> anyhow::Result<PlayerHandle> {
     let spec = doors::spec(id, input);
     // While a reload replaces it, those of before and after are there.
@@ -96,18 +94,15 @@ pub fn start_list(
         .admit(spec, player_buffer_ticks(input.fade_ms(config)).max(input.preroll_ticks + 2), 2)
         .context("a playlist has no place in the router")?;
     let started = announce_files(titles, OnAir::Source(id), writer.gauge());
-    Ok(Player::start(settings(&input.name, &input.paths, input.shuffle, board), writer, started))
+    let settings = settings(&input.name, &input.paths, input.shuffle, backing);
+    Ok(Player::start(settings, writer, started))
 }
 
-fn settings(name: &str, paths: &[PathBuf], shuffle: bool, board: &Arc<Board>) -> PlayerSettings {
-    PlayerSettings {
-        name: name.to_owned(),
-        paths: paths.to_vec(),
-        shuffle,
-        keeps_files: false,
-        decoder: DecoderSettings::default(),
-        board: Arc::clone(board),
-    }
+/// A player whose playlist goes on where it was.
+fn settings(name: &str, paths: &[PathBuf], shuffle: bool, backing: &Backing) -> PlayerSettings {
+    let place = backing.rounds.as_ref().and_then(|rounds| rounds.place(name, paths));
+    let playlist = Playlist::new(paths.to_vec(), shuffle).going_on(place);
+    PlayerSettings { playlist, backing: backing.clone(), ..PlayerSettings::new(name, paths, shuffle) }
 }
 
 const fn player_buffer_ticks(fade_ms: u64) -> usize {

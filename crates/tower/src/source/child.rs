@@ -17,7 +17,6 @@ use crate::decode::line::{Line, Told};
 use crate::decode::process::{DecoderSettings, Job, Read as Taken, timespec};
 use crate::decode::protocol::{Body, Outcome, Record};
 use crate::decode::supervisor::{Event, Reason};
-use crate::files::convert::Rounder;
 use crate::titles::Title;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::ffi::OsString;
@@ -103,7 +102,7 @@ impl ChildSettings {
     }
 }
 
-/// Decodes `bytes` to the end. `sink` takes interleaved samples at 48 kHz and says whether it wants more; it is also
+/// Decodes `bytes` to the end. `sink` takes interleaved samples at 48 kHz, with a full scale of 1, and says whether it wants more; it is also
 /// asked while nothing comes, with no samples. `heard` is called with each title, before its sound.
 pub fn decode<R: Read + Send + 'static>(
     bytes: &Arc<Mutex<R>>,
@@ -111,7 +110,7 @@ pub fn decode<R: Read + Send + 'static>(
     settings: &ChildSettings,
     figures: &DecoderFigures,
     heard: impl FnMut(Title),
-    sink: impl FnMut(&mut Vec<i16>) -> bool,
+    sink: impl FnMut(&mut Vec<f32>) -> bool,
 ) -> StreamEnd {
     let pieces = match stream {
         Stream::Inside(format) => Pieces::of(format),
@@ -143,8 +142,6 @@ pub fn decode<R: Read + Send + 'static>(
         ended: None,
         last_words: String::new(),
         seam: Seam::default(),
-        rounder: Rounder::default(),
-        fresh: Vec::new(),
         samples: Vec::new(),
     };
     let end = decoding.run();
@@ -178,12 +175,10 @@ struct Decoding<'a, H, S> {
     ended: Option<Outcome>,
     last_words: String,
     seam: Seam,
-    rounder: Rounder,
-    fresh: Vec<f32>,
-    samples: Vec<i16>,
+    samples: Vec<f32>,
 }
 
-impl<H: FnMut(Title), S: FnMut(&mut Vec<i16>) -> bool> Decoding<'_, H, S> {
+impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
     fn run(mut self) -> StreamEnd {
         self.line.start();
         loop {
@@ -244,8 +239,7 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<i16>) -> bool> Decoding<'_, H, S> {
             Told::Lost(reason, words) => {
                 self.figures.child_pid.store(0, Relaxed);
                 self.stdin = Weak::new();
-                self.seam.cut(&mut self.fresh);
-                self.round();
+                self.seam.cut(&mut self.samples);
                 let separator = if words.is_empty() { "" } else { ": " };
                 let why = format!("the decoder {}{separator}{words}", reason.text());
                 if self.shared.is_over.load(Relaxed) {
@@ -299,13 +293,7 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<i16>) -> bool> Decoding<'_, H, S> {
         self.taken += frames;
         self.given += frames;
         self.line.report(|id| Event::Sound(id, frames));
-        self.seam.push(values, &mut self.fresh);
-        self.round();
-    }
-
-    fn round(&mut self) {
-        self.rounder.round(&self.fresh, &mut self.samples);
-        self.fresh.clear();
+        self.seam.push(values, &mut self.samples);
     }
 
     fn note(&mut self, record: Record) {
@@ -323,13 +311,12 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<i16>) -> bool> Decoding<'_, H, S> {
             }
             Body::Warning(text) => tracing::debug!(text, "a source's decoder says"),
             Body::Ended { outcome, .. } => self.ended = Some(outcome),
-            Body::Started { .. } | Body::Flushed => {}
+            Body::Started { .. } | Body::Cover(_) | Body::Flushed => {}
         }
     }
 
     fn finish(mut self, outcome: Outcome) -> StreamEnd {
-        self.seam.finish(&mut self.fresh);
-        self.round();
+        self.seam.finish(&mut self.samples);
         (self.sink)(&mut self.samples);
         match outcome {
             Outcome::Over if self.is_heard() => StreamEnd::Over,

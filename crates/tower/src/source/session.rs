@@ -10,7 +10,7 @@ use crate::config::{Input, WhenFull};
 use crate::encoder::is_installed;
 use crate::titles::Title;
 use radio_signal::ingest::{BufferGauge, BufferWriter, DriftResampler};
-use radio_signal::pcm::PcmFrame;
+use radio_signal::pcm::AudioFrame;
 use radio_signal::units::{TICK_MS, TICK_VALUES};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -101,7 +101,7 @@ pub fn decode<R: Read + Send + 'static>(
     children: &ChildSettings,
     figures: &DecoderFigures,
     heard: impl FnMut(Title),
-    sink: impl FnMut(&mut Vec<i16>) -> bool,
+    sink: impl FnMut(&mut Vec<f32>) -> bool,
 ) -> StreamEnd {
     let decoder = decoder_of(bytes.lock().unwrap_or_else(PoisonError::into_inner).opening(), format);
     match decoder {
@@ -127,11 +127,11 @@ fn bid_farewell(socket: &mut TcpStream, answer: &[u8]) -> std::io::Result<()> {
 fn told(end: &StreamEnd, body: Option<BodyEnd>, is_wanted: bool, input: &Input) -> String {
     match (end, body) {
         _ if !is_wanted => "another one took over, or the tower ended it".into(),
+        (_, Some(BodyEnd::Malformed)) => "its chunked body makes no sense".into(),
         (StreamEnd::Unreadable(reason), _) => format!("it could not be read ({reason}); {}", readable(true)),
         (StreamEnd::Damaged(reason), _) => format!("nothing more of it could be read: {reason}"),
         (_, Some(BodyEnd::TimedOut)) => format!("nothing came for {} ms (input timeout_ms)", input.timeout_ms),
         (_, Some(BodyEnd::Broken)) => "its connection broke".into(),
-        (_, Some(BodyEnd::Malformed)) => "its chunked body makes no sense".into(),
         (_, Some(BodyEnd::Closed | BodyEnd::Whole) | None) => "it ended".into(),
     }
 }
@@ -153,14 +153,14 @@ impl<'a> Sink<'a> {
         Self { writer, gauge, resampler: DriftResampler::measuring(), stale_before: 0, waits, stop }
     }
 
-    /// Takes all whole ticks out of `samples`; false when nobody wants more.
-    pub fn take(&mut self, samples: &mut Vec<i16>) -> bool {
+    /// Takes all whole ticks out of `samples`, whose full scale is 1; false when nobody wants more.
+    pub fn take(&mut self, samples: &mut Vec<f32>) -> bool {
         if self.is_unwanted() {
             return false;
         }
         let whole = samples.len() - samples.len() % TICK_VALUES;
         for values in samples[..whole].chunks_exact(TICK_VALUES) {
-            let mut frame = PcmFrame::SILENCE;
+            let mut frame = AudioFrame::SILENCE;
             frame.0.copy_from_slice(values);
             if !self.offer(&frame) {
                 return false;
@@ -170,7 +170,7 @@ impl<'a> Sink<'a> {
         true
     }
 
-    fn offer(&mut self, frame: &PcmFrame) -> bool {
+    fn offer(&mut self, frame: &AudioFrame) -> bool {
         while self.waits && self.writer.is_full() && !self.is_unwanted() {
             std::thread::sleep(Duration::from_millis(TICK_MS / 2));
         }

@@ -2,14 +2,17 @@
 //!
 //! - [`title`]: what a title is, and its limits.
 //! - [`icy`]: the form in which players get it.
+//! - [`covers`]: pictures of the files that were played last.
 //! - this file: who announces them, where they are written, and which there were.
 //!
 //! Which title belongs to which tick is decided by `radio_signal::titles`.
 
+pub mod covers;
 pub mod icy;
 pub mod title;
 
-pub use title::{Charset, Title};
+pub use covers::Covers;
+pub use title::{Charset, Details, Title};
 
 use crate::setup::OutputId;
 use radio_fanout::TitlePublisher;
@@ -26,7 +29,7 @@ pub const HISTORY_MAX: usize = 100;
 const CHANGES_MAX: usize = 2 * HISTORY_MAX;
 
 /// A title, and from when on it was heard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Heard {
     /// The first tick of it.
     pub serial: Serial,
@@ -39,6 +42,8 @@ pub struct Heard {
 /// All titles of a tower. Never touched by the pump: titles are written beside the frames, by number.
 pub struct Titles {
     inner: Mutex<Inner>,
+    /// Pictures that titles name.
+    pub covers: Covers,
 }
 
 /// Writes titles beside the frames of one output.
@@ -59,7 +64,7 @@ impl Titles {
     #[must_use]
     pub fn new(on_air: OnAir) -> Self {
         let inner = Inner { timeline: TitleTimeline::new(on_air), mounts: Vec::new(), history: VecDeque::new() };
-        Self { inner: Mutex::new(inner) }
+        Self { inner: Mutex::new(inner), covers: Covers::default() }
     }
 
     /// Titles are also written beside the frames of this output, whose first is `first`, from the one heard there on.
@@ -149,7 +154,7 @@ impl Inner {
 mod tests {
     use super::*;
     use radio_signal::ingest::input_buffer;
-    use radio_signal::pcm::PcmFrame;
+    use radio_signal::pcm::AudioFrame;
     use radio_signal::router::{InputId, SourceId};
 
     fn titles_of(heard: &[Heard]) -> Vec<(Serial, String)> {
@@ -175,13 +180,13 @@ mod tests {
     fn a_flood_of_titles_neither_grows_nor_keeps_the_next_one_from_its_tick() {
         let source = OnAir::Source(SourceId { input: InputId(0), producer: 1 });
         let (titles, (mut writer, mut reader)) = (Titles::new(source), input_buffer(100));
-        let mut tick = PcmFrame::SILENCE;
+        let mut tick = AudioFrame::SILENCE;
         for n in 0..1000 {
             for m in 0..100 {
                 let title = Title::new("", &format!("{n}.{m}"), "");
                 titles.announce(source, Some((&writer.gauge(), writer.gauge().offered())), title);
             }
-            assert!(writer.offer(&PcmFrame::SILENCE) && reader.pop(&mut tick));
+            assert!(writer.offer(&AudioFrame::SILENCE) && reader.pop(&mut tick));
             assert_eq!(titles_of(&titles.advance(n)), [(n, format!("{n}.99"))], "of one tick the last one is heard");
         }
         assert_eq!(titles.lock().history.len(), CHANGES_MAX);

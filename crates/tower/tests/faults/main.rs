@@ -16,6 +16,7 @@ mod missing_ffmpeg;
 mod off_air_monitor;
 mod off_air_monitor_codecs;
 mod operator_actions;
+mod overload;
 mod poison;
 mod silence;
 mod standstill;

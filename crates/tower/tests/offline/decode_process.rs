@@ -1,5 +1,5 @@
 //! The decoder process alone: what it makes of files and streams, and what its sandbox refuses
-//! (SPEC FALL-5).
+//! (SPEC FALL-7).
 
 use radio_proof::alarm::wait_for;
 use radio_tower::decode::intake::{Intake, Piece};
@@ -39,12 +39,12 @@ fn sine(rate_hz: u32, frames: usize) -> Vec<f32> {
     (0..frames).flat_map(|n| [value(n), -value(n)]).collect()
 }
 
-/// What a process gives until `is_over`, in steps of full scale.
+/// What a process gives until `is_over`.
 fn collect(process: &mut DecoderProcess, is_over: impl Fn(&[Body]) -> bool) -> (Vec<f32>, Vec<(u64, Body)>) {
     let (mut intake, mut values, mut records) = (Intake::new(0), Vec::new(), Vec::new());
     wait_for("the end of the process", PATIENCE, || {
         let read = intake.take(process, true, |piece| match piece {
-            Piece::Pcm(pcm) => values.extend(pcm.iter().map(|value| value / 32_768.0)),
+            Piece::Pcm(pcm) => values.extend(pcm),
             Piece::Record(record) => records.push((record.output_sample, record.body)),
         });
         let bodies: Vec<Body> = records.iter().map(|(_, body)| body.clone()).collect();

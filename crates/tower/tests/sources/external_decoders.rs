@@ -1,5 +1,5 @@
 //! Sources and the processes that decode them, the tower's own and FFmpeg: heard at their level, and on air again when
-//! the decoder dies (SPEC IN-7, FALL-5, ROUTER-1).
+//! the decoder dies (SPEC IN-7, FALL-7, ROUTER-1).
 
 use crate::common;
 use base64::Engine;

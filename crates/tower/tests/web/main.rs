@@ -15,6 +15,7 @@ mod openapi;
 mod proxy_headers;
 mod public_access;
 mod roles;
+mod shoutcast;
 mod station_access;
 mod strangers;
 mod tls;

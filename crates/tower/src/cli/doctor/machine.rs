@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::config::Config;
+use crate::ear::pressure::group_waited_ms;
 use crate::encoder::thread::request_encoder_priority;
 use crate::life::open_files::BESIDE_LISTENERS;
 use rustix::process::{Resource, getrlimit};
@@ -31,10 +32,15 @@ fn encoder_priority() -> Finding {
 fn processor_time() -> Finding {
     const CHECK: &str = "processor time";
     match crate::encoder::processor::processor_time(std::process::id()) {
-        Some(_) => Finding::ok(CHECK, "can be read of each encoder"),
+        Some(_) if group_waited_ms().is_some() => {
+            Finding::ok(CHECK, "can be read of each encoder; the control group's pressure, too")
+        }
+        Some(_) => {
+            Finding::ok(CHECK, "can be read of each encoder; the control group's pressure cannot, and is not needed")
+        }
         None => Finding::warning(
             CHECK,
-            "cannot be read: an encoder that waits for the processor is replaced like one that hangs",
+            "cannot be read, so that nothing tells a machine that is too busy: an encoder that waits for the processor is replaced like one that hangs",
             "mount /proc where the tower runs",
         ),
     }

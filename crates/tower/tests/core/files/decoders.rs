@@ -1,4 +1,4 @@
-//! The decoder processes of players: killed, hung, and given files that kill them (SPEC FALL-5).
+//! The decoder processes of players: killed, hung, and given files that kill them (SPEC FALL-7).
 
 use crate::common;
 use radio_proof::tower::{Setup, Tower};

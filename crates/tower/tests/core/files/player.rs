@@ -2,12 +2,11 @@
 
 use super::fixtures::{AMPLITUDE, ffmpeg, noise, sine, write_wav};
 use radio_signal::ingest::{BufferReader, BufferWriter, input_buffer};
-use radio_signal::pcm::PcmFrame;
+use radio_signal::pcm::{AudioFrame, PcmFrame};
 use radio_tower::decode::process::DecoderSettings;
 use radio_tower::files::{Player, PlayerHandle, PlayerSettings, Playlist, Programme, Step};
 use std::f64::consts::TAU;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -15,24 +14,18 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A player whose decoders are those of the program under test.
 fn start(name: &str, paths: &[PathBuf], shuffle: bool, writer: BufferWriter) -> PlayerHandle {
-    let settings = PlayerSettings {
-        name: name.to_owned(),
-        paths: paths.to_vec(),
-        shuffle,
-        keeps_files: false,
-        decoder: DecoderSettings { program: env!("CARGO_BIN_EXE_tower").into(), ..DecoderSettings::default() },
-        board: Arc::default(),
-    };
-    Player::start(settings, writer, |_, _| {})
+    let decoder = DecoderSettings { program: env!("CARGO_BIN_EXE_tower").into(), ..DecoderSettings::default() };
+    Player::start(PlayerSettings { decoder, ..PlayerSettings::new(name, paths, shuffle) }, writer, |_, _| {})
 }
 
 /// Takes values from the buffer as the router would, only faster.
 fn take(reader: &mut BufferReader, values: usize) -> Vec<i16> {
     let begun = Instant::now();
-    let (mut taken, mut frame) = (Vec::new(), PcmFrame::SILENCE);
+    let (mut taken, mut frame, mut pcm) = (Vec::new(), AudioFrame::SILENCE, PcmFrame::SILENCE);
     while taken.len() < values {
         if reader.pop(&mut frame) {
-            taken.extend(frame.0);
+            pcm.round(&frame, 0);
+            taken.extend(pcm.0);
         } else {
             assert!(begun.elapsed() < DEADLINE, "the player stopped after {} values", taken.len());
             sleep(Duration::from_millis(1));

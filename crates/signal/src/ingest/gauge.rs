@@ -1,0 +1,99 @@
+//! What anyone may know of a producer's buffer (SPEC IN-6).
+
+use super::gain::Gain;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// What anyone may know of a buffer, in ticks.
+#[derive(Clone, Debug)]
+pub struct BufferGauge {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What both ends of a buffer write and anyone reads.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub capacity: usize,
+    pub offered: AtomicU64,
+    pub taken: AtomicU64,
+    pub overflow: AtomicU64,
+    pub stale: AtomicU64,
+    pub is_silent: AtomicBool,
+    /// Its bits, as those of the gain.
+    pub peak: AtomicU32,
+    /// The bits of its factor.
+    pub gain: AtomicU32,
+    pub gives_way: AtomicBool,
+}
+
+impl BufferGauge {
+    /// The gauge of an empty buffer.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                capacity,
+                offered: AtomicU64::new(0),
+                taken: AtomicU64::new(0),
+                overflow: AtomicU64::new(0),
+                stale: AtomicU64::new(0),
+                is_silent: AtomicBool::new(false),
+                peak: AtomicU32::new(0),
+                gain: AtomicU32::new(Gain::UNITY.factor().to_bits()),
+                gives_way: AtomicBool::new(false),
+            }),
+        }
+    }
+
+    /// Ticks it holds at most.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.shared.capacity
+    }
+
+    /// Ticks it holds.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        // In this order, or one that is written and read in between would seem to be there still.
+        let offered = self.shared.offered.load(Relaxed);
+        offered.saturating_sub(self.taken()) as usize
+    }
+
+    /// Ticks ever put in: the position of the next one.
+    #[must_use]
+    pub fn offered(&self) -> u64 {
+        self.shared.offered.load(Relaxed)
+    }
+
+    /// Ticks ever taken out, played or stale: the position of the next one to be played.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.shared.taken.load(Relaxed)
+    }
+
+    /// Whether the producer counts as silent: its gate is closed.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.shared.is_silent.load(Relaxed)
+    }
+
+    /// The loudest sample of what came lately, heard or not, with its gain, in dBFS; none while
+    /// there was nothing but zeros.
+    #[must_use]
+    pub fn peak_dbfs(&self) -> Option<f32> {
+        let gain = Gain::from_factor(f32::from_bits(self.shared.gain.load(Relaxed)));
+        let peak = gain.of_peak(f32::from_bits(self.shared.peak.load(Relaxed)));
+        (peak > 0.0).then(|| 20.0 * peak.log10())
+    }
+
+    /// Ticks dropped because it was full.
+    #[must_use]
+    pub fn overflow_count(&self) -> u64 {
+        self.shared.overflow.load(Relaxed)
+    }
+
+    /// Ticks thrown away off air, so that nothing stale is played later.
+    #[must_use]
+    pub fn stale_count(&self) -> u64 {
+        self.shared.stale.load(Relaxed)
+    }
+}
