@@ -4,6 +4,7 @@
 //! libFuzzer. [`TARGETS`] lists them.
 #![forbid(unsafe_code)]
 
+pub mod decoder_record;
 pub mod formats;
 pub mod header;
 pub mod icy;
@@ -26,6 +27,7 @@ use arbitrary::{Arbitrary, Unstructured};
 #[must_use]
 pub fn function(name: &str) -> Option<fn(&[u8])> {
     Some(match name {
+        "decoder_record" => decoder_record::run,
         "formats" => formats::run,
         "header" => header::run,
         "icy" => icy::run,

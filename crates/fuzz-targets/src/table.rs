@@ -14,7 +14,13 @@ pub struct Target {
 }
 
 /// Every fuzz target, in alphabetical order.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
+    Target {
+        name: "decoder_record",
+        about: "records and requests of decoder processes: an accepted message is written as it was read",
+        bytes_max: 5000,
+        dictionary: None,
+    },
     Target {
         name: "formats",
         about: "source streams: decoding ends, output is bounded, chunking makes no difference",

@@ -4,7 +4,7 @@
 
 use clap::Parser;
 use radio_tower::cli::args::{Cli, Command};
-use radio_tower::cli::{check, config, doctor, encode, events, feed, passwd, reload, serve, status, verify};
+use radio_tower::cli::{check, config, decode, doctor, encode, events, feed, passwd, reload, serve, status, verify};
 use radio_tower::config::{ConfigError, Loaded, station_socket_path};
 use std::process::ExitCode;
 
@@ -24,6 +24,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(warned(args.load()?), args.sources())?,
         Command::Feed { source, feed } => feed::run(&feed, station_socket_path(&source.load(Vec::new())?.config)?)?,
         Command::Encode(args) => encode::run(&args)?,
+        Command::Decode(args) => decode::run(&args)?,
         Command::Verify { source, verify: args } => return Ok(verify::run(&args, &warned(source.load(Vec::new())?))),
         Command::Status(args) => status::run(&args, &warned(args.load()?))?,
         Command::Events(args) => events::run(&args, &warned(args.load()?))?,

@@ -13,7 +13,8 @@ use std::path::Path;
 type Seed = (&'static str, Vec<u8>);
 
 fn main() -> std::io::Result<()> {
-    let corpora: [(&str, Vec<Seed>); 10] = [
+    let corpora: [(&str, Vec<Seed>); 11] = [
+        ("decoder_record", structures::decoder_records()),
         ("formats", audio::formats()),
         ("header", audio::headers()),
         ("icy", requests::icy()),

@@ -1,6 +1,28 @@
 //! Inputs of the targets for the fan-out and for titles.
 
 use super::{Seed, audio};
+use radio_tower::decode::protocol::{Body, Outcome, Record, Request, Sandboxed, Tags};
+
+/// Records of each kind, and requests.
+pub(crate) fn decoder_records() -> Vec<Seed> {
+    let of = |body| Record { input_byte: 1000, output_sample: 48_000, body }.encode();
+    let (title, artist) = (Some("Sinnerman".into()), Some("Nina Simone".into()));
+    let tags = Tags { title, artist, duration_ms: Some(622_000), ..Tags::default() };
+    let play = Request::Play { file: 3, from_sample: 48_000, extension: "flac".into() };
+    vec![
+        ("ready", of(Body::Ready(Sandboxed { landlock: true, seccomp: true, limits: true }))),
+        ("started", of(Body::Started { file: 3, tags })),
+        ("cover", of(Body::Cover(vec![0xFF; 100]))),
+        ("format", of(Body::Format { codec: "mp3".into(), rate_hz: 44_100 })),
+        ("title", of(Body::Title { artist: "Nina Simone".into(), title: "Sinnerman".into() })),
+        ("progress", of(Body::Progress { skipped: 1, bad_packets: 2, resyncs: 3 })),
+        ("warning", of(Body::Warning("it ends early".into()))),
+        ("ended", of(Body::Ended { file: 3, outcome: Outcome::Damaged("it ends early".into()) })),
+        ("flushed", of(Body::Flushed)),
+        ("play", play.encode()),
+        ("flush", Request::Flush.encode()),
+    ]
+}
 
 /// A record, the length of a head, an interval and steps.
 pub(crate) fn place() -> Vec<Seed> {

@@ -28,6 +28,7 @@ macro_rules! corpora {
 }
 
 corpora! {
+    fn decoder_record(2_000_000);
     fn formats(20_000);
     fn header(5_000_000);
     fn icy(1_000_000);

@@ -1,5 +1,6 @@
 //! The flags. Each flag of `serve` is a key of the configuration, so that it is checked and shown like one.
 
+use super::decode::DecodeArgs;
 use super::encode::EncodeArgs;
 use super::feed::FeedArgs;
 use super::verify::VerifyArgs;
@@ -38,6 +39,8 @@ pub enum Command {
     },
     /// Encode PCM from standard input to MP3 or Opus on standard output
     Encode(EncodeArgs),
+    /// Decode a file or a stream to raw PCM on standard output
+    Decode(DecodeArgs),
     /// Show what a running tower is doing
     Status(StatusArgs),
     /// Show what happens in a running tower, as it happens

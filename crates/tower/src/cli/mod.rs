@@ -5,6 +5,7 @@
 pub mod args;
 pub mod check;
 pub mod config;
+pub mod decode;
 pub mod doctor;
 pub mod encode;
 pub mod events;

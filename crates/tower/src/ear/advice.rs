@@ -169,6 +169,24 @@ pub(super) fn disk_full(place: &Path, free_mib: u64) -> String {
     )
 }
 
+pub(super) fn decoder_sandbox(problem: &str) -> String {
+    format!(
+        "the decoders of files and sources are not closed in as they should be: {problem}. They decode all the same, and a file \
+         made to attack a decoder could do more. Use the shipped systemd unit and a kernel of 5.13 or newer with Landlock and \
+         seccomp; `tower doctor` tries it"
+    )
+}
+
+/// `count` files, of which `path` is the last.
+pub(super) fn decoder_killed(count: u64, path: &Path, reason: &str) -> String {
+    let what = if count == 1 { "a file has".to_owned() } else { format!("{count} files have") };
+    format!(
+        "{what} killed the decoder and will not be played until changed. The last is {} (the decoder {reason}); replace it or \
+         encode it anew",
+        path.display()
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,6 +32,10 @@ pub enum Kind {
     MediaMissing,
     /// There is nearly no room on a disk.
     DiskFull,
+    /// A part of the decoders' sandbox is missing on this machine, or no decoder can be started.
+    DecoderSandbox,
+    /// A file has killed its decoder and is not played any more.
+    DecoderKilled,
     /// The tower does not listen to itself any more, or only now and then.
     Deaf,
 }
@@ -48,7 +52,7 @@ pub enum Severity {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Silence,
         Self::Differs,
         Self::DamagedFrames,
@@ -62,6 +66,8 @@ impl Kind {
         Self::MachineBusy,
         Self::MediaMissing,
         Self::DiskFull,
+        Self::DecoderSandbox,
+        Self::DecoderKilled,
         Self::Deaf,
     ];
 
@@ -82,6 +88,8 @@ impl Kind {
             Self::MachineBusy => "machine_busy",
             Self::MediaMissing => "media_missing",
             Self::DiskFull => "disk_full",
+            Self::DecoderSandbox => "decoder_sandbox",
+            Self::DecoderKilled => "decoder_killed",
             Self::Deaf => "deaf",
         }
     }
@@ -90,9 +98,13 @@ impl Kind {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::DamagedFrames | Self::EncoderStandIn | Self::UplinkLimit | Self::MediaMissing | Self::MachineBusy => {
-                Severity::Warning
-            }
+            Self::DamagedFrames
+            | Self::EncoderStandIn
+            | Self::UplinkLimit
+            | Self::MediaMissing
+            | Self::MachineBusy
+            | Self::DecoderSandbox
+            | Self::DecoderKilled => Severity::Warning,
             _ => Severity::Failing,
         }
     }
@@ -102,7 +114,12 @@ impl Kind {
     pub const fn names_what_is_private(self) -> bool {
         matches!(
             self,
-            Self::EncoderFailed | Self::EncoderStandIn | Self::DiskFull | Self::MediaMissing | Self::MachineBusy
+            Self::EncoderFailed
+                | Self::EncoderStandIn
+                | Self::MachineBusy
+                | Self::DiskFull
+                | Self::MediaMissing
+                | Self::DecoderKilled
         )
     }
 
@@ -118,6 +135,8 @@ impl Kind {
                 | Self::MachineBusy
                 | Self::MediaMissing
                 | Self::DiskFull
+                | Self::DecoderSandbox
+                | Self::DecoderKilled
                 | Self::Deaf
         )
     }

@@ -203,7 +203,7 @@ fn raise_ms(kind: Kind, config: &Config) -> Option<u64> {
         Kind::DiskFull => (0, disk_free_mib > 0),
         // Whoever stands in has so long to be there.
         Kind::EncoderFailed => (STAND_IN_MS, true),
-        Kind::EncoderStandIn | Kind::ClockStopped => (0, true),
+        Kind::EncoderStandIn | Kind::ClockStopped | Kind::DecoderSandbox | Kind::DecoderKilled => (0, true),
         // Nobody can tell of himself that he is gone: others look at when he listened last.
         Kind::Deaf => (0, false),
     };

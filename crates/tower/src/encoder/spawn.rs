@@ -3,6 +3,7 @@
 
 use super::environment;
 use rustix::fs::{Mode, OFlags};
+use rustix::io::FdFlags;
 use rustix::process::{PidfdFlags, Resource, Rlimit, Signal};
 use std::ffi::OsString;
 use std::io;
@@ -37,7 +38,7 @@ pub(crate) fn spawn(command: &[OsString], environment: &[String], memory_bytes_m
     let mut command = Command::new(executable);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     environment::restrict(&mut command, environment);
-    bind_to_this_thread(&mut command, memory_bytes_max);
+    limit(&mut command, memory_bytes_max, Lifetime::OfThread, None);
     let mut child = command.spawn()?;
     match pipes(&mut child) {
         Ok((pidfd, stdin, stdout, stderr)) => Ok(Spawned { child, pidfd, stdin, stdout, stderr }),
@@ -64,13 +65,28 @@ fn pipes(child: &mut Child) -> io::Result<(OwnedFd, OwnedFd, OwnedFd, OwnedFd)> 
     Ok((pidfd, stdin, stdout, stderr))
 }
 
+/// How long a child may live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lifetime {
+    /// The kernel kills it when the thread that started it ends.
+    OfThread,
+    /// It ends by itself when its sockets are closed.
+    Own,
+}
+
+/// Limits what `command` starts. It keeps `inherited` beside its three standard descriptors.
 #[allow(unsafe_code, reason = "`pre_exec` is unsafe: it runs between fork and exec")]
-fn bind_to_this_thread(command: &mut Command, memory_bytes_max: u64) {
+pub(crate) fn limit(command: &mut Command, memory_bytes_max: u64, lifetime: Lifetime, inherited: Option<OwnedFd>) {
     let parent = rustix::process::getpid();
     let limit = Rlimit { current: Some(memory_bytes_max), maximum: Some(memory_bytes_max) };
     let score = child_oom_score();
     let before_exec = move || {
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        if lifetime == Lifetime::OfThread {
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        }
+        if let Some(inherited) = &inherited {
+            rustix::io::fcntl_setfd(inherited, FdFlags::empty())?;
+        }
         rustix::process::setrlimit(Resource::Data, limit)?;
         // Where that is not permitted, the child is as likely to be killed as the tower, and runs
         // all the same.

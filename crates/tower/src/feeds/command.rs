@@ -9,7 +9,7 @@ use crate::config::{Input, InputKind, Pacing};
 use crate::encoder::diagnostics::Diagnostics;
 use crate::encoder::spawn::{self, Spawned};
 use crate::ingest::producer;
-use crate::source::doors;
+use crate::source::spec;
 use crate::state::Tower;
 use crate::text::utf8_or_latin1;
 use crate::titles::Title;
@@ -168,7 +168,7 @@ impl Keeper {
             state.pid = Some(process.child.id());
             state.starts += 1;
         }
-        let places = self.tower.inputs.admit(doors::spec(number, input), input.capacity_ticks, SOURCES_MAX);
+        let places = self.tower.inputs.admit(spec::of(number, input), input.capacity_ticks, SOURCES_MAX);
         let (id, writer) = places.context("the router has no place for it")?;
         let left = Leaving { tower: &self.tower, id };
         self.tell(&format!("source {} is process {}, {executable}", id.producer, process.child.id()));

@@ -2,7 +2,7 @@
 
 use crate::config::{Input, InputKind, Pacing};
 use crate::ingest::{PcmSocket, producer};
-use crate::source::doors;
+use crate::source::spec;
 use crate::state::Tower;
 use anyhow::Context;
 use radio_signal::ingest::{BufferWriter, DriftResampler};
@@ -192,7 +192,7 @@ fn enter(
     let to_end = socket.try_clone()?;
     let (id, writer) = tower
         .inputs
-        .admit(doors::spec(number, &input), input.capacity_ticks, input.producers_max)
+        .admit(spec::of(number, &input), input.capacity_ticks, input.producers_max)
         .context("as many as its `producers_max` allows are connected")?;
     let whose = address.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
     let has_spoken = Arc::<AtomicBool>::default();

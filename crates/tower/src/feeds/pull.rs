@@ -4,19 +4,17 @@ use super::request;
 use super::titles::TitledAudio;
 use crate::config::{Input, InputKind};
 use crate::source::child::ChildSettings;
-use crate::source::comments::Commented;
 use crate::source::decoder::StreamEnd;
 use crate::source::formats::{Format, readable};
 use crate::source::opening::Opened;
 use crate::source::session::{SessionFigures, Sink, decode};
-use crate::source::{body::BodyEnd, doors};
+use crate::source::{body::BodyEnd, spec};
 use crate::state::Tower;
 use crate::titles::Title;
 use anyhow::{Context, bail};
 use radio_signal::router::OnAir;
 use serde_json::{Value, json};
 use std::net::{Shutdown, TcpStream};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -165,7 +163,7 @@ impl Puller {
         let is_this = |input: &&Input| input.name == self.name && input.kind == InputKind::Url;
         let input = setup.config.input.iter().find(is_this).context("its input is gone")?;
         let number = setup.input_names.id(&self.name).context("its input is gone")?;
-        let children = ChildSettings::from_config(&setup.config.encoder);
+        let children = ChildSettings::from_config(&setup.config.encoder, &self.tower.backing.decoders);
         self.shared.lock().attempts += 1;
 
         let figures = Arc::new(SessionFigures::default());
@@ -174,7 +172,7 @@ impl Puller {
             let has_ffmpeg = crate::encoder::is_installed(&children.ffmpeg);
             bail!("it sends {:?}; {}", answer.content_type, readable(has_ffmpeg));
         };
-        let places = self.tower.inputs.admit(doors::spec(number, input), input.capacity_ticks, SOURCES_MAX);
+        let places = self.tower.inputs.admit(spec::of(number, input), input.capacity_ticks, SOURCES_MAX);
         let (id, writer) = places.context("the router has no place for it")?;
         let left = Leaving { tower: &self.tower, id };
         {
@@ -190,17 +188,13 @@ impl Puller {
         let heard = move |title: String| _ = tower.title_arrives_at(OnAir::Source(id), Title::new("", &title, ""));
         let audio = TitledAudio::new(answer.body, answer.interval_bytes, heard);
         let tower = Arc::clone(&self.tower);
-        let commented = Commented::new(audio, move |title| _ = tower.title_arrives_at(OnAir::Source(id), title));
-        let audio = Arc::new(Mutex::new(Opened::new(commented)?));
+        let titled = move |title| _ = tower.title_arrives_at(OnAir::Source(id), title);
+        let audio = Arc::new(Mutex::new(Opened::new(audio)?));
         let mut sink = Sink::new(writer, input.when_full, &figures.stop);
-        // As with a source that connects: a decoder that panics costs its stream, not the tower.
-        let end = catch_unwind(AssertUnwindSafe(|| {
-            decode(&audio, format, &children, &figures.decoder, |samples| sink.take(samples))
-        }))
-        .unwrap_or_else(|_| StreamEnd::Damaged("its data made the decoder fail".into()));
+        let end = decode(&audio, format, &children, &figures.decoder, titled, |samples| sink.take(samples));
         sink.finish();
         drop(left);
-        let body_end = audio.lock().unwrap_or_else(PoisonError::into_inner).rest().inner().bytes().end();
+        let body_end = audio.lock().unwrap_or_else(PoisonError::into_inner).rest().bytes().end();
         Ok(match (end, body_end) {
             (StreamEnd::Unreadable(why) | StreamEnd::Damaged(why), _) => format!("nothing of it can be read: {why}"),
             (_, Some(BodyEnd::TimedOut)) => format!("nothing came for {} ms (input timeout_ms)", input.timeout_ms),

@@ -28,8 +28,29 @@ pub fn is_convertible(rate_hz: u32) -> bool {
 pub struct Converter {
     /// None at 48 kHz.
     stretch: Option<Stretch>,
+    rounder: Rounder,
+}
+
+/// The one rounding to 16 bits. Its dither depends on the number of the sample alone.
+#[derive(Debug, Default)]
+pub struct Rounder {
     /// Interleaved values put out, which numbers the dither.
     position: u64,
+}
+
+impl Rounder {
+    /// Appends a block in steps of 16 bits to `out`. A block of whole steps is kept; any other is
+    /// rounded with dither.
+    pub fn round(&mut self, stereo: &[f32], out: &mut Vec<i16>) {
+        let is_16_bit = |value: &f32| value.fract() == 0.0 && (-32_768.0..=32_767.0).contains(value);
+        if stereo.iter().all(is_16_bit) {
+            out.extend(stereo.iter().map(|&value| value as i16));
+        } else {
+            let numbered = stereo.iter().zip(self.position..);
+            out.extend(numbered.map(|(&value, position)| round_dithered(value, position)));
+        }
+        self.position += stereo.len() as u64;
+    }
 }
 
 impl Converter {
@@ -42,39 +63,48 @@ impl Converter {
     /// Takes interleaved stereo in steps of 16 bits (full scale +-32768) and appends what is ready to `out`.
     /// At a rate that is not [convertible](is_convertible) nothing comes out.
     pub fn push(&mut self, rate_hz: u32, stereo: &[f32], out: &mut Vec<i16>) {
+        let mut rounder = std::mem::take(&mut self.rounder);
+        self.push_with(rate_hz, stereo, |ready| rounder.round(ready, out));
+        self.rounder = rounder;
+    }
+
+    /// As [`push`](Self::push), and nothing is rounded or clamped.
+    pub fn push_unrounded(&mut self, rate_hz: u32, stereo: &[f32], out: &mut Vec<f32>) {
+        self.push_with(rate_hz, stereo, |ready| out.extend_from_slice(ready));
+    }
+
+    fn push_with(&mut self, rate_hz: u32, stereo: &[f32], mut ready: impl FnMut(&[f32])) {
         if self.stretch.as_ref().is_some_and(|stretch| stretch.rate_hz != rate_hz) {
-            self.finish(out);
+            self.finish_with(&mut ready);
         }
         if rate_hz == SAMPLE_RATE_HZ {
-            self.round(stereo, out);
+            ready(stereo);
             return;
         }
         if self.stretch.is_none() {
             self.stretch = Stretch::new(rate_hz);
         }
-        if let Some(mut stretch) = self.stretch.take() {
-            stretch.push(stereo, |ready| self.round(ready, out));
-            self.stretch = Some(stretch);
+        if let Some(stretch) = &mut self.stretch {
+            stretch.push(stereo, ready);
         }
     }
 
     /// Appends what the filter still holds: n samples at rate r have then become n * 48000 / r, rounded.
     pub fn finish(&mut self, out: &mut Vec<i16>) {
-        if let Some(stretch) = self.stretch.take() {
-            stretch.finish(|ready| self.round(ready, out));
-        }
+        let mut rounder = std::mem::take(&mut self.rounder);
+        self.finish_with(|ready| rounder.round(ready, out));
+        self.rounder = rounder;
     }
 
-    /// Values that are whole steps are kept; otherwise the block is rounded with dither.
-    fn round(&mut self, stereo: &[f32], out: &mut Vec<i16>) {
-        let is_16_bit = |value: &f32| value.fract() == 0.0 && (-32_768.0..=32_767.0).contains(value);
-        if stereo.iter().all(is_16_bit) {
-            out.extend(stereo.iter().map(|&value| value as i16));
-        } else {
-            let numbered = stereo.iter().zip(self.position..);
-            out.extend(numbered.map(|(&value, position)| round_dithered(value, position)));
+    /// As [`finish`](Self::finish), and nothing is rounded or clamped.
+    pub fn finish_unrounded(&mut self, out: &mut Vec<f32>) {
+        self.finish_with(|ready| out.extend_from_slice(ready));
+    }
+
+    fn finish_with(&mut self, ready: impl FnMut(&[f32])) {
+        if let Some(stretch) = self.stretch.take() {
+            stretch.finish(ready);
         }
-        self.position += stereo.len() as u64;
     }
 }
 

@@ -4,6 +4,7 @@ use super::convert::Converter;
 use super::packets::StereoBlock;
 use super::reader::Reader;
 use super::tags::Details;
+use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -29,14 +30,20 @@ pub enum DecodeError {
         reason: String,
     },
     /// The file ends in the middle, or its data make no sense.
-    #[error("{path} is damaged after {at_s:.1} s ({reason}); replace the file or encode it anew", path = .path.display())]
+    #[error("{path} is damaged {reason}; replace the file or encode it anew", path = .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Seconds of audio before the damage.
-        at_s: f64,
-        /// What the decoder says.
+        /// After how many seconds of audio, and what the decoder says.
         reason: String,
+    },
+    /// The file makes decoders fail or hang.
+    #[error("{path} is not played any more: the decoder {reason}; replace the file or encode it anew", path = .path.display())]
+    Kills {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder did.
+        reason: &'static str,
     },
     /// The file is well formed and has no sample in it.
     #[error("{path} holds no audio; remove or replace the file", path = .path.display())]
@@ -51,9 +58,11 @@ impl DecodeError {
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
-            Self::Open { path, .. } | Self::Format { path, .. } | Self::Damaged { path, .. } | Self::Empty { path } => {
-                path
-            }
+            Self::Open { path, .. }
+            | Self::Format { path, .. }
+            | Self::Damaged { path, .. }
+            | Self::Kills { path, .. }
+            | Self::Empty { path } => path,
         }
     }
 }
@@ -128,7 +137,16 @@ impl Decoder {
     /// # Errors
     /// The file cannot be opened or is not audio.
     pub fn open_after(path: &Path, converter: &mut Converter) -> Result<Self, DecodeError> {
-        let (reader, info) = guarded(path, || Reader::open(path))?;
+        let file = Reader::open_file(path)?;
+        Self::of_file(file, path, converter)
+    }
+
+    /// As [`open_after`](Self::open_after), for a file that is open; `path` names it.
+    ///
+    /// # Errors
+    /// It is not audio.
+    pub fn of_file(file: File, path: &Path, converter: &mut Converter) -> Result<Self, DecodeError> {
+        let (reader, info) = guarded(path, || Reader::of_file(file, path))?;
         Ok(Self { reader, block: StereoBlock::default(), converter: std::mem::take(converter), info, ended: false })
     }
 
@@ -144,6 +162,18 @@ impl Decoder {
     /// # Errors
     /// The file is damaged from here on, or empty; what came before is good.
     pub fn next_block(&mut self, out: &mut Vec<i16>) -> Result<bool, DecodeError> {
+        self.next_with(|converter, block| converter.push(block.rate_hz, &block.samples, out))
+    }
+
+    /// As [`next_block`](Self::next_block), and nothing is rounded or clamped.
+    ///
+    /// # Errors
+    /// As those of `next_block`.
+    pub fn next_unrounded(&mut self, out: &mut Vec<f32>) -> Result<bool, DecodeError> {
+        self.next_with(|converter, block| converter.push_unrounded(block.rate_hz, &block.samples, out))
+    }
+
+    fn next_with(&mut self, push: impl FnOnce(&mut Converter, &StereoBlock)) -> Result<bool, DecodeError> {
         if self.ended {
             return Ok(false);
         }
@@ -151,10 +181,26 @@ impl Decoder {
         self.ended = true;
         let (reader, block) = (&mut self.reader, &mut self.block);
         if guarded(&self.info.path, || reader.read(block))? {
-            self.converter.push(block.rate_hz, &block.samples, out);
+            push(&mut self.converter, block);
             self.ended = false;
         }
         Ok(!self.ended)
+    }
+
+    /// Goes to about `at`, before any block was read. Returns where it is: not behind `at`, and the
+    /// beginning where the file cannot be searched.
+    pub fn seek(&mut self, at: Duration) -> Duration {
+        let reader = &mut self.reader;
+        guarded(&self.info.path, || Ok(reader.seek(at)))
+            .unwrap_or_default()
+            .filter(|&reached| reached <= at)
+            .unwrap_or_default()
+    }
+
+    /// The codec's short name and the rate of what was decoded last; 0 before.
+    #[must_use]
+    pub fn format(&self) -> (&'static str, u32) {
+        (self.reader.codec_name(), self.block.rate_hz)
     }
 
     /// The converter, for the file that follows this one.

@@ -9,8 +9,8 @@
 //! - [`convert`]: any rate to 48 kHz and 16 bits, across file boundaries.
 //! - [`decode`]: the two together, and what can go wrong with a file.
 //! - [`programme`]: one file after the other, without a sample between them.
-//! - [`player`]: the thread that keeps an input buffer full; [`rounds`] keeps where it is across
-//!   restarts.
+//! - [`player`]: the thread that keeps an input buffer full, by a decoder process; `opener`: the one that opens its files;
+//!   [`rounds`] keeps where it is across restarts; `handle`: what the rest of the tower sees of it.
 //! - [`media`]: whether what is configured is there.
 
 mod charset;
@@ -18,9 +18,11 @@ pub mod convert;
 pub mod decode;
 mod downmix;
 pub mod folder;
+mod handle;
 mod id3;
 mod list;
 pub mod media;
+mod opener;
 pub(crate) mod packets;
 pub mod player;
 pub mod playlist;
@@ -30,8 +32,9 @@ pub mod rounds;
 pub mod tags;
 
 pub use decode::{DecodeError, Decoder, TrackInfo};
+pub use handle::{Backing, NowPlaying, PlayerHandle, PlayerSettings};
 pub use media::MediaBoard;
-pub use player::{Backing, NowPlaying, Player, PlayerHandle};
+pub use player::Player;
 pub use playlist::{Item, Place, Playlist, Round};
 pub use programme::{Programme, Step};
 pub use rounds::Rounds;

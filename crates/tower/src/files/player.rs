@@ -1,215 +1,392 @@
 //! The thread that keeps an input buffer full of a programme of files (SPEC FALL-3).
+//!
+//! It reads no file itself: an [`opener`](super::opener) opens them, and a decoder process, which
+//! lives over many files so that they follow each other without a sample between them, decodes
+//! them. A process that dies or hangs is replaced, and the file goes on where it was; a file that
+//! killed it is left out until it changes (SPEC FALL-7).
 
-use super::decode::TrackInfo;
-use super::media::{self, LOOK_PERIOD, MediaBoard};
-use super::playlist::Playlist;
-use super::programme::{Programme, Step};
-use super::rounds::Rounds;
-use crate::config::Config;
-use arc_swap::ArcSwapOption;
+use super::decode::{DecodeError, TrackInfo};
+use super::handle::{Backing, PlayerHandle, PlayerSettings, Shared};
+use super::opener::{Next, OpenedFile, Opener, Settings};
+use super::tags::Cover;
+use crate::decode::FILE_LIMITS;
+use crate::decode::intake::{Intake, Piece};
+use crate::decode::line::{Line, Told};
+use crate::decode::process::{Job, Read, timespec};
+use crate::decode::protocol::{Body, Outcome, Record, Request, Tags};
+use crate::decode::supervisor::{Event, Item, Reason};
+use crate::source::seam::Seam;
 use radio_signal::ingest::BufferWriter;
-use radio_signal::pcm::PcmFrame;
-use radio_signal::units::{TICK_MS, TICK_VALUES};
-use std::collections::HashSet;
+use radio_signal::pcm::AudioFrame;
+use radio_signal::units::{CHANNELS, TICK_MS, TICK_VALUES};
+use rustix::event::{PollFd, PollFlags};
+use std::collections::{HashSet, VecDeque};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
-use std::thread::{self, Thread};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-/// How long a full buffer is left alone. It empties by one frame a tick, so half a tick is soon enough.
-const FULL_WAIT: Duration = Duration::from_millis(TICK_MS / 2);
 
 /// How long to wait after a round in which nothing could be played.
 const NOTHING_WAIT: Duration = Duration::from_secs(5);
-
-/// How long [`PlayerHandle::stop`] waits for a thread that may hang in a read from a dead disk.
-const STOP_WAIT: Duration = Duration::from_millis(200);
-
+/// After so long an open file, or the list of them, is not waited for any more.
+const DISK_WAIT: Duration = Duration::from_secs(1);
+/// The longest sleep.
+const SLEEP_MS_MAX: u64 = 500;
+/// Files that a process has been given: the one that it decodes, and the next.
+const FILES_AHEAD: usize = 2;
 /// Files of which it is remembered that they have been warned about; beyond that they are skipped in silence.
 const WARNED_MAX: usize = 1000;
-
-/// What is being decoded; it is heard as much later as the buffer is full.
-pub type NowPlaying = TrackInfo;
+/// Decoded values that wait for room in the buffer, beyond one read.
+const WAITING_VALUES_MAX: usize = 2 * TICK_VALUES;
 
 /// Is told of each file that begins, and of its position in the buffer.
 type Started = Box<dyn FnMut(u64, &TrackInfo) + Send>;
-
-/// What a player shares with others.
-#[derive(Clone, Default)]
-pub struct Backing {
-    /// What is missing, so that it can be looked for.
-    pub media: Option<Arc<MediaBoard>>,
-    /// Where rounds are kept across restarts.
-    pub rounds: Option<Arc<Rounds>>,
-}
-
-impl Backing {
-    /// Looks for the files of this configuration from now on.
-    pub fn watch(&self, config: &Config) {
-        if let Some(board) = &self.media {
-            board.set(media::configured(config));
-        }
-    }
-}
 
 /// Plays files and folders into a buffer, for ever.
 pub struct Player {
     name: String,
     paths: Vec<PathBuf>,
     backing: Backing,
-    /// When what is missing was looked for.
-    looked: Instant,
-    programme: Programme,
+    opener: Opener,
+    line: Line,
+    intake: Intake,
     writer: BufferWriter,
     started: Started,
     shared: Arc<Shared>,
+    /// Files that are being decoded or are next, in their order.
+    files: VecDeque<Planned>,
+    next_item: Item,
+    /// Since when the opener has been asked and has not answered.
+    asked: Option<Instant>,
+    round_has_ended: bool,
+    /// Something of this round was heard.
+    heard: bool,
+    /// Until then there is nothing to play.
+    pause_until: Option<Instant>,
+    /// What has come of the picture of the next file.
+    cover: Vec<u8>,
+    /// Samples that the process has skipped.
+    skipped: u64,
+    seam: Seam,
     /// Decoded and not yet a whole frame, or waiting for room.
-    samples: Vec<i16>,
+    samples: Vec<f32>,
     warned: HashSet<PathBuf>,
     warned_of_nothing: bool,
 }
 
-#[derive(Default)]
-struct Shared {
-    stop: AtomicBool,
-    now_playing: ArcSwapOption<NowPlaying>,
-}
-
-/// A running player. Dropping it stops the player; the writer is dropped with it, which ends the input.
-pub struct PlayerHandle {
-    name: String,
-    shared: Arc<Shared>,
-    thread: Option<Thread>,
-    /// Disconnected when the thread has ended. The lock only makes the handle shareable; nobody else takes it.
-    ended: Mutex<mpsc::Receiver<()>>,
+/// A file on its way through the decoder.
+struct Planned {
+    item: Item,
+    opened: OpenedFile,
+    is_sent: bool,
+    /// It has begun, and so many of its samples have come.
+    taken: Option<u64>,
 }
 
 impl Player {
-    /// Starts a thread that decodes `paths` ahead into `writer`; `name` says in logs whose files they are. `started` is
-    /// told of each file with the position in the buffer from which on it is heard.
+    /// Starts a thread that keeps `writer` full. `started` is told of each file with the position in
+    /// the buffer from which on it is heard.
     ///
     /// If the system has no thread left, that is an error in the log and an input that has ended.
     pub fn start(
-        name: &str,
-        paths: &[PathBuf],
-        shuffle: bool,
+        settings: PlayerSettings,
         writer: BufferWriter,
         started: impl FnMut(u64, &TrackInfo) + Send + 'static,
     ) -> PlayerHandle {
-        Self::start_with(name, paths, Playlist::new(paths.to_vec(), shuffle), Backing::default(), writer, started)
+        let (name, started): (_, Started) = (settings.name.clone(), Box::new(started));
+        let shared = Arc::new(Shared::new());
+        let playing = Arc::clone(&shared);
+        PlayerHandle::start(&name, shared, move || match Self::new(settings, playing, writer, started) {
+            Ok(player) => player.run(),
+            Err(error) => tracing::error!(%error, "no thread to open files; raise the limit of processes"),
+        })
     }
 
-    /// As [`start`](Self::start), with a playlist of these paths that may go on where it was.
-    pub fn start_with(
-        name: &str,
-        paths: &[PathBuf],
-        playlist: Playlist,
-        backing: Backing,
+    fn new(
+        settings: PlayerSettings,
+        shared: Arc<Shared>,
         writer: BufferWriter,
-        started: impl FnMut(u64, &TrackInfo) + Send + 'static,
-    ) -> PlayerHandle {
-        let shared = Arc::new(Shared::default());
-        let player = Self {
-            name: name.into(),
-            paths: paths.to_vec(),
+        started: Started,
+    ) -> std::io::Result<Self> {
+        let waker = Arc::clone(&shared);
+        let PlayerSettings { name, paths, playlist, backing, keeps_files, decoder } = settings;
+        let opening = Settings { playlist, media: backing.media.clone(), keeps: keeps_files };
+        Ok(Self {
+            opener: Opener::start(&name, opening, move || waker.wake())?,
+            line: Line::new(decoder, FILE_LIMITS),
+            name,
+            paths,
             backing,
-            looked: Instant::now(),
-            programme: Programme::new(playlist),
+            intake: Intake::new(0),
             writer,
-            started: Box::new(started),
-            shared: Arc::clone(&shared),
+            started,
+            shared,
+            files: VecDeque::new(),
+            next_item: 0,
+            asked: None,
+            round_has_ended: false,
+            heard: false,
+            pause_until: None,
+            cover: Vec::new(),
+            skipped: 0,
+            seam: Seam::default(),
             samples: Vec::with_capacity(4 * TICK_VALUES),
             warned: HashSet::new(),
             warned_of_nothing: false,
-        };
-        let (alive, ended) = mpsc::channel();
-        let spawned = thread::Builder::new().name(format!("player-{name}")).spawn(move || {
-            player.run();
-            drop::<mpsc::Sender<()>>(alive);
-        });
-        if let Err(error) = &spawned {
-            tracing::error!(player = name, %error, "no thread to play files; raise the limit of processes");
-        }
-        PlayerHandle {
-            name: name.into(),
-            shared,
-            thread: spawned.ok().map(|handle| handle.thread().clone()),
-            ended: Mutex::new(ended),
-        }
+        })
     }
 
     fn run(mut self) {
         crate::life::libraries::mute_this_thread();
         while !self.stopped() {
-            self.look_for_missing();
-            match self.programme.step(&mut self.samples) {
-                Step::Audio => self.offer_frames(),
-                Step::Started(info) => {
-                    tracing::info!(player = %self.name, file = %info.path.display(), title = %info.label(), "playing");
-                    let waiting = (self.samples.len() / TICK_VALUES) as u64;
-                    (self.started)(self.writer.gauge().offered() + waiting, &info);
-                    self.shared.now_playing.store(Some(Arc::new(info)));
-                    if let (Some(rounds), Some(place)) = (&self.backing.rounds, self.programme.place()) {
-                        rounds.keep(&self.name, &self.paths, place);
-                    }
-                }
-                Step::Failed(error) => self.warn_once(&error),
-                Step::Problem(problem) => tracing::warn!(player = %self.name, "{problem}"),
-                Step::RoundEnded { heard: true } => self.warned_of_nothing = false,
-                Step::RoundEnded { heard: false } => self.wait_for_files(),
+            self.plan();
+            if !self.files.is_empty() {
+                self.line.start();
+            }
+            self.line.turn(&Job::Files);
+            while let Some(told) = self.line.told() {
+                self.follow(told);
+            }
+            self.send();
+            let wants_pcm = self.samples.len() < WAITING_VALUES_MAX;
+            let read = self.take(wants_pcm);
+            self.offer_frames();
+            let owes = read == Ok(Read::Nothing) && wants_pcm && self.files.iter().any(|file| file.is_sent);
+            self.line.report(|id| Event::Owes(id, owes));
+            match read {
+                Ok(Read::Some) => {}
+                Ok(Read::Nothing) => self.wait(wants_pcm),
+                Ok(Read::Ended) => self.line.lost(),
+                Err(reason) => self.line.report(|id| Event::Lost(id, reason)),
             }
         }
         self.shared.now_playing.store(None);
     }
 
-    /// What was missing when the round began joins it when it comes.
-    fn look_for_missing(&mut self) {
-        let Some(media) = &self.backing.media else { return };
-        if self.programme.missing().is_empty() || self.looked.elapsed() < LOOK_PERIOD {
-            return;
+    /// Has the next file at hand, or learns that there is none.
+    fn plan(&mut self) {
+        if self.pause_until.is_some_and(|until| until <= Instant::now()) {
+            self.pause_until = None;
         }
-        self.looked = Instant::now();
-        let come: Vec<PathBuf> = self.programme.missing().iter().filter(|path| media.is_there(path)).cloned().collect();
-        come.iter().for_each(|path| self.programme.join(path));
+        let answer = self.asked.and_then(|_| self.opener.answer());
+        self.asked = self.asked.filter(|_| answer.is_none());
+        match answer {
+            Some(Next::File(opened)) => self.queue(opened),
+            Some(Next::Failed(error)) => self.warn_once(&error),
+            Some(Next::Problem(problem)) => tracing::warn!(player = %self.name, "{problem}"),
+            Some(Next::RoundEnded) => self.round_has_ended = true,
+            None => {}
+        }
+        if self.round_has_ended && (self.heard || self.files.is_empty()) {
+            self.round_has_ended = false;
+            if std::mem::take(&mut self.heard) {
+                self.warned_of_nothing = false;
+            } else {
+                self.wait_for_files();
+            }
+        }
+        let wants_one = self.files.len() < FILES_AHEAD && !self.round_has_ended && self.pause_until.is_none();
+        if wants_one && self.asked.is_none() {
+            self.asked = Some(Instant::now());
+            self.opener.ask();
+        }
+        let disk_hangs = self.asked.is_some_and(|asked| asked.elapsed() >= DISK_WAIT);
+        if disk_hangs && self.files.is_empty() {
+            self.shared.tell("waiting for the disk: a file or folder does not open");
+            if let Some(kept) = self.opener.kept() {
+                self.queue(kept);
+            } else {
+                self.shared.now_playing.store(None);
+            }
+        } else if self.line.is_blocked() {
+            self.shared.tell("waiting for the disk: two decoders read a file and cannot be ended");
+            self.shared.now_playing.store(None);
+        } else if !disk_hangs {
+            self.shared.clear();
+        }
     }
 
-    /// Hands over all whole frames; what is left of the last one waits for the next samples, of whatever file.
-    fn offer_frames(&mut self) {
-        let mut offered = 0;
-        let mut frame = PcmFrame::SILENCE;
-        for values in self.samples.chunks_exact(TICK_VALUES) {
-            while self.writer.is_full() {
-                if self.stopped() {
-                    return;
+    fn queue(&mut self, opened: OpenedFile) {
+        self.files.push_back(Planned { item: self.next_item, opened, is_sent: false, taken: None });
+        self.next_item += 1;
+    }
+
+    /// Gives the process what it lacks.
+    fn send(&mut self) {
+        let Some(process) = self.line.process() else { return };
+        for file in self.files.iter_mut().filter(|file| !file.is_sent) {
+            let extension = file.opened.path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+            let from_sample = file.taken.unwrap_or(0);
+            let request = Request::Play { file: file.item, from_sample, extension: extension.to_owned() };
+            // What cannot be sent now is sent in the next turn; one that is dead is about to be seen.
+            if process.request(&request, Some(file.opened.file.as_fd())).is_err() {
+                return;
+            }
+            file.is_sent = true;
+        }
+        if let Some(first) = self.files.front().filter(|file| file.is_sent).map(|file| file.item) {
+            self.line.report(|id| Event::Began(id, first));
+        }
+    }
+
+    /// Takes what the process gives.
+    fn take(&mut self, wants_pcm: bool) -> Result<Read, Reason> {
+        let Some(process) = self.line.process() else { return Ok(Read::Nothing) };
+        let (mut intake, mut pieces) = (std::mem::replace(&mut self.intake, Intake::new(0)), Vec::new());
+        let read = intake.take(process, wants_pcm, |piece| match piece {
+            Piece::Pcm(values) => pieces.push(Ok(values.to_vec())),
+            Piece::Record(record) => pieces.push(Err(record)),
+        });
+        self.intake = intake;
+        for piece in pieces {
+            match piece {
+                Ok(values) => self.play(&values),
+                Err(record) => self.note(record),
+            }
+        }
+        read
+    }
+
+    fn play(&mut self, values: &[f32]) {
+        let frames = (values.len() / CHANNELS) as u64;
+        self.heard |= frames > 0;
+        if let Some(taken) = self.files.front_mut().and_then(|file| file.taken.as_mut()) {
+            *taken += frames;
+        }
+        self.line.report(|id| Event::Sound(id, frames));
+        self.seam.push(values, &mut self.samples);
+    }
+
+    fn note(&mut self, record: Record) {
+        match record.body {
+            Body::Ready(sandbox) => self.backing.decoders.sandboxed(sandbox),
+            Body::Started { file, tags } => self.file_begins(file, tags),
+            Body::Ended { file, outcome } => self.file_ends(file, outcome),
+            Body::Progress { skipped, .. } => {
+                let more = skipped.saturating_sub(std::mem::replace(&mut self.skipped, skipped));
+                self.line.report(|id| Event::Skipped(id, more));
+            }
+            Body::Flushed => self.seam.finish(&mut self.samples),
+            Body::Cover(piece) => Cover::collect(&mut self.cover, &piece),
+            Body::Warning(text) => tracing::debug!(player = %self.name, text, "the decoder says"),
+            Body::Format { .. } | Body::Title { .. } => {}
+        }
+    }
+
+    fn file_begins(&mut self, item: Item, tags: Tags) {
+        let cover = Cover::of(&std::mem::take(&mut self.cover));
+        let Some(planned) = self.files.iter_mut().find(|file| file.item == item) else { return };
+        if planned.taken.is_some() {
+            return; // It goes on, in another process.
+        }
+        planned.taken = Some(0);
+        let OpenedFile { path, title, place, .. } = &planned.opened;
+        let mut info = tags.of_file(path, cover);
+        info.named_by_list(title.as_deref());
+        tracing::info!(player = %self.name, file = %path.display(), title = %info.label(), "playing");
+        let waiting = (self.samples.len() / TICK_VALUES) as u64;
+        (self.started)(self.writer.gauge().offered() + waiting, &info);
+        self.shared.now_playing.store(Some(Arc::new(info)));
+        if let (Some(rounds), Some(place)) = (&self.backing.rounds, place) {
+            rounds.keep(&self.name, &self.paths, place);
+        }
+    }
+
+    fn file_ends(&mut self, item: Item, outcome: Outcome) {
+        self.line.report(|id| Event::Over(id, item));
+        let Some(at) = self.files.iter().position(|file| file.item == item) else { return };
+        let Some(Planned { opened: OpenedFile { path, .. }, .. }) = self.files.remove(at) else { return };
+        match outcome {
+            Outcome::Over => {}
+            Outcome::Empty => self.warn_once(&DecodeError::Empty { path }),
+            Outcome::Unreadable(reason) => self.warn_once(&DecodeError::Format { path, reason }),
+            Outcome::Damaged(reason) => self.warn_once(&DecodeError::Damaged { path, reason }),
+        }
+    }
+
+    fn follow(&mut self, told: Told) {
+        match told {
+            Told::Started(_) => {
+                (self.intake, self.skipped) = (Intake::new(0), 0);
+                let pid = self.line.process().map_or(0, |process| process.pid());
+                self.shared.decoder_pid.store(pid, Ordering::Relaxed);
+            }
+            Told::Lost(reason, words) => {
+                self.shared.decoder_pid.store(0, Ordering::Relaxed);
+                self.shared.replaced.store(self.line.replaced(), Ordering::Relaxed);
+                tracing::warn!(player = %self.name, words, "the decoder {}; starting another", reason.text());
+                self.seam.cut(&mut self.samples);
+                self.cover.clear();
+                self.files.iter_mut().for_each(|file| file.is_sent = false);
+                // A file that a process still reads, though it was killed, is on a disk that does not answer.
+                if self.line.has_dying()
+                    && reason == Reason::Hangs
+                    && self.files.front().is_some_and(|f| f.taken.is_some())
+                {
+                    self.files.pop_front();
                 }
-                thread::park_timeout(FULL_WAIT);
+            }
+            Told::GiveUp(item, reason) => {
+                let Some(at) = self.files.iter().position(|file| file.item == item) else { return };
+                let Some(file) = self.files.remove(at) else { return };
+                let OpenedFile { path, stamp, .. } = file.opened;
+                self.opener.condemn(&path, stamp);
+                self.backing.decoders.give_up(&path, reason);
+                self.warn_once(&DecodeError::Kills { path, reason: reason.text() });
+            }
+            Told::Exhausted(_) => {} // A player never gives up.
+        }
+    }
+
+    /// Hands over whole frames, as many as there is room for; what is left of the last one waits for
+    /// the next samples, of whatever file.
+    fn offer_frames(&mut self) {
+        let (mut offered, mut frame) = (0, AudioFrame::SILENCE);
+        for values in self.samples.chunks_exact(TICK_VALUES) {
+            if self.writer.is_full() {
+                break;
             }
             frame.0.copy_from_slice(values);
-            self.writer.offer_pcm(&frame);
+            self.writer.offer(&frame);
             offered += TICK_VALUES;
         }
         self.samples.drain(..offered);
     }
 
     fn wait_for_files(&mut self) {
-        self.programme.finish(&mut self.samples);
-        self.offer_frames();
+        if let Some(process) = self.line.process() {
+            let _is_dead = process.request(&Request::Flush, None);
+        }
         self.shared.now_playing.store(None);
         if !self.warned_of_nothing {
             self.warned_of_nothing = true;
             tracing::warn!(player = %self.name, "none of the files can be played; trying again every 5 s");
         }
-        let until = Instant::now() + NOTHING_WAIT;
-        while !self.stopped() {
-            match until.checked_duration_since(Instant::now()) {
-                Some(left) if !left.is_zero() => thread::park_timeout(left),
-                _ => return,
-            }
-        }
+        self.pause_until = Some(Instant::now() + NOTHING_WAIT);
     }
 
-    fn warn_once(&mut self, error: &super::DecodeError) {
+    /// Sleeps until something comes, there may be room, or something is due.
+    fn wait(&self, wants_pcm: bool) {
+        let mut ms = self.line.wait_ms(SLEEP_MS_MAX);
+        let mut until = |instant: Instant| {
+            let left = instant.saturating_duration_since(Instant::now()).as_millis() + 1;
+            ms = ms.min(i64::try_from(left).unwrap_or(i64::MAX));
+        };
+        self.pause_until.into_iter().for_each(&mut until);
+        self.asked.filter(|asked| asked.elapsed() < DISK_WAIT).into_iter().for_each(|asked| until(asked + DISK_WAIT));
+        if self.samples.len() >= TICK_VALUES {
+            // It empties by one frame a tick; a long one is not looked at for each.
+            let room_ticks = (self.writer.gauge().capacity() / 40).clamp(1, 4) as u64;
+            ms = ms.min((TICK_MS * room_ticks / 2) as i64);
+        }
+        let mut fds: Vec<_> = self.shared.wake.iter().map(|wake| PollFd::new(wake, PollFlags::IN)).collect();
+        self.line.poll_fds(wants_pcm, &mut fds);
+        let _ = rustix::event::poll(&mut fds, Some(&timespec(ms)));
+        self.shared.woken();
+    }
+
+    fn warn_once(&mut self, error: &DecodeError) {
         if self.warned.len() < WARNED_MAX && self.warned.insert(error.path().into()) {
             tracing::warn!(player = %self.name, "{error}; going on with the next file");
         }
@@ -218,50 +395,5 @@ impl Player {
     /// Asked to stop, or nobody will play what is decoded.
     fn stopped(&self) -> bool {
         self.shared.stop.load(Ordering::Acquire) || self.writer.is_abandoned()
-    }
-}
-
-impl PlayerHandle {
-    /// Whose files it plays.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What is being decoded; none while nothing can be played.
-    #[must_use]
-    pub fn now_playing(&self) -> Option<Arc<NowPlaying>> {
-        self.shared.now_playing.load_full()
-    }
-
-    /// For `/status`: whose files, and what is being decoded.
-    #[must_use]
-    pub fn status(&self) -> serde_json::Value {
-        let playing = self.now_playing().map(|info| {
-            serde_json::json!({
-                "file": info.path.display().to_string(),
-                "title": info.title,
-                "artist": info.artist,
-                "duration_s": info.duration.map(|duration| duration.as_secs_f64()),
-            })
-        });
-        serde_json::json!({ "name": self.name, "playing": playing })
-    }
-
-    /// Stops the player and waits for its end, at most 200 ms: a thread that hangs in a dead disk is left behind.
-    pub fn stop(self) {
-        // Dropping does it.
-    }
-}
-
-impl Drop for PlayerHandle {
-    fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Release);
-        if let Some(thread) = &self.thread {
-            thread.unpark();
-        }
-        if let Ok(ended) = self.ended.get_mut() {
-            let _ = ended.recv_timeout(STOP_WAIT);
-        }
     }
 }

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
+use symphonia::core::formats::{FormatOptions, FormatReader, SeekMode, SeekTo, Track, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
+use symphonia::core::units::Time;
 
 /// Packets in a row that may be undecodable before the file is given up.
 const BAD_PACKETS_MAX: u32 = 100;
@@ -26,7 +27,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn open(path: &Path) -> Result<(Self, TrackInfo), DecodeError> {
+    pub(super) fn open_file(path: &Path) -> Result<File, DecodeError> {
         let cannot_open = |source| DecodeError::Open { path: path.into(), source };
         // Asked first, because opening a named pipe would wait for its writer.
         let kind = std::fs::metadata(path).map_err(cannot_open)?.file_type();
@@ -34,9 +35,12 @@ impl Reader {
             let source = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
             return Err(cannot_open(source));
         }
-        let mut file = File::open(path).map_err(cannot_open)?;
+        File::open(path).map_err(cannot_open)
+    }
+
+    pub(super) fn of_file(mut file: File, path: &Path) -> Result<(Self, TrackInfo), DecodeError> {
         let found = tags::of_file(&mut file);
-        file.rewind().map_err(cannot_open)?;
+        file.rewind().map_err(|source| DecodeError::Open { path: path.into(), source })?;
         let mut hint = Hint::new();
         if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
             hint.with_extension(extension);
@@ -53,6 +57,21 @@ impl Reader {
             tags::of_container(&mut *format, found);
         let reader = Self { path: path.into(), format, packets, bad_packets: 0, decoded_s: 0.0 };
         Ok((reader, info))
+    }
+
+    /// Goes to about `at`, and says where that is; none where it cannot.
+    pub(super) fn seek(&mut self, at: Duration) -> Option<Duration> {
+        let track = self.format.default_track(TrackType::Audio)?;
+        let base = track.time_base?;
+        let (track_id, time) = (Some(track.id), Time::try_from_secs_f64(at.as_secs_f64())?);
+        let reached = self.format.seek(SeekMode::Accurate, SeekTo::Time { time, track_id }).ok()?;
+        let reached = Duration::try_from_secs_f64(base.calc_time(reached.actual_ts)?.as_secs_f64()).ok()?;
+        self.packets = PacketDecoder::new(&*self.format, false).ok()?;
+        Some(reached)
+    }
+
+    pub(super) fn codec_name(&self) -> &'static str {
+        self.packets.codec_name()
     }
 
     /// Replaces `block` by what comes next; false at the end of the file.
@@ -98,7 +117,7 @@ impl Reader {
     }
 
     fn damaged(&self, reason: String) -> DecodeError {
-        DecodeError::Damaged { path: self.path.clone(), at_s: self.decoded_s, reason }
+        DecodeError::Damaged { path: self.path.clone(), reason: format!("after {:.1} s ({reason})", self.decoded_s) }
     }
 }
 

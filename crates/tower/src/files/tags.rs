@@ -76,6 +76,14 @@ impl Cover {
     }
 }
 
+impl Cover {
+    /// Appends a piece of a picture, and nothing beyond the limit.
+    pub fn collect(bytes: &mut Vec<u8>, piece: &[u8]) {
+        let room = (COVER_BYTES_MAX + 1).saturating_sub(bytes.len());
+        bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+    }
+}
+
 impl Tags {
     /// What `self` does not say, `other` does.
     #[must_use]

@@ -19,7 +19,7 @@ use crate::http::auth::{Users, is_same_user};
 use crate::ingest::producer;
 use crate::pump::Order;
 use crate::setup::Setup;
-use crate::source::{SourceDoors, doors};
+use crate::source::{SourceDoors, spec};
 use crate::state::Tower;
 use crate::uplink;
 use crate::webhook::Webhook;
@@ -95,7 +95,10 @@ async fn put_into_force(tower: &Arc<Tower>, old: &Arc<Setup>, loaded: Loaded) ->
     };
     // From here on nothing fails.
 
-    let source_doors = SourceDoors::new(&config, &input_names, &tower.inputs, Some(&old.source_doors));
+    let source_doors = {
+        let shared = (&tower.inputs, &tower.backing.decoders);
+        SourceDoors::new(&config, &input_names, shared, Some(&old.source_doors))
+    };
     let is_same_station = config.station.password == old.config.station.password;
     let is_same = is_same_station && config.admin == old.config.admin && config.user == old.config.user;
     // The token that was printed at the start stays what it is.
@@ -141,7 +144,7 @@ fn end_monitors(tower: &Tower) {
 /// The sources that are connected are treated as configured now; those whose input is gone are ended.
 async fn follow_inputs(tower: &Tower, old: &Setup, new: &Setup) {
     old.source_doors.end_those_not_in(&new.source_doors);
-    let of = |input: &Input| Some(doors::spec(new.input_names.id(&input.name)?, input));
+    let of = |input: &Input| Some(spec::of(new.input_names.id(&input.name)?, input));
     let specs = new.config.input.iter().filter_map(of).chain([producer::spec(&new.config.station)]);
     let orders = specs.map(Order::Treat).chain([Order::Grace(ticks_in_ms(new.config.router.grace_ms))]);
     for order in orders {

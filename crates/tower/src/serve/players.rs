@@ -1,10 +1,10 @@
 //! What plays files: the tower's own programme, and the fallback.
 
 use crate::config::{Config, Input};
-use crate::files::{Backing, Player, PlayerHandle, Playlist, TrackInfo};
+use crate::files::{Backing, Player, PlayerHandle, PlayerSettings, Playlist, TrackInfo};
 use crate::ingest::Inputs;
 use crate::ingest::names::{PLAY, PLAY_ID};
-use crate::source::doors;
+use crate::source::spec;
 use crate::titles::{Title, Titles};
 use anyhow::Context;
 use radio_signal::ingest::{BufferGauge, BufferReader, Gain, SilenceGate, input_buffer};
@@ -40,9 +40,9 @@ pub fn start_fallback(
     }
     let (writer, reader) = input_buffer(player_buffer_ticks(config.router.fade_ms));
     let started = announce_files(titles, OnAir::FallbackFile, reader.gauge());
-    let (paths, shuffle) = (&config.fallback.paths, config.fallback.shuffle);
-    let playlist = playlist(FALLBACK, paths, shuffle, backing);
-    let player = Player::start_with(FALLBACK, paths, playlist, backing.clone(), writer, started);
+    let settings = settings(FALLBACK, &config.fallback.paths, config.fallback.shuffle, backing);
+    // It plays with every disk hung.
+    let player = Player::start(PlayerSettings { keeps_files: true, ..settings }, writer, started);
     Some((player, reader))
 }
 
@@ -74,8 +74,8 @@ pub fn start_play(
         .admit(spec, player_buffer_ticks(config.router.fade_ms), 1)
         .context("the player has no place in the router")?;
     let started = announce_files(titles, OnAir::Source(id), writer.gauge());
-    let playlist = playlist(PLAY, &config.play.paths, config.play.shuffle, backing);
-    Ok(Some(Player::start_with(PLAY, &config.play.paths, playlist, backing.clone(), writer, started)))
+    let settings = settings(PLAY, &config.play.paths, config.play.shuffle, backing);
+    Ok(Some(Player::start(settings, writer, started)))
 }
 
 /// Starts the player of an input that is a playlist.
@@ -88,20 +88,21 @@ pub fn start_list(
     input: &Input,
     (inputs, titles, backing): (&Inputs, &Arc<Titles>, &Backing),
 ) -> anyhow::Result<PlayerHandle> {
-    let spec = doors::spec(id, input);
+    let spec = spec::of(id, input);
     // While a reload replaces it, those of before and after are there.
     let (id, writer) = inputs
         .admit(spec, player_buffer_ticks(input.fade_ms(config)).max(input.preroll_ticks + 2), 2)
         .context("a playlist has no place in the router")?;
     let started = announce_files(titles, OnAir::Source(id), writer.gauge());
-    let playlist = playlist(&input.name, &input.paths, input.shuffle, backing);
-    Ok(Player::start_with(&input.name, &input.paths, playlist, backing.clone(), writer, started))
+    let settings = settings(&input.name, &input.paths, input.shuffle, backing);
+    Ok(Player::start(settings, writer, started))
 }
 
-/// A playlist that goes on where it was.
-fn playlist(name: &str, paths: &[PathBuf], shuffle: bool, backing: &Backing) -> Playlist {
+/// A player whose playlist goes on where it was.
+fn settings(name: &str, paths: &[PathBuf], shuffle: bool, backing: &Backing) -> PlayerSettings {
     let place = backing.rounds.as_ref().and_then(|rounds| rounds.place(name, paths));
-    Playlist::new(paths.to_vec(), shuffle).going_on(place)
+    let playlist = Playlist::new(paths.to_vec(), shuffle).going_on(place);
+    PlayerSettings { playlist, backing: backing.clone(), ..PlayerSettings::new(name, paths, shuffle) }
 }
 
 const fn player_buffer_ticks(fade_ms: u64) -> usize {

@@ -4,6 +4,7 @@ use super::chronicle::Chronicle;
 use super::outputs::{self, Beginning, HISTORY_MS, burst_frames, delay_ticks};
 use super::players;
 use crate::config::{Config, Loaded, OUTPUTS_MAX, Sources, WhenFull, state_dir};
+use crate::decode::process::DecoderSettings;
 use crate::desk::Desk;
 use crate::files::media;
 use crate::files::{Backing, MediaBoard, Rounds};
@@ -88,7 +89,9 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
     let backing = Backing {
         media: Some(MediaBoard::watch(media::configured(&config))),
         rounds: state_dir(&config).and_then(|folder| Rounds::open(&folder)),
+        decoders: Arc::default(),
     };
+    backing.decoders.try_decoder(DecoderSettings::default());
     let (fallback_player, fallback_file) = players::start_fallback(&config, &titles, &backing).unzip();
     let fallback_gauge = fallback_file.as_ref().map(BufferReader::gauge);
     let router = build_router(&config, past_ticks, fallback_file);
@@ -134,7 +137,7 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
         Mutex::new(OnAirNow { source: on_air_at_start, reason: "the tower has just started".into(), since_tick: 0 });
     let input_names = InputNames::new(&config);
     let setup = Setup {
-        source_doors: SourceDoors::new(&config, &input_names, &inputs, None),
+        source_doors: SourceDoors::new(&config, &input_names, (&inputs, &backing.decoders), None),
         users: Users::new(&config),
         webhooks: config.webhook.iter().cloned().map(Webhook::new).map(Arc::new).collect(),
         config,

@@ -52,12 +52,13 @@ impl<R: Read> Read for Shared<R> {
     }
 }
 
-/// Decodes `bytes` to the end; `sink` takes interleaved samples at 48 kHz, and says whether it wants more.
+/// Decodes `bytes` to the end; `sink` takes interleaved samples at 48 kHz in steps of 16 bits, neither rounded nor clamped,
+/// and says whether it wants more.
 pub fn decode<R: Read + Send + 'static>(
     bytes: &Arc<Mutex<R>>,
     format: Format,
     figures: &DecoderFigures,
-    mut sink: impl FnMut(&mut Vec<i16>) -> bool,
+    mut sink: impl FnMut(&mut Vec<f32>) -> bool,
 ) -> StreamEnd {
     let (mut converter, mut samples) = (Converter::new(), Vec::new());
     let (mut fruitless, mut reason) = (0, String::from("it holds no audio"));
@@ -65,7 +66,7 @@ pub fn decode<R: Read + Send + 'static>(
         let outcome = Container::open(bytes, format).and_then(|mut container| {
             let played = container.play(figures, |block| {
                 fruitless = 0;
-                converter.push(block.rate_hz, &block.samples, &mut samples);
+                converter.push_unrounded(block.rate_hz, &block.samples, &mut samples);
                 sink(&mut samples)
             });
             played.map(|end| (end, container.packets.codec_name()))
@@ -73,7 +74,7 @@ pub fn decode<R: Read + Send + 'static>(
         match outcome {
             Ok((Played::Unwanted, _)) => return StreamEnd::Unwanted,
             Ok((Played::Over, _)) => {
-                converter.finish(&mut samples);
+                converter.finish_unrounded(&mut samples);
                 sink(&mut samples);
                 let is_heard = figures.sound.get().is_some();
                 return if is_heard { StreamEnd::Over } else { StreamEnd::Unreadable(reason) };

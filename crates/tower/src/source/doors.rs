@@ -5,7 +5,9 @@ use super::claim::{Claim, TitleTarget};
 use super::handshake::{self, Admission, Mount, Verdict};
 use super::holder::{Holder, Tenure};
 use super::session::{self, SessionFigures, Terms};
+use super::spec;
 use crate::config::{Config, Input, InputKind, SecondSource, WhenFull};
+use crate::decode::board::Board;
 use crate::encoder::is_installed;
 use crate::http::auth::{Credentials, Given, claimed_name};
 use crate::http::guesses::{Guesses, UNNAMED};
@@ -15,9 +17,7 @@ use crate::ingest::names::InputNames;
 use crate::state::Tower;
 use crate::text::cleaned;
 use base64::Engine;
-use radio_signal::ingest::{Gain, SilenceGate};
-use radio_signal::router::{InputId, Jitter, OnAir, SourceId, SourceSpec};
-use radio_signal::units::{samples_in_ms, ticks_in_ms};
+use radio_signal::router::{InputId, OnAir, SourceId, SourceSpec};
 use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,8 +25,6 @@ use std::time::Instant;
 
 /// Sources of one mount at the same time: the one that is heard, and those that have been told to leave.
 const SOURCES_PER_MOUNT_MAX: usize = 4;
-/// The longest lump in which audio arrives: Ogg pages hold a second, and a network adds to that.
-const LUMP_TICKS: usize = 60;
 
 /// Given as password by libshout, each time before the real one, to see what kind of server answers.
 const POKE: &str = "!POKE";
@@ -79,15 +77,20 @@ impl SourceDoors {
     /// The doors of the configuration, whose inputs are called `names`. Who is connected to one of the doors `before`
     /// stays connected, if there is still an input of that name.
     #[must_use]
-    pub fn new(config: &Config, names: &InputNames, inputs: &Arc<Inputs>, before: Option<&Self>) -> Self {
+    pub fn new(
+        config: &Config,
+        names: &InputNames,
+        (inputs, board): (&Arc<Inputs>, &Arc<Board>),
+        before: Option<&Self>,
+    ) -> Self {
         let door = |input: &Input| {
             let same = |before: &&Arc<Door>| before.input.name == input.name;
             let before = before.and_then(|before| before.doors.iter().find(same));
             Some(Arc::new(Door {
                 input: input.clone(),
-                spec: spec(names.id(&input.name)?, input),
+                spec: spec::of(names.id(&input.name)?, input),
                 credentials: Credentials::new(&input.user, &input.password),
-                children: ChildSettings::from_config(&config.encoder),
+                children: ChildSettings::from_config(&config.encoder, board),
                 tenure: before.map(|before| Arc::clone(&before.tenure)).unwrap_or_default(),
                 inputs: Arc::clone(inputs),
             }))
@@ -224,38 +227,6 @@ impl SourceDoors {
 fn authorization(user: &str, password: &str) -> String {
     let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
     format!("Authorization: Basic {encoded}")
-}
-
-/// How the router is to treat the sources of an input.
-#[must_use]
-pub fn spec(input: InputId, config: &Input) -> SourceSpec {
-    let live = live(input, config);
-    match config.kind {
-        InputKind::Playlist => {
-            SourceSpec { when_full: radio_signal::router::WhenFull::Wait, jitter: Jitter::NONE, ..live }
-        }
-        // No network lies between it and the tower.
-        InputKind::PcmUnix => SourceSpec { jitter: Jitter::NONE, ..live },
-        InputKind::Icecast | InputKind::PcmTcp | InputKind::Url | InputKind::Command => live,
-    }
-}
-
-fn live(input: InputId, config: &Input) -> SourceSpec {
-    let when_full = crate::serve::when_full(config.when_full);
-    SourceSpec {
-        input,
-        priority: config.priority(),
-        preroll_ticks: config.preroll_ticks,
-        when_full,
-        grace_ticks: config.grace_ms.map(ticks_in_ms),
-        fade_samples: config.fade_ms.map(samples_in_ms),
-        jitter: Jitter {
-            settle_ticks: config.preroll_ticks as u64,
-            lump_ticks: LUMP_TICKS.min(config.capacity_ticks / 2),
-        },
-        gate: SilenceGate::new(ticks_in_ms(config.silence_gate_ms), config.silence_gate_dbfs),
-        gain: Gain::from_db(config.gain_db),
-    }
 }
 
 impl Door {

@@ -50,6 +50,15 @@ impl Format {
         Some(if format == Self::Ogg && parameters.contains("opus") { Self::Opus } else { format })
     }
 
+    /// Its name on the command line of `tower decode`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opus => "opus",
+            other => other.extension(),
+        }
+    }
+
     /// The ending that files of it have.
     #[must_use]
     pub const fn extension(self) -> &'static str {

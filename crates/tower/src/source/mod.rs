@@ -13,6 +13,7 @@ pub mod claim;
 pub mod comments;
 pub mod decoder;
 pub mod doors;
+mod feeder;
 pub mod formats;
 pub mod handshake;
 mod holder;
@@ -21,5 +22,6 @@ pub mod opening;
 pub mod repeat;
 pub mod seam;
 pub mod session;
+pub mod spec;
 
 pub use doors::SourceDoors;

@@ -1,32 +1,66 @@
-//! What a decoder child is given of a stream: all of it, in pieces behind which another child can go on.
+//! What a decoder process is given of a stream, and what the next one must read first: the headers,
+//! and the last bytes again.
 
+use super::formats::Format;
 use super::opening::Foreign;
 use radio_signal::ogg::page::{FIRST, MAGIC, NoPage, Page};
+use std::collections::VecDeque;
 
-/// Bytes of headers that are kept for the next child. More, as with a picture in the tags, are not: a child that dies
-/// is then followed only at the next title.
+/// Bytes of headers that are kept for the next process. More, as with a picture in the tags, are not:
+/// a process that dies is then followed only at the next title.
 const HEADERS_BYTES_MAX: usize = 256 * 1024;
+/// The last bytes of a stream that are kept.
+const LOG_BYTES_MAX: usize = 64 * 1024;
 
-/// Cuts a stream into pieces, and keeps what another child must read first.
+/// Whose headers a stream has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    /// None: it begins with each frame.
+    None,
+    /// Those of the last logical stream, in pages.
+    Ogg,
+    /// The blocks before the first frame, which have their lengths.
+    Flac,
+    /// The chunks before the samples.
+    Wav,
+}
+
+/// Cuts a stream into pieces behind which another process can go on.
 #[derive(Debug)]
 pub struct Pieces {
-    is_ogg: bool,
-    /// Bytes that are no whole page yet.
+    framing: Framing,
+    /// Bytes that are no whole page yet, or of headers that are not whole.
     unfinished: Vec<u8>,
-    /// The header pages of the stream in Ogg.
     headers: Vec<u8>,
     in_headers: bool,
+    /// Bytes of which only whole groups may follow the headers: the samples of WAVE.
+    group_bytes: usize,
 }
 
 impl Pieces {
-    /// Of a stream that has not begun.
+    /// Of a stream for FFmpeg that has not begun.
     #[must_use]
     pub const fn new(stream: Foreign) -> Self {
-        let is_ogg = matches!(stream, Foreign::OggOpus);
-        Self { is_ogg, unfinished: Vec::new(), headers: Vec::new(), in_headers: false }
+        Self::framed(if matches!(stream, Foreign::OggOpus) { Framing::Ogg } else { Framing::None })
     }
 
-    /// What a child that begins now must read before the next piece; nothing for ADTS, which begins with each frame.
+    /// Of a stream for the tower's own decoder that has not begun.
+    #[must_use]
+    pub const fn of(format: Format) -> Self {
+        Self::framed(match format {
+            Format::Ogg | Format::Opus => Framing::Ogg,
+            Format::Flac => Framing::Flac,
+            Format::Wav => Framing::Wav,
+            Format::Mp3 | Format::Aac => Framing::None,
+        })
+    }
+
+    const fn framed(framing: Framing) -> Self {
+        let in_headers = matches!(framing, Framing::Flac | Framing::Wav);
+        Self { framing, unfinished: Vec::new(), headers: Vec::new(), in_headers, group_bytes: 1 }
+    }
+
+    /// What a process that begins now must read before the next piece; nothing where each frame is a beginning.
     #[must_use]
     pub fn headers(&self) -> &[u8] {
         &self.headers
@@ -34,10 +68,17 @@ impl Pieces {
 
     /// Takes what came, and appends all that is whole to `out`.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        if !self.is_ogg {
-            out.extend_from_slice(bytes);
-            return;
+        match self.framing {
+            Framing::None => out.extend_from_slice(bytes),
+            Framing::Ogg => self.push_pages(bytes, out),
+            Framing::Flac | Framing::Wav => {
+                out.extend_from_slice(bytes);
+                self.push_head(bytes);
+            }
         }
+    }
+
+    fn push_pages(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.unfinished.extend_from_slice(bytes);
         let mut from = 0;
         loop {
@@ -67,6 +108,144 @@ impl Pieces {
             }
         }
         self.unfinished.drain(..from);
+    }
+
+    /// Keeps the head of a stream, once it is whole.
+    fn push_head(&mut self, bytes: &[u8]) {
+        if !self.in_headers {
+            return;
+        }
+        self.unfinished.extend_from_slice(bytes);
+        let head = match self.framing {
+            Framing::Flac => flac_head(&self.unfinished).map(|bytes| (bytes, 1)),
+            _ => wav_head(&self.unfinished),
+        };
+        self.in_headers = head == Head::Unfinished && self.unfinished.len() <= HEADERS_BYTES_MAX;
+        if let Head::Whole((bytes, group_bytes)) = head {
+            (self.headers, self.group_bytes) = (self.unfinished[..bytes].to_vec(), group_bytes);
+        }
+        if !self.in_headers {
+            self.unfinished = Vec::new();
+        }
+    }
+}
+
+/// What is known of the head of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Head<T> {
+    Unfinished,
+    None,
+    Whole(T),
+}
+
+impl<T> Head<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Head<U> {
+        match self {
+            Self::Unfinished => Head::Unfinished,
+            Self::None => Head::None,
+            Self::Whole(value) => Head::Whole(change(value)),
+        }
+    }
+}
+
+/// Bytes of the blocks before the first frame of FLAC (RFC 9639, section 8).
+fn flac_head(bytes: &[u8]) -> Head<usize> {
+    let Some(magic) = bytes.first_chunk::<4>() else { return Head::Unfinished };
+    if magic != b"fLaC" {
+        return Head::None;
+    }
+    let mut at = 4;
+    while let Some(&[kind, high, middle, low]) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        at += 4 + u32::from_be_bytes([0, high, middle, low]) as usize;
+        if kind & 0x80 != 0 {
+            return if at <= bytes.len() { Head::Whole(at) } else { Head::Unfinished };
+        }
+    }
+    Head::Unfinished
+}
+
+/// Bytes before the first sample of WAVE, and bytes of a sample of all channels.
+fn wav_head(bytes: &[u8]) -> Head<(usize, usize)> {
+    let (mut at, mut group_bytes) = (12, 0);
+    if bytes.len() < at {
+        return Head::Unfinished;
+    }
+    if !bytes.starts_with(b"RIFF") || &bytes[8..12] != b"WAVE" {
+        return Head::None;
+    }
+    while let Some((name, size)) = bytes.get(at..at + 8).map(|head| head.split_at(4)) {
+        let size = u32::from_le_bytes([size[0], size[1], size[2], size[3]]) as usize;
+        at += 8;
+        if name == b"data" {
+            return if group_bytes > 0 { Head::Whole((at, group_bytes)) } else { Head::None };
+        }
+        if name == b"fmt " {
+            let Some(&[low, high]) = bytes.get(at + 12..at + 14).and_then(<[u8]>::first_chunk) else { break };
+            group_bytes = u16::from_le_bytes([low, high]).into();
+        }
+        at = at.saturating_add(size).saturating_add(size % 2);
+    }
+    Head::Unfinished
+}
+
+/// The last bytes of a stream, by their position, and its headers.
+#[derive(Debug)]
+pub struct Log {
+    pieces: Pieces,
+    bytes: VecDeque<u8>,
+    /// The position behind the last byte.
+    end: u64,
+    whole: Vec<u8>,
+}
+
+/// With what a process begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// Headers, and then bytes of the stream.
+    pub prefix: Vec<u8>,
+    /// The number of the first byte, so that those behind the headers have their own.
+    pub input_byte: u64,
+    /// The position behind the last byte: it goes on from there.
+    pub end: u64,
+}
+
+impl Log {
+    /// Of a stream that has not begun.
+    #[must_use]
+    pub fn new(pieces: Pieces) -> Self {
+        Self { pieces, bytes: VecDeque::new(), end: 0, whole: Vec::new() }
+    }
+
+    /// Takes what came.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.whole.clear();
+        self.pieces.push(bytes, &mut self.whole);
+        self.end += self.whole.len() as u64;
+        self.bytes.extend(&self.whole);
+        let too_many = self.bytes.len().saturating_sub(LOG_BYTES_MAX);
+        self.bytes.drain(..too_many);
+    }
+
+    /// The bytes from `position` on, and the position behind them. What is not kept any more is left out.
+    #[must_use]
+    pub fn from(&self, position: u64) -> (Vec<u8>, u64) {
+        let first = self.end - self.bytes.len() as u64;
+        let skipped = usize::try_from(position.saturating_sub(first)).unwrap_or(usize::MAX).min(self.bytes.len());
+        (self.bytes.range(skipped..).copied().collect(), self.end)
+    }
+
+    /// With what a process begins that goes on at `position`, or as soon behind it as it can.
+    #[must_use]
+    pub fn beginning(&self, position: u64) -> Beginning {
+        let (headers, first) = (self.pieces.headers(), self.end - self.bytes.len() as u64);
+        if position <= headers.len() as u64 && first == 0 {
+            return Beginning { prefix: self.from(0).0, input_byte: 0, end: self.end };
+        }
+        let head = headers.len() as u64;
+        let groups = (position.max(first).saturating_sub(head)).div_ceil(self.pieces.group_bytes.max(1) as u64);
+        let from = (head + groups * self.pieces.group_bytes.max(1) as u64).min(self.end);
+        let prefix = [headers, &self.from(from).0].concat();
+        Beginning { prefix, input_byte: from.saturating_sub(head), end: self.end }
     }
 }
 
@@ -121,5 +300,42 @@ mod tests {
         let (mut pieces, mut out) = (Pieces::new(Foreign::Adts), Vec::new());
         pieces.push(b"anything", &mut out);
         assert_eq!((&out[..], pieces.headers()), (&b"anything"[..], &b""[..]));
+    }
+
+    #[test]
+    fn heads_of_flac_and_wave_are_found_in_any_chunking_and_only_where_they_are() {
+        let flac = [&b"fLaC\x00\0\0\x03abc\x84\0\0\x02de"[..], b"\xFF\xF8frames"].concat();
+        let mut wav =
+            b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x02\0\0\0\0\0\0\0\0\0\x04\0\x10\0LIST\x03\0\0\0abc\0data\0\0\0\0"
+                .to_vec();
+        let head_bytes = wav.len();
+        wav.extend([7; 100]);
+        for (format, bytes, head) in [(Format::Flac, &flac, 17), (Format::Wav, &wav, head_bytes)] {
+            for size in [1, 5, 1000] {
+                let (mut pieces, mut out) = (Pieces::of(format), Vec::new());
+                bytes.chunks(size).for_each(|bytes| pieces.push(bytes, &mut out));
+                assert_eq!((&out, pieces.headers()), (bytes, &bytes[..head]), "{format:?} in pieces of {size}");
+            }
+            let mut pieces = Pieces::of(format);
+            pieces.push(&vec![b'x'; 2 * HEADERS_BYTES_MAX], &mut Vec::new());
+            assert!(pieces.headers().is_empty() && pieces.unfinished.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_next_process_begins_with_the_headers_and_on_a_whole_sample() {
+        let head = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x02\0\0\0\0\0\0\0\0\0\x04\0\x10\0data\0\0\0\0";
+        let mut log = Log::new(Pieces::of(Format::Wav));
+        log.push(head);
+        assert_eq!(log.beginning(0), Beginning { prefix: head.to_vec(), input_byte: 0, end: 44 });
+        let samples: Vec<u8> = (0..200_000).map(|n| (n / 4) as u8).collect();
+        log.push(&samples);
+        let begun = log.beginning(44 + 190_001);
+        assert_eq!(begun.prefix, [&head[..], &samples[190_004..]].concat());
+        assert_eq!((begun.input_byte, begun.end), (190_004, 200_044));
+        // What is not there any more is left out, and what has not come yet is waited for.
+        assert_eq!(log.beginning(0).prefix.len(), 44 + LOG_BYTES_MAX);
+        assert_eq!(log.beginning(u64::MAX - 100).prefix, head);
+        assert_eq!(log.from(200_040), (samples[199_996..].to_vec(), 200_044));
     }
 }

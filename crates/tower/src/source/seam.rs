@@ -13,7 +13,7 @@ const FADE: usize = samples_in_ms(20);
 #[derive(Debug)]
 pub struct Seam {
     /// What has been held back, interleaved: a fade of it at most.
-    held: Vec<i16>,
+    held: Vec<f32>,
     /// Samples of the child's fade that are over.
     begun: usize,
 }
@@ -27,7 +27,7 @@ impl Default for Seam {
 
 impl Seam {
     /// Takes whole frames of stereo, and appends to `out` what need not be held back.
-    pub fn push(&mut self, values: &[i16], out: &mut Vec<i16>) {
+    pub fn push(&mut self, values: &[f32], out: &mut Vec<f32>) {
         let from = self.held.len();
         self.held.extend_from_slice(values);
         for frame in self.held[from..].chunks_exact_mut(CHANNELS).take(FADE - self.begun) {
@@ -39,7 +39,7 @@ impl Seam {
     }
 
     /// The child is over and another follows: what was held back comes with its fade.
-    pub fn cut(&mut self, out: &mut Vec<i16>) {
+    pub fn cut(&mut self, out: &mut Vec<f32>) {
         // It closes with the last sample, however few there are.
         let length = self.held.len() / CHANNELS;
         for (left, frame) in self.held.chunks_exact_mut(CHANNELS).rev().enumerate() {
@@ -50,33 +50,33 @@ impl Seam {
     }
 
     /// The source is over: what was held back comes as it is.
-    pub fn finish(&mut self, out: &mut Vec<i16>) {
+    pub fn finish(&mut self, out: &mut Vec<f32>) {
         out.append(&mut self.held);
     }
 }
 
 /// What a frame is that lies so many samples from where a fade of `length` is at nothing. The gain is half a cosine, without
 /// a kink at either end.
-fn fade(frame: &mut [i16], at: usize, length: usize) {
+fn fade(frame: &mut [f32], at: usize, length: usize) {
     let gain = 0.5 * (1.0 - (PI * at as f32 / length as f32).cos());
-    frame.iter_mut().for_each(|value| *value = (f32::from(*value) * gain).round() as i16);
+    frame.iter_mut().for_each(|value| *value *= gain);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LOUD: i16 = 20_000;
+    const LOUD: f32 = 20_000.0;
 
     /// The largest second difference of the left channel.
-    fn bend(values: &[i16]) -> i32 {
-        let left: Vec<i32> = values.iter().step_by(CHANNELS).map(|&value| i32::from(value)).collect();
-        left.windows(3).map(|three| (three[2] - 2 * three[1] + three[0]).abs()).max().unwrap_or(0)
+    fn bend(values: &[f32]) -> f32 {
+        let left: Vec<f32> = values.iter().step_by(CHANNELS).copied().collect();
+        left.windows(3).map(|three| (three[2] - 2.0 * three[1] + three[0]).abs()).fold(0.0, f32::max)
     }
 
     #[test]
     fn what_one_child_gives_is_left_as_it_is() {
-        let all: Vec<i16> = (0..9000).collect();
+        let all: Vec<f32> = (0..9000_u16).map(f32::from).collect();
         let (mut seam, mut out) = (Seam::default(), Vec::new());
         all.chunks(700).for_each(|piece| seam.push(piece, &mut out));
         assert_eq!(out.len(), all.len() - FADE * CHANNELS);
@@ -93,8 +93,8 @@ mod tests {
         seam.finish(&mut out);
         assert_eq!(out.len(), 10_000);
         assert_eq!((out[0], out[5000 - FADE * CHANNELS - 1], out[9999]), (LOUD, LOUD, LOUD));
-        assert_eq!((out[4999], out[5000]), (0, 0));
-        assert!(bend(&out) <= 2, "{}", bend(&out));
+        assert_eq!((out[4999], out[5000]), (0.0, 0.0));
+        assert!(bend(&out) <= 2.0, "{}", bend(&out));
     }
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
         assert!(out.is_empty());
         seam.push(&[LOUD; 20], &mut out);
         seam.cut(&mut out);
-        assert_eq!((out.len(), out[19]), (20, 0));
-        assert!(out.iter().all(|&value| value.abs() < LOUD / 10), "it had hardly begun: {out:?}");
+        assert_eq!((out.len(), out[19]), (20, 0.0));
+        assert!(out.iter().all(|&value| value.abs() < LOUD / 10.0), "it had hardly begun: {out:?}");
     }
 }

@@ -1,9 +1,8 @@
 //! One connected source, on a thread of its own: from its socket to its buffer.
 
 use super::body::{Body, BodyEnd};
-use super::child::{self, ChildSettings};
-use super::comments::Commented;
-use super::decoder::{self, DecoderFigures, StreamEnd};
+use super::child::{self, ChildSettings, Stream};
+use super::decoder::{DecoderFigures, StreamEnd};
 use super::formats::{Format, readable};
 use super::handshake::{self, Admission};
 use super::opening::{Decoder, Opened, decoder_of};
@@ -11,11 +10,10 @@ use crate::config::{Input, WhenFull};
 use crate::encoder::is_installed;
 use crate::titles::Title;
 use radio_signal::ingest::{BufferGauge, BufferWriter, DriftResampler};
-use radio_signal::pcm::{AudioFrame, PcmFrame};
+use radio_signal::pcm::AudioFrame;
 use radio_signal::units::{TICK_MS, TICK_VALUES};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -52,7 +50,7 @@ pub fn run(
     terms: Terms<'_>,
     writer: BufferWriter,
     figures: &SessionFigures,
-    heard: impl FnMut(Title) + Send + 'static,
+    heard: impl FnMut(Title),
 ) -> String {
     match serve(socket, beyond, terms, writer, figures, heard) {
         Ok(text) => text,
@@ -66,7 +64,7 @@ fn serve(
     terms: Terms<'_>,
     writer: BufferWriter,
     figures: &SessionFigures,
-    heard: impl FnMut(Title) + Send + 'static,
+    heard: impl FnMut(Title),
 ) -> std::io::Result<String> {
     let Terms { admission, input, children } = terms;
     socket.set_nonblocking(false)?;
@@ -75,13 +73,9 @@ fn serve(
     socket.write_all(admission.welcome)?;
 
     let body = Body::new(socket, admission.framing, beyond, Arc::clone(&figures.bytes));
-    let body = Arc::new(Mutex::new(Opened::new(Commented::new(body, heard))?));
+    let body = Arc::new(Mutex::new(Opened::new(body)?));
     let mut sink = Sink::new(writer, input.when_full, &figures.stop);
-    // A decoder reads bytes from anywhere: one that panics costs its source, not the tower.
-    let end = catch_unwind(AssertUnwindSafe(|| {
-        decode(&body, admission.format, children, &figures.decoder, |samples| sink.take(samples))
-    }))
-    .unwrap_or_else(|_| StreamEnd::Damaged("its data made the decoder fail".into()));
+    let end = decode(&body, admission.format, children, &figures.decoder, heard, |samples| sink.take(samples));
     let is_wanted = end != StreamEnd::Unwanted && !figures.stop.load(Relaxed);
     if is_wanted {
         sink.finish();
@@ -90,7 +84,7 @@ fn serve(
     }
 
     let mut body = body.lock().unwrap_or_else(PoisonError::into_inner);
-    let body = body.rest().inner();
+    let body = body.rest();
     let body_end = body.end();
     if is_wanted {
         let has_ffmpeg = is_installed(&children.ffmpeg);
@@ -100,19 +94,20 @@ fn serve(
     Ok(told(&end, body_end, is_wanted, input))
 }
 
-/// Decodes a stream by whoever can.
+/// Decodes a stream by the process that can.
 pub fn decode<R: Read + Send + 'static>(
     bytes: &Arc<Mutex<Opened<R>>>,
     format: Format,
     children: &ChildSettings,
     figures: &DecoderFigures,
-    sink: impl FnMut(&mut Vec<i16>) -> bool,
+    heard: impl FnMut(Title),
+    sink: impl FnMut(&mut Vec<f32>) -> bool,
 ) -> StreamEnd {
     let decoder = decoder_of(bytes.lock().unwrap_or_else(PoisonError::into_inner).opening(), format);
     match decoder {
-        Decoder::Inside(format) => decoder::decode(bytes, format, figures, sink),
+        Decoder::Inside(format) => child::decode(bytes, Stream::Inside(format), children, figures, heard, sink),
         Decoder::Child(_) if !is_installed(&children.ffmpeg) => StreamEnd::Unreadable("it takes FFmpeg".into()),
-        Decoder::Child(stream) => child::decode(bytes, stream, children, figures, sink),
+        Decoder::Child(stream) => child::decode(bytes, Stream::Foreign(stream), children, figures, heard, sink),
         Decoder::Nobody(why) => StreamEnd::Unreadable(why.into()),
     }
 }
@@ -158,16 +153,16 @@ impl<'a> Sink<'a> {
         Self { writer, gauge, resampler: DriftResampler::measuring(), stale_before: 0, waits, stop }
     }
 
-    /// Takes all whole ticks out of `samples`; false when nobody wants more.
-    pub fn take(&mut self, samples: &mut Vec<i16>) -> bool {
+    /// Takes all whole ticks out of `samples`, whose full scale is 1; false when nobody wants more.
+    pub fn take(&mut self, samples: &mut Vec<f32>) -> bool {
         if self.is_unwanted() {
             return false;
         }
         let whole = samples.len() - samples.len() % TICK_VALUES;
         for values in samples[..whole].chunks_exact(TICK_VALUES) {
-            let mut frame = PcmFrame::SILENCE;
+            let mut frame = AudioFrame::SILENCE;
             frame.0.copy_from_slice(values);
-            if !self.offer(&(&frame).into()) {
+            if !self.offer(&frame) {
                 return false;
             }
         }

@@ -3,6 +3,7 @@
 mod config_command;
 mod config_docs;
 mod config_loading;
+mod decode_process;
 mod folders;
 mod playlists;
 mod source_clocks;

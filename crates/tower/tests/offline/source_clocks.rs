@@ -88,7 +88,7 @@ fn stays_on_air(trace: &str, ppm: f64, hours: u64) {
     for tick in 0..ticks {
         for _ in 0..arrivals.until((tick * 24) as f64) {
             sample = sample.wrapping_mul(31).wrapping_add(7);
-            samples.push(sample / 8);
+            samples.push(f32::from(sample / 8) / 32_768.0);
         }
         assert!(sink.take(&mut samples) && samples.len() < TICK_VALUES);
         let mut frame = PcmFrame::SILENCE;

@@ -2,6 +2,8 @@
 
 use super::Finding;
 use crate::config::{BITRATES_KBPS, Config, EncoderKind, Output};
+use crate::decode::board;
+use crate::decode::process::DecoderSettings;
 use crate::encoder::environment;
 use radio_signal::ogg::Packets;
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_SAMPLES};
@@ -49,6 +51,22 @@ pub(super) fn builtin() -> Finding {
                      more expected"
                 ),
                 "run `tower encode </dev/zero | head -c 10000 | wc -c` and read what it says",
+            ),
+        },
+    }
+}
+
+/// The tower's own decoder, started as the tower would start it, and its sandbox.
+pub(super) fn decoder() -> Finding {
+    const CHECK: &str = "decoder";
+    match board::trial(&DecoderSettings::default()) {
+        Err(error) => Finding::problem(CHECK, error, "is /proc mounted, and may programs start others here?"),
+        Ok(sandbox) => match board::problem(sandbox) {
+            None => Finding::ok(CHECK, "starts, in a whole sandbox"),
+            Some(problem) => Finding::warning(
+                CHECK,
+                format!("starts {problem}: a file made to attack a decoder could do more"),
+                "use a kernel of 5.13 or newer with Landlock and seccomp, and the shipped systemd unit",
             ),
         },
     }

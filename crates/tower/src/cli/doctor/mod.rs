@@ -69,6 +69,7 @@ pub fn run(args: &DoctorArgs, loaded: Result<Loaded, ConfigError>) -> ExitCode {
         }
     };
     findings.push(encoders::builtin());
+    findings.push(encoders::decoder());
     findings.push(encoders::ffmpeg(&config));
     findings.extend(machine::all(&config));
     findings.extend(places::all(&config));

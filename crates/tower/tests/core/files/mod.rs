@@ -1,6 +1,7 @@
 //! Files: decoded, fed, played, on air.
 
 mod decode;
+mod decoders;
 mod feed;
 mod fixtures;
 mod on_air;

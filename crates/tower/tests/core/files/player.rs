@@ -1,15 +1,22 @@
 //! Files one after the other, for ever, sample to sample (SPEC FALL-3, FALL-4).
 
 use super::fixtures::{AMPLITUDE, ffmpeg, noise, sine, write_wav};
-use radio_signal::ingest::{BufferReader, input_buffer};
+use radio_signal::ingest::{BufferReader, BufferWriter, input_buffer};
 use radio_signal::pcm::{AudioFrame, PcmFrame};
-use radio_tower::files::{Player, Playlist, Programme, Step};
+use radio_tower::decode::process::DecoderSettings;
+use radio_tower::files::{Player, PlayerHandle, PlayerSettings, Playlist, Programme, Step};
 use std::f64::consts::TAU;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A player whose decoders are those of the program under test.
+fn start(name: &str, paths: &[PathBuf], shuffle: bool, writer: BufferWriter) -> PlayerHandle {
+    let decoder = DecoderSettings { program: env!("CARGO_BIN_EXE_tower").into(), ..DecoderSettings::default() };
+    Player::start(PlayerSettings { decoder, ..PlayerSettings::new(name, paths, shuffle) }, writer, |_, _| {})
+}
 
 /// Takes values from the buffer as the router would, only faster.
 fn take(reader: &mut BufferReader, values: usize) -> Vec<i16> {
@@ -53,7 +60,7 @@ fn a_loop_is_sample_exact() {
     let second = sine(48_000, 2, 1000.0, 48_000);
     write_wav(&path, 48_000, 2, &second);
     let (writer, mut reader) = input_buffer(10);
-    let player = Player::start("loop", &[path], false, writer, |_, _| {});
+    let player = start("loop", &[path], false, writer);
     let expected = cycled(&[second], 2 * 48_000 * 7 / 2);
     assert!(take(&mut reader, expected.len()) == expected);
     player.stop();
@@ -72,7 +79,7 @@ fn files_follow_each_other_without_a_sample_between_them_and_bad_ones_cost_nothi
     std::fs::remove_file(&wav).expect("the source");
     let paths = vec![folder.path().into(), folder.path().join("missing.mp3")];
     let (writer, mut reader) = input_buffer(10);
-    let player = Player::start("files", &paths, false, writer, |_, _| {});
+    let player = start("files", &paths, false, writer);
     let expected = cycled(&[first, second], 2 * 50_000);
     assert!(take(&mut reader, expected.len()) == expected);
     drop(player);
@@ -102,7 +109,7 @@ fn a_full_buffer_is_waited_for_and_nothing_is_dropped() {
     write_wav(&path, 48_000, 2, &values);
     let (writer, mut reader) = input_buffer(4);
     let gauge = writer.gauge();
-    let player = Player::start("full", &[path], false, writer, |_, _| {});
+    let player = start("full", &[path], false, writer);
     wait_until("a full buffer", || gauge.count() == 4);
     let used = cpu_ticks_of("player-full");
     sleep(Duration::from_millis(300));
@@ -119,7 +126,7 @@ fn a_folder_of_bad_files_does_not_spin_and_stops_at_once() {
         text_file(folder.path(), &format!("{n}.mp3"));
     }
     let (writer, reader) = input_buffer(10);
-    let player = Player::start("bad", &[folder.path().into()], true, writer, |_, _| {});
+    let player = start("bad", &[folder.path().into()], true, writer);
     sleep(Duration::from_millis(100));
     let used = cpu_ticks_of("player-bad");
     sleep(Duration::from_millis(500));
@@ -154,7 +161,7 @@ fn what_is_playing_is_shown_until_the_player_stops() {
     write_wav(&wav, 48_000, 2, &sine(48_000, 2, 1000.0, 48_000));
     let path = ffmpeg(&wav, "tagged.flac", &["-metadata", "title=Night Shift", "-metadata", "artist=The Masts"]);
     let (writer, mut reader) = input_buffer(10);
-    let player = Player::start("shown", std::slice::from_ref(&path), false, writer, |_, _| {});
+    let player = start("shown", std::slice::from_ref(&path), false, writer);
     take(&mut reader, 2 * 1152);
     let playing = player.now_playing().expect("a file");
     assert_eq!(playing.path, path);

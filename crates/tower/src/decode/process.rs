@@ -1,0 +1,328 @@
+//! Decoder processes of this tower, and the sockets to them. No call here blocks.
+
+use super::protocol::{MESSAGE_BYTES_MAX, Record, Request};
+use super::supervisor::Reason;
+use super::{MEMORY_BYTES_MAX, socket};
+use crate::encoder::diagnostics::Diagnostics;
+use crate::encoder::environment;
+use crate::encoder::processor::processor_time;
+use crate::encoder::spawn::{Lifetime, limit};
+use crate::source::formats::Format;
+use radio_signal::supervisor::ProcessorTime;
+use radio_signal::units::CHANNELS;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
+use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions};
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+/// PCM that a process may have written and the tower has not read: about 0.2 s.
+const PCM_BYTES: usize = 64 * 1024;
+/// Reads of its complaints in one turn.
+const COMPLAINTS_MAX: usize = 8;
+/// Bytes of one sample of both channels.
+const FRAME_BYTES: usize = size_of::<f32>() * CHANNELS;
+/// A process that has closed its output ends itself within this time, or is killed.
+const ENDING_MS: i64 = 200;
+
+/// How decoder processes are started.
+#[derive(Clone, Debug)]
+pub struct DecoderSettings {
+    /// The program that has the command `decode`.
+    pub program: PathBuf,
+    /// Names of variables that it gets beside those that every child gets.
+    pub environment: Vec<String>,
+    /// Whether processes live on when the thread that started them ends.
+    pub outlives_thread: bool,
+}
+
+impl Default for DecoderSettings {
+    /// The program that runs.
+    fn default() -> Self {
+        Self { program: "/proc/self/exe".into(), environment: Vec::new(), outlives_thread: false }
+    }
+}
+
+/// What a process decodes.
+#[derive(Clone, Debug)]
+pub enum Job {
+    /// Files, as they are requested.
+    Files,
+    /// A stream on its standard input.
+    Stream {
+        /// What it is said to be.
+        format: Format,
+        /// Number of its first byte.
+        input_byte: u64,
+        /// Number of its first sample.
+        output_sample: u64,
+    },
+    /// A stream on its standard input, by another program, which sends no records.
+    Program {
+        /// The command, which writes PCM as `tower decode` does.
+        command: Vec<OsString>,
+        /// Memory that it may allocate.
+        memory_bytes_max: u64,
+    },
+}
+
+/// A process and its sockets.
+pub struct DecoderProcess {
+    child: Child,
+    pidfd: OwnedFd,
+    pcm: OwnedFd,
+    stderr: Option<OwnedFd>,
+    records: Option<OwnedFd>,
+    /// Bytes of a sample of which the rest has not come.
+    odd: Vec<u8>,
+    said: Diagnostics,
+    started: Instant,
+    name: &'static str,
+}
+
+/// What a read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// Samples, or a part of one.
+    Some,
+    /// Nothing yet.
+    Nothing,
+    /// There will be nothing more.
+    Ended,
+}
+
+impl DecoderProcess {
+    /// Starts a process. The second is its standard input, where it decodes a stream.
+    ///
+    /// To be called on a thread that lives as long as the process may, unless it outlives that.
+    ///
+    /// # Errors
+    /// There are no descriptors or processes left, or the program is not there.
+    pub fn start(settings: &DecoderSettings, job: &Job) -> io::Result<(Self, Option<OwnedFd>)> {
+        let (pcm, stdout) = socket::stream_pair(PCM_BYTES)?;
+        let (stdin_ours, stdin) = match job {
+            Job::Files => (None, Stdio::null()),
+            _ => {
+                // Of a pipe the writing end knows how much is unread.
+                let (theirs, ours) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+                (Some(ours), Stdio::from(theirs))
+            }
+        };
+        let is_own = !matches!(job, Job::Program { .. });
+        let (records, theirs) =
+            if is_own { socket::message_pair().map(|(a, b)| (Some(a), Some(b)))? } else { (None, None) };
+        let (words, memory_bytes_max) = words_of(settings, job, theirs.as_ref());
+        let Some((program, arguments)) = words.split_first() else { return Err(io::ErrorKind::InvalidInput.into()) };
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(stdin).stdout(Stdio::from(stdout)).stderr(Stdio::piped()).process_group(0);
+        environment::restrict(&mut command, &settings.environment);
+        let lifetime = if settings.outlives_thread { Lifetime::Own } else { Lifetime::OfThread };
+        limit(&mut command, memory_bytes_max, lifetime, theirs);
+        let mut child = command.spawn()?;
+        // Their ends are in it.
+        drop(command);
+        let prepare = |child: &mut Child| {
+            let stderr = OwnedFd::from(child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?);
+            let ours = [Some(&pcm), Some(&stderr), records.as_ref(), stdin_ours.as_ref()];
+            ours.into_iter().flatten().try_for_each(|fd| rustix::io::ioctl_fionbio(fd, true))?;
+            let pidfd = rustix::process::pidfd_open(rustix::process::Pid::from_child(child), PidfdFlags::NONBLOCK)?;
+            io::Result::Ok((pidfd, stderr))
+        };
+        let (pidfd, stderr) = match prepare(&mut child) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(error);
+            }
+        };
+        let (stderr, odd, said, started) = (Some(stderr), Vec::new(), Diagnostics::default(), Instant::now());
+        let name = if is_own { "the decoder" } else { "ffmpeg" };
+        Ok((Self { child, pidfd, pcm, stderr, records, odd, said, started, name }, stdin_ours))
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a request, with the file that it names.
+    ///
+    /// # Errors
+    /// `AGAIN`: not now. Any other: it takes no more.
+    pub fn request(&self, request: &Request, file: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
+        let records = self.records.as_ref().ok_or(Errno::NOTSUP)?;
+        socket::send(records, &request.encode(), file)
+    }
+
+    /// The next record, if one has come.
+    ///
+    /// # Errors
+    /// It wrote what is no record.
+    pub fn record(&self) -> Result<Option<Record>, Reason> {
+        let Some(records) = &self.records else { return Ok(None) };
+        let mut bytes = [0; MESSAGE_BYTES_MAX + 1];
+        match socket::receive(records, &mut bytes) {
+            // Its end is seen by that of its PCM.
+            Ok((0, _)) | Err(_) => Ok(None),
+            Ok((length, _)) => Record::decode(&bytes[..length]).map(Some).map_err(|_| Reason::Nonsense),
+        }
+    }
+
+    /// Appends samples that have come, with a full scale of 1, to `out`.
+    pub fn read(&mut self, buffer: &mut [u8], out: &mut Vec<f32>) -> Read {
+        match rustix::io::read(&self.pcm, &mut *buffer) {
+            Ok(0) => Read::Ended,
+            Ok(count) => {
+                append(&buffer[..count], &mut self.odd, out);
+                Read::Some
+            }
+            Err(Errno::AGAIN | Errno::INTR) => Read::Nothing,
+            Err(_) => Read::Ended,
+        }
+    }
+
+    /// Takes what it complains of.
+    pub fn listen(&mut self) {
+        let mut buffer = [0; 1024];
+        for _ in 0..COMPLAINTS_MAX {
+            let Some(stderr) = &self.stderr else { return };
+            match rustix::io::read(stderr, &mut buffer) {
+                Ok(0) => self.stderr = None,
+                Ok(count) => self.said.push(&buffer[..count], self.started.elapsed().as_secs(), self.child.id()),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// What can wake it. Where its PCM is not wanted, neither it nor its end does.
+    pub fn poll_fds<'a>(&'a self, wants_pcm: bool, fds: &mut Vec<PollFd<'a>>) {
+        if wants_pcm {
+            fds.push(PollFd::new(&self.pcm, PollFlags::IN));
+            fds.extend(self.records.as_ref().map(|records| PollFd::new(records, PollFlags::IN)));
+        }
+        fds.extend(self.stderr.as_ref().map(|stderr| PollFd::new(stderr, PollFlags::IN)));
+    }
+
+    /// What it has had of the processor; none where that cannot be read.
+    #[must_use]
+    pub fn processor_time(&self) -> Option<ProcessorTime> {
+        processor_time(self.pid())
+    }
+
+    /// Why it gives no more, once it has closed its output. Waits a little for its end.
+    pub fn reason(&mut self) -> Reason {
+        self.wait_dead(ENDING_MS);
+        self.listen();
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let status = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), options).ok().flatten();
+        let signal = status.and_then(|status| status.terminating_signal());
+        let from_outside = [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT];
+        match signal {
+            Some(signal) if from_outside.iter().any(|known| known.as_raw() == signal) => Reason::Killed,
+            _ => Reason::Failed,
+        }
+    }
+
+    /// What it said last, or how it ended.
+    pub fn last_words(&mut self) -> String {
+        self.wait_dead(ENDING_MS);
+        self.listen();
+        let ended = match self.child.try_wait() {
+            Ok(Some(status)) => format!("{} ended with {status}", self.name),
+            _ => format!("{} closed its output", self.name),
+        };
+        self.said.last_line().map_or(ended.clone(), |line| format!("{ended}: {line}"))
+    }
+
+    /// Kills it with whatever it has started.
+    pub fn kill(&mut self) {
+        // While it is not buried, its number and its group are its own.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = rustix::process::kill_process_group(rustix::process::Pid::from_child(&self.child), Signal::KILL);
+        }
+    }
+
+    /// Whether it is dead and buried.
+    pub fn is_buried(&mut self) -> bool {
+        // An error means that there is nothing left to wait for.
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// What tells of its end.
+    #[must_use]
+    pub fn end_fd(&self) -> PollFd<'_> {
+        PollFd::new(&self.pidfd, PollFlags::IN)
+    }
+
+    /// Waits for its end, at most so long.
+    pub fn wait_dead(&self, ms: i64) {
+        let _ = rustix::event::poll(&mut [self.end_fd()], Some(&timespec(ms)));
+    }
+}
+
+impl Drop for DecoderProcess {
+    fn drop(&mut self) {
+        self.kill();
+        // One that cannot be killed is left to the kernel.
+        self.wait_dead(ENDING_MS);
+        let _ = self.child.try_wait();
+    }
+}
+
+fn words_of(settings: &DecoderSettings, job: &Job, records: Option<&OwnedFd>) -> (Vec<OsString>, u64) {
+    let mut words = vec![settings.program.clone().into_os_string(), "decode".into()];
+    let mut flag = |name: &str, value: String| words.extend([OsString::from(name), value.into()]);
+    if let Some(records) = records {
+        flag("--records", records.as_raw_fd().to_string());
+    }
+    match job {
+        Job::Files => words.push("--files".into()),
+        Job::Stream { format, input_byte, output_sample } => {
+            flag("--input-byte", input_byte.to_string());
+            flag("--output-sample", output_sample.to_string());
+            flag("--format", format.name().to_owned());
+            words.push("-".into());
+        }
+        Job::Program { command, memory_bytes_max } => return (command.clone(), *memory_bytes_max),
+    }
+    (words, MEMORY_BYTES_MAX)
+}
+
+/// So many milliseconds, for `poll`.
+pub(crate) const fn timespec(ms: i64) -> Timespec {
+    Timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 }
+}
+
+/// Appends whole frames of stereo; bytes of one that is not whole stay in `odd`.
+fn append(bytes: &[u8], odd: &mut Vec<u8>, samples: &mut Vec<f32>) {
+    odd.extend_from_slice(bytes);
+    let whole = odd.len() - odd.len() % FRAME_BYTES;
+    let values = odd[..whole].chunks_exact(size_of::<f32>());
+    samples.extend(values.map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]])));
+    odd.drain(..whole);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_that_are_cut_in_two_are_joined() {
+        let values = [0.5_f32, -1.0, 2.0, 0.25];
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        for size in 1..16 {
+            let (mut odd, mut samples) = (Vec::new(), Vec::new());
+            bytes.chunks(size).for_each(|piece| append(piece, &mut odd, &mut samples));
+            assert_eq!(samples, values);
+            assert!(odd.is_empty());
+        }
+    }
+}

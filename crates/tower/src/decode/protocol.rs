@@ -1,0 +1,377 @@
+//! Messages between the tower and a decoder process.
+//!
+//! They travel on a Unix `SEQPACKET` socket beside the PCM, one message a packet, so the kernel
+//! keeps their borders. Records come from the decoder, requests go to it. Every record carries the
+//! absolute position in the input and in the output at which it holds: the sample that it names is
+//! written to the PCM socket after the record. Numbers are little-endian; a text has its length in
+//! two bytes before it.
+
+use crate::files::TrackInfo;
+use crate::files::tags::{Cover, Details};
+use std::path::Path;
+use std::time::Duration;
+
+/// Bytes of the longest message.
+pub const MESSAGE_BYTES_MAX: usize = 8192;
+/// Bytes of one text in a message; longer texts are cut at a character.
+pub const TEXT_BYTES_MAX: usize = 1200;
+/// Bytes of a picture in one message.
+pub const PIECE_BYTES_MAX: usize = 4096;
+/// Version of these messages; tower and decoder are the same executable, so another one is an error.
+const VERSION: u8 = 1;
+
+/// A message from a decoder process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Bytes of the source, or of the file, that were read before.
+    pub input_byte: u64,
+    /// Samples (of both channels) that were written before.
+    pub output_sample: u64,
+    /// What it says.
+    pub body: Body,
+}
+
+/// What a [`Record`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// The decoder has closed its sandbox and begins. Always the first record.
+    Ready(Sandboxed),
+    /// A file begins.
+    Started {
+        /// Its number, from the request.
+        file: u64,
+        /// Its tags and length.
+        tags: Tags,
+    },
+    /// A piece of the picture of the file that begins next, in its order.
+    Cover(Vec<u8>),
+    /// The format of what follows.
+    Format {
+        /// The codec's short name.
+        codec: String,
+        /// The rate of the input in Hz.
+        rate_hz: u32,
+    },
+    /// A title within a stream.
+    Title {
+        /// Empty if unknown.
+        artist: String,
+        /// Empty if unknown.
+        title: String,
+    },
+    /// The decoder is at work: its totals, also while it writes no PCM.
+    Progress {
+        /// Samples decoded and not written, before the position that was wanted.
+        skipped: u64,
+        /// Packets that could not be decoded.
+        bad_packets: u64,
+        /// Times that the container was searched for again.
+        resyncs: u64,
+    },
+    /// Something is wrong, and decoding goes on.
+    Warning(String),
+    /// A file, or the stream (number 0), is over.
+    Ended {
+        /// Its number, from the request.
+        file: u64,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// All that was asked for is done: the resampler is empty.
+    Flushed,
+}
+
+/// Which parts of its sandbox a decoder process has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sandboxed {
+    /// No file can be opened (Landlock).
+    pub landlock: bool,
+    /// No system call but those for decoding (seccomp).
+    pub seccomp: bool,
+    /// Limits on memory, files and privileges.
+    pub limits: bool,
+}
+
+impl Sandboxed {
+    /// The names of the parts that are missing.
+    pub fn missing(self) -> impl Iterator<Item = &'static str> {
+        let parts = [(self.landlock, "Landlock"), (self.seccomp, "seccomp"), (self.limits, "resource limits")];
+        parts.into_iter().filter(|(is_on, _)| !is_on).map(|(_, name)| name)
+    }
+}
+
+/// What a file says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags {
+    /// Title, if tagged.
+    pub title: Option<String>,
+    /// Artist, if tagged.
+    pub artist: Option<String>,
+    /// Album.
+    pub album: Option<String>,
+    /// Record label.
+    pub record_label: Option<String>,
+    /// International Standard Recording Code.
+    pub isrc: Option<String>,
+    /// Year of the recording or release.
+    pub year: Option<u64>,
+    /// Length in ms, where the container states it.
+    pub duration_ms: Option<u64>,
+}
+
+impl Tags {
+    /// Those of a file without a picture, which travels by itself.
+    #[must_use]
+    pub fn from_info(info: &TrackInfo) -> Self {
+        let Details { album, record_label, isrc, year, .. } = info.details.clone();
+        let duration_ms = info.duration.and_then(|duration| u64::try_from(duration.as_millis()).ok());
+        let (title, artist) = (info.title.clone(), info.artist.clone());
+        Self { title, artist, album, record_label, isrc, year: year.map(u64::from), duration_ms }
+    }
+
+    /// What they say of the file at `path`.
+    #[must_use]
+    pub fn of_file(self, path: &Path, cover: Option<Cover>) -> TrackInfo {
+        let Self { title, artist, album, record_label, isrc, year, duration_ms } = self;
+        let year = year.and_then(|year| u16::try_from(year).ok());
+        let details = Details { album, record_label, isrc, year, cover };
+        TrackInfo { title, artist, details, ..TrackInfo::of(path, duration_ms.map(Duration::from_millis)) }
+    }
+}
+
+/// How a file or a stream ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// At its end.
+    Over,
+    /// It holds no audio.
+    Empty,
+    /// It is in no known format; the reason.
+    Unreadable(String),
+    /// It is damaged from here on; the reason.
+    Damaged(String),
+}
+
+/// A message to a decoder process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Decode the file whose descriptor comes with this message, after those before it.
+    Play {
+        /// Its number.
+        file: u64,
+        /// The first sample that is wanted, at 48 kHz.
+        from_sample: u64,
+        /// The extension of its name, as a hint.
+        extension: String,
+    },
+    /// Nothing follows for now: write what the resampler still holds.
+    Flush,
+}
+
+/// Bytes that are no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a message that makes no sense")]
+pub struct Malformed;
+
+impl Record {
+    /// The message as bytes, at most [`MESSAGE_BYTES_MAX`].
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = vec![VERSION];
+        put_u64(&mut out, self.input_byte);
+        put_u64(&mut out, self.output_sample);
+        match &self.body {
+            Body::Ready(Sandboxed { landlock, seccomp, limits }) => {
+                out.extend([0, u8::from(*landlock), u8::from(*seccomp), u8::from(*limits)]);
+            }
+            Body::Started { file, tags: Tags { title, artist, album, record_label, isrc, year, duration_ms } } => {
+                out.push(1);
+                put_u64(&mut out, *file);
+                for text in [title, artist, album, record_label, isrc] {
+                    put_option(&mut out, text.as_ref(), |out, text| put_text(out, text));
+                }
+                for number in [year, duration_ms] {
+                    put_option(&mut out, number.as_ref(), |out, number| put_u64(out, *number));
+                }
+            }
+            Body::Cover(piece) => {
+                out.push(8);
+                out.extend_from_slice(&piece[..piece.len().min(PIECE_BYTES_MAX)]);
+            }
+            Body::Format { codec, rate_hz } => {
+                out.push(2);
+                put_text(&mut out, codec);
+                out.extend(rate_hz.to_le_bytes());
+            }
+            Body::Title { artist, title } => {
+                out.push(3);
+                put_text(&mut out, artist);
+                put_text(&mut out, title);
+            }
+            Body::Progress { skipped, bad_packets, resyncs } => {
+                out.push(4);
+                [*skipped, *bad_packets, *resyncs].into_iter().for_each(|count| put_u64(&mut out, count));
+            }
+            Body::Warning(text) => {
+                out.push(5);
+                put_text(&mut out, text);
+            }
+            Body::Ended { file, outcome } => {
+                out.push(6);
+                put_u64(&mut out, *file);
+                let (kind, text) = match outcome {
+                    Outcome::Over => (0, ""),
+                    Outcome::Empty => (1, ""),
+                    Outcome::Unreadable(reason) => (2, reason.as_str()),
+                    Outcome::Damaged(reason) => (3, reason.as_str()),
+                };
+                out.push(kind);
+                put_text(&mut out, text);
+            }
+            Body::Flushed => out.push(7),
+        }
+        out
+    }
+
+    /// Reads one message.
+    ///
+    /// # Errors
+    /// The bytes are no record, or there are more than one.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut input = Input::versioned(bytes)?;
+        let (input_byte, output_sample) = (input.u64()?, input.u64()?);
+        let body = match input.u8()? {
+            0 => Body::Ready(Sandboxed { landlock: input.bool()?, seccomp: input.bool()?, limits: input.bool()? }),
+            1 => {
+                let file = input.u64()?;
+                let mut text = || input.option(Input::text);
+                let (title, artist, album, record_label, isrc) = (text()?, text()?, text()?, text()?, text()?);
+                let (year, duration_ms) = (input.option(Input::u64)?, input.option(Input::u64)?);
+                Body::Started { file, tags: Tags { title, artist, album, record_label, isrc, year, duration_ms } }
+            }
+            2 => Body::Format { codec: input.text()?, rate_hz: input.u32()? },
+            3 => Body::Title { artist: input.text()?, title: input.text()? },
+            4 => Body::Progress { skipped: input.u64()?, bad_packets: input.u64()?, resyncs: input.u64()? },
+            5 => Body::Warning(input.text()?),
+            6 => {
+                let (file, kind, reason) = (input.u64()?, input.u8()?, input.text()?);
+                let outcome = match kind {
+                    0 if reason.is_empty() => Outcome::Over,
+                    1 if reason.is_empty() => Outcome::Empty,
+                    2 => Outcome::Unreadable(reason),
+                    3 => Outcome::Damaged(reason),
+                    _ => return Err(Malformed),
+                };
+                Body::Ended { file, outcome }
+            }
+            7 => Body::Flushed,
+            8 if input.0.len() <= PIECE_BYTES_MAX => Body::Cover(std::mem::take(&mut input.0).to_vec()),
+            _ => return Err(Malformed),
+        };
+        input.end(Self { input_byte, output_sample, body })
+    }
+}
+
+impl Request {
+    /// The message as bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = vec![VERSION];
+        match self {
+            Self::Play { file, from_sample, extension } => {
+                out.push(0);
+                put_u64(&mut out, *file);
+                put_u64(&mut out, *from_sample);
+                put_text(&mut out, extension);
+            }
+            Self::Flush => out.push(1),
+        }
+        out
+    }
+
+    /// Reads one message.
+    ///
+    /// # Errors
+    /// The bytes are no request, or there are more than one.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut input = Input::versioned(bytes)?;
+        let request = match input.u8()? {
+            0 => Self::Play { file: input.u64()?, from_sample: input.u64()?, extension: input.text()? },
+            1 => Self::Flush,
+            _ => return Err(Malformed),
+        };
+        input.end(request)
+    }
+}
+
+fn put_u64(out: &mut Vec<u8>, value: u64) {
+    out.extend(value.to_le_bytes());
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    let text = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];
+    out.extend((text.len() as u16).to_le_bytes());
+    out.extend(text.as_bytes());
+}
+
+fn put_option<T>(out: &mut Vec<u8>, value: Option<&T>, put: impl FnOnce(&mut Vec<u8>, &T)) {
+    out.push(u8::from(value.is_some()));
+    if let Some(value) = value {
+        put(out, value);
+    }
+}
+
+/// What is left of a message.
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn versioned(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let mut input = Self(bytes);
+        if bytes.len() <= MESSAGE_BYTES_MAX && input.u8()? == VERSION { Ok(input) } else { Err(Malformed) }
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(*bytes)
+    }
+
+    fn u8(&mut self) -> Result<u8, Malformed> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+
+    fn bool(&mut self) -> Result<bool, Malformed> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Malformed),
+        }
+    }
+
+    fn u32(&mut self) -> Result<u32, Malformed> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, Malformed> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn text(&mut self) -> Result<String, Malformed> {
+        let length = self.take().map(u16::from_le_bytes)?.into();
+        let (text, rest) = self.0.split_at_checked(length).filter(|_| length <= TEXT_BYTES_MAX).ok_or(Malformed)?;
+        self.0 = rest;
+        String::from_utf8(text.to_vec()).map_err(|_| Malformed)
+    }
+
+    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Malformed>) -> Result<Option<T>, Malformed> {
+        self.bool()?.then(|| read(self)).transpose()
+    }
+
+    fn end<T>(&self, value: T) -> Result<T, Malformed> {
+        if self.0.is_empty() { Ok(value) } else { Err(Malformed) }
+    }
+}
+
+#[cfg(test)]
+#[path = "protocol_tests.rs"]
+mod tests;

@@ -1,0 +1,58 @@
+//! Messages as they are written and read.
+
+use super::*;
+use proptest::prelude::*;
+
+fn bodies() -> Vec<Body> {
+    let title = Some("Sinnerman, süß".into());
+    let tags = Tags { title, year: Some(1965), duration_ms: Some(1234), ..Tags::default() };
+    vec![
+        Body::Ready(Sandboxed { landlock: true, seccomp: false, limits: true }),
+        Body::Started { file: 7, tags },
+        Body::Format { codec: "mp3".into(), rate_hz: 44_100 },
+        Body::Title { artist: "A".into(), title: String::new() },
+        Body::Progress { skipped: 1, bad_packets: 2, resyncs: 3 },
+        Body::Warning("odd".into()),
+        Body::Ended { file: 7, outcome: Outcome::Damaged("it ends early".into()) },
+        Body::Ended { file: 8, outcome: Outcome::Over },
+        Body::Flushed,
+    ]
+}
+
+#[test]
+fn each_message_is_read_as_it_was_written_and_not_if_it_is_cut_or_longer() {
+    for body in bodies() {
+        let record = Record { input_byte: u64::MAX, output_sample: 48_000, body };
+        let bytes = record.encode();
+        assert_eq!(Record::decode(&bytes), Ok(record));
+        (0..bytes.len()).for_each(|length| assert_eq!(Record::decode(&bytes[..length]), Err(Malformed)));
+        assert_eq!(Record::decode(&[&bytes[..], &[0]].concat()), Err(Malformed));
+    }
+    for request in [Request::Play { file: 3, from_sample: 9, extension: "flac".into() }, Request::Flush] {
+        assert_eq!(Request::decode(&request.encode()), Ok(request));
+    }
+}
+
+#[test]
+fn a_long_text_is_cut_at_a_character() {
+    let record = Record { input_byte: 0, output_sample: 0, body: Body::Warning("ß".repeat(5000)) };
+    let Ok(Record { body: Body::Warning(text), .. }) = Record::decode(&record.encode()) else {
+        panic!("it is a warning")
+    };
+    assert_eq!(text, "ß".repeat(TEXT_BYTES_MAX / 2));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_message_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0u8..9) {
+        let begun = [&[VERSION][..], &[0; 16], &[kind], &bytes].concat();
+        for bytes in [&bytes, &begun] {
+            if let Ok(record) = Record::decode(bytes) {
+                let again = record.encode();
+                prop_assert!(again.len() <= MESSAGE_BYTES_MAX);
+                prop_assert_eq!(&again, bytes);
+            }
+            let _may_be_none = Request::decode(bytes);
+        }
+    }
+}
