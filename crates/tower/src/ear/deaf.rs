@@ -23,11 +23,12 @@ pub struct Listened {
 }
 
 impl Listened {
-    /// Whether findings of then are too old at `now`, as an alarm of their own.
-    pub fn alarm(self, now: Instant) -> Option<RaisedAlarm> {
+    /// Whether findings of then are too old at `now`, as an alarm of their own. On a machine that is
+    /// too busy the ear is the first to get no processor: that is no failure, and no restart helps.
+    pub fn alarm(self, now: Instant, is_busy: bool) -> Option<RaisedAlarm> {
         let age = now.saturating_duration_since(self.at);
         let ago = seconds(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
-        let (severity, text) = if self.was_last || age > AGE_MAX {
+        let (severity, text) = if self.was_last || (age > AGE_MAX && !is_busy) {
             (
                 Severity::Failing,
                 format!(
@@ -78,8 +79,8 @@ mod tests {
     #[test]
     fn old_findings_are_a_warning_first_and_then_a_failure() {
         let listened = Listened { at: Instant::now(), tick: 7, was_last: false };
-        let severity =
-            |after_ms| listened.alarm(listened.at + Duration::from_millis(after_ms)).map(|alarm| alarm.severity);
+        let alarm = |after_ms, is_busy| listened.alarm(listened.at + Duration::from_millis(after_ms), is_busy);
+        let severity = |after_ms| alarm(after_ms, false).map(|alarm| alarm.severity);
         for (after_ms, wanted) in [
             (0, None),
             (10_000, None),
@@ -90,12 +91,15 @@ mod tests {
         ] {
             assert_eq!(severity(after_ms), wanted, "after {after_ms} ms");
         }
+        // On a machine that is too busy it stays one, and advises no restart.
+        let busy = alarm(86_400_000, true).expect("it is old");
+        assert!(busy.severity == Severity::Warning && !busy.text.contains("restart"), "{}", busy.text);
     }
 
     #[test]
     fn an_ear_that_ended_fails_at_once_and_says_what_to_do() {
         let listened = Listened { at: Instant::now(), tick: 7, was_last: true };
-        let alarm = listened.alarm(listened.at + Duration::from_millis(200)).expect("it is gone");
+        let alarm = listened.alarm(listened.at + Duration::from_millis(200), true).expect("it is gone");
         assert_eq!((alarm.severity, alarm.tick), (Severity::Failing, 7));
         assert!(alarm.text.starts_with("the tower does not hear itself any more: restart it"), "{}", alarm.text);
     }
@@ -105,7 +109,7 @@ mod tests {
         let (mut herald, journal) = (Herald::default(), Journal::default());
         let listened = Listened { at: Instant::now(), tick: 7, was_last: false };
         for after_s in (0..40).chain(0..5) {
-            let alarm = listened.alarm(listened.at + Duration::from_secs(after_s));
+            let alarm = listened.alarm(listened.at + Duration::from_secs(after_s), false);
             herald.tell(alarm.as_ref(), after_s, &journal);
         }
         let told: Vec<_> = journal.newest(9).into_iter().map(|event| (event.tick, event.kind)).collect();

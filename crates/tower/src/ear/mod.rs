@@ -38,9 +38,10 @@ pub use pressure::Machine;
 pub use thread::{EarHandle, start};
 pub use watch::{RaisedAlarm, Tally};
 
-use crate::life::journal::Journal;
 use crate::setup::OutputId;
+use crate::state::Tower;
 use deaf::Herald;
+use pressure::MachineWatch;
 use radio_signal::units::Serial;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -84,6 +85,7 @@ impl Findings {
 pub struct Board {
     findings: Mutex<Findings>,
     herald: Mutex<Herald>,
+    machine: Mutex<MachineWatch>,
 }
 
 impl Board {
@@ -91,21 +93,28 @@ impl Board {
     #[must_use]
     pub fn findings(&self) -> Findings {
         let mut findings = lock(&self.findings).clone();
-        findings.alarms.extend(findings.listened.and_then(|listened| listened.alarm(Instant::now())));
+        let machine = lock(&self.machine);
+        findings.machine = machine.machine;
+        findings.alarms.extend(machine.raised());
+        findings.tallies.extend(machine.tallies());
+        let alarm = |listened: Listened| listened.alarm(Instant::now(), machine.machine.is_shedding);
+        findings.alarms.extend(findings.listened.and_then(alarm));
         findings
     }
 
     /// Whether the machine is too busy, so that work that listeners do not hear is left out.
     #[must_use]
     pub fn is_shedding(&self) -> bool {
-        lock(&self.findings).machine.is_shedding
+        lock(&self.machine).machine.is_shedding
     }
 
-    /// Notes in the journal when the ear stops listening, and when it listens again. For a thread that lives on without it.
-    pub fn look_after(&self, tick: Serial, journal: &Journal) {
+    /// Looks at the machine, and notes in the journal when the ear stops listening, and when it listens again. For a
+    /// thread that lives on without it.
+    pub fn look_after(&self, tower: &Tower, tick: Serial) {
+        lock(&self.machine).look(tower, tick);
         let listened = lock(&self.findings).listened;
-        let alarm = listened.and_then(|listened| listened.alarm(Instant::now()));
-        lock(&self.herald).tell(alarm.as_ref(), tick, journal);
+        let alarm = listened.and_then(|listened| listened.alarm(Instant::now(), self.is_shedding()));
+        lock(&self.herald).tell(alarm.as_ref(), tick, &tower.journal);
     }
 
     fn lock(&self) -> MutexGuard<'_, Findings> {

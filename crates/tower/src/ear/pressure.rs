@@ -1,15 +1,17 @@
 //! The machine: whether it is too busy for the encoders, and what the tower leaves out while it is
 //! (SPEC ENC-13).
 
-use super::ears::Ears;
 use super::kind::Kind;
-use super::watch::{Moment, Watch, seconds};
+use super::watch::{Moment, RaisedAlarm, Tally, Watch, seconds};
 use crate::encoder::processor::processor_time;
+use crate::setup::OutputState;
 use crate::state::Tower;
 use radio_signal::pressure::{Look, Measure, PressureWatch, Usage};
+use radio_signal::units::{Serial, TICK_MS};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often processes are looked at.
@@ -17,6 +19,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// A tick is late when it is later than this, in s: a bound of the pump's histogram.
 const LATE_S: f64 = 0.016384;
+
+/// In which a frame has to be made, in us.
+const FRAME_US: f64 = (TICK_MS * 1000) as f64;
 
 /// While something is left out, each output is listened to in turn for so long.
 const TURN_MS: u64 = 10_000;
@@ -66,27 +71,43 @@ impl Machine {
     }
 }
 
-/// Looks at the machine now and then.
-#[derive(Default)]
+/// Looks at the machine now and then. Not on the ear's thread, which gives way to all others and may
+/// not run for half a minute when this is needed.
+#[derive(Debug)]
 pub(super) struct MachineWatch {
-    watch: PressureWatch,
+    pressure: PressureWatch,
+    watch: Watch,
     seen: Option<Instant>,
-    machine: Machine,
+    pub(super) machine: Machine,
+}
+
+impl Default for MachineWatch {
+    fn default() -> Self {
+        let (pressure, machine) = (PressureWatch::default(), Machine::default());
+        Self { pressure, watch: Watch::of_machine(), seen: None, machine }
+    }
 }
 
 impl MachineWatch {
-    /// Looks once a second, and raises the alarm; gives what is known.
-    pub(super) fn look(&mut self, now: Moment, tower: &Tower, outputs: &[Ears], watch: &mut Watch) -> Machine {
+    /// Looks once a second, and raises the alarm.
+    pub(super) fn look(&mut self, tower: &Tower, tick: Serial) {
         if self.seen.is_some_and(|seen| seen.elapsed() < PERIOD) {
-            return self.machine;
+            return;
         }
         self.seen = Some(Instant::now());
-        let encoders: Vec<_> = outputs.iter().map(|ears| (&ears.output, ears.encoder_status())).collect();
+        let setup = tower.setup();
+        self.watch.set(&setup.config, &[], tick, &tower.journal);
+        let now = Moment { now_ms: tower.started.elapsed().as_millis() as u64, tick };
+        let status = |output: &Arc<OutputState>| {
+            let manager = output.manager.lock().unwrap_or_else(PoisonError::into_inner);
+            (output.config.mount.clone(), manager.status())
+        };
+        let encoders: Vec<_> = setup.outputs.iter().map(status).collect();
         let pids = encoders.iter().flat_map(|(_, encoder)| encoder.processes.iter().map(|process| process.pid));
         let usage = |process| Some(Usage { process, time: processor_time(process)? });
         let lateness = tower.figures.lateness();
         let in_time = lateness.at_most.iter().find(|(bound_s, _)| *bound_s >= LATE_S).map_or(0, |(_, count)| *count);
-        let measure = self.watch.observe(Look {
+        let measure = self.pressure.observe(Look {
             now_ms: now.now_ms,
             processes: pids.filter_map(usage).collect(),
             shortages: encoders.iter().map(|(_, encoder)| encoder.shortages).sum(),
@@ -96,28 +117,36 @@ impl MachineWatch {
         });
         let is_of = |process| Some(process) == measure.process;
         let waiting = encoders.iter().find(|(_, encoder)| encoder.processes.iter().any(|one| is_of(one.pid)));
-        let needs = waiting.and_then(|(_, encoder)| encoder.frame_cost_us).map(|us| us as f64 / 24_000.0);
-        let busy_ms = self.watch.since_ms().map(|since_ms| now.now_ms.saturating_sub(since_ms));
-        let mount = waiting.map(|(output, _)| output.config.mount.as_str());
-        watch.observe((Kind::MachineBusy, None), now, busy_ms.is_some(), &tower.journal, || {
-            text(busy_ms.unwrap_or(0), &measure, mount, needs)
+        let needs = waiting.and_then(|(_, encoder)| encoder.frame_cost_us).map(|us| us as f64 / FRAME_US);
+        let busy_ms = self.pressure.since_ms().map(|since_ms| now.now_ms.saturating_sub(since_ms));
+        self.watch.observe((Kind::MachineBusy, None), now, busy_ms.is_some(), &tower.journal, || {
+            text(busy_ms.unwrap_or(0), &measure, waiting.map(|(mount, _)| mount.as_str()), needs)
         });
         let began = |ms| SystemTime::now().duration_since(UNIX_EPOCH).map(|now| now.as_secs_f64() - ms as f64 / 1000.0);
         self.machine = Machine {
             measure,
             needs,
             since: busy_ms.and_then(|ms| began(ms).ok()),
-            is_shedding: watch.is_raised(Kind::MachineBusy, None),
+            is_shedding: self.watch.is_raised(Kind::MachineBusy, None),
         };
-        self.machine
     }
 
-    /// Whether output `index` of `outputs` is listened to now. While the tower leaves something
-    /// out, each has its turn.
-    pub(super) fn has_turn(&self, index: usize, outputs: usize, now: Moment) -> bool {
-        let turns = (outputs as u64).max(TURNS_MIN);
-        !self.machine.is_shedding || now.now_ms / TURN_MS % turns == index as u64
+    /// The alarm, if it is raised.
+    pub(super) fn raised(&self) -> Vec<RaisedAlarm> {
+        self.watch.raised()
     }
+
+    /// The alarm, and how often it has been raised.
+    pub(super) fn tallies(&self) -> Vec<Tally> {
+        self.watch.tallies()
+    }
+}
+
+/// Whether output `index` of `outputs` is listened to at `now_ms`: while the tower leaves something
+/// out, each has its turn.
+pub(super) fn has_turn(is_shedding: bool, index: usize, outputs: usize, now_ms: u64) -> bool {
+    let turns = (outputs as u64).max(TURNS_MIN);
+    !is_shedding || now_ms / TURN_MS % turns == index as u64
 }
 
 /// What the alarm says; the first sentence is for everybody.
@@ -192,16 +221,12 @@ mod tests {
 
     #[test]
     fn outputs_have_turns_only_while_something_is_left_out() {
-        let mut watch = MachineWatch::default();
-        let turns = |watch: &MachineWatch, outputs| {
-            let at = |now_ms| Moment { now_ms, tick: 0 };
-            (0..6)
-                .map(|turn| (0..outputs).filter(|&i| watch.has_turn(i, outputs, at(turn * TURN_MS))).count())
-                .collect::<Vec<_>>()
+        let heard = |is_shedding, outputs| {
+            let count = |turn| (0..outputs).filter(|&i| has_turn(is_shedding, i, outputs, turn * TURN_MS)).count();
+            (0..6).map(count).collect::<Vec<_>>()
         };
-        assert_eq!(turns(&watch, 3), [3; 6]);
-        watch.machine.is_shedding = true;
-        assert_eq!((turns(&watch, 3), turns(&watch, 1)), (vec![1; 6], vec![1, 0, 1, 0, 1, 0]));
+        assert_eq!(heard(false, 3), [3; 6]);
+        assert_eq!((heard(true, 3), heard(true, 1)), (vec![1; 6], vec![1, 0, 1, 0, 1, 0]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::ears::Ears;
 use super::kind::Kind;
 use super::output::{Notice, ProgrammeEar};
-use super::pressure::MachineWatch;
+use super::pressure::has_turn;
 use super::uplink::UplinkWatch;
 use super::watch::{Moment, Watch};
 use super::{Findings, Histogram, LIKENESS_MIN, Listened, advice, batch, disk};
@@ -122,7 +122,6 @@ struct Ear {
     /// Of each mount, by its name.
     lags: Vec<(String, Histogram)>,
     uplink: UplinkWatch,
-    machine: MachineWatch,
     /// Some shard sends at the longer period.
     is_crowded: bool,
 }
@@ -142,7 +141,6 @@ impl Ear {
             listeners_seen: None,
             lags: Vec::new(),
             uplink: UplinkWatch::default(),
-            machine: MachineWatch::default(),
             is_crowded: false,
         };
         ear.look_at_setup()?;
@@ -199,9 +197,10 @@ impl Ear {
         let programme = self.programme.read();
         let tick = self.tower.figures.tick().unwrap_or(0);
         let now = Moment { now_ms: self.started.elapsed().as_millis() as u64, tick };
+        let is_shedding = self.tower.ear.is_shedding();
         let mut heard = Vec::new();
         for index in 0..self.outputs.len() {
-            let has_turn = self.machine.has_turn(index, self.outputs.len(), now);
+            let has_turn = has_turn(is_shedding, index, self.outputs.len(), now.now_ms);
             if has_turn && is_due {
                 self.listen_to(index, programme.silent_ms, tick);
             } else if !has_turn {
@@ -214,7 +213,6 @@ impl Ear {
             heard.push((*id, loudness, compared));
         }
         self.look_around(now);
-        let machine = self.machine.look(now, &self.tower, &self.outputs, &mut self.watch);
         self.look_at_listeners(now);
         self.measure_delays();
         let delays = self.outputs.iter().map(|ears| (ears.id, ears.delays.clone())).collect();
@@ -223,8 +221,17 @@ impl Ear {
         let spent = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
         let cpu_s = spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9;
         let listened = Some(Listened { at: Instant::now(), tick, was_last: false });
-        *self.tower.ear.lock() =
-            Findings { listened, programme, outputs: heard, delays, lags, alarms, tallies, machine, cpu_s };
+        *self.tower.ear.lock() = Findings {
+            listened,
+            programme,
+            outputs: heard,
+            delays,
+            lags,
+            alarms,
+            tallies,
+            cpu_s,
+            ..Findings::default()
+        };
     }
 
     /// What listeners of an output hear. Time is that of the stream, so a busy machine changes nothing.

@@ -51,11 +51,14 @@ pub struct Tally {
     pub times: u64,
 }
 
-/// All alarms of a tower.
+/// Alarms of a tower: those that the ear watches, or that of the machine.
+#[derive(Debug)]
 pub(super) struct Watch {
     entries: Vec<Entry>,
+    is_of_machine: bool,
 }
 
+#[derive(Debug)]
 struct Entry {
     kind: Kind,
     output: Option<OutputId>,
@@ -77,14 +80,21 @@ pub(super) struct Moment {
 impl Watch {
     /// No alarm yet; see [`Watch::set`].
     pub(super) const fn new() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: Vec::new(), is_of_machine: false }
+    }
+
+    /// The same for the alarm of the machine, which the ear cannot watch: it has no time when that
+    /// is raised.
+    pub(super) const fn of_machine() -> Self {
+        Self { entries: Vec::new(), is_of_machine: true }
     }
 
     /// From now on the alarms are those of this configuration, less those that are switched off. What is raised stays so
     /// where there still is such an alarm, and else is over.
     pub(super) fn set(&mut self, config: &Config, outputs: &[(OutputId, &str)], tick: Serial, journal: &Journal) {
         let mut before = std::mem::take(&mut self.entries);
-        for kind in Kind::ALL {
+        let is_watched = |kind: &Kind| (*kind == Kind::MachineBusy) == self.is_of_machine;
+        for kind in Kind::ALL.into_iter().filter(is_watched) {
             let Some(raise_ms) = raise_ms(kind, config) else { continue };
             let mut enter = |output: Option<OutputId>, mount: &str| {
                 let same = before.iter().position(|entry| entry.kind == kind && entry.output == output);
@@ -255,7 +265,7 @@ mod tests {
     fn zero_switches_an_alarm_off_and_without_encoders_silence_is_none() {
         let off = watch(|config| config.alarm.silence_ms = 0);
         assert!(off.tallies().iter().all(|tally| tally.alarm != Kind::Silence));
-        assert_eq!(off.tallies().len(), Kind::ALL.len() - 2, "deafness is seen by others");
+        assert_eq!(off.tallies().len(), Kind::ALL.len() - 3, "deafness and the machine are seen by others");
         let silent = watch(|config| config.encoder.enabled = false);
         assert!(silent.tallies().iter().all(|tally| tally.alarm != Kind::Silence && tally.alarm != Kind::Differs));
     }

@@ -30,7 +30,7 @@ impl Chronicle {
             }
             if let Some(tick) = tower.figures.tick() {
                 note_titles(&tower, &tower.titles.advance(tick));
-                tower.ear.look_after(tick, &tower.journal);
+                tower.ear.look_after(&tower, tick);
             }
             while self.leavers.pop().is_ok() {}
         }
