@@ -119,7 +119,7 @@ pub(super) const LISTS: &[Key] = &[
     key(
         "input.*.pacing",
         Valid::Words(&["buffer", "resample"]),
-        "`pcm_tcp`, `pcm_unix`: `buffer`: the producer has the tower's clock. `resample`: it has its own, and is followed within +-500 ppm. Not set: `resample` over TCP, `buffer` at a Unix socket.",
+        "`pcm_tcp`, `pcm_unix`: `buffer`: the producer has the tower's clock. `resample`: it has its own, and is followed within +-1 %. Not set: `resample` over TCP, `buffer` at a Unix socket.",
     ),
     key(
         "input.*.producers_max",

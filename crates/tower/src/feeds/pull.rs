@@ -192,7 +192,7 @@ impl Puller {
         let tower = Arc::clone(&self.tower);
         let commented = Commented::new(audio, move |title| _ = tower.title_arrives_at(OnAir::Source(id), title));
         let audio = Arc::new(Mutex::new(Opened::new(commented)?));
-        let mut sink = Sink::new(writer, input.when_full, &figures.stop);
+        let mut sink = Sink::new(writer, input.when_full, &figures.stop).named(&input.name);
         // As with a source that connects: a decoder that panics costs its stream, not the tower.
         let end = catch_unwind(AssertUnwindSafe(|| {
             decode(&audio, format, &children, &figures.decoder, |samples| sink.take(samples))
