@@ -2,6 +2,7 @@
 
 const TIME_MAX_MS = 5000;
 const STATUS_MS = 1000;
+const BUSY_STATUS_MS = 5000;
 // What an action changes is in the status a moment later.
 const ACTION_MS = 250;
 
@@ -54,13 +55,15 @@ export async function logOut() {
 
 /**
  * Calls `tell` with the tower's status whenever there is a newer one, and `fail` when there is none, until the function
- * that it returns is called. It asks each second, and at once when the tower says that something has happened.
+ * that it returns is called. It asks each second, on a machine that is too busy each fifth, and at
+ * once when the tower says that something has happened.
  */
 export function follow(tell, fail) {
   let timer = 0;
   let goesOn = true;
   let isLooking = false;
   let isStale = false;
+  let pauseMs = STATUS_MS;
   const look = async () => {
     clearTimeout(timer);
     isStale = true;
@@ -69,13 +72,14 @@ export function follow(tell, fail) {
     isStale = false;
     try {
       const status = await ask("GET", "/status");
+      pauseMs = status.machine?.left_out.length ? BUSY_STATUS_MS : STATUS_MS;
       if (goesOn) await tell(status);
     } catch (fault) {
       if (goesOn) fail(fault);
     }
     isLooking = false;
     clearTimeout(timer);
-    if (goesOn) timer = setTimeout(look, isStale ? 0 : STATUS_MS);
+    if (goesOn) timer = setTimeout(look, isStale ? 0 : pauseMs);
   };
   lookSoon = () => {
     clearTimeout(timer);

@@ -30,7 +30,7 @@ impl Look {
     pub fn now(server: Option<u32>, softirq_threads: &[u32]) -> Self {
         Self {
             at: Instant::now(),
-            threads: server.map(threads).unwrap_or_default(),
+            threads: server.map(thread_times).unwrap_or_default(),
             ksoftirqd: softirq_threads.iter().map(|&pid| process::cpu_time(pid)).sum(),
             own: process::cpu_time(std::process::id()),
             machine_busy: machine_busy(),
@@ -46,8 +46,9 @@ impl Look {
     }
 }
 
-/// Threads of a process by name; those of the same name are added up.
-fn threads(pid: u32) -> BTreeMap<String, Duration> {
+/// Processor time of the threads of a process by name; those of the same name are added up.
+#[must_use]
+pub fn thread_times(pid: u32) -> BTreeMap<String, Duration> {
     let mut threads = BTreeMap::new();
     for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
         let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();

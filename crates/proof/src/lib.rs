@@ -17,6 +17,7 @@
 //! - [`punctuality`]: judges a bound that depends on that.
 //! - [`clock`]: whether numbered things arrived at exactly one per 24 ms.
 //! - [`mp3`], [`offline`], [`measure`]: decode, encode, compare. [`tools`]: what others have to say of its pages and its API.
+//! - [`overload`]: busy programs beside a stream, and what a listener lacks of it.
 //! - [`tls`]: a certificate and a client that trusts it.
 
 pub mod alarm;
@@ -40,6 +41,7 @@ pub mod monitor;
 pub mod mp3;
 pub mod numbered;
 pub mod offline;
+pub mod overload;
 pub mod process;
 pub mod punctuality;
 pub mod report;
@@ -48,6 +50,7 @@ pub mod station;
 pub mod tls;
 pub mod tools;
 pub mod tower;
+pub mod unit;
 pub mod websocket;
 pub mod witness;
 

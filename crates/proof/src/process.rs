@@ -36,6 +36,19 @@ pub fn children(pid: u32) -> Vec<u32> {
         .collect()
 }
 
+/// The process below `ancestor`, or `ancestor` itself, that knows itself as number `inner`: another
+/// number where it has a namespace of its own.
+#[must_use]
+pub fn known_as(inner: u32, ancestor: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{ancestor}/status")).ok()?;
+    let own = status.lines().find_map(|line| line.strip_prefix("NSpid:")?.split_whitespace().last()?.parse().ok());
+    if own == Some(inner) {
+        Some(ancestor)
+    } else {
+        children(ancestor).into_iter().find_map(|child| known_as(inner, child))
+    }
+}
+
 /// Command line of a process, arguments separated by spaces.
 #[must_use]
 pub fn command_line(pid: u32) -> String {
@@ -68,6 +81,26 @@ pub fn rss_bytes(pid: u32) -> u64 {
         * 1024
 }
 
+/// Proportional memory (PSS) of a process in bytes: pages that processes share are divided among them.
+#[must_use]
+pub fn pss_bytes(pid: u32) -> u64 {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+    line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+/// Children of a process, their children, and so on; zombies included.
+#[must_use]
+pub fn descendants(pid: u32) -> Vec<u32> {
+    let mut found = children(pid);
+    let mut next = 0;
+    while let Some(&pid) = found.get(next) {
+        found.extend(children(pid));
+        next += 1;
+    }
+    found
+}
+
 /// Open descriptors of a process.
 #[must_use]
 pub fn open_fds(pid: u32) -> usize {
@@ -91,7 +124,12 @@ mod tests {
         let mut child = Command::new("sleep").arg("60").spawn().expect("sleep is part of every system");
         assert!(children(std::process::id()).contains(&child.id()));
         assert!(alive(child.id()));
-        assert!(rss_bytes(std::process::id()) > 100_000);
+        let own = std::process::id();
+        assert!(rss_bytes(own) > 100_000);
+        assert!((100_000..=rss_bytes(own) + 100_000).contains(&pss_bytes(own)), "PSS is a part of RSS");
+        assert!(descendants(own).contains(&child.id()));
+        assert_eq!(known_as(child.id(), std::process::id()), Some(child.id()));
+        assert_eq!(known_as(1, std::process::id()), None);
         assert!(signal(child.id(), Signal::KILL));
         child.wait().expect("our own child");
         assert!(!alive(child.id()));

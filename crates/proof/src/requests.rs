@@ -19,6 +19,7 @@ type Row = (&'static str, &'static str, &'static str, &'static [u16]);
 /// and who is to be sent away is not there.
 const ROWS: &[Row] = &[
     ("get", "/healthz", "", &[200, 503]),
+    ("get", "/api/cover?id=none", "", &[404]),
     ("get", "/tower/events", "", &[400]),
     // A hundred a second are taken from one address.
     ("post", "/tower/events/ingest", r#"{"event_type": "asked", "timestamp": 0, "metadata": {}}"#, &[204, 429]),

@@ -47,6 +47,16 @@ impl Alarm {
         self.is_raised
     }
 
+    /// The earliest time at which it may be raised or over, if it goes on as it is; none while all is
+    /// well.
+    #[must_use]
+    pub fn due_ms(&self) -> Option<u64> {
+        if self.is_raised {
+            return Some(self.wrong_last_ms.saturating_add(self.clear_ms));
+        }
+        self.wrong_since_ms.map(|since_ms| since_ms.saturating_add(self.raise_ms))
+    }
+
     /// At `now_ms` it is wrong, or right.
     pub fn observe(&mut self, now_ms: u64, is_wrong: bool) -> Option<Change> {
         if is_wrong {

@@ -16,9 +16,11 @@
 //! - [`mpeg`], [`ogg`]: bytes of an encoder to whole frames, and Opus packets to pages.
 //! - [`frame_ring`]: numbered frames, written once.
 //! - [`release`]: when a frame goes to the listeners.
+//! - [`loudness`]: how loud it is, after EBU R 128.
 //! - [`likeness`]: whether what is heard is what should be.
 //! - [`alarm`]: when something that is wrong becomes an alarm.
 //! - [`congestion`]: whether listeners lag because of the uplink that they share.
+//! - [`pressure`]: whether the machine is too busy for the encoders.
 #![forbid(unsafe_code)]
 
 pub mod alarm;
@@ -28,10 +30,12 @@ pub mod frame_ring;
 pub mod grid;
 pub mod ingest;
 pub mod likeness;
+pub mod loudness;
 pub mod mpeg;
 pub mod ogg;
 pub mod pcm;
 pub mod poison;
+pub mod pressure;
 pub mod pump;
 pub mod release;
 pub mod router;

@@ -50,7 +50,8 @@ impl<T: Clone + PartialEq> TitleTimeline<T> {
     }
 
     /// What comes out of `gauge`'s buffer from `position` on has this title, or none; without a buffer, whatever `source`
-    /// plays now. Of several titles at one place the last one counts: the others would never be heard.
+    /// plays now. Of several titles at one place the last one counts: the others would never be heard. One that is
+    /// announced for an earlier place than those before it replaces them: it is what its source says now.
     pub fn announce(&mut self, source: OnAir, at: Option<(&BufferGauge, u64)>, title: Option<T>) {
         let index = self.index_of(source);
         let Some(entry) = self.sources.get_mut(index) else { return };
@@ -58,7 +59,7 @@ impl<T: Clone + PartialEq> TitleTimeline<T> {
             entry.gauge = Some(gauge.clone());
         }
         let position = at.map_or(0, |(_, position)| position);
-        entry.waiting.pop_back_if(|(before, _)| *before == position);
+        while entry.waiting.pop_back_if(|(before, _)| *before >= position).is_some() {}
         if entry.waiting.len() == WAITING_MAX {
             entry.waiting.pop_front();
         }

@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use radio_signal::ingest::{BufferWriter, DriftResampler};
 use radio_signal::pcm::PcmFrame;
-use radio_signal::router::{Jitter, OnAir, RouterConfig, SourceSpec};
+use radio_signal::router::{Jitter, OnAir, RouterConfig, RouterEvent, SourceId, SourceSpec, WhenFull};
 use radio_signal::units::TICK_SAMPLES;
 use support::*;
 
@@ -100,6 +100,26 @@ proptest! {
         prop_assert_eq!(breaks, 0);
     }
 
+    /// Its lumps are longer than its pre-roll: it runs dry once, and has a pre-roll that holds them from
+    /// then on.
+    #[test]
+    fn a_station_in_lumps_longer_than_its_preroll_runs_dry_once_at_most(
+        lump_samples in LUMP_SAMPLES,
+        first_at in 0u64..5000,
+        preroll_ticks in 1usize..10,
+        fade_ms in FADE_MS,
+        ppm in -100f64..100.0,
+        waits in any::<bool>(),
+    ) {
+        let when_full = if waits { WhenFull::Wait } else { WhenFull::Drop };
+        let spec = SourceSpec { preroll_ticks, when_full, ..station() };
+        let lumps = Lumps::new(lump_samples, first_at, ppm);
+        let heard = play(config(fade_ms), spec, lumps, false, 1500);
+        let breaks = heard.windows(2).filter(|pair| is_source(&pair[0]) && !is_source(&pair[1])).count();
+        prop_assert!(breaks <= 1, "{} breaks", breaks);
+        prop_assert!(heard.iter().rev().take(1300).all(is_source), "it is on air for good");
+    }
+
     /// Through a network: what it needs between two lumps it gathers in the time that it must have
     /// been there.
     #[test]
@@ -149,6 +169,41 @@ proptest! {
 fn a_healthy_source_in_lumps_of_96_ms_is_not_interrupted_by_a_fade_of_500_ms() {
     let heard = play(config(500), station(), Lumps::new(4 * TICK_SAMPLES as u64, 0, 0.0), false, 292);
     assert_eq!(breaks(&heard).map(|(_, breaks)| breaks), Some(0), "in 7 s");
+}
+
+/// What is told of its pre-roll when a source comes, of each time it does.
+fn prerolls(desk: &mut Desk, source: SourceId) -> Vec<Option<usize>> {
+    let came = |event: &RouterEvent| event.to == OnAir::Source(source);
+    desk.events().into_iter().filter(came).map(|event| event.raised_preroll_ticks).collect()
+}
+
+#[test]
+fn a_preroll_is_raised_to_the_lump_once_and_told_once_and_not_for_a_pause() {
+    let mut desk = Desk::new(CONFIG, Some(-20.0), None);
+    let (id, mut writer) = desk.producer(SourceSpec { preroll_ticks: 5, ..station() });
+    let mut run = |lumps: &mut Lumps, ticks: std::ops::Range<u64>| {
+        for tick in ticks {
+            (0..lumps.until(tick)).for_each(|_| offer(&mut writer, &mut None));
+            desk.tick();
+        }
+        prerolls(&mut desk, id)
+    };
+    let lumps_of_17_ticks = &mut Lumps::new(17 * TICK_SAMPLES as u64, 0, 0.0);
+    assert_eq!(run(lumps_of_17_ticks, 0..300), [None, Some(17 + 3)]);
+    // A pause is no lump: after it the source comes with the pre-roll that it had.
+    assert_eq!(run(&mut Lumps::new(TICK_SAMPLES as u64, 400 * TICK_SAMPLES as u64, 0.0), 300..800), [None]);
+}
+
+#[test]
+fn a_preroll_is_never_longer_than_the_buffer() {
+    let mut desk = Desk::new(CONFIG, Some(-20.0), None);
+    let (id, mut writer) = desk.producer(SourceSpec { preroll_ticks: 5, ..station() });
+    feed(&mut writer, (0..20).map(numbered));
+    assert_eq!(desk.ticks_until(|on_air| on_air == OnAir::Source(id)), 0);
+    desk.ticks_until(|on_air| on_air == OnAir::Tone);
+    feed(&mut writer, (0..100).map(numbered));
+    assert!(desk.ticks_until(|on_air| on_air == OnAir::Source(id)) <= 1, "all that its buffer holds");
+    assert_eq!(prerolls(&mut desk, id), [None, Some(100)]);
 }
 
 #[test]

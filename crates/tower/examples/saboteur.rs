@@ -24,6 +24,9 @@ const FRAME_BYTES: usize = 384;
 /// Header and side information of a stereo frame; the sound itself is behind them.
 const SIDE_BYTES: usize = 36;
 
+/// What each frame of a heavy encoder costs: a third of a processor.
+const HEAVY_NS: i64 = 8_000_000;
+
 /// What a poisoned encoder cannot bear: these four stereo samples in a row.
 const POISON: [i16; 8] = [0x1234, -0x1235, 0x2345, -0x2346, 0x3456, -0x3457, 0x4567, -0x4568];
 
@@ -209,6 +212,10 @@ fn pass_frames(encoder: &mut Child, order: &Order, close_stdin: &AtomicBool) -> 
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
                 write(&frame)?;
             }
+            "heavy" => {
+                burn(HEAVY_NS);
+                write(&frame)?;
+            }
             "repeat" if now => write(&[&frame[..], &frame].concat())?,
             "drop" if now => {}
             "mute" if lasts(order.during.as_deref()) => {
@@ -303,6 +310,18 @@ fn eat_memory() -> ! {
     }
     eprintln!("saboteur: {} pieces of memory, and no limit", eaten.len());
     live_on()
+}
+
+/// Takes so much of a processor.
+fn burn(ns: i64) {
+    let used = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        time.tv_sec * 1_000_000_000 + time.tv_nsec
+    };
+    let begun = used();
+    while used() - begun < ns {
+        std::hint::spin_loop();
+    }
 }
 
 fn live_on() -> ! {

@@ -28,6 +28,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Status(args) => status::run(&args, &warned(args.load()?))?,
         Command::Events(args) => events::run(&args, &warned(args.load()?))?,
         Command::Reload(args) => return reload::run(&args, &args.load()?),
+        Command::Check(args) if args.live => return Ok(check::run_live(args.load())),
         Command::Check(args) => return Ok(check::run(args.load())),
         Command::Passwd(args) => passwd::run(&args)?,
         Command::Config(args) => config::run(&args, &warned(args.serve.load()?))?,

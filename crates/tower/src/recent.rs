@@ -15,6 +15,9 @@ pub const MOMENTS_MAX: usize = 600;
 /// From one moment to the next.
 pub const PERIOD: Duration = Duration::from_secs(1);
 
+/// While the machine is too busy, one of so many moments is kept.
+const SHED_MOMENTS: u64 = 10;
+
 /// The tower at one moment. What is counted is counted since its start.
 #[derive(Clone, Copy, Debug)]
 struct Moment {
@@ -64,8 +67,11 @@ impl Recent {
 /// Looks at the tower each second until the task is dropped.
 pub async fn follow(tower: Arc<Tower>) {
     let mut period = tokio::time::interval(PERIOD);
-    loop {
+    for second in 0_u64.. {
         period.tick().await;
+        if tower.ear.is_shedding() && !second.is_multiple_of(SHED_MOMENTS) {
+            continue;
+        }
         if let Some(tick) = tower.figures.tick() {
             tower.recent.add(look(&tower, tick));
         }

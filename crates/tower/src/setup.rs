@@ -9,6 +9,7 @@ use crate::source::SourceDoors;
 use crate::webhook::Webhook;
 use radio_fanout::Mount;
 use radio_signal::ingest::BufferGauge;
+use radio_signal::router::OnAir;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -68,6 +69,14 @@ impl Setup {
     pub fn output_at(&self, path: &str) -> Option<&Arc<OutputState>> {
         let exact = self.outputs.iter().find(|output| output.config.mount == path);
         exact.or_else(|| self.outputs.iter().find(|output| output.config.answers_to(path)))
+    }
+
+    /// How much later than its sound arrives a title of `source` is shown, in ms; negative: earlier.
+    #[must_use]
+    pub fn title_delay_ms(&self, source: OnAir) -> i64 {
+        let OnAir::Source(id) = source else { return 0 };
+        let name = self.input_names.of(id.input);
+        self.config.input.iter().find(|input| input.name == name).map_or(0, |input| input.title_delay_ms)
     }
 
     /// The output with this number, if it is still there.

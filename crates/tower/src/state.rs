@@ -80,6 +80,8 @@ pub struct Tower {
     pub ear: crate::ear::Board,
     /// Players of files: programme and fallback.
     pub players: Mutex<Vec<PlayerHandle>>,
+    /// What players share: what is missing, and where rounds are kept.
+    pub backing: crate::files::Backing,
     /// Inputs that the tower tends itself.
     pub feeds: crate::feeds::Feeds,
     /// The limit of open files.
@@ -138,9 +140,14 @@ impl Tower {
 
     /// As [`title_arrives`](Self::title_arrives), for a source that may not be on air yet.
     pub fn title_arrives_at(&self, source: OnAir, title: Title) -> u64 {
-        let gauge = self.gauge_of(source);
-        self.titles.announce(source, gauge.as_ref().map(|gauge| (gauge, gauge.offered())), title);
-        let delay_ticks = self.setup().outputs.iter().map(|output| output.delay_ticks).max().unwrap_or(0);
-        (gauge.map_or(0, |gauge| gauge.count() as u64) + delay_ticks) * TICK_MS
+        let (gauge, setup) = (self.gauge_of(source), self.setup());
+        let shift_ticks = setup.title_delay_ms(source) / TICK_MS as i64;
+        let at = gauge.as_ref().map(|gauge| {
+            let taken = gauge.taken();
+            (gauge, gauge.offered().saturating_add_signed(shift_ticks).max(taken), taken)
+        });
+        self.titles.announce(source, at.map(|(gauge, position, _)| (gauge, position)), title);
+        let delay_ticks = setup.outputs.iter().map(|output| output.delay_ticks).max().unwrap_or(0);
+        (at.map_or(0, |(_, position, taken)| position - taken) + delay_ticks) * TICK_MS
     }
 }

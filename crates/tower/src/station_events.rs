@@ -97,6 +97,14 @@ impl StationEvent {
     }
 }
 
+impl StationEvent {
+    /// What else it says of a song; nothing if a field is of another kind than it should be.
+    #[must_use]
+    pub fn details(&self) -> crate::titles::Details {
+        serde_json::from_value(Value::Object(self.metadata.clone())).unwrap_or_default()
+    }
+}
+
 impl StationEvents {
     /// Passes an event on to whoever is there.
     pub fn pass(&self, event: &StationEvent) {

@@ -21,6 +21,10 @@ const EVENTS_SHOWN: usize = 50;
 /// A pump that has not ticked for this long is reported.
 const TICK_AGE_MS_MAX: u64 = 1000;
 
+/// A clock that has stood still for so long is taken for dead. Long, because a restart cuts every
+/// listener.
+const DEAD_TICK_AGE_MS: u64 = 10_000;
+
 /// How the tower is.
 #[derive(Clone, Debug)]
 pub struct Health {
@@ -65,6 +69,20 @@ impl Tower {
         Some(BufferFill { capacity, count, overflow_count, ratio: count as f64 / capacity.max(1) as f64 })
     }
 
+    /// Whether the clock ticks, which is all that a restart could mend; and since when it last did, in ms.
+    #[must_use]
+    pub fn is_live(&self) -> (bool, u64) {
+        let age_ms = self.figures.last_tick_age_ms();
+        (age_ms < DEAD_TICK_AGE_MS, age_ms)
+    }
+
+    /// The mounts that have sent nothing yet: while there are any, no listener should be sent here.
+    #[must_use]
+    pub fn not_ready(&self) -> Vec<String> {
+        let silent = |output: &&Arc<OutputState>| output.mount.frames().is_empty();
+        self.setup().outputs.iter().filter(silent).map(|output| output.config.mount.clone()).collect()
+    }
+
     /// What is wrong, in sentences.
     #[must_use]
     pub fn health(&self) -> Health {
@@ -77,8 +95,7 @@ impl Tower {
             reasons.push(format!("the clock has not ticked for {age_ms} ms"));
         }
         // The start is no fault, but nobody is to be sent here yet. An output that a reload adds has frames before it is seen.
-        let silent = setup.outputs.iter().filter(|output| output.mount.frames().is_empty());
-        reasons.extend(silent.map(|output| format!("{}: nothing has been sent yet", output.config.mount)));
+        reasons.extend(self.not_ready().iter().map(|mount| format!("{mount}: nothing has been sent yet")));
         warnings.extend(self.wishes_to_remember());
         warnings.extend(self.tls.warning());
         warnings.extend(setup.webhooks.iter().filter_map(|webhook| webhook.warning()));
@@ -156,6 +173,7 @@ impl Tower {
                 "max": self.figures.lateness_ms_max(),
             },
             "realtime": self.figures.realtime.load(Relaxed) == 1,
+            "machine": heard.machine.to_json(),
             "reanchors": self.figures.reanchors.load(Relaxed),
             "events_lost": self.figures.events_lost.load(Relaxed),
             "log_lines_lost": self.log.as_ref().map_or(0, crate::life::logging::Logging::lines_lost),

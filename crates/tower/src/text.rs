@@ -16,6 +16,15 @@ pub fn cleaned(text: &str) -> Cow<'_, str> {
     if text.contains(is_control) { text.replace(is_control, " ").into() } else { text.into() }
 }
 
+/// Bytes of an unnamed charset as text: UTF-8, or else Latin-1, in which old programs write.
+#[must_use]
+pub fn utf8_or_latin1(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => bytes.iter().map(|&byte| char::from(byte)).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ mod latency;
 mod lateness;
 mod listeners;
 mod options;
+mod overload;
 mod quiet;
 mod start;
 pub(crate) mod table;
@@ -47,12 +48,13 @@ pub(crate) struct Measured {
 }
 
 /// All benchmarks of one tower, in the order in which they run.
-const BENCHMARKS: [Benchmark; 5] = [
+const BENCHMARKS: [Benchmark; 6] = [
     Benchmark { name: "start", minutes: 0.5, measure: start::run },
     Benchmark { name: "latency", minutes: 3.5, measure: latency::run },
     Benchmark { name: "lateness", minutes: 2.0, measure: lateness::run },
     Benchmark { name: "cost", minutes: 3.5, measure: cost::run },
     Benchmark { name: "deaths", minutes: 9.0, measure: deaths::run },
+    Benchmark { name: "overload", minutes: 32.0, measure: overload::run },
 ];
 
 /// Where `--svg` draws.

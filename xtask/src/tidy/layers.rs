@@ -3,9 +3,9 @@
 use super::Source;
 
 /// Crates that know nothing of one another.
-const INDEPENDENT: [&str; 3] = ["signal", "lame", "fanout"];
+const INDEPENDENT: [&str; 4] = ["signal", "lame", "opus", "fanout"];
 
-/// `signal`, `lame` and `fanout` do not depend on each other, nor on the program.
+/// `signal`, `lame`, `opus` and `fanout` do not depend on each other, nor on the program.
 pub(super) fn crates(sources: &[Source]) -> Vec<String> {
     let mut faults = Vec::new();
     for name in INDEPENDENT {

@@ -149,15 +149,16 @@ impl BufferReader {
         self.gauge.shared.ticks.fetch_add(1, Relaxed);
     }
 
-    /// Ticks ever put in.
-    pub(crate) fn offered(&self) -> u64 {
-        self.gauge.offered()
-    }
-
     /// Ticks that may come as one lump (see [`BufferGauge::expect_lumps`]).
     pub(crate) fn expected_lump_ticks(&self) -> usize {
         let ticks = self.gauge.shared.expected_lump_ticks.load(Relaxed) as usize;
         ticks.min(self.capacity() / 2)
+    }
+
+    /// Frames that have ever come.
+    #[must_use]
+    pub fn offered(&self) -> u64 {
+        self.gauge.offered()
     }
 
     /// Whether the producer has ended; what waits can still be played.

@@ -93,6 +93,9 @@ pub struct RouterEvent {
     pub ticks_on_air: u64,
     /// Samples of the fade, if `from` held too few for the fade as configured.
     pub shortened_fade_samples: Option<usize>,
+    /// Ticks that `to` held before it came, if it had run dry because its lumps are longer than its
+    /// pre-roll; it keeps this pre-roll.
+    pub raised_preroll_ticks: Option<usize>,
 }
 
 /// A queue of fixed size: the pump allocates nothing.

@@ -120,7 +120,7 @@ impl Router {
     pub fn next_frame(&mut self, out: &mut PcmFrame) -> OnAir {
         let tick = self.tick;
         self.tick += 1;
-        self.sources.judge_gates();
+        self.sources.look();
         if tick >= self.config.first_live_tick {
             self.choose(tick);
             let mut sum = AudioFrame::SILENCE;
@@ -228,6 +228,7 @@ impl Router {
         self.fading[free] = (!leaving.has_faded_out()).then_some(leaving);
         self.on_air = Deck::fading_in(voice, delay_samples, fade_samples);
         self.since_tick = tick;
+        let raised_preroll_ticks = self.note_lumps(leaver, voice, reason);
         let to = self.name(voice);
         // One kind of silence after another is no change that anyone could hear, and of a file in
         // the place of another its title tells.
@@ -238,8 +239,20 @@ impl Router {
             let is_shortened = is_source(leaver) && (1..configured_samples).contains(&faded_samples);
             let shortened_fade_samples = is_shortened.then_some(faded_samples);
             let ticks_on_air = tick - since;
-            self.events.push(RouterEvent { tick, from, to, reason, ticks_on_air, shortened_fade_samples });
+            let event =
+                RouterEvent { tick, from, to, reason, ticks_on_air, shortened_fade_samples, raised_preroll_ticks };
+            self.events.push(event);
         }
+    }
+
+    /// One source leaves, perhaps because its pre-roll was shorter than its lumps, and another comes,
+    /// perhaps with a pre-roll that has been raised for that.
+    fn note_lumps(&mut self, leaver: Voice, comer: Voice, reason: Reason) -> Option<usize> {
+        if let (Voice::Source(slot), Reason::RanDry) = (leaver, reason) {
+            self.sources.note_ran_dry(slot);
+        }
+        let Voice::Source(slot) = comer else { return None };
+        self.sources.note_came(slot)
     }
 
     /// The crossfade from the voice on air, which leaves. One that is at its end leaves over its

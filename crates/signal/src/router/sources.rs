@@ -95,6 +95,21 @@ struct Source {
     was_heard: bool,
     /// It has ended and been on air to its end: whatever is left of it is never heard.
     is_spent: bool,
+    lumps: Lumps,
+}
+
+/// How far a source that ran dry comes ahead of the time that it takes to play.
+#[derive(Debug, Default)]
+struct Lumps {
+    /// Frames that had come at the last tick.
+    offered: u64,
+    /// By how many ticks what has come since it ran dry is ahead of now; none while it is on air, and
+    /// before it has run dry.
+    ahead_ticks: Option<usize>,
+    /// Its pre-roll from then on, which holds a lump; 0: as configured.
+    raised_ticks: usize,
+    /// It has been raised since it was last told.
+    is_untold: bool,
 }
 
 /// How the frames of a source have come.
@@ -146,7 +161,28 @@ impl Source {
 
     /// Ticks it must hold to go on air: its pre-roll, which the look-ahead is a part of.
     fn needed_ticks(&self) -> usize {
-        self.spec.preroll_ticks.max(LOOK_AHEAD_TICKS + 1)
+        self.spec.preroll_ticks.max(LOOK_AHEAD_TICKS + 1).max(self.lumps.raised_ticks)
+    }
+
+    /// Frames that have come since the last tick.
+    fn note_arrivals(&mut self) {
+        let offered = self.reader.offered();
+        let arrived = offered - std::mem::replace(&mut self.lumps.offered, offered);
+        self.note_ahead(arrived as usize);
+    }
+
+    /// Of a source whose pre-roll did not last until its next lump, the pre-roll becomes as long as
+    /// that lump, as far as its buffer holds it.
+    fn note_ahead(&mut self, arrived: usize) {
+        let Some(ahead_ticks) = &mut self.lumps.ahead_ticks else { return };
+        *ahead_ticks = ahead_ticks.saturating_sub(1) + arrived;
+        // One tick more: the rest of a lump that is no whole tick comes with the next.
+        let lump_ticks = (*ahead_ticks + LOOK_AHEAD_TICKS + 2).min(self.reader.capacity());
+        // What comes through a network is held for its lumps in another way.
+        if self.spec.jitter == Jitter::NONE && lump_ticks > self.needed_ticks() {
+            self.lumps.raised_ticks = lump_ticks;
+            self.lumps.is_untold = true;
+        }
     }
 }
 
@@ -173,6 +209,7 @@ impl Sources {
                 reader.set_gate(spec.gate);
                 reader.set_gain(spec.gain);
                 let gain = spec.gain;
+                let lumps = Lumps { offered: reader.offered(), ..Lumps::default() };
                 *slot = Some(Source {
                     id,
                     spec,
@@ -183,6 +220,7 @@ impl Sources {
                     held_ticks: 0,
                     first_ticks: 0,
                     arrivals: Arrivals::default(),
+                    lumps,
                 });
                 Ok(())
             }
@@ -232,6 +270,21 @@ impl Sources {
         }
     }
 
+    /// It has left the air because it ran dry; what is in its buffer has come in this tick.
+    pub(super) fn note_ran_dry(&mut self, slot: usize) {
+        if let Some(source) = self.slots.get_mut(slot).and_then(Option::as_mut) {
+            source.lumps.ahead_ticks = Some(0);
+            source.note_ahead(source.reader.fill());
+        }
+    }
+
+    /// It comes on air; its pre-roll in ticks, if that has been raised and not told.
+    pub(super) fn note_came(&mut self, slot: usize) -> Option<usize> {
+        let lumps = &mut self.slots.get_mut(slot)?.as_mut()?.lumps;
+        lumps.ahead_ticks = None;
+        std::mem::take(&mut lumps.is_untold).then_some(lumps.raised_ticks)
+    }
+
     /// Whether another took its place, so that it is heard only until that one is ready (SPEC ROUTER-1).
     pub(super) fn gives_way(&self, slot: usize) -> bool {
         self.get(slot).is_some_and(|source| source.reader.gives_way())
@@ -242,9 +295,12 @@ impl Sources {
         self.get(slot).is_some_and(|source| source.reader.is_silent())
     }
 
-    /// Looks through the gates at what is about to be heard.
-    pub(super) fn judge_gates(&mut self) {
-        self.slots.iter_mut().flatten().for_each(|source| source.reader.judge_gate());
+    /// Looks at what has come, and through the gates at what is about to be heard.
+    pub(super) fn look(&mut self) {
+        for source in self.slots.iter_mut().flatten() {
+            source.note_arrivals();
+            source.reader.judge_gate();
+        }
     }
 
     /// Whether an off-air source could go on air: it has its pre-roll, or has ended with less (SPEC ROUTER-3).

@@ -13,6 +13,24 @@ pub(super) struct Patience {
     pub(super) stall_ms: u64,
 }
 
+/// What happened to a process that was wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Trouble {
+    /// It ended, or did what ends a process.
+    Died,
+    /// It had the processor and is late: its supervisor replaces it.
+    Hung,
+}
+
+/// What else is known when it happens.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circumstances {
+    pub(super) had_caught_up: bool,
+    pub(super) another_is_well: bool,
+    /// A process waited for the processor a short while ago.
+    pub(super) is_short: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) role: Role,
@@ -43,10 +61,15 @@ impl Line {
         }
     }
 
-    /// A process died or fell under suspicion. Without another that is well, the next one is due as
-    /// the policy says. On a machine that is too busy nothing of it counts.
-    pub(super) fn has_trouble(&mut self, now: MonoTime, had_caught_up: bool, another_is_well: bool, is_short: bool) {
-        let verdict = if is_short { self.policy.excused(had_caught_up) } else { self.policy.died(now, had_caught_up) };
+    /// Without another process that is well, the next one is due as the policy says. On a machine
+    /// that is too busy nothing counts.
+    pub(super) fn has_trouble(&mut self, now: MonoTime, trouble: Trouble, how: Circumstances) {
+        let Circumstances { had_caught_up, another_is_well, is_short } = how;
+        let verdict = match trouble {
+            _ if is_short => self.policy.excused(had_caught_up),
+            Trouble::Died => self.policy.died(now, had_caught_up),
+            Trouble::Hung => self.policy.hung(now, had_caught_up),
+        };
         let wait_ms = match verdict {
             Verdict::AtOnce => 0,
             Verdict::After { wait_ms } => wait_ms,
@@ -55,8 +78,9 @@ impl Line {
                 wait_ms
             }
         };
-        if !another_is_well && self.spawn_at.is_none() {
-            self.spawn_at = Some(now.plus_ms(wait_ms));
+        if !another_is_well {
+            let due = now.plus_ms(wait_ms);
+            self.spawn_at = Some(self.spawn_at.map_or(due, |at| at.max(due)));
         }
     }
 
@@ -67,7 +91,7 @@ impl Line {
         self.failed = false;
     }
 
-    /// What a state machine that watches this line says when restarts are used up.
+    /// Why the state changes: `cause`, or that restarts are used up.
     pub(super) fn reason(&self, cause: Reason) -> Reason {
         if self.failed { Reason::RestartsUsedUp } else { cause }
     }

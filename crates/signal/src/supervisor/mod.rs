@@ -19,7 +19,8 @@
 //! encoder is known to be well. A FAILED encoder is tried again for ever, and stays FAILED until an attempt delivers.
 //!
 //! A process that is late because it waits for the processor (`processor`) is neither replaced nor
-//! given up: another one would only take of the little that it gets.
+//! given up: another one would only take of the little that it gets. Only deaths lead to FAILED: an
+//! encoder whose processes hang is RESTARTING until one of them delivers.
 
 mod line;
 mod policy;
@@ -33,7 +34,7 @@ pub use processor::ProcessorTime;
 pub use words::{Action, Change, Counters, Event, LineSettings, ProcessId, Reason, Role, Settings, State};
 
 use crate::units::MonoTime;
-use line::Line;
+use line::{Circumstances, Line, Trouble};
 use process::Process;
 use std::collections::VecDeque;
 
@@ -127,6 +128,12 @@ impl Supervisor {
     #[must_use]
     pub fn counters(&self) -> Counters {
         Counters { failures_in_a_row: self.main.policy.failures_in_a_row(), ..self.counters }
+    }
+
+    /// Processor time that a frame of the configured encoder costs, once a process has shown it.
+    #[must_use]
+    pub fn frame_cost_ns(&self) -> Option<u64> {
+        self.main.cost.measured_frame_ns()
     }
 
     /// When the next process will be started, while there is a wait before it.
@@ -224,7 +231,7 @@ impl Supervisor {
         } else if is_suspect {
             self.counters.suspicions += 1;
             let (role, had_caught_up) = (process.role, process.falls_under_suspicion());
-            self.has_trouble(now, role, had_caught_up, Reason::Suspect);
+            self.has_trouble(now, role, Trouble::Hung, had_caught_up, Reason::Suspect);
         }
     }
 
@@ -262,23 +269,28 @@ impl Supervisor {
         let process = self.processes.swap_remove(index);
         self.actions.push_back(Action::Kill { process: id, reason });
         self.counters.deaths += 1;
+        self.counters.given_up += u64::from(reason.is_given_up());
         self.counters.last_death = Some(reason);
+        let role = process.role;
+        let trouble = if reason.is_given_up() { Trouble::Hung } else { Trouble::Died };
         if matches!(reason, Reason::Poisoned | Reason::FellBehind) {
             // Its death was a finding, and the next one will not die of it; or it was our doing.
-            if let Some(line) = self.line(process.role) {
+            if let Some(line) = self.line(role) {
                 line.spawn_at = Some(now);
             }
         } else if !process.suspect {
-            // The trouble of a suspect has been dealt with when it became one.
-            self.has_trouble(now, process.role, process.caught_up, reason);
-        } else if !self.anyone_well(process.role) && self.line(process.role).is_some_and(|line| line.spawn_at.is_none())
-        {
-            self.has_trouble(now, process.role, false, reason);
+            self.has_trouble(now, role, trouble, process.caught_up, reason);
+        } else if !reason.is_given_up() && !process.had_caught_up() {
+            // It was replaced for being late, and has ended by itself, as the next one may.
+            self.has_trouble(now, role, trouble, false, reason);
+        } else if !self.anyone_well(role) && self.line(role).is_some_and(|line| line.spawn_at.is_none()) {
+            // Else the trouble of a suspect has been dealt with when it became one.
+            self.has_trouble(now, role, trouble, false, reason);
         }
     }
 
     /// A process of `role` died or is late: sees to it that another one is started, now or in time.
-    fn has_trouble(&mut self, now: MonoTime, role: Role, had_caught_up: bool, cause: Reason) {
+    fn has_trouble(&mut self, now: MonoTime, role: Role, trouble: Trouble, had_caught_up: bool, cause: Reason) {
         // One that was only to relieve another that is at work: nobody needs it.
         if self.processes.iter().any(|process| process.role == role && process.caught_up && !process.suspect) {
             return;
@@ -286,7 +298,7 @@ impl Supervisor {
         let another_is_well = self.anyone_well(role);
         let is_short = self.short_at.is_some_and(|at| now.since_ms(at) < SHORTAGE_COUNTS_MS);
         let Some(line) = self.line(role) else { return };
-        line.has_trouble(now, had_caught_up, another_is_well, is_short);
+        line.has_trouble(now, trouble, Circumstances { had_caught_up, another_is_well, is_short });
         let (failed, reason) = (line.failed, line.reason(cause));
         if role == Role::StandIn {
             return;

@@ -3,6 +3,10 @@
 //! One that had caught up was healthy: its death costs nothing but a token, of which there are 60 a minute. One that
 //! dies before that may have a fault that the next one shares: two chances at once, then with growing waits, then
 //! rarely, for ever.
+//!
+//! A process that its supervisor gives up because it is late has not died, and counts nowhere among
+//! the deaths. Processes that hang have their own spacing: tokens of their own, and before catching
+//! up two at once, then with waits of 1, 2, 4, 8 s and 10 s from then on.
 
 use super::words::Settings;
 use crate::units::MonoTime;
@@ -17,6 +21,10 @@ const AT_ONCE_MAX: u32 = 2;
 /// Wait where none is configured.
 const BACKOFF_MS_DEFAULT: u64 = 1000;
 
+/// From a process that hung to the next one: at first, and at most.
+const HUNG_RETRY_MS: u64 = 1000;
+const HUNG_RETRY_MS_MAX: u64 = 10_000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     AtOnce,
@@ -30,8 +38,16 @@ pub(super) struct RestartPolicy {
     restarts_max: u32,
     recovery_retry_ms: u64,
     failures_in_a_row: u32,
-    tokens: u64,
-    /// Since when the tokens are counted; meaningless while all are there.
+    deaths: Tokens,
+    hangs_in_a_row: u32,
+    hangs: Tokens,
+}
+
+/// So many may follow each other at once.
+#[derive(Debug)]
+struct Tokens {
+    count: u64,
+    /// Since when they are counted; meaningless while all are there.
     refilled_at: MonoTime,
 }
 
@@ -42,8 +58,9 @@ impl RestartPolicy {
             restarts_max: settings.restarts_max,
             recovery_retry_ms,
             failures_in_a_row: 0,
-            tokens: TOKENS_MAX,
-            refilled_at: MonoTime(0),
+            deaths: Tokens::all(),
+            hangs_in_a_row: 0,
+            hangs: Tokens::all(),
         }
     }
 
@@ -52,12 +69,16 @@ impl RestartPolicy {
     }
 
     pub(super) fn caught_up(&mut self) {
-        self.failures_in_a_row = 0;
+        (self.failures_in_a_row, self.hangs_in_a_row) = (0, 0);
     }
 
     pub(super) fn died(&mut self, now: MonoTime, had_caught_up: bool) -> Verdict {
         if had_caught_up {
-            return if self.take_token(now) { Verdict::AtOnce } else { Verdict::After { wait_ms: self.backoff_ms(0) } };
+            return if self.deaths.take(now) {
+                Verdict::AtOnce
+            } else {
+                Verdict::After { wait_ms: self.backoff_ms(0) }
+            };
         }
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         let Some(waits_before) = self.failures_in_a_row.checked_sub(AT_ONCE_MAX + 1) else {
@@ -70,6 +91,17 @@ impl RestartPolicy {
         }
     }
 
+    /// One had the processor and made nothing. It is no death, however often it happens.
+    pub(super) fn hung(&mut self, now: MonoTime, had_caught_up: bool) -> Verdict {
+        if had_caught_up {
+            return if self.hangs.take(now) { Verdict::AtOnce } else { Verdict::After { wait_ms: HUNG_RETRY_MS } };
+        }
+        self.hangs_in_a_row = self.hangs_in_a_row.saturating_add(1);
+        let Some(waits_before) = self.hangs_in_a_row.checked_sub(AT_ONCE_MAX + 1) else { return Verdict::AtOnce };
+        let wait_ms = HUNG_RETRY_MS << waits_before.min(HUNG_RETRY_MS_MAX.ilog2());
+        Verdict::After { wait_ms: wait_ms.min(HUNG_RETRY_MS_MAX) }
+    }
+
     /// One died while there was too little of the processor: the next one is tried soon, however
     /// often.
     pub(super) fn excused(&self, had_caught_up: bool) -> Verdict {
@@ -80,18 +112,23 @@ impl RestartPolicy {
     fn backoff_ms(&self, step: usize) -> u64 {
         self.backoff_ms.get(step).or(self.backoff_ms.last()).copied().unwrap_or(BACKOFF_MS_DEFAULT)
     }
+}
 
-    fn take_token(&mut self, now: MonoTime) -> bool {
+impl Tokens {
+    const fn all() -> Self {
+        Self { count: TOKENS_MAX, refilled_at: MonoTime(0) }
+    }
+
+    fn take(&mut self, now: MonoTime) -> bool {
         let earned = now.since_ms(self.refilled_at) / TOKEN_MS;
-        if self.tokens.saturating_add(earned) >= TOKENS_MAX {
-            self.tokens = TOKENS_MAX;
-            self.refilled_at = now;
+        if self.count.saturating_add(earned) >= TOKENS_MAX {
+            *self = Self { count: TOKENS_MAX, refilled_at: now };
         } else {
-            self.tokens += earned;
+            self.count += earned;
             self.refilled_at = self.refilled_at.plus_ms(earned * TOKEN_MS);
         }
-        let taken = self.tokens > 0;
-        self.tokens -= u64::from(taken);
+        let taken = self.count > 0;
+        self.count -= u64::from(taken);
         taken
     }
 }

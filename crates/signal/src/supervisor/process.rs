@@ -36,7 +36,7 @@ pub(super) struct Process {
     /// Since when it owes frames, whether it delivers others or not.
     behind_since: Option<MonoTime>,
     looks: Looks,
-    /// What it costs has been learnt.
+    /// What it costs has been learnt: it has caught up.
     measured: bool,
 }
 
@@ -101,6 +101,11 @@ impl Process {
     /// It is so late that another has to carry the programme until it has caught up again.
     pub(super) fn must_catch_up_again(&mut self) {
         (self.caught_up, self.in_time) = (false, 0);
+    }
+
+    /// Whether it has ever caught up.
+    pub(super) fn had_caught_up(&self) -> bool {
+        self.measured
     }
 
     /// Whether this was its first frame.

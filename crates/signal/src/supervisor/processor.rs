@@ -22,8 +22,8 @@ const NEEDED_NS_MIN: u64 = 20_000_000;
 /// What one frame is taken to cost before that is known.
 const FRAME_NS_GUESS: u64 = 1_000_000;
 
-/// Frames over which the cost of one is measured.
-const MEASURED_FRAMES_MIN: u64 = 10;
+/// Frames over which the cost of one is measured: those after the first of a cold start.
+const MEASURED_FRAMES_MIN: u64 = super::CAUGHT_UP_FRAMES - 1;
 
 /// Processor time of one process, with its threads and children, since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,20 +41,31 @@ pub struct ProcessorTime {
 pub(super) struct Cost {
     first_frame_ns: u64,
     frame_ns: u64,
+    /// Whether a process has shown what a frame costs.
+    is_measured: bool,
 }
 
 impl Cost {
     /// A guess, until a process has caught up: the first frame costs a fifth of the time that it is
     /// given.
     pub(super) fn guess(first_frame_ms: u64) -> Self {
-        Self { first_frame_ns: first_frame_ms.saturating_mul(1_000_000) / 5, frame_ns: FRAME_NS_GUESS }
+        let first_frame_ns = first_frame_ms.saturating_mul(1_000_000) / 5;
+        Self { first_frame_ns, frame_ns: FRAME_NS_GUESS, is_measured: false }
+    }
+
+    /// What one frame costs, once that is known.
+    pub(super) fn measured_frame_ns(self) -> Option<u64> {
+        self.is_measured.then_some(self.frame_ns)
     }
 
     /// Takes in what a process needed that has caught up; more counts at once, less by and by.
     fn learn(&mut self, first_frame_ns: u64, frame_ns: Option<u64>) {
         let blend = |old: u64, new: u64| if new > old { new } else { (3 * old + new) / 4 };
         self.first_frame_ns = blend(self.first_frame_ns, first_frame_ns);
-        self.frame_ns = frame_ns.map_or(self.frame_ns, |new| blend(self.frame_ns, new));
+        if let Some(new) = frame_ns {
+            self.frame_ns = if self.is_measured { blend(self.frame_ns, new) } else { new };
+            self.is_measured = true;
+        }
     }
 
     /// Beyond this, a process that owes so many frames has had its time.
@@ -173,7 +184,7 @@ mod tests {
     /// is seen.
     fn seen(ran_ms: u64, waited_ms: u64, is_runnable: bool, looks: u64) -> Vec<bool> {
         let mut seen = Looks::default();
-        let cost = Cost { first_frame_ns: 30 * MS, frame_ns: MS };
+        let cost = Cost { first_frame_ns: 30 * MS, frame_ns: MS, is_measured: true };
         let look = |n: u64| ProcessorTime { ran_ns: n * ran_ms * MS, waited_ns: n * waited_ms * MS, is_runnable };
         (0..looks)
             .map(|n| {

@@ -55,7 +55,7 @@ pub enum State {
     Running,
     /// A process died; the next has delivered nothing new.
     Restarting,
-    /// It died too often; it is tried again rarely, for ever.
+    /// Its processes died too often; it is tried again rarely, for ever.
     Failed,
 }
 
@@ -119,13 +119,16 @@ pub struct Counters {
     pub stand_in_starts: u64,
     /// Processes that ended without being asked to, or were given up.
     pub deaths: u64,
+    /// Of those, given up by the supervisor because they were late.
+    pub given_up: u64,
     /// How often a process was late enough for a replacement to be started beside it.
     pub suspicions: u64,
     /// How often a process was late and left in peace, because it waited for the processor.
     pub shortages: u64,
     /// Processes put down because another had caught up, or to make room for another.
     pub relieved: u64,
-    /// Deaths and suspicions of the configured encoder in a row, before catching up.
+    /// Deaths of the configured encoder in a row, before catching up; processes given up for being
+    /// late are none.
     pub failures_in_a_row: u32,
     /// Frames that were new.
     pub new_frames: u64,
@@ -235,6 +238,12 @@ impl fmt::Display for Role {
 }
 
 impl Reason {
+    /// Whether the supervisor ended the process because it was late, so that it counts as no death.
+    #[must_use]
+    pub const fn is_given_up(self) -> bool {
+        matches!(self, Self::Stalled | Self::FellBehind)
+    }
+
     /// Whether a process that ended so did it by itself, and perhaps because of what it was fed: not killed from
     /// outside, and not by its supervisor.
     #[must_use]

@@ -36,7 +36,7 @@ pub enum Command {
         #[command(flatten)]
         feed: FeedArgs,
     },
-    /// Encode PCM from standard input to MP3 frames on standard output
+    /// Encode PCM from standard input to MP3 or Opus on standard output
     Encode(EncodeArgs),
     /// Show what a running tower is doing
     Status(StatusArgs),
@@ -189,6 +189,9 @@ pub struct CheckArgs {
     /// TCP port of the tower that is asked
     #[arg(long)]
     pub port: Option<String>,
+    /// Only whether its clock ticks (exit code 0 or 1), for the health check of a container
+    #[arg(long)]
+    pub live: bool,
 }
 
 /// Flags of `tower config`.

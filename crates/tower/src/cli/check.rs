@@ -23,6 +23,37 @@ struct Health {
     warnings: Vec<String>,
 }
 
+/// Asks the tower whether its clock ticks, prints a line, and gives 0 or 1: what else is wrong is
+/// nothing that a restart, which cuts every listener, would mend.
+pub fn run_live(loaded: Result<Loaded, ConfigError>) -> ExitCode {
+    let asked = loaded.map_err(|error| error.to_string()).and_then(|loaded| {
+        let port = loaded.config.server.port;
+        let socket = admin_socket_path(&loaded.config, port).map_err(|error| error.to_string())?;
+        let (_, body) = ask(&socket, "/livez").map_err(|error| nobody_there(&socket, port, &error))?;
+        is_live(&body)
+    });
+    let (code, text) = match asked {
+        Ok(text) => (0, text),
+        Err(text) => (1, text),
+    };
+    print(&format!("{}\n", text.replace('\n', " ")));
+    ExitCode::from(code)
+}
+
+/// What `/livez` says, in words; an error if the clock stands.
+fn is_live(body: &str) -> Result<String, String> {
+    #[derive(Deserialize)]
+    struct Live {
+        ok: bool,
+        tick_age_ms: u64,
+    }
+    match serde_json::from_str::<Live>(body) {
+        Ok(Live { ok: true, .. }) => Ok("live: the clock ticks".into()),
+        Ok(Live { tick_age_ms, .. }) => Err(format!("dead: the clock has not ticked for {tick_age_ms} ms")),
+        Err(error) => Err(format!("the answer to /livez cannot be read: {error}")),
+    }
+}
+
 /// Asks the tower, prints the line, and gives the code.
 pub fn run(loaded: Result<Loaded, ConfigError>) -> ExitCode {
     let (state, text) = match loaded {
@@ -64,6 +95,14 @@ fn judge(body: &str) -> (State, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_ticks_is_live_and_nothing_else_counts() {
+        assert!(is_live(r#"{"ok": true, "tick_age_ms": 24}"#).is_ok());
+        let dead = is_live(r#"{"ok": false, "tick_age_ms": 12000}"#).expect_err("dead");
+        assert!(dead.contains("12000 ms"), "{dead}");
+        assert!(is_live(r#"{"ok": true}"#).is_err() && is_live("").is_err());
+    }
 
     #[test]
     fn health_becomes_a_state_and_the_reasons_a_line() {

@@ -3,7 +3,8 @@
 use super::args::ConfigArgs;
 use super::{Paint, colours_wanted, print};
 use crate::config::shown::{self, lines};
-use crate::config::{Loaded, Origin, masked};
+use crate::config::{ConfigError, Loaded, Origin, Problem, masked};
+use crate::files::media;
 
 /// Widest value beside which origins are aligned.
 const ALIGNED_WIDTH_MAX: usize = 60;
@@ -11,7 +12,8 @@ const ALIGNED_WIDTH_MAX: usize = 60;
 /// Prints `loaded`.
 ///
 /// # Errors
-/// If it cannot be written as TOML or JSON, which would be a mistake of ours.
+/// Files or folders that it names are not there; or it cannot be written as TOML or JSON, which
+/// would be a mistake of ours.
 pub fn run(args: &ConfigArgs, loaded: &Loaded) -> anyhow::Result<()> {
     let masked = Loaded { config: masked(&loaded.config), ..loaded.clone() };
     let text = if args.json {
@@ -20,7 +22,15 @@ pub fn run(args: &ConfigArgs, loaded: &Loaded) -> anyhow::Result<()> {
         as_toml(&masked, colours_wanted())?
     };
     print(&text);
-    Ok(())
+    let missing = media::missing(&media::configured(&loaded.config));
+    let problems: Vec<Problem> = missing
+        .iter()
+        .map(|missing| Problem {
+            origin: loaded.origin(&missing.media.key).clone(),
+            message: format!("there is nothing at {missing}; correct the path, or mount its disk"),
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }.into()) }
 }
 
 fn as_toml(loaded: &Loaded, colours: bool) -> anyhow::Result<String> {

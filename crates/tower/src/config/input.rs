@@ -34,6 +34,8 @@ pub struct Input {
     pub shuffle: bool,
     /// `url`: the stream to pull.
     pub url: String,
+    /// `command`: the executable and its arguments.
+    pub command: Vec<String>,
     /// Higher ones go on air before lower ones. None: as its kind has it.
     pub priority: Option<i32>,
     /// Ticks a source must hold before it is on air, and for which it must have been there.
@@ -52,6 +54,8 @@ pub struct Input {
     pub silence_gate_dbfs: f32,
     /// Louder by so much, in dB.
     pub gain_db: f32,
+    /// Titles are shown so much later than the sound that arrives with them, in ms; negative: earlier.
+    pub title_delay_ms: i64,
     /// `icecast`: what becomes of a second source that knows the password.
     pub second_source: SecondSource,
     /// A source that delivers no byte for this long, in ms, is ended.
@@ -79,6 +83,8 @@ pub enum InputKind {
     Playlist,
     /// A stream of another server that the tower pulls.
     Url,
+    /// A program that the tower runs, which writes PCM.
+    Command,
 }
 
 impl InputKind {
@@ -91,6 +97,7 @@ impl InputKind {
             Self::PcmUnix => "pcm_unix",
             Self::Playlist => "playlist",
             Self::Url => "url",
+            Self::Command => "command",
         }
     }
 
@@ -145,6 +152,7 @@ impl Input {
                     // Its buffer is made for its crossfade.
                     self.paths == new.paths && self.shuffle == new.shuffle && self.fade_ms == new.fade_ms
                 }
+                InputKind::Command => self.command == new.command && self.timeout_ms == new.timeout_ms,
                 InputKind::Url => {
                     let settings = |input: &Self| (input.user.clone(), input.password.clone(), input.timeout_ms);
                     self.url == new.url && settings(self) == settings(new)
@@ -168,6 +176,7 @@ impl Default for Input {
             paths: Vec::new(),
             shuffle: false,
             url: String::new(),
+            command: Vec::new(),
             priority: None,
             preroll_ticks: 20,
             capacity_ticks: 500,
@@ -177,6 +186,7 @@ impl Default for Input {
             silence_gate_ms: 0,
             silence_gate_dbfs: -60.0,
             gain_db: 0.0,
+            title_delay_ms: 0,
             second_source: SecondSource::Takeover,
             timeout_ms: 10_000,
         }
@@ -191,7 +201,8 @@ mod tests {
     fn what_runs_goes_on_unless_it_would_do_something_else() {
         let of = |kind| Input { kind, ..Input::default() };
         let louder = |input: &Input| Input { gain_db: 3.0, priority: Some(7), ..input.clone() };
-        for kind in [InputKind::Icecast, InputKind::PcmTcp, InputKind::PcmUnix, InputKind::Playlist, InputKind::Url] {
+        let kinds = [InputKind::Icecast, InputKind::PcmTcp, InputKind::PcmUnix, InputKind::Playlist, InputKind::Url];
+        for kind in kinds.into_iter().chain([InputKind::Command]) {
             assert!(of(kind).goes_on_as(&louder(&of(kind))));
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }

@@ -243,6 +243,11 @@ const BEHIND: &[Key] = &[
         "Many listeners of several addresses, which began to lag together, have lagged for so long. 0: off.",
     ),
     key(
+        "alarm.busy_ms",
+        Valid::Range(0, DAY_MS, "a time in ms"),
+        "Encoders have waited for the processor for half of the time for so long. 0: off, and the tower leaves out nothing.",
+    ),
+    key(
         "alarm.disk_free_mib",
         Valid::Range(0, 1_000_000_000, "a size in MiB"),
         "Less than this is free on the disk of the sockets, or of the log if it is a file. 0: off.",

@@ -10,6 +10,11 @@ pub(super) const LISTS: &[Key] = &[
         Valid::Text("a path such as \"/stream\", of letters, digits, and any of . _ ~ - /"),
         "Path of the stream; served with its codec's ending, such as `.mp3`, behind it too.",
     ),
+    key(
+        "output.*.aliases",
+        Valid::Text("a list of at most 16 paths, of letters, digits, and any of . _ ~ - / ; , = : @ ! $ ' ( ) *"),
+        "Other paths at which the same stream is served, such as an old server's `/;` or `/;stream.mp3`. Listeners there count as those of the mount.",
+    ),
     key("output.*.name", TITLE, "Name shown to players."),
     key("output.*.genre", TITLE, "Genre shown to players."),
     key("output.*.description", TITLE, "Description shown to players."),
@@ -17,7 +22,7 @@ pub(super) const LISTS: &[Key] = &[
     key(
         "output.*.encoder",
         Valid::Words(&["builtin", "ffmpeg", "command"]),
-        "`builtin`: the tower's own, around LAME. `ffmpeg`: FFmpeg with libmp3lame, libopus, or its own AAC. `command`: any other, see the next three keys.",
+        "`builtin`: the tower's own, MP3 at 48 kHz and Opus. `ffmpeg`: FFmpeg with libmp3lame, libopus, or its own AAC; the default of AAC. `command`: any other, see the next three keys.",
     ),
     key(
         "output.*.command",
@@ -38,7 +43,7 @@ pub(super) const LISTS: &[Key] = &[
     key(
         "output.*.codec",
         Valid::Words(&["mp3", "aac", "opus"]),
-        "`mp3`: MPEG-1 Layer III. `aac`: AAC-LC in ADTS. `opus`: Opus in Ogg. The last two take `encoder = \"ffmpeg\"` or a command; see [outputs](outputs.md).",
+        "`mp3`: MPEG-1 Layer III. `aac`: AAC-LC in ADTS, which needs FFmpeg or a command. `opus`: Opus in Ogg. See [outputs](outputs.md).",
     ),
     key(
         "output.*.bitrate_kbps",
@@ -88,8 +93,8 @@ pub(super) const LISTS: &[Key] = &[
     ),
     key(
         "input.*.kind",
-        Valid::Words(&["icecast", "pcm_tcp", "pcm_unix", "playlist", "url"]),
-        "`icecast`: a mount to which a source connects as it does to an Icecast server. `pcm_tcp`: an address that takes PCM. `pcm_unix`: a Unix socket that does. `playlist`: files that the tower plays. `url`: a stream of another server that the tower pulls. [inputs.md](inputs.md) has which keys each has.",
+        Valid::Words(&["icecast", "pcm_tcp", "pcm_unix", "playlist", "url", "command"]),
+        "`icecast`: a mount to which a source connects as it does to an Icecast server. `pcm_tcp`: an address that takes PCM. `pcm_unix`: a Unix socket that does. `playlist`: files that the tower plays. `url`: a stream of another server that the tower pulls. `command`: a program that the tower runs, which writes PCM. [inputs.md](inputs.md) has which keys each has.",
     ),
     key(
         "input.*.mount",
@@ -119,7 +124,7 @@ pub(super) const LISTS: &[Key] = &[
     key(
         "input.*.pacing",
         Valid::Words(&["buffer", "resample"]),
-        "`pcm_tcp`, `pcm_unix`: `buffer`: the producer has the tower's clock. `resample`: it has its own, and is followed within +-1 %. Not set: `resample` over TCP, `buffer` at a Unix socket.",
+        "`pcm_tcp`, `pcm_unix`, `command`: `buffer`: the producer has the tower's clock. `resample`: it has its own, and is followed within +-1 %. Not set: `buffer` at a Unix socket, else `resample`.",
     ),
     key(
         "input.*.producers_max",
@@ -136,6 +141,11 @@ pub(super) const LISTS: &[Key] = &[
         "input.*.url",
         Valid::Text("a URL with http or https, at most 2048 bytes"),
         "`url`: the stream to pull, in any format that a source may send.",
+    ),
+    key(
+        "input.*.command",
+        Valid::Text("a list of words: an executable and its arguments, at most 64"),
+        "`command`: a program that writes 48 kHz stereo s16le PCM to standard output, and titles as lines `title: ...` to standard error. It is started again when it ends.",
     ),
     key(
         "input.*.priority",
@@ -181,6 +191,11 @@ pub(super) const LISTS: &[Key] = &[
         "input.*.gain_db",
         Valid::Range(-60, 20, "a gain in dB"),
         "Louder by so much; what that makes too loud is cut off at full scale.",
+    ),
+    key(
+        "input.*.title_delay_ms",
+        Valid::Range(-5000, 60_000, "a time in ms"),
+        "Titles of this input are shown so much later than the sound that arrives with them: for automation that tells its titles ahead of its sound. Negative: earlier, as far as that sound still waits in the buffer.",
     ),
     key(
         "input.*.second_source",

@@ -77,6 +77,11 @@ pub(super) const SERVER: &[Key] = &[
         "With fewer than this it is the shorter period again; at most `crowd_above`.",
     ),
     key(
+        "server.state_dir",
+        Valid::Text("a path of a directory"),
+        "Where the tower keeps what outlives a restart: the place in the round of each folder. Empty: `$STATE_DIRECTORY`, which the systemd unit sets, or nothing is kept.",
+    ),
+    key(
         "server.admin_socket",
         Valid::Text("a path of at most 107 bytes"),
         "Unix socket on which the command line reaches the tower; empty: `tower-PORT.sock` in the runtime directory.",

@@ -2,6 +2,7 @@
 
 use super::env;
 use super::file;
+use super::home;
 use super::layers::{Layers, Setting};
 use super::problem::{ConfigError, Origin, Problem};
 use super::reading;
@@ -88,13 +89,17 @@ fn load_by(sources: &Sources, read: file::ReadFile) -> Result<Loaded, ConfigErro
     }
     let Layers { mut tree, origins, mut problems, bad } = layers;
     fill_in_default_output(&mut tree);
-    let config = match Config::deserialize(Value::Table(tree)) {
+    fill_in_default_encoders(&mut tree);
+    let mut config = match Config::deserialize(Value::Table(tree)) {
         Ok(config) => config,
         Err(error) => {
             problems.push(Problem { origin: Origin::Default, message: error.message().to_owned() });
             return Err(ConfigError { problems });
         }
     };
+    if let Some(home) = env::value_of(&sources.environment, "HOME") {
+        home::expand(&mut config, home.as_ref());
+    }
     let new = validate(&config).into_iter().filter(|invalid| !invalid.keys.iter().any(|key| bad.contains(key)));
     problems.extend(new.map(|invalid| at_its_origin(invalid, &origins)));
     if problems.is_empty() { Ok(Loaded { config, origins, file, warnings }) } else { Err(ConfigError { problems }) }
@@ -106,6 +111,16 @@ fn fill_in_default_output(tree: &mut Table) {
         && outputs.is_empty()
     {
         outputs.push(Value::Table(Table::new()));
+    }
+}
+
+/// What the built-in encoder does not make, AAC, takes FFmpeg where no encoder is named.
+fn fill_in_default_encoders(tree: &mut Table) {
+    let outputs = tree.get_mut("output").and_then(Value::as_array_mut);
+    for output in outputs.into_iter().flatten().filter_map(Value::as_table_mut) {
+        if output.get("codec").and_then(Value::as_str) == Some("aac") {
+            output.entry("encoder").or_insert_with(|| Value::String("ffmpeg".into()));
+        }
     }
 }
 

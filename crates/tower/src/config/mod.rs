@@ -6,13 +6,14 @@
 //! - `sources`, `file`, `env`: where values come from; `layers`: laying them over each other, each with its origin.
 //! - `validate`, `mount`, `network`: rules between values, paths of streams, and networks; `problem`: what is said when something is wrong.
 //! - `exposed`: what is left open to everybody.
-//! - `runtime_dir`: where sockets live when nobody says where.
+//! - `runtime_dir`: where sockets and state live when nobody says where; `home`: what `~` means.
 //!
 //! [`load()`] opens nothing but `tower.toml`, and reports every problem it finds, not the first.
 
 mod env;
 mod exposed;
 mod file;
+mod home;
 mod input;
 mod key_table;
 mod key_table_lists;
@@ -50,7 +51,7 @@ pub use mount::is_reserved_route;
 pub use network::Network;
 pub use output::{Codec, EncoderKind, Latency, Output, Replay};
 pub use problem::{ConfigError, Origin, Problem};
-pub use runtime_dir::{admin_socket_path, default_station_socket, runtime_dir, station_socket_path};
+pub use runtime_dir::{admin_socket_path, default_station_socket, runtime_dir, state_dir, station_socket_path};
 pub use schema::*;
 pub use tls::Tls;
 pub use user::{Role, User};

@@ -1,6 +1,7 @@
 //! `[[output]]`: encoded streams of the one programme, each with an encoder and listeners of its own.
 
 use crate::titles::Charset;
+use radio_signal::units::SAMPLE_RATE_HZ;
 use serde::{Deserialize, Serialize};
 
 /// `[[output]]`
@@ -9,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Output {
     /// Path of the mount, beginning with `/`.
     pub mount: String,
+    /// Other paths at which it is served.
+    pub aliases: Vec<String>,
     /// Name shown to players.
     pub name: String,
     /// Genre shown to players.
@@ -66,7 +69,7 @@ pub enum Codec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EncoderKind {
-    /// The tower's own executable as `tower encode`, around LAME.
+    /// The tower's own executable as `tower encode`: LAME, or Opus.
     Builtin,
     /// FFmpeg with libmp3lame, its own AAC, or libopus.
     Ffmpeg,
@@ -115,10 +118,22 @@ impl Output {
         self.mount.strip_suffix(self.codec.extension()).unwrap_or(&self.mount)
     }
 
-    /// Whether a listener of `path` means this one: with or without its ending.
+    /// Whether the built-in encoder makes its frames: MP3 at the tower's own rate, and Opus.
+    #[must_use]
+    pub const fn has_builtin(&self) -> bool {
+        match self.codec {
+            Codec::Mp3 => self.sample_rate_hz == SAMPLE_RATE_HZ,
+            Codec::Opus => true,
+            Codec::Aac => false,
+        }
+    }
+
+    /// Whether a listener of `path` means this one: by its mount, with or without its ending, or by
+    /// an alias.
     #[must_use]
     pub fn answers_to(&self, path: &str) -> bool {
-        path == self.mount || path.strip_suffix(self.codec.extension()).unwrap_or(path) == self.bare_mount()
+        let is_alias = self.aliases.iter().any(|alias| alias == path);
+        is_alias || path == self.mount || path.strip_suffix(self.codec.extension()).unwrap_or(path) == self.bare_mount()
     }
 }
 
@@ -126,6 +141,7 @@ impl Default for Output {
     fn default() -> Self {
         Self {
             mount: "/stream".into(),
+            aliases: Vec::new(),
             name: "Radio Tower".into(),
             genre: String::new(),
             description: String::new(),

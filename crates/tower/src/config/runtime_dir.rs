@@ -20,6 +20,20 @@ pub fn runtime_dir() -> io::Result<PathBuf> {
     Ok(path)
 }
 
+/// Where the tower keeps what outlives a restart; `None`: nothing is kept.
+#[must_use]
+pub fn state_dir(config: &Config) -> Option<PathBuf> {
+    let configured = Some(config.server.state_dir.clone()).filter(|path| !path.as_os_str().is_empty());
+    configured.or_else(|| first_of(std::env::var_os("STATE_DIRECTORY")))
+}
+
+/// systemd gives several directories with colons between them; the first is ours.
+fn first_of(directories: Option<OsString>) -> Option<PathBuf> {
+    directories
+        .and_then(|list| Some(PathBuf::from(list.to_str()?.split(':').next()?)))
+        .filter(|path| path.is_absolute())
+}
+
 /// Where the PCM socket is when the configuration does not say: `pcm.sock` in the runtime directory.
 ///
 /// # Errors
@@ -54,8 +68,7 @@ pub fn admin_socket_path(config: &Config, port: u16) -> io::Result<PathBuf> {
 }
 
 fn choose(systemd: Option<OsString>, xdg: Option<OsString>, uid: u32) -> PathBuf {
-    // systemd gives several directories with colons between them; the first is ours.
-    let systemd = systemd.and_then(|list| Some(PathBuf::from(list.to_str()?.split(':').next()?)));
+    let systemd = first_of(systemd);
     let xdg = xdg.map(|dir| Path::new(&dir).join("radio-tower"));
     let absolute = systemd.into_iter().chain(xdg).find(|path| path.is_absolute());
     absolute.unwrap_or_else(

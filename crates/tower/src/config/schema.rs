@@ -77,6 +77,9 @@ pub struct Server {
     pub crowd_above: usize,
     /// and with fewer than this it is the shorter one again.
     pub crowd_below: usize,
+    /// Where the tower keeps what outlives a restart; empty: `$STATE_DIRECTORY`, or nothing is
+    /// kept.
+    pub state_dir: PathBuf,
     /// Unix socket on which the command line reaches the API; empty: `tower-PORT.sock` in the runtime directory.
     pub admin_socket: PathBuf,
     /// Where the tower stands, for statistics.
@@ -264,6 +267,8 @@ pub struct AlarmLimits {
     pub no_programme_ms: u64,
     /// Many listeners, which began to lag together, have lagged for so long, in ms.
     pub uplink_full_ms: u64,
+    /// The machine has been too busy for so long, in ms.
+    pub busy_ms: u64,
     /// Less than so many MiB are free.
     pub disk_free_mib: u64,
     /// An alarm is over when all has been well for so long, in ms.
@@ -307,6 +312,7 @@ impl Default for Server {
             period_ms: 504,
             crowd_above: 4000,
             crowd_below: 3500,
+            state_dir: PathBuf::new(),
             admin_socket: PathBuf::new(),
             location: String::new(),
             admin_contact: String::new(),
@@ -378,6 +384,7 @@ impl Default for AlarmLimits {
             late_ms: 2000,
             no_programme_ms: 300_000,
             uplink_full_ms: 5000,
+            busy_ms: 5000,
             disk_free_mib: 16,
             clear_ms: 10_000,
         }

@@ -30,7 +30,7 @@ pub(super) const TITLE_BYTES_MAX: usize = 255;
 pub(super) const PASSWORD_BYTES_MAX: usize = 1024;
 pub(super) const PATHS_MAX: usize = 1000;
 const BACKOFF_STEPS_MAX: usize = 32;
-const COMMAND_WORDS_MAX: usize = 64;
+pub(super) const COMMAND_WORDS_MAX: usize = 64;
 
 /// A rule that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,10 @@ pub fn validate(config: &Config) -> Vec<Invalid> {
 #[must_use]
 pub const fn playout_delay_ticks_min(output: &Output) -> u64 {
     match output.encoder {
-        EncoderKind::Builtin => 2,
+        EncoderKind::Builtin => match output.codec {
+            Codec::Mp3 | Codec::Aac => 2,
+            Codec::Opus => 3,
+        },
         EncoderKind::Ffmpeg => match output.codec {
             Codec::Mp3 if output.sample_rate_hz == SAMPLE_RATE_HZ => 3,
             Codec::Mp3 | Codec::Aac | Codec::Opus => 6,
@@ -270,6 +273,7 @@ impl Check {
     fn output(&mut self, config: &Config, index: usize, output: &Output) {
         let key = |name: &str| format!("output.{index}.{name}");
         self.mount(config, index, &output.mount);
+        self.aliases(config, index, output);
         let texts = [
             ("name", &output.name),
             ("genre", &output.genre),

@@ -40,11 +40,10 @@ impl Check {
             let message = format!("`{rate_key}` cannot be {rate_hz}; write 48000, or for mp3 44100");
             self.add(&[&rate_key, &key("codec")], message);
         }
-        let is_native = output.codec == Codec::Mp3 && rate_hz == SAMPLE_RATE_HZ;
-        if output.encoder == EncoderKind::Builtin && !is_native {
+        if output.encoder == EncoderKind::Builtin && !output.has_builtin() {
             let message = format!(
-                "`{}` is \"builtin\", which makes nothing but MP3 at 48000 Hz; write `encoder = \"ffmpeg\"` (Debian: apt \
-                 install ffmpeg)",
+                "`{}` is \"builtin\", which makes MP3 and Opus at 48000 Hz alone; write `encoder = \"ffmpeg\"` (Debian: \
+                 apt install ffmpeg)",
                 key("encoder")
             );
             self.add(&[&key("encoder"), &key("codec"), &rate_key], message);

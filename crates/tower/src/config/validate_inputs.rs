@@ -3,7 +3,7 @@
 use super::input::{Input, InputKind};
 use super::mount::mount_syntax_error;
 use super::schema::Config;
-use super::validate::{Check, FADE_MS_MAX, PATHS_MAX, TITLE_BYTES_MAX};
+use super::validate::{COMMAND_WORDS_MAX, Check, FADE_MS_MAX, PATHS_MAX, TITLE_BYTES_MAX};
 use super::validate_webhooks::url_error;
 use radio_signal::units::TICK_MS;
 use std::net::SocketAddr;
@@ -23,6 +23,7 @@ impl Check {
                 InputKind::PcmUnix => self.input_socket(config, i, &input.socket),
                 InputKind::Playlist => self.input_paths(i, &input.paths),
                 InputKind::Url => self.input_url(i, &input.url),
+                InputKind::Command => self.input_command(i, &input.command),
             }
             self.keys_of_other_kinds(i, input);
             self.input_buffer(config, i, input);
@@ -91,22 +92,32 @@ impl Check {
         }
     }
 
+    fn input_command(&mut self, index: usize, command: &[String]) {
+        let key = format!("input.{index}.command");
+        if command.first().is_none_or(String::is_empty) {
+            self.add(&[&key], format!("`{key}` is empty; write a list of words: an executable and its arguments"));
+        } else if command.len() > COMMAND_WORDS_MAX || command.iter().any(|word| word.contains('\0')) {
+            self.add(&[&key], format!("`{key}` must be at most {COMMAND_WORDS_MAX} words without NUL"));
+        }
+    }
+
     /// What would do nothing is a mistake, and the kind may be the wrong one.
     fn keys_of_other_kinds(&mut self, index: usize, input: &Input) {
-        use InputKind::{Icecast, PcmTcp, PcmUnix, Playlist, Url};
+        use InputKind::{Command, Icecast, PcmTcp, PcmUnix, Playlist, Url};
         let no = Input::default();
-        let keys: [(&str, &[InputKind], bool); 11] = [
+        let keys: [(&str, &[InputKind], bool); 12] = [
             ("mount", &[Icecast], input.mount != no.mount),
             ("user", &[Icecast, Url], input.user != no.user),
             ("password", &[Icecast, Url], input.password != no.password),
             ("second_source", &[Icecast], input.second_source != no.second_source),
             ("address", &[PcmTcp], input.address != no.address),
             ("socket", &[PcmUnix], input.socket != no.socket),
-            ("pacing", &[PcmTcp, PcmUnix], input.pacing != no.pacing),
+            ("pacing", &[PcmTcp, PcmUnix, Command], input.pacing != no.pacing),
             ("producers_max", &[PcmTcp, PcmUnix], input.producers_max != no.producers_max),
             ("paths", &[Playlist], input.paths != no.paths),
             ("shuffle", &[Playlist], input.shuffle != no.shuffle),
             ("url", &[Url], input.url != no.url),
+            ("command", &[Command], input.command != no.command),
         ];
         for (name, kinds, is_given) in keys {
             if is_given && !kinds.contains(&input.kind) {

@@ -3,6 +3,7 @@
 use super::watch::seconds;
 use crate::config::EncoderKind;
 use crate::encoder::State;
+use crate::files::media::MissingMedia;
 use radio_signal::likeness::Second;
 use radio_signal::router::OnAir;
 use radio_signal::units::TICK_MS;
@@ -148,6 +149,15 @@ pub(super) fn clock_stopped(age_ms: u64) -> String {
     format!(
         "the clock has not ticked for {age_ms} ms: nothing is sent. This machine stands still or is overloaded; see what else \
          runs on it (top). Under systemd the watchdog starts the tower anew"
+    )
+}
+
+pub(super) fn media_missing(missing: &[MissingMedia]) -> String {
+    let (one, more) = (missing.first().map(ToString::to_string).unwrap_or_default(), missing.len().saturating_sub(1));
+    let more = if more > 0 { format!(", and {more} more (the log names them)") } else { String::new() };
+    format!(
+        "files that are configured are not there; the rest is played. Missing: {one}{more}. Mount the disk or correct the path \
+         (`tower reload`); it is looked for every 5 s and played when it is there"
     )
 }
 

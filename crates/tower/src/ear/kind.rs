@@ -26,6 +26,10 @@ pub enum Kind {
     UplinkFull,
     /// The limit of the uplink does not admit newcomers.
     UplinkLimit,
+    /// The machine is too busy for the encoders.
+    MachineBusy,
+    /// Files or folders that are configured are not there.
+    MediaMissing,
     /// There is nearly no room on a disk.
     DiskFull,
     /// The tower does not listen to itself any more, or only now and then.
@@ -44,7 +48,7 @@ pub enum Severity {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Silence,
         Self::Differs,
         Self::DamagedFrames,
@@ -55,6 +59,8 @@ impl Kind {
         Self::ClockStopped,
         Self::UplinkFull,
         Self::UplinkLimit,
+        Self::MachineBusy,
+        Self::MediaMissing,
         Self::DiskFull,
         Self::Deaf,
     ];
@@ -73,6 +79,8 @@ impl Kind {
             Self::ClockStopped => "clock_stopped",
             Self::UplinkFull => "uplink_full",
             Self::UplinkLimit => "uplink_limit",
+            Self::MachineBusy => "machine_busy",
+            Self::MediaMissing => "media_missing",
             Self::DiskFull => "disk_full",
             Self::Deaf => "deaf",
         }
@@ -82,7 +90,9 @@ impl Kind {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::DamagedFrames | Self::EncoderStandIn | Self::UplinkLimit => Severity::Warning,
+            Self::DamagedFrames | Self::EncoderStandIn | Self::UplinkLimit | Self::MediaMissing | Self::MachineBusy => {
+                Severity::Warning
+            }
             _ => Severity::Failing,
         }
     }
@@ -90,7 +100,10 @@ impl Kind {
     /// Whether its text, behind the first sentence, tells what is not for everybody.
     #[must_use]
     pub const fn names_what_is_private(self) -> bool {
-        matches!(self, Self::EncoderFailed | Self::EncoderStandIn | Self::DiskFull)
+        matches!(
+            self,
+            Self::EncoderFailed | Self::EncoderStandIn | Self::DiskFull | Self::MediaMissing | Self::MachineBusy
+        )
     }
 
     /// Whether each output has one of its own.
@@ -98,7 +111,14 @@ impl Kind {
     pub const fn is_of_output(self) -> bool {
         !matches!(
             self,
-            Self::NoProgramme | Self::ClockStopped | Self::UplinkFull | Self::UplinkLimit | Self::DiskFull | Self::Deaf
+            Self::NoProgramme
+                | Self::ClockStopped
+                | Self::UplinkFull
+                | Self::UplinkLimit
+                | Self::MachineBusy
+                | Self::MediaMissing
+                | Self::DiskFull
+                | Self::Deaf
         )
     }
 }

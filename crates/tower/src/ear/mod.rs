@@ -5,13 +5,16 @@
 //!
 //! - `decode`: frames to sound; `sound`: that in ticks, whatever the codec; `meter`: loudness and silence; `output`: one output beside the programme; `histogram`: how far
 //!   behind the arrival it is, and listeners behind it.
+//! - `batch`: when sound is measured.
 //! - `uplink`: whether listeners lag together, and whether its limit refuses newcomers.
+//! - `pressure`: whether the machine is too busy, and what is left out while it is.
 //! - `deaf`: whether it still listens.
 //! - `watch`: the alarms, around the pure state machine of [`radio_signal::alarm`]; `advice`: what
 //!   they say; `ears`: what is known of one output between two looks.
 //! - [`Board`]: what others may read of all this.
 
 mod advice;
+mod batch;
 mod deaf;
 mod decode;
 mod disk;
@@ -20,6 +23,7 @@ mod histogram;
 mod kind;
 mod meter;
 mod output;
+pub(crate) mod pressure;
 mod sound;
 mod thread;
 mod uplink;
@@ -30,6 +34,7 @@ pub use histogram::Histogram;
 pub use kind::{Kind, Severity};
 pub use meter::Loudness;
 pub use output::Heard;
+pub use pressure::Machine;
 pub use thread::{EarHandle, start};
 pub use watch::{RaisedAlarm, Tally};
 
@@ -60,6 +65,8 @@ pub struct Findings {
     pub alarms: Vec<RaisedAlarm>,
     /// All alarms, and how often they have been raised.
     pub tallies: Vec<Tally>,
+    /// What is known of the machine.
+    pub machine: Machine,
     /// Time of a processor that listening has taken, in seconds.
     pub cpu_s: f64,
 }
@@ -86,6 +93,12 @@ impl Board {
         let mut findings = lock(&self.findings).clone();
         findings.alarms.extend(findings.listened.and_then(|listened| listened.alarm(Instant::now())));
         findings
+    }
+
+    /// Whether the machine is too busy, so that work that listeners do not hear is left out.
+    #[must_use]
+    pub fn is_shedding(&self) -> bool {
+        lock(&self.findings).machine.is_shedding
     }
 
     /// Notes in the journal when the ear stops listening, and when it listens again. For a thread that lives on without it.

@@ -47,7 +47,7 @@ pub struct Heard {
     pub likeness: Option<f32>,
     /// Frames that could not be decoded, or that held what does not belong there.
     pub damaged_frames: u64,
-    /// Frames that were not heard, because the machine was too busy.
+    /// Frames that were not heard or left out, because the machine was too busy.
     pub unheard_frames: u64,
 }
 
@@ -98,10 +98,10 @@ impl Follow {
 
 impl OutputEar {
     /// # Errors
-    /// No decoder or no memory.
+    /// No decoder.
     pub(super) fn new(silence_dbfs: f32, format: Format) -> anyhow::Result<Self> {
         let error_max = error_max(&format);
-        let (sound, meter, mono) = (Sound::new(format)?, Meter::new(silence_dbfs)?, format.channels == 1);
+        let (sound, meter, mono) = (Sound::new(format)?, Meter::new(silence_dbfs), format.channels == 1);
         Ok(Self { sound, meter, follow: None, heard: Heard::default(), error_max, mono, bytes: Vec::new() })
     }
 
@@ -113,6 +113,11 @@ impl OutputEar {
     /// What it knows now.
     pub(super) fn read(&mut self) -> (Loudness, Heard) {
         (self.meter.read(), self.heard)
+    }
+
+    /// The frame to be heard next; none before the first.
+    pub(super) fn next_frame(&self) -> Option<u64> {
+        self.follow.as_ref().map(|follow| follow.next_frame)
     }
 
     /// Hears what is new.
@@ -149,6 +154,15 @@ impl OutputEar {
             }
         }
         self.follow = Some(follow);
+    }
+
+    /// Leaves out what is new.
+    pub(super) fn leave_out(&mut self, output: &Mount) {
+        if let Some(follow) = self.follow.take() {
+            let end = output.frames().end;
+            self.heard.unheard_frames += end.saturating_sub(follow.next_frame);
+            self.follow = Some(self.begin(end));
+        }
     }
 
     fn begin(&mut self, frame: u64) -> Follow {
@@ -198,11 +212,9 @@ pub(super) struct ProgrammeEar {
 }
 
 impl ProgrammeEar {
-    /// # Errors
-    /// No memory.
-    pub(super) fn new(silence_dbfs: f32) -> anyhow::Result<Self> {
+    pub(super) fn new(silence_dbfs: f32) -> Self {
         let planes = [(); CHANNELS].map(|()| Vec::with_capacity(TICK_VALUES / CHANNELS));
-        Ok(Self { meter: Meter::new(silence_dbfs)?, next_tick: None, bytes: Vec::new(), planes })
+        Self { meter: Meter::new(silence_dbfs), next_tick: None, bytes: Vec::new(), planes }
     }
 
     /// From now on sound below this is silence.
@@ -211,7 +223,7 @@ impl ProgrammeEar {
     }
 
     /// Hears what is new.
-    pub(super) fn listen(&mut self, programme: &Mount) -> Loudness {
+    pub(super) fn listen(&mut self, programme: &Mount) {
         let there = programme.frames();
         let next = self.next_tick.filter(|next| there.end.saturating_sub(*next) <= BEHIND_FRAMES_MAX);
         let from = next.unwrap_or(there.end.saturating_sub(BEHIND_FRAMES_MAX).max(there.start));
@@ -225,6 +237,15 @@ impl ProgrammeEar {
             self.meter.add([&self.planes[0], &self.planes[1]]);
             self.next_tick = Some(tick + 1);
         }
+    }
+
+    /// The tick to be heard next; none before the first.
+    pub(super) const fn next_tick(&self) -> Option<u64> {
+        self.next_tick
+    }
+
+    /// What it knows now.
+    pub(super) fn read(&mut self) -> Loudness {
         self.meter.read()
     }
 }

@@ -3,9 +3,10 @@
 use super::ears::Ears;
 use super::kind::Kind;
 use super::output::{Notice, ProgrammeEar};
+use super::pressure::MachineWatch;
 use super::uplink::UplinkWatch;
 use super::watch::{Moment, Watch};
-use super::{Findings, Histogram, LIKENESS_MIN, Listened, advice, disk};
+use super::{Findings, Histogram, LIKENESS_MIN, Listened, advice, batch, disk};
 use crate::encoder::State;
 use crate::pump::clock;
 use crate::setup::Setup;
@@ -14,14 +15,17 @@ use anyhow::Context;
 use radio_signal::alarm::Strikes;
 use radio_signal::likeness::Second;
 use radio_signal::router::OnAir;
-use radio_signal::units::TICK_MS;
+use radio_signal::units::{TICK_MS, TICK_NS};
 use rustix::thread::ClockId;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often it listens to what is new.
+/// How often it looks whether all is well. Sound is decoded and measured less often, see `batch`.
 const PERIOD: Duration = Duration::from_millis(200);
+/// A look may be late by a tick, so that it can share the wake-up of another thread.
+const TIMER_SLACK_NS: u64 = TICK_NS;
 /// How often it looks at the listeners.
 const LISTENERS_PERIOD: Duration = Duration::from_secs(1);
 /// How often it looks at the disks.
@@ -70,6 +74,8 @@ pub fn start(tower: Arc<Tower>) -> anyhow::Result<EarHandle> {
         if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
             tracing::debug!(%error, "the tower listens to itself at normal priority");
         }
+        // Where the system refuses it, a look costs a wake-up of its own.
+        let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(TIMER_SLACK_NS));
         while !stopped.load(Relaxed) {
             ear.listen();
             std::thread::park_timeout(PERIOD);
@@ -116,6 +122,7 @@ struct Ear {
     /// Of each mount, by its name.
     lags: Vec<(String, Histogram)>,
     uplink: UplinkWatch,
+    machine: MachineWatch,
     /// Some shard sends at the longer period.
     is_crowded: bool,
 }
@@ -124,7 +131,7 @@ impl Ear {
     fn new(tower: Arc<Tower>) -> anyhow::Result<Self> {
         let setup = tower.setup();
         let mut ear = Self {
-            programme: ProgrammeEar::new(setup.config.alarm.silence_dbfs)?,
+            programme: ProgrammeEar::new(setup.config.alarm.silence_dbfs),
             outputs: Vec::new(),
             watch: Watch::new(),
             setup,
@@ -135,6 +142,7 @@ impl Ear {
             listeners_seen: None,
             lags: Vec::new(),
             uplink: UplinkWatch::default(),
+            machine: MachineWatch::default(),
             is_crowded: false,
         };
         ear.look_at_setup()?;
@@ -166,6 +174,17 @@ impl Ear {
         Ok(())
     }
 
+    /// Whether sound is to be measured now: of all outputs at once, and of the programme.
+    fn is_sound_due(&self) -> bool {
+        let Self { tower, setup, outputs, programme, watch, .. } = self;
+        let batch_ms = batch::batch_ms(&setup.config.alarm);
+        let of_output = |ears: &Ears| {
+            let alarm_due_ms = watch.sound_due_ms(ears.id);
+            batch::is_due(ears.ear.next_frame(), &ears.output.mount.frames(), alarm_due_ms, batch_ms)
+        };
+        batch::is_due(programme.next_tick(), &tower.monitor.frames(), None, batch_ms) || outputs.iter().any(of_output)
+    }
+
     /// Listens to what is new, looks around, and says what it has found.
     fn listen(&mut self) {
         if !Arc::ptr_eq(&self.setup, &self.tower.setup())
@@ -173,18 +192,29 @@ impl Ear {
         {
             tracing::warn!("an output is not listened to: {error:#}");
         }
-        let programme = self.programme.listen(&self.tower.monitor);
+        let is_due = self.is_sound_due();
+        if is_due {
+            self.programme.listen(&self.tower.monitor);
+        }
+        let programme = self.programme.read();
         let tick = self.tower.figures.tick().unwrap_or(0);
         let now = Moment { now_ms: self.started.elapsed().as_millis() as u64, tick };
         let mut heard = Vec::new();
         for index in 0..self.outputs.len() {
-            self.listen_to(index, programme.silent_ms, tick);
+            let has_turn = self.machine.has_turn(index, self.outputs.len(), now);
+            if has_turn && is_due {
+                self.listen_to(index, programme.silent_ms, tick);
+            } else if !has_turn {
+                let Ears { ear, output, .. } = &mut self.outputs[index];
+                ear.leave_out(&output.mount);
+            }
             self.look_at(index, now);
             let Ears { id, ear, .. } = &mut self.outputs[index];
             let (loudness, compared) = ear.read();
             heard.push((*id, loudness, compared));
         }
         self.look_around(now);
+        let machine = self.machine.look(now, &self.tower, &self.outputs, &mut self.watch);
         self.look_at_listeners(now);
         self.measure_delays();
         let delays = self.outputs.iter().map(|ears| (ears.id, ears.delays.clone())).collect();
@@ -193,7 +223,8 @@ impl Ear {
         let spent = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
         let cpu_s = spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9;
         let listened = Some(Listened { at: Instant::now(), tick, was_last: false });
-        *self.tower.ear.lock() = Findings { listened, programme, outputs: heard, delays, lags, alarms, tallies, cpu_s };
+        *self.tower.ear.lock() =
+            Findings { listened, programme, outputs: heard, delays, lags, alarms, tallies, machine, cpu_s };
     }
 
     /// What listeners of an output hear. Time is that of the stream, so a busy machine changes nothing.
@@ -318,6 +349,10 @@ impl Ear {
         let is_stopped = ticked_ns > 0 && age_ms > TICK_AGE_MS_MAX;
         let text = || advice::clock_stopped(age_ms);
         watch.observe((Kind::ClockStopped, None), now, is_stopped, &tower.journal, text);
+
+        let missing = tower.backing.media.as_ref().map(|media| media.missing()).unwrap_or_default();
+        let text = || advice::media_missing(&missing);
+        watch.observe((Kind::MediaMissing, None), now, !missing.is_empty(), &tower.journal, text);
 
         if self.disk_seen.is_none_or(|seen| seen.elapsed() >= DISK_PERIOD) {
             self.disk_seen = Some(Instant::now());

@@ -117,6 +117,15 @@ impl Watch {
         self.entries.iter().any(|entry| entry.kind == kind && entry.output == output && entry.raised.is_some())
     }
 
+    /// When an alarm of this output's sound may be raised or over, on the clock of the stream; none
+    /// while all is well.
+    pub(super) fn sound_due_ms(&self, output: OutputId) -> Option<u64> {
+        let of_sound = |entry: &&Entry| {
+            entry.output == Some(output) && matches!(entry.kind, Kind::Silence | Kind::Differs | Kind::DamagedFrames)
+        };
+        self.entries.iter().filter(of_sound).filter_map(|entry| entry.alarm.due_ms()).min()
+    }
+
     /// It is wrong, or right; `text` says what, and what to do.
     pub(super) fn observe(
         &mut self,
@@ -129,10 +138,9 @@ impl Watch {
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.kind == kind && entry.output == output) else {
             return;
         };
-        let prefix = entry.prefix();
         match entry.alarm.observe(moment.now_ms, is_wrong) {
             Some(Change::Raised { since_ms }) => {
-                let text = format!("{prefix}{}", text());
+                let text = format!("{}{}", entry.prefix(), text());
                 journal.note(moment.tick, "alarm", format!("ALARM {}: {text}", kind.name()));
                 let ago = Duration::from_millis(moment.now_ms.saturating_sub(since_ms));
                 let since =
@@ -149,7 +157,7 @@ impl Watch {
             }
             Some(Change::Over { lasted_ms }) => {
                 entry.raised = None;
-                let lasted = seconds(lasted_ms);
+                let (prefix, lasted) = (entry.prefix(), seconds(lasted_ms));
                 journal.note(moment.tick, "alarm_over", format!("{prefix}over after {lasted}: {}", kind.name()));
             }
             None => {}
@@ -190,7 +198,8 @@ fn raise_ms(kind: Kind, config: &Config) -> Option<u64> {
         Kind::NoProgramme => (no_programme_ms, no_programme_ms > 0),
         Kind::DamagedFrames => (0, damaged_frames > 0),
         Kind::UplinkFull => (config.alarm.uplink_full_ms, config.alarm.uplink_full_ms > 0),
-        Kind::UplinkLimit => (0, true),
+        Kind::UplinkLimit | Kind::MediaMissing => (0, true),
+        Kind::MachineBusy => (config.alarm.busy_ms, config.alarm.busy_ms > 0),
         Kind::DiskFull => (0, disk_free_mib > 0),
         // Whoever stands in has so long to be there.
         Kind::EncoderFailed => (STAND_IN_MS, true),

@@ -4,7 +4,7 @@
 use super::commands::EncoderConfig;
 use super::spawn::{self, Spawned};
 use super::status::Agreement;
-use crate::config::Replay;
+use crate::config::{Codec, Replay};
 use radio_lame::Encoder;
 use radio_signal::mpeg::Packetizer;
 use radio_signal::pcm::PcmFrame;
@@ -29,7 +29,8 @@ pub(super) fn check(config: &EncoderConfig) -> Agreement {
     if config.stand_in.is_none() {
         return Agreement::None;
     }
-    if config.main.replay != Replay::Exact {
+    // Another Opus encoder than the built-in one makes other packets, whatever it promises.
+    if config.main.replay != Replay::Exact || config.format.codec != Codec::Mp3 {
         return Agreement::Approx;
     }
     let pcm: Vec<PcmFrame> = (0..TICKS).map(tick).collect();

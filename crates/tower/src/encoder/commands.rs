@@ -2,6 +2,7 @@
 
 use super::format::Format;
 use crate::config::{self, Codec, EncoderKind, Replay};
+use radio_signal::ogg::opus;
 use radio_signal::supervisor::{self, Role};
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_SAMPLES, ticks_in_ms};
 use std::ffi::OsString;
@@ -52,7 +53,14 @@ pub struct Program {
     pub latency_samples_min: u64,
     /// What a restarted process makes of the same PCM.
     pub replay: Replay,
+    /// A process starts at a tick divisible by this, where one of its frames begins; and the frames
+    /// of an encoder that works in segments begin a segment.
+    pub start_grid_ticks: u64,
 }
+
+/// Ticks of a segment of the built-in Opus encoder. A process that starts at a multiple of them
+/// makes the same packets as any other from its second segment on.
+const OPUS_SEGMENT_TICKS: u64 = opus::GRID.whole_ticks(radio_opus::SEGMENT_PACKETS as u64);
 
 /// The playout delay from which a frame may come a tick later than it could.
 const UNHURRIED_DELAY_TICKS: u64 = 6;
@@ -60,19 +68,22 @@ const UNHURRIED_DELAY_TICKS: u64 = 6;
 /// Why an encoder cannot be as configured.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The frame format does not exist.
+    /// There are no such frames of MP3.
     #[error("this output cannot be encoded: {0}")]
-    Format(#[from] radio_lame::Error),
+    Mp3(#[from] radio_lame::Error),
+    /// There are no such packets of Opus.
+    #[error("this output cannot be encoded: {0}")]
+    Opus(#[from] radio_opus::Error),
     /// A command needs at least an executable.
     #[error("the encoder's command is empty; give an executable and its arguments")]
     EmptyCommand,
     /// There is no such executable.
     #[error(
-        "there is no executable {}: install it (Debian: apt install ffmpeg), set encoder.ffmpeg to its path, or use \
-         encoder = \"builtin\", which needs nothing",
-        .0.display()
+        "there is no executable {}: install it (Debian: apt install ffmpeg), set encoder.ffmpeg to its path, or use {}, \
+         which needs nothing",
+        .0.display(), .1
     )]
-    NotInstalled(PathBuf),
+    NotInstalled(PathBuf, &'static str),
     /// A buffer needs room.
     #[error("buffer_frames = 0; at least 1, and for a playout delay of 500 ms at least 64")]
     NoBuffer,
@@ -110,8 +121,7 @@ impl EncoderConfig {
         };
         let is_own = output.encoder == EncoderKind::Builtin;
         let format = Format::of(output);
-        // It makes nothing but MP3 at the tower's own rate.
-        let stands_in = output.stand_in && !is_own && format.is_native();
+        let stands_in = output.stand_in && !is_own && output.has_builtin();
         let other_line = supervisor::LineSettings {
             first_frame_ms: encoder.first_frame_ms,
             recovery_retry_ms: if stands_in { retry_ms } else { retry_ms.min(SILENT_RETRY_MS) },
@@ -152,11 +162,24 @@ impl EncoderConfig {
         }
     }
 
+    /// A process of this role starts at a tick divisible by this.
+    pub(super) fn start_grid_ticks(&self, role: Role) -> u64 {
+        self.program(role).start_grid_ticks
+    }
+
+    /// Where any process of this output may start: the longer of two grids is a multiple of the
+    /// other.
+    pub(super) fn common_grid_ticks(&self) -> u64 {
+        self.start_grid_ticks(Role::Main).max(self.start_grid_ticks(Role::StandIn))
+    }
+
     /// Looks for the executable as the system would, before anything is started. Later it may vanish and come back:
     /// that is for the supervisor.
     pub fn check_installed(&self) -> Result<(), ConfigError> {
         let Some(executable) = self.main.command.first().map(Path::new) else { return Err(ConfigError::EmptyCommand) };
-        if is_installed(executable) { Ok(()) } else { Err(ConfigError::NotInstalled(executable.to_owned())) }
+        let has_builtin = self.format.is_native() || self.format.codec == Codec::Opus;
+        let remedy = if has_builtin { r#"encoder = "builtin""# } else { r#"codec = "opus" or "mp3" at 48000 Hz"# };
+        if is_installed(executable) { Ok(()) } else { Err(ConfigError::NotInstalled(executable.to_owned(), remedy)) }
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
@@ -193,14 +216,20 @@ impl Program {
     fn builtin(output: &config::Output) -> Self {
         let bitrate = output.bitrate_kbps.to_string();
         let mono = output.channels == 1;
-        let words = ["/proc/self/exe", "encode", "--bitrate", &bitrate].into_iter().chain(mono.then_some("--mono"));
+        let codec: &[&str] = if output.codec == Codec::Opus { &["--codec", "opus"] } else { &[] };
+        let words = ["/proc/self/exe", "encode", "--bitrate", &bitrate].into_iter().chain(codec.iter().copied());
+        let (latency_samples, start_grid_ticks) = match output.codec {
+            Codec::Opus => (radio_opus::LATENCY_SAMPLES as u64, OPUS_SEGMENT_TICKS),
+            Codec::Mp3 | Codec::Aac => (1376, Format::of(output).grid().period_ticks()),
+        };
         Self {
             kind: EncoderKind::Builtin,
-            command: words.map(OsString::from).collect(),
+            command: words.chain(mono.then_some("--mono")).map(OsString::from).collect(),
             environment: Vec::new(),
-            latency_samples: 1376,
-            latency_samples_min: 1376,
+            latency_samples,
+            latency_samples_min: latency_samples,
             replay: Replay::Exact,
+            start_grid_ticks,
         }
     }
 
@@ -233,6 +262,7 @@ impl Program {
             latency_samples,
             latency_samples_min,
             replay: replay_of(output.codec),
+            start_grid_ticks: Format::of(output).grid().period_ticks(),
         }
     }
 
@@ -244,6 +274,7 @@ impl Program {
             latency_samples: output.command_delay_ms.saturating_mul(u64::from(SAMPLE_RATE_HZ)) / 1000,
             latency_samples_min: TICK_SAMPLES as u64,
             replay: output.replay,
+            start_grid_ticks: Format::of(output).grid().period_ticks(),
         }
     }
 }
@@ -290,6 +321,29 @@ mod tests {
     }
 
     #[test]
+    fn mp3_and_opus_have_a_stand_in_and_the_builtin_opus_encoder_starts_with_a_segment() {
+        let of = |codec, encoder| {
+            let output = config::Output { codec, encoder, ..Default::default() };
+            EncoderConfig::from_config(&config::Encoder::default(), &output)
+        };
+        let stand_ins = [Codec::Mp3, Codec::Aac, Codec::Opus].map(|codec| of(codec, EncoderKind::Ffmpeg).stand_in);
+        assert_eq!(stand_ins.map(|program| program.map(|it| it.start_grid_ticks)), [Some(1), None, Some(100)]);
+        let opus = of(Codec::Opus, EncoderKind::Builtin);
+        assert_eq!((opus.main.start_grid_ticks, opus.main.replay), (100, Replay::Exact));
+        assert_eq!(of(Codec::Opus, EncoderKind::Ffmpeg).common_grid_ticks(), 100);
+        assert_eq!(opus.main.command[4..], ["--codec", "opus"].map(OsString::from));
+    }
+
+    #[test]
+    fn a_packet_of_opus_is_owed_when_its_last_sample_is_in() {
+        let output = config::Output { codec: Codec::Opus, ..Default::default() };
+        let config = EncoderConfig::from_config(&config::Encoder::default(), &output);
+        // Slot 0 holds packets 0 and 1, slot 1 packet 2: complete with sample 768, 1728 and 2688.
+        let owed = [0, 1727, 1728, 2687, 2688].map(|n| config.frames_owed(Role::Main, n));
+        assert_eq!(owed, [0, 0, 1, 1, 2]);
+    }
+
+    #[test]
     fn what_nothing_stands_in_for_is_retried_every_ten_seconds_others_as_configured() {
         let supervision = |encoder, codec| {
             let output = config::Output { encoder, codec, ..Default::default() };
@@ -300,6 +354,7 @@ mod tests {
         };
         assert_eq!(retries_ms(supervision(EncoderKind::Builtin, Codec::Mp3)), (10_000, None));
         assert_eq!(retries_ms(supervision(EncoderKind::Ffmpeg, Codec::Mp3)), (600_000, Some(10_000)));
-        assert_eq!(retries_ms(supervision(EncoderKind::Ffmpeg, Codec::Opus)), (10_000, None));
+        assert_eq!(retries_ms(supervision(EncoderKind::Ffmpeg, Codec::Opus)), (600_000, Some(10_000)));
+        assert_eq!(retries_ms(supervision(EncoderKind::Ffmpeg, Codec::Aac)), (10_000, None));
     }
 }

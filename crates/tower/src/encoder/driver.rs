@@ -35,6 +35,13 @@ pub(super) struct Driver<L: Launcher> {
     last_tick: MonoTime,
 }
 
+/// Ticks between two turns while all is well and frames are ready long before they are due.
+const TURN_TICKS_MAX: u64 = 2;
+
+/// They are if the next frame is not due for so long: 216 ms, in which an encoder that hangs is
+/// noticed (150 ms) and the built-in one has replayed.
+const SPARE_TICKS_MIN: u64 = 9;
+
 /// What is guessed of encoders that have never run: the built-in one, then all others (docs/measured.md, with a margin).
 const FIRST_PACE: [Pace; 2] =
     [Pace { first_frame_us: 30_000, frame_us: 400 }, Pace { first_frame_us: 150_000, frame_us: 800 }];
@@ -83,7 +90,7 @@ impl<L: Launcher> Driver<L> {
     /// One tick of PCM.
     pub(super) fn take_tick(&mut self, tick: &Tick) {
         self.history.push(tick.serial, &tick.frame);
-        self.last_tick = self.launcher.now();
+        self.last_tick = tick.at;
     }
 
     /// Moves what can be moved.
@@ -96,6 +103,20 @@ impl<L: Launcher> Driver<L> {
         // After the pipes have been read: a frame that has come is not missing, however late we are ourselves.
         self.tell(Event::Timeout);
         self.publish();
+    }
+
+    /// Whether frames may wait in the pipe for the next turn: the tick that brings it comes in time.
+    pub(super) fn collects_at_ticks(&self) -> bool {
+        self.config.unhurried() && self.supervisor.all_is_well()
+    }
+
+    /// After how many ticks the next turn is to be. Two cost half as many wake-ups, of the encoder
+    /// too; a frame is ready two ticks later for it, which only a long playout delay can spare.
+    pub(super) fn turn_ticks(&self) -> u64 {
+        let due_in_ticks =
+            (self.delivery.next_owed() + self.config.playout_delay_ticks).checked_sub(self.history.end());
+        let is_early = due_in_ticks.is_some_and(|ticks| ticks >= SPARE_TICKS_MIN);
+        if is_early && self.collects_at_ticks() { TURN_TICKS_MAX } else { 1 }
     }
 
     /// When to come back although nothing has happened.
@@ -229,7 +250,7 @@ impl<L: Launcher> Driver<L> {
             ),
         };
         let kept = self.history.oldest()..self.history.end();
-        let grid_ticks = self.config.format.grid().period_ticks();
+        let grid_ticks = self.config.start_grid_ticks(role);
         let plan = plan(next_frame, kept, replay_ticks, self.poison[role_index(role)].head_start(), grid_ticks);
         let event = match self.launcher.launch(program, self.config.memory_bytes_max) {
             Ok(child) => {
@@ -289,6 +310,7 @@ impl<L: Launcher> Driver<L> {
         let mut board = self.shared.board();
         board.state = self.supervisor.state();
         board.counters = self.supervisor.counters();
+        board.frame_cost_us = self.supervisor.frame_cost_ns().map(|ns| ns / 1000);
         board.next_start_ns = self.supervisor.next_start().map(|at| at.0);
         board.processes.clear();
         for process in &self.processes {

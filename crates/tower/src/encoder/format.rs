@@ -43,7 +43,7 @@ impl Format {
         }
     }
 
-    /// Whether a frame is a tick long, and the built-in encoder can make it.
+    /// Whether a frame is a tick long: MP3 at the tower's own rate.
     #[must_use]
     pub fn is_native(&self) -> bool {
         self.codec == Codec::Mp3 && self.sample_rate_hz == SAMPLE_RATE_HZ
@@ -129,8 +129,13 @@ impl Format {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        if self.codec == Codec::Mp3 {
-            self.lame().check()?;
+        match self.codec {
+            Codec::Mp3 => self.lame().check()?,
+            Codec::Opus => {
+                let (channels, bitrate_kbps) = (CHANNELS as u8, self.bitrate_kbps);
+                radio_opus::Settings { channels, mono: self.channels == 1, bitrate_kbps }.check()?;
+            }
+            Codec::Aac => {}
         }
         Ok(())
     }

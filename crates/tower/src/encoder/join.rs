@@ -72,7 +72,7 @@ impl<L: Launcher> Driver<L> {
         let hold_ms = (hold_ticks * TICK_MS) as i64;
         let first = first_frame(next, end, until_due_ms, pace, delay_ticks, hold_ms);
         let ticks = replay_ticks(pace, until_due_ms, hold_ticks, self.config.replay_ticks_max);
-        let grid_ticks = self.config.format.grid().period_ticks();
+        let grid_ticks = self.config.start_grid_ticks(self.processes[index].role);
         let plan = plan(first, self.history.oldest()..end, ticks, 0, grid_ticks);
         let process = &mut self.processes[index];
         process.share = share;
@@ -102,7 +102,7 @@ impl<L: Launcher> Driver<L> {
         let [process] = &mut self.processes[..] else { return };
         let fed = process.ticks_fed();
         let backlog = (self.history.end()).saturating_sub(process.plan.start_tick + fed + REPLAY_TICKS_MIN);
-        let left_out = backlog - backlog % self.config.format.grid().period_ticks();
+        let left_out = backlog - backlog % self.config.start_grid_ticks(process.role);
         if left_out <= REPLAY_TICKS_MIN {
             return;
         }

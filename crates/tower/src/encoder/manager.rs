@@ -4,7 +4,7 @@ use super::agreement;
 use super::commands::{ConfigError, EncoderConfig};
 use super::delivery::Delivery;
 use super::driver::Driver;
-use super::feed::{self, PcmFeed};
+use super::feed::{Bell, PcmFeed};
 use super::news::EncoderNews;
 use super::status::{Agreement, EncoderStatus, Shared};
 use super::system::{System, now};
@@ -12,9 +12,7 @@ use super::thread::{DriverThread, Memory};
 use radio_signal::frame_ring::{FrameBuf, FrameRingBuffer, Get};
 use radio_signal::supervisor::Role;
 use radio_signal::units::FrameNumber;
-use rustix::event::EventfdFlags;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::Release};
 use std::thread::{Builder, JoinHandle};
@@ -35,7 +33,7 @@ struct DriverHandle {
     thread: JoinHandle<Memory>,
     replace: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
-    bell: Arc<OwnedFd>,
+    bell: Arc<Bell>,
 }
 
 impl EncoderManager {
@@ -55,7 +53,7 @@ impl EncoderManager {
         let frames = frames
             .unwrap_or_else(|| Arc::new(FrameRingBuffer::new(config.buffer_frames, config.format.tick_bytes_max())));
         frames.advance_to(first);
-        let memory = Some(Memory::starting_at(first, config.format.grid().period_ticks()));
+        let memory = Some(Memory::starting_at(first, config.common_grid_ticks()));
         Ok(Self { config, first, frames, shared: Arc::default(), memory, driver: None })
     }
 
@@ -82,14 +80,12 @@ impl EncoderManager {
         if self.config.stand_in.is_some() {
             compare_in_background(&self.config, &self.shared);
         }
-        let bell = Arc::new(rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let bell = Arc::new(Bell::new()?);
         let stop = Arc::new(AtomicBool::new(false));
         let replace = Arc::new(AtomicBool::new(false));
         let (pcm_feed, ticks) = PcmFeed::new(Arc::clone(&bell), Arc::clone(&self.shared.ticks_lost));
-        let Memory { history, ledger } = self
-            .memory
-            .take()
-            .unwrap_or_else(|| Memory::starting_at(self.first, self.config.format.grid().period_ticks()));
+        let Memory { history, ledger } =
+            self.memory.take().unwrap_or_else(|| Memory::starting_at(self.first, self.config.common_grid_ticks()));
         let delivery = Delivery::new(ledger, Arc::clone(&self.frames));
         let (config, shared) = (self.config.clone(), Arc::clone(&self.shared));
         let news = Box::new(move |news| {
@@ -100,7 +96,6 @@ impl EncoderManager {
         });
         let (config, shared) = (self.config.clone(), Arc::clone(&self.shared));
         let thread = DriverThread {
-            unhurried: config.unhurried(),
             driver: Driver::new(config, System::default(), history, delivery, shared, news),
             ticks,
             bell: Arc::clone(&bell),
@@ -117,7 +112,7 @@ impl EncoderManager {
     pub fn replace(&self) -> bool {
         if let Some(driver) = &self.driver {
             driver.replace.store(true, Release);
-            feed::ring(&driver.bell);
+            driver.bell.ring();
         }
         self.driver.is_some()
     }
@@ -126,7 +121,7 @@ impl EncoderManager {
     pub fn stop(&mut self) {
         let Some(driver) = self.driver.take() else { return };
         driver.stop.store(true, Release);
-        feed::ring(&driver.bell);
+        driver.bell.ring();
         // A driver that panicked has taken its memory with it; the next start begins anew.
         self.memory = driver.thread.join().ok();
     }
@@ -149,9 +144,11 @@ impl EncoderManager {
             restarts: (counters.starts - counters.stand_in_starts).saturating_sub(1),
             stand_in_starts: counters.stand_in_starts,
             deaths: counters.deaths,
+            given_up: counters.given_up,
             last_death: counters.last_death.map(|reason| reason.to_string()),
             suspicions: counters.suspicions,
             shortages: counters.shortages,
+            frame_cost_us: board.frame_cost_us,
             consecutive_failures: counters.failures_in_a_row,
             last_replay: board.last_replay,
             frames: counters.new_frames,

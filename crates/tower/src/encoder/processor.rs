@@ -27,6 +27,32 @@ pub(crate) fn processor_time(pid: u32) -> Option<ProcessorTime> {
     (threads_left < THREADS_MAX).then_some(sum)
 }
 
+/// How much of it can be read here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Knowledge {
+    /// No time at all.
+    Nothing,
+    /// Time to a hundredth of a second, and no waits.
+    WithoutWaits,
+    /// Not that of a process's own children.
+    WithoutChildren,
+    All,
+}
+
+/// What can be read of a process.
+pub(crate) fn knowledge(pid: u32) -> Knowledge {
+    let main = PathBuf::from(format!("/proc/{pid}/task/{pid}"));
+    if processor_time(pid).is_none() {
+        Knowledge::Nothing
+    } else if !main.join("schedstat").exists() {
+        Knowledge::WithoutWaits
+    } else if !main.join("children").exists() {
+        Knowledge::WithoutChildren
+    } else {
+        Knowledge::All
+    }
+}
+
 fn add(pid: u32, generations: usize, threads_left: &mut usize, sum: &mut ProcessorTime) {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     for thread in threads {

@@ -34,13 +34,18 @@ pub struct EncoderStatus {
     pub stand_in_starts: u64,
     /// Processes that ended unasked or were given up.
     pub deaths: u64,
+    /// Of those, given up by the tower because they were late.
+    pub given_up: u64,
     /// Why the last one of these ended.
     pub last_death: Option<String>,
     /// How often a process was late enough for a replacement beside it.
     pub suspicions: u64,
     /// How often a process was late and left in peace, because it waited for the processor.
     pub shortages: u64,
-    /// Deaths and suspicions of the configured encoder in a row, before catching up.
+    /// Processor time that a frame costs, once a process has shown it.
+    pub frame_cost_us: Option<u64>,
+    /// Deaths of the configured encoder in a row, before catching up; processes given up for being
+    /// late are none.
     pub consecutive_failures: u32,
     /// The last time that a process was fed from the history and delivered what was owed.
     pub last_replay: Option<ReplayReport>,
@@ -152,6 +157,7 @@ pub(super) struct Shared {
 pub(super) struct Board {
     pub(super) state: State,
     pub(super) counters: Counters,
+    pub(super) frame_cost_us: Option<u64>,
     pub(super) carried_by: Option<EncoderKind>,
     pub(super) processes: Vec<ProcessStatus>,
     pub(super) agreement: Agreement,
@@ -202,6 +208,7 @@ impl Default for Board {
         Self {
             state: State::Stopped,
             counters: Counters::default(),
+            frame_cost_us: None,
             carried_by: None,
             processes: Vec::new(),
             agreement: Agreement::None,

@@ -1,7 +1,7 @@
 //! The thread of one output. It waits in one place only, for whatever comes first.
 
 use super::driver::Driver;
-use super::feed::Tick;
+use super::feed::{Bell, Tick};
 use super::history::PcmHistory;
 use super::ledger::Ledger;
 use super::process::ReadBuffer;
@@ -9,13 +9,12 @@ use super::system::{System, now};
 use radio_signal::mpeg::packetizer::PUSH_BYTES_MAX;
 use radio_signal::units::{FrameNumber, TICK_NS};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Acquire};
 use std::time::Duration;
 
-/// A tick that has not come for so long does not come: what is in the pipes is collected without it.
-const TICK_OVERDUE_NS: u64 = 2 * TICK_NS;
+/// A tick that is this late does not come: what is in the pipes is collected without it.
+const TICK_OVERDUE_NS: u64 = TICK_NS;
 
 /// Ticks before the first frame of a stream that does not begin with the tower: more than the warm-up of a replay.
 pub(super) const LEAD_TICKS: u64 = 16;
@@ -50,12 +49,10 @@ pub(crate) fn request_encoder_priority() -> Result<(), rustix::io::Errno> {
 pub(super) struct DriverThread {
     pub(super) driver: Driver<System>,
     pub(super) ticks: rtrb::Consumer<Tick>,
-    pub(super) bell: Arc<OwnedFd>,
+    pub(super) bell: Arc<Bell>,
     /// Somebody wants a fresh process.
     pub(super) replace: Arc<AtomicBool>,
     pub(super) stop: Arc<AtomicBool>,
-    /// Whether frames may wait in the pipe for the next tick while all is well.
-    pub(super) unhurried: bool,
 }
 
 impl DriverThread {
@@ -68,32 +65,39 @@ impl DriverThread {
         self.driver.start();
         while !self.stop.load(Acquire) {
             self.wait();
-            let _ = rustix::io::read(&*self.bell, &mut [0; 8]);
-            while let Ok(tick) = self.ticks.pop() {
-                self.driver.take_tick(&tick);
-            }
+            self.bell.quieten();
+            self.take_ticks();
             if self.replace.swap(false, AcqRel) {
                 self.driver.replace();
             }
             self.driver.turn(&mut buffer);
             self.driver.launcher.bury();
         }
+        // Those that came during the last turn belong to the history of the next start.
+        self.take_ticks();
         self.driver.stop();
         self.driver.launcher.bury_all();
         Memory { history: self.driver.history, ledger: self.driver.delivery.ledger }
     }
 
+    fn take_ticks(&mut self) {
+        while let Ok(tick) = self.ticks.pop() {
+            self.driver.take_tick(&tick);
+        }
+    }
+
     fn wait(&self) {
         let driver = &self.driver;
+        let turn_ticks = driver.turn_ticks();
+        self.bell.wait_for(driver.history.end() + turn_ticks - 1);
         let mut fds = vec![PollFd::new(&*self.bell, PollFlags::IN)];
-        // While all is well the next tick comes in time to collect what is in the pipe.
-        let until_tick = self.unhurried && driver.supervisor.all_is_well();
+        let until_tick = driver.collects_at_ticks();
         for process in &driver.processes {
             process.child.poll_fds(!until_tick, process.has_backlog(&driver.history), &mut fds);
         }
         driver.launcher.poll_fds(&mut fds);
         let deadline_ns = driver.deadline().map(|deadline| deadline.since_ns(now()));
-        let tick_ns = until_tick.then_some(TICK_OVERDUE_NS);
+        let tick_ns = until_tick.then_some(turn_ticks * TICK_NS + TICK_OVERDUE_NS);
         let left_ns = deadline_ns.into_iter().chain(tick_ns).min();
         let timeout = left_ns.and_then(|ns| Timespec::try_from(Duration::from_nanos(ns)).ok());
         match rustix::event::poll(&mut fds, timeout.as_ref()) {

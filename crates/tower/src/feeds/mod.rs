@@ -1,10 +1,11 @@
 //! Inputs that the tower tends itself, as it does not those of DJ software: an address or a socket that takes PCM, files that
-//! it plays, a stream of another server that it pulls (SPEC ROUTER-1).
+//! it plays, a stream of another server that it pulls, a program that it runs (SPEC ROUTER-1).
 //!
 //! - [`pcm`]: PCM over TCP or a Unix socket. [`pull`]: a stream of another server, asked for as [`request`] does, its titles taken out by
-//!   [`titles`]. Playlists are players of files, beside those of `[play]` and the fallback.
+//!   [`titles`]. [`command`]: a program. Playlists are players of files, beside those of `[play]` and the fallback.
 //! - this file: which of them run, and how they come and go with the configuration.
 
+pub mod command;
 pub mod pcm;
 pub mod pull;
 pub mod request;
@@ -31,6 +32,7 @@ struct Feed {
 enum FeedKind {
     Pcm(pcm::PcmDoor),
     Pull(pull::Pull),
+    Command(command::Program),
 }
 
 /// Those that are to run, with all that can be refused.
@@ -70,7 +72,8 @@ impl NewFeeds {
     ) -> anyhow::Result<Vec<PlayerHandle>> {
         let lists = self.inputs.iter().map(|(input, _)| input).filter(|input| input.kind == InputKind::Playlist);
         let ids = lists.filter_map(|input| Some((input, names.id(&input.name)?)));
-        ids.map(|(input, id)| players::start_list(config, id, input, &tower.inputs, &tower.titles)).collect()
+        ids.map(|(input, id)| players::start_list(config, id, input, (&tower.inputs, &tower.titles, &tower.backing)))
+            .collect()
     }
 
     /// Ends those that go, and starts those that come. `tower` has their configuration.
@@ -85,6 +88,7 @@ impl NewFeeds {
         for (input, listening) in self.inputs {
             let kind = match (input.kind, listening) {
                 (_, Some(listening)) => FeedKind::Pcm(pcm::PcmDoor::open(tower, &input.name, listening)),
+                (InputKind::Command, _) => FeedKind::Command(command::Program::start(tower, &input.name)),
                 (InputKind::Url, _) => FeedKind::Pull(pull::Pull::start(tower, &input.name)),
                 _ => continue,
             };
@@ -107,6 +111,7 @@ impl Feeds {
         let more = match feeds.iter().find(|feed| feed.name == name).map(|feed| &feed.kind) {
             Some(FeedKind::Pcm(door)) => door.status(),
             Some(FeedKind::Pull(pull)) => pull.status(),
+            Some(FeedKind::Command(program)) => program.status(),
             None => Value::Null,
         };
         json!({ "kind": input.kind.name(), "priority": input.priority(), "state": more })

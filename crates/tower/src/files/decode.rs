@@ -3,6 +3,7 @@
 use super::convert::Converter;
 use super::packets::StereoBlock;
 use super::reader::Reader;
+use super::tags::Details;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -66,6 +67,8 @@ pub struct TrackInfo {
     pub title: Option<String>,
     /// Artist, if tagged.
     pub artist: Option<String>,
+    /// What else is tagged.
+    pub details: Details,
     /// Length, where the container states it.
     pub duration: Option<Duration>,
 }
@@ -75,6 +78,15 @@ impl TrackInfo {
     #[must_use]
     pub fn of(path: &Path, duration: Option<Duration>) -> Self {
         Self { path: path.into(), duration, ..Self::default() }
+    }
+
+    /// The title that a list gives to a file which has none.
+    pub fn named_by_list(&mut self, title: Option<&str>) {
+        if let (None, Some(listed)) = (&self.title, title) {
+            let (artist, title) = listed.split_once(" - ").map_or((None, listed), |(a, b)| (Some(a.trim()), b.trim()));
+            self.artist = self.artist.take().or(artist.map(str::to_owned));
+            self.title = Some(title.to_owned());
+        }
     }
 
     /// For people: "Artist - Title", the title, or the name of the file.

@@ -2,23 +2,36 @@
 //!
 //! # Layout, in the order in which a sample passes
 //!
-//! - [`playlist`]: files and folders to one round of paths.
+//! - [`playlist`]: files, folders and lists to one round of files; [`folder`] walks folders, `list`
+//!   reads lists.
+//! - [`tags`]: what a file says about itself, by `id3` and symphonia, in its real `charset`.
 //! - `reader`: one file, by symphonia; `packets`: to stereo at its own rate; `downmix` folds its channels.
 //! - [`convert`]: any rate to 48 kHz and 16 bits, across file boundaries.
 //! - [`decode`]: the two together, and what can go wrong with a file.
 //! - [`programme`]: one file after the other, without a sample between them.
-//! - [`player`]: the thread that keeps an input buffer full.
+//! - [`player`]: the thread that keeps an input buffer full; [`rounds`] keeps where it is across
+//!   restarts.
+//! - [`media`]: whether what is configured is there.
 
+mod charset;
 pub mod convert;
 pub mod decode;
 mod downmix;
+pub mod folder;
+mod id3;
+mod list;
+pub mod media;
 pub(crate) mod packets;
 pub mod player;
 pub mod playlist;
 pub mod programme;
 mod reader;
+pub mod rounds;
+pub mod tags;
 
 pub use decode::{DecodeError, Decoder, TrackInfo};
-pub use player::{NowPlaying, Player, PlayerHandle};
-pub use playlist::Playlist;
+pub use media::MediaBoard;
+pub use player::{Backing, NowPlaying, Player, PlayerHandle};
+pub use playlist::{Item, Place, Playlist, Round};
 pub use programme::{Programme, Step};
+pub use rounds::Rounds;

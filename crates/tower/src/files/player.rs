@@ -1,8 +1,11 @@
 //! The thread that keeps an input buffer full of a programme of files (SPEC FALL-3).
 
 use super::decode::TrackInfo;
+use super::media::{self, LOOK_PERIOD, MediaBoard};
 use super::playlist::Playlist;
 use super::programme::{Programme, Step};
+use super::rounds::Rounds;
+use crate::config::Config;
 use arc_swap::ArcSwapOption;
 use radio_signal::ingest::BufferWriter;
 use radio_signal::pcm::PcmFrame;
@@ -32,9 +35,31 @@ pub type NowPlaying = TrackInfo;
 /// Is told of each file that begins, and of its position in the buffer.
 type Started = Box<dyn FnMut(u64, &TrackInfo) + Send>;
 
+/// What a player shares with others.
+#[derive(Clone, Default)]
+pub struct Backing {
+    /// What is missing, so that it can be looked for.
+    pub media: Option<Arc<MediaBoard>>,
+    /// Where rounds are kept across restarts.
+    pub rounds: Option<Arc<Rounds>>,
+}
+
+impl Backing {
+    /// Looks for the files of this configuration from now on.
+    pub fn watch(&self, config: &Config) {
+        if let Some(board) = &self.media {
+            board.set(media::configured(config));
+        }
+    }
+}
+
 /// Plays files and folders into a buffer, for ever.
 pub struct Player {
     name: String,
+    paths: Vec<PathBuf>,
+    backing: Backing,
+    /// When what is missing was looked for.
+    looked: Instant,
     programme: Programme,
     writer: BufferWriter,
     started: Started,
@@ -72,10 +97,25 @@ impl Player {
         writer: BufferWriter,
         started: impl FnMut(u64, &TrackInfo) + Send + 'static,
     ) -> PlayerHandle {
+        Self::start_with(name, paths, Playlist::new(paths.to_vec(), shuffle), Backing::default(), writer, started)
+    }
+
+    /// As [`start`](Self::start), with a playlist of these paths that may go on where it was.
+    pub fn start_with(
+        name: &str,
+        paths: &[PathBuf],
+        playlist: Playlist,
+        backing: Backing,
+        writer: BufferWriter,
+        started: impl FnMut(u64, &TrackInfo) + Send + 'static,
+    ) -> PlayerHandle {
         let shared = Arc::new(Shared::default());
         let player = Self {
             name: name.into(),
-            programme: Programme::new(Playlist::new(paths.to_vec(), shuffle)),
+            paths: paths.to_vec(),
+            backing,
+            looked: Instant::now(),
+            programme: Programme::new(playlist),
             writer,
             started: Box::new(started),
             shared: Arc::clone(&shared),
@@ -100,7 +140,9 @@ impl Player {
     }
 
     fn run(mut self) {
+        crate::life::libraries::mute_this_thread();
         while !self.stopped() {
+            self.look_for_missing();
             match self.programme.step(&mut self.samples) {
                 Step::Audio => self.offer_frames(),
                 Step::Started(info) => {
@@ -108,13 +150,28 @@ impl Player {
                     let waiting = (self.samples.len() / TICK_VALUES) as u64;
                     (self.started)(self.writer.gauge().offered() + waiting, &info);
                     self.shared.now_playing.store(Some(Arc::new(info)));
+                    if let (Some(rounds), Some(place)) = (&self.backing.rounds, self.programme.place()) {
+                        rounds.keep(&self.name, &self.paths, place);
+                    }
                 }
                 Step::Failed(error) => self.warn_once(&error),
+                Step::Problem(problem) => tracing::warn!(player = %self.name, "{problem}"),
                 Step::RoundEnded { heard: true } => self.warned_of_nothing = false,
                 Step::RoundEnded { heard: false } => self.wait_for_files(),
             }
         }
         self.shared.now_playing.store(None);
+    }
+
+    /// What was missing when the round began joins it when it comes.
+    fn look_for_missing(&mut self) {
+        let Some(media) = &self.backing.media else { return };
+        if self.programme.missing().is_empty() || self.looked.elapsed() < LOOK_PERIOD {
+            return;
+        }
+        self.looked = Instant::now();
+        let come: Vec<PathBuf> = self.programme.missing().iter().filter(|path| media.is_there(path)).cloned().collect();
+        come.iter().for_each(|path| self.programme.join(path));
     }
 
     /// Hands over all whole frames; what is left of the last one waits for the next samples, of whatever file.

@@ -2,21 +2,19 @@
 
 use super::decode::{DecodeError, TrackInfo};
 use super::packets::{PacketDecoder, StereoBlock};
+use super::tags::{self, Tags};
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
 use symphonia::core::io::MediaSourceStream;
-use symphonia::core::meta::{MetadataOptions, MetadataRevision, StandardTag, Tag};
+use symphonia::core::meta::MetadataOptions;
 
 /// Packets in a row that may be undecodable before the file is given up.
 const BAD_PACKETS_MAX: u32 = 100;
-
-/// Characters of a title or artist that are kept.
-const TAG_CHARS_MAX: usize = 200;
 
 pub(super) struct Reader {
     path: PathBuf,
@@ -36,7 +34,9 @@ impl Reader {
             let source = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
             return Err(cannot_open(source));
         }
-        let file = File::open(path).map_err(cannot_open)?;
+        let mut file = File::open(path).map_err(cannot_open)?;
+        let found = tags::of_file(&mut file);
+        file.rewind().map_err(cannot_open)?;
         let mut hint = Hint::new();
         if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
             hint.with_extension(extension);
@@ -49,9 +49,8 @@ impl Reader {
         let packets = PacketDecoder::new(&*format, true).map_err(|error| unknown(error.to_string()))?;
         let duration = format.default_track(TrackType::Audio).and_then(duration_of);
         let mut info = TrackInfo::of(path, duration);
-        if let Some(revision) = format.metadata().skip_to_latest() {
-            read_tags(revision, &mut info);
-        }
+        Tags { title: info.title, artist: info.artist, details: info.details } =
+            tags::of_container(&mut *format, found);
         let reader = Self { path: path.into(), format, packets, bad_packets: 0, decoded_s: 0.0 };
         Ok((reader, info))
     }
@@ -106,16 +105,4 @@ impl Reader {
 fn duration_of(track: &Track) -> Option<Duration> {
     let time = track.time_base?.calc_duration(track.duration?)?;
     Duration::try_from_secs_f64(time.as_secs_f64()).ok()
-}
-
-fn read_tags(revision: &MetadataRevision, info: &mut TrackInfo) {
-    let of_tracks = revision.per_track.iter().flat_map(|track| &track.metadata.tags);
-    let kept = |text: &str| Some(text.chars().filter(|c| !c.is_control()).take(TAG_CHARS_MAX).collect());
-    for Tag { std, .. } in revision.media.tags.iter().chain(of_tracks) {
-        match std {
-            Some(StandardTag::TrackTitle(title)) if info.title.is_none() => info.title = kept(title),
-            Some(StandardTag::Artist(artist)) if info.artist.is_none() => info.artist = kept(artist),
-            _ => {}
-        }
-    }
 }

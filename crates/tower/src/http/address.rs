@@ -1,19 +1,31 @@
-//! The address under which somebody has reached the tower, for links that lead him back to it.
+//! The address under which a client has reached the tower, for links that lead back to it.
 
 use super::origin::Origin;
 use crate::state::Tower;
+use std::net::SocketAddr;
 
-/// `http://HOST` or `https://HOST`, without a slash at the end. What is no name and no address would be somebody's trick, and
-/// is answered with the tower's own.
+/// `http://HOST` or `https://HOST`, without a slash at the end. HOST is what the request names. A
+/// request of HTTP/1.0 names none, and one that is neither a name nor an address may be a trick:
+/// then HOST is the address at which the connection arrived, or else the configured one.
 #[must_use]
 pub fn base(tower: &Tower, origin: Option<&Origin>) -> String {
     let configured = || {
         let setup = tower.setup();
-        format!("{}:{}", setup.config.server.host, setup.config.server.port)
+        let server = &setup.config.server;
+        // Listening everywhere is no address.
+        if server.host.is_unspecified() {
+            format!("localhost:{}", server.port)
+        } else {
+            SocketAddr::new(server.host, server.port).to_string()
+        }
+    };
+    let reached = || {
+        let reached = origin?.reached?;
+        Some(SocketAddr::new(reached.ip().to_canonical(), reached.port()).to_string())
     };
     let scheme = if origin.is_some_and(|origin| origin.is_https) { "https" } else { "http" };
     let host = origin.and_then(|origin| origin.host.clone()).filter(|host| is_host(host));
-    format!("{scheme}://{}", host.unwrap_or_else(configured))
+    format!("{scheme}://{}", host.or_else(reached).unwrap_or_else(configured))
 }
 
 fn is_host(host: &str) -> bool {

@@ -37,6 +37,8 @@ const WRITE_TIME_MAX: Duration = Duration::from_secs(10);
 pub fn router(tower: Arc<Tower>) -> axum::Router {
     axum::Router::new()
         .route("/healthz", get(healthz))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
         .route("/status", get(status))
         .route("/metrics", get(metrics))
         .route("/tower/buffer", get(buffer))
@@ -50,6 +52,7 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
         .merge(super::page::router())
         .merge(super::past::router())
         .merge(super::reload::router())
+        .merge(super::shoutcast::router())
         .merge(super::station::router())
         .fallback(|| async { error(StatusCode::NOT_FOUND, "nothing here; the tower's page is at /") })
         .layer(from_fn_with_state(tower.bodies.clone(), bodies::bounded))
@@ -131,6 +134,22 @@ async fn healthz(State(tower): State<Arc<Tower>>) -> Response {
     let health = tower.health();
     let status = if health.reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(health.to_json())).into_response()
+}
+
+async fn livez(State(tower): State<Arc<Tower>>) -> Response {
+    let (is_live, tick_age_ms) = tower.is_live();
+    answer_to_probe(is_live, json!({ "ok": is_live, "tick_age_ms": tick_age_ms }))
+}
+
+async fn readyz(State(tower): State<Arc<Tower>>) -> Response {
+    let (waiting, (is_live, _)) = (tower.not_ready(), tower.is_live());
+    let is_ready = is_live && waiting.is_empty();
+    answer_to_probe(is_ready, json!({ "ok": is_ready, "not_sent_yet": waiting }))
+}
+
+fn answer_to_probe(is_well: bool, body: serde_json::Value) -> Response {
+    let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(body)).into_response()
 }
 
 async fn status(State(tower): State<Arc<Tower>>, who: Option<Extension<Who>>) -> Response {

@@ -4,6 +4,7 @@ use super::head::Head;
 use super::password::{Password, Verdict};
 use super::query::Query;
 use crate::config::{Config, Role};
+use crate::text::utf8_or_latin1;
 use base64::Engine;
 use std::sync::Arc;
 
@@ -275,8 +276,10 @@ pub fn claimed_name(authorization: &str) -> String {
     decoded.and_then(|given| given.split_once(':').map(|(name, _)| name.to_owned())).unwrap_or_default()
 }
 
+/// RFC 7617 leaves the charset open: browsers write UTF-8, old programs Latin-1.
 fn decoded(encoded: &str) -> Option<String> {
-    String::from_utf8(base64::engine::general_purpose::STANDARD.decode(encoded).ok()?).ok()
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
+    Some(utf8_or_latin1(&bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -363,6 +366,13 @@ mod tests {
         assert_eq!(given("Authorization: Basic c291cmNlOmhhY2ttZQ==\r\n"), Given::Right);
         assert_eq!(given("Authorization: Basic YWRtaW46aGFja21l\r\n"), Given::Wrong);
         assert_eq!(given("Authorization: Bearer hackme\r\n"), Given::Wrong);
+        let accented = Credentials::new("source", "h\u{e4}ckme");
+        let given = |bytes: &[u8]| {
+            accented.given_by(&format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(bytes)))
+        };
+        assert_eq!(given("source:h\u{e4}ckme".as_bytes()), Given::Right);
+        assert_eq!(given(b"source:h\xe4ckme"), Given::Right, "in Latin-1");
+        assert_eq!(given(b"source:h\xf6ckme"), Given::Wrong);
         let nothing_is_right = Credentials::new("source", "");
         assert_eq!(
             nothing_is_right.given(&head("PUT /live HTTP/1.1\r\nAuthorization: Basic c291cmNlOg==\r\n\r\n")),

@@ -60,7 +60,8 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
                     let is_local = is_loopback(address);
                     let welcome = origin::welcome(&mut socket, address, &tower, &ticket, until);
                     if let Some(address) = welcome.await {
-                        let visitor = Visitor { address, is_local, passage: None, ticket, until };
+                        let reached = socket.local_addr().ok();
+                        let visitor = Visitor { address, is_local, reached, passage: None, ticket, until };
                         receive(socket, visitor, &tower, api).await;
                     }
                 });
@@ -83,6 +84,8 @@ pub struct Visitor {
     pub address: SocketAddr,
     /// Whether the connection itself comes from this machine.
     pub is_local: bool,
+    /// The tower's own address at which the connection arrived.
+    pub reached: Option<SocketAddr>,
     /// Through the door of TLS.
     pub passage: Option<Arc<Passage>>,
     /// Its place while its request is not complete.
@@ -117,10 +120,14 @@ pub async fn receive(mut socket: TcpStream, visitor: Visitor, tower: &Arc<Tower>
         let head = match head {
             Ok(Some(head)) => head,
             Ok(None) => return,
-            Err(refusal) => return refuse(socket, refusal).await,
+            Err(refusal) => {
+                ticket.waits_for_client(visitor.address.ip());
+                return until_asked(&ticket, refuse(socket, refusal)).await;
+            }
         };
         let mut origin = Origin::of(&head, visitor.address, &tower.setup().config.server);
         origin.is_https |= visitor.passage.is_some();
+        origin.reached = visitor.reached;
         let destination = Destination::of(&head, &origin, visitor.is_local, tower);
         admission::tell_of_guesses(tower, origin.address.ip());
         match destination {
@@ -132,8 +139,20 @@ pub async fn receive(mut socket: TcpStream, visitor: Visitor, tower: &Arc<Tower>
                 until = last.min(Instant::now() + HEAD_TIME_MAX);
                 ticket.waits_again(origin.address.ip());
             }
-            destination => return serve_one(socket, (visitor, origin), head, destination, tower, api).await,
+            destination => {
+                let answer = serve_one(socket, (visitor, origin), head, destination, tower, api);
+                return until_asked(&ticket, answer).await;
+            }
         }
+    }
+}
+
+/// Serves until another connection needs the place; only one whose answer waits for the client is
+/// asked for it.
+async fn until_asked(ticket: &Ticket, served: impl Future<Output = ()>) {
+    tokio::select! {
+        () = served => {}
+        () = ticket.asked_to_go() => {}
     }
 }
 
@@ -146,8 +165,18 @@ async fn serve_one(
     api: axum::Router,
 ) {
     let address = origin.address;
+    // The connection may outlive its place: as a listener's, or that of a subscriber.
+    let (place, client) = (Arc::downgrade(&visitor.ticket), address.ip());
+    let waits = move || {
+        if let Some(ticket) = place.upgrade() {
+            ticket.waits_for_client(client);
+        }
+    };
     match destination {
-        Destination::AskAgain(bytes) | Destination::Answer(bytes) => answer(socket, &bytes).await,
+        Destination::AskAgain(bytes) | Destination::Answer(bytes) => {
+            waits();
+            answer(socket, &bytes).await;
+        }
         Destination::Api(who) => {
             let is_endless = head.path == routes::EVENTS;
             if is_endless || head.path == routes::STATION_EVENTS {
@@ -155,7 +184,7 @@ async fn serve_one(
                 let _ = SockRef::from(&socket).set_send_buffer_size(EVENTS_SNDBUF_BYTES);
             }
             let reader = if is_endless { Reader::Stays } else { Reader::Takes };
-            let stream = Rewind::new(head.bytes, socket);
+            let stream = Rewind::new(head.bytes, socket, waits);
             let connection = super::api::serve_connection(stream, api, who, Some(Peer(origin)), reader);
             if is_endless {
                 connection.await;
@@ -164,22 +193,32 @@ async fn serve_one(
                 let _ = tokio::time::timeout(time_max, connection).await;
             }
         }
-        Destination::Refuse(refusal) => refuse(socket, refusal).await,
-        _ if !visitor.may_stay() => refuse(socket, FULL).await,
+        Destination::Refuse(refusal) => {
+            waits();
+            refuse(socket, refusal).await;
+        }
+        _ if !visitor.may_stay() => {
+            waits();
+            refuse(socket, FULL).await;
+        }
         Destination::Output(output) => {
             let Ok(socket) = socket.into_std() else { return };
             let joined = stream::join_output(tower, &output, Asker { socket, address, head });
+            waits();
             refuse_std(joined).await;
         }
         Destination::Monitor => {
             let Ok(socket) = socket.into_std() else { return };
-            refuse_std(stream::join_monitor(tower, Asker { socket, address, head })).await;
+            let joined = stream::join_monitor(tower, Asker { socket, address, head });
+            waits();
+            refuse_std(joined).await;
         }
         Destination::Source { door, admission } => {
             let Ok(socket) = socket.into_std() else { return };
             let beyond = head.beyond().to_vec();
             let entered = door.enter(tower, socket, address, admission, beyond);
             if let Err(Ok(socket)) = entered.map_err(TcpStream::from_std) {
+                waits();
                 answer(socket, &BUSY.to_source(false)).await;
             }
         }
@@ -213,7 +252,8 @@ impl Destination {
         if is_of_another_site(head, origin, &found) {
             return Self::Answer(FOREIGN.to_json());
         }
-        if is_source_method(&head.method) && (setup.source_doors.has(&head.path) || is_nothing) {
+        let may_be_a_source = setup.source_doors.has(&head.path) || is_nothing || output.is_some();
+        if is_source_method(&head.method) && may_be_a_source {
             return match setup.source_doors.knock(head, address.ip()) {
                 Knock::Enter { door, admission } => Self::Source { door, admission },
                 Knock::Answer { bytes, stays: true } => Self::AskAgain(bytes),

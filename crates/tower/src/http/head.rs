@@ -1,8 +1,8 @@
 //! Request heads: read with a limit in size and in time, parsed, refused in one line (SPEC LIS-6).
 
 use super::framing::Framing;
-use crate::text::cleaned;
-use std::borrow::Cow;
+use super::request_line::{Rewritten, rewritten};
+use crate::text::{cleaned, utf8_or_latin1};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::Instant;
@@ -72,6 +72,12 @@ impl Refusal {
     /// The complete answer for a source, which may ask again on the same connection if it `stays`.
     #[must_use]
     pub fn to_source(self, stays: bool) -> Vec<u8> {
+        self.to_source_with(stays, self.line)
+    }
+
+    /// As [`to_source`](Self::to_source), with a line of its own.
+    #[must_use]
+    pub fn to_source_with(self, stays: bool, line: &str) -> Vec<u8> {
         let extra = match self.status {
             401 => "WWW-Authenticate: Basic realm=\"Radio Tower\"\r\n",
             429 => "Retry-After: 60\r\n",
@@ -79,7 +85,7 @@ impl Refusal {
         };
         let connection = if stays { "keep-alive" } else { "close" };
         let extra = format!("{extra}Allow: {SOURCE_METHODS}\r\nConnection: {connection}\r\n");
-        self.answer_with(&extra, "text/plain; charset=utf-8", self.line)
+        self.answer_with(&extra, "text/plain; charset=utf-8", line)
     }
 
     pub(super) fn answer_with(self, extra: &str, content_type: &str, line: &str) -> Vec<u8> {
@@ -165,7 +171,7 @@ pub const ADDRESS_FULL: Refusal =
 pub struct Head {
     /// The method, as sent.
     pub method: String,
-    /// The path, without query.
+    /// The path, without query, in its normal spelling.
     pub path: String,
     /// The query, without `?`; empty if there is none.
     pub query: String,
@@ -177,11 +183,13 @@ pub struct Head {
     pub user_agent: String,
     /// `Authorization`, or empty.
     pub authorization: String,
+    /// Host and port of an absolute URL in the request line; it overrides the header `Host`.
+    pub authority: Option<String>,
     /// How its body ends.
     pub framing: Framing,
     /// Bytes of the head itself, the empty line included.
     pub head_bytes: usize,
-    /// What was read from the socket: the head, and perhaps more.
+    /// What was read from the socket: the head, its first line rewritten, and perhaps more.
     pub bytes: Vec<u8>,
 }
 
@@ -190,6 +198,12 @@ impl Head {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         self.lines(name).next()
+    }
+
+    /// Every host that the request names, of which all but one would be a trick.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<String> {
+        self.authority.iter().cloned().chain(self.lines("host")).collect()
     }
 
     /// Every header called `name`, as they stand.
@@ -203,10 +217,7 @@ impl Head {
         let pairs = lines.map(|line| line.split_at(line.iter().position(|&byte| byte == b':').unwrap_or(line.len())));
         pairs.filter(move |(header, _)| header.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| {
             let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
-            match std::str::from_utf8(value) {
-                Ok(text) => text.to_owned(),
-                Err(_) => value.iter().map(|&byte| char::from(byte)).collect(),
-            }
+            utf8_or_latin1(value).into_owned()
         })
     }
 
@@ -272,9 +283,9 @@ pub async fn read_after<S: AsyncRead + Unpin>(
 pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
-    let Some(as_http) = ice_as_http(bytes) else { return Ok(None) };
-    let head_bytes = match request.parse(&as_http) {
-        Ok(httparse::Status::Complete(length)) => length + bytes.len() - as_http.len(),
+    let Some(Rewritten { bytes, authority }) = rewritten(bytes) else { return Ok(None) };
+    let head_bytes = match request.parse(&bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => return Err(HEAD_TOO_LARGE),
         Err(_) => return Err(BAD_REQUEST),
@@ -289,7 +300,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         let found = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
         found.map(|header| String::from_utf8_lossy(header.value).into_owned()).unwrap_or_default()
     };
-    Ok(Some(Head {
+    let head = Head {
         method: request.method.unwrap_or("GET").to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
@@ -297,24 +308,12 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         wants_titles: value("icy-metadata").trim() == "1",
         user_agent: cleaned(&value("user-agent")).into_owned(),
         authorization: value("authorization"),
+        authority,
         framing,
         head_bytes,
-        bytes: bytes.to_vec(),
-    }))
-}
-
-/// `SOURCE /mount ICE/1.0`, as the oldest sources say it, with the version that the parser knows; other heads as they
-/// are. `None` while such a first line is not complete.
-fn ice_as_http(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
-    if !bytes.starts_with(b"SOURCE ") {
-        return Some(Cow::Borrowed(bytes));
-    }
-    let line_end = bytes.iter().position(|&byte| byte == b'\n')?;
-    let line = bytes[..line_end].trim_ascii_end();
-    Some(match line.strip_suffix(b" ICE/1.0") {
-        Some(request) => Cow::Owned([request, b" HTTP/1.0", &bytes[line.len()..]].concat()),
-        None => Cow::Borrowed(bytes),
-    })
+        bytes: Vec::new(),
+    };
+    Ok(Some(Head { bytes: bytes.into_owned(), ..head }))
 }
 
 /// A head of 8 KiB without an end: was it the path or the headers?

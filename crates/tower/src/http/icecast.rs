@@ -32,6 +32,8 @@ pub fn router() -> Router<Arc<Tower>> {
     Router::new()
         .route("/status-json.xsl", get(status_json))
         .route("/admin/stats", get(stats))
+        .route("/admin/stats.xml", get(stats))
+        .route("/admin/streamlist.txt", get(stream_list))
         .route("/admin/listmounts", get(list_mounts))
         .route("/admin/listclients", get(list_clients))
         .route("/admin/killclient", get(kill_client).post(kill_client))
@@ -93,6 +95,11 @@ async fn stats(State(tower): State<Arc<Tower>>, peer: Option<Extension<Peer>>, R
         let _ = write!(text, "<source mount=\"{}\">{}</source>", xml(&mount), elements(&fields));
     }
     xml_answer(&text)
+}
+
+async fn stream_list(State(tower): State<Arc<Tower>>) -> Response {
+    let mounts: String = tower.setup().outputs.iter().map(|output| format!("{}\r\n", output.config.mount)).collect();
+    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], mounts).into_response()
 }
 
 async fn list_mounts(State(tower): State<Arc<Tower>>) -> Response {

@@ -1,6 +1,7 @@
 //! The front door: streams, API, page (SPEC API, LIS).
 //!
 //! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`password`], [`routes`] help it decide.
+//! - [`request_line`]: one spelling of every target.
 //! - [`waiting`]: places of connections whose request is not complete yet.
 //! - [`bodies`]: what the API reads behind a head. - [`framing`]: how the body of a request ends, and
 //!   whether another request may follow.
@@ -13,7 +14,7 @@
 //! - [`admission`]: who is let in as administrator; [`login`], [`session`]: for hours at a time; [`who`]: who that was.
 //! - [`actions`]: what an operator can do; [`reload`]: to the configuration. - [`past`]: what has been; [`events`]: what happens;
 //!   [`places`]: places of those that follow it.
-//! - [`icecast`], [`icestats`], [`playlists`]: what programs made for Icecast look for; [`address`]: links back to the tower.
+//! - [`icecast`], [`icestats`], [`shoutcast`], [`playlists`]: what programs made for other servers look for; [`address`]: links back to the tower.
 //! - [`openapi`]: the API describes itself.
 //! - [`now_playing`]: titles; [`sender`]: whose each is.
 //! - [`api`], [`page`]: everything else.
@@ -48,10 +49,12 @@ pub mod playlists;
 pub mod proxy_header;
 pub mod query;
 pub mod reload;
+pub mod request_line;
 mod rewind;
 pub mod routes;
 pub mod sender;
 pub mod session;
+pub mod shoutcast;
 pub mod station;
 pub mod stream;
 pub mod waiting;

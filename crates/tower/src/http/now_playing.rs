@@ -3,17 +3,18 @@
 
 use super::address::xml;
 use super::api::error;
+use super::parameters::Parameters;
 use super::query::Query;
 use super::sender::{Sender, refused};
 use super::who::Who;
 use crate::state::Tower;
 use crate::titles::title::decode;
-use crate::titles::{Heard, Title};
+use crate::titles::{Details, Heard, Title};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
@@ -26,6 +27,7 @@ pub fn router() -> axum::Router<Arc<Tower>> {
     axum::Router::new()
         .route("/api/now-playing", get(now_playing).put(set))
         .route("/api/history", get(history))
+        .route("/api/cover", get(cover))
         .route("/admin/metadata", get(icecast).post(icecast))
         .route("/admin.cgi", get(shoutcast).post(shoutcast))
 }
@@ -34,12 +36,20 @@ pub fn router() -> axum::Router<Arc<Tower>> {
 #[must_use]
 pub fn to_json(tower: &Tower, heard: &Heard) -> Value {
     let title = heard.title.as_deref();
+    let detail =
+        |field: fn(&Details) -> &String| title.map(|title| field(&title.details)).filter(|text| !text.is_empty());
     let started = tower.time_of(heard.serial).duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
     json!({
         "label": title.map(Title::label),
         "artist": title.map(|title| &title.artist),
         "title": title.map(|title| &title.title),
         "url": title.map(|title| &title.url).filter(|url| !url.is_empty()),
+        "album": detail(|details| &details.album),
+        "record_label": detail(|details| &details.record_label),
+        "isrc": detail(|details| &details.isrc),
+        "year": title.and_then(|title| title.details.year),
+        "duration_s": title.and_then(|title| title.details.duration_s),
+        "cover": detail(|details| &details.cover),
         "source": tower.on_air_name(heard.source),
         "serial": heard.serial,
         "started_at": started,
@@ -56,14 +66,38 @@ async fn history(State(tower): State<Arc<Tower>>) -> Response {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+struct WantedCover {
+    id: String,
+}
+
+/// A picture of a file that was played lately.
+async fn cover(State(tower): State<Arc<Tower>>, Parameters(wanted): Parameters<WantedCover>) -> Response {
+    match tower.titles.covers.get(&wanted.id) {
+        // Its name is made of what it holds.
+        Some(cover) => {
+            let head = [(CONTENT_TYPE, cover.media_type), (CACHE_CONTROL, "public, max-age=86400, immutable")];
+            (head, Bytes::from_owner(cover.bytes)).into_response()
+        }
+        None => {
+            error(StatusCode::NOT_FOUND, "there is no such picture; `cover` of /api/now-playing names those that are")
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct NewTitle {
-    #[serde(default)]
     artist: String,
-    #[serde(default)]
     title: String,
-    #[serde(default)]
     url: String,
+    album: String,
+    #[serde(alias = "label")]
+    record_label: String,
+    isrc: String,
+    year: Option<u16>,
+    #[serde(alias = "duration")]
+    duration_s: Option<f64>,
+    cover: String,
 }
 
 async fn set(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>, body: Bytes) -> Response {
@@ -73,7 +107,9 @@ async fn set(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>, bo
             return error(StatusCode::BAD_REQUEST, &format!("{fault}; send {{\"artist\": ..., \"title\": ...}}"));
         }
     };
-    let title = Title::new(&new.artist, &new.title, &new.url);
+    let NewTitle { artist, title, url, album, record_label, isrc, year, duration_s, cover } = new;
+    let details = Details { album, record_label, isrc, year, duration_s, cover };
+    let title = Title::new(&artist, &title, &url).with(&details);
     if title.is_empty() {
         return error(
             StatusCode::BAD_REQUEST,

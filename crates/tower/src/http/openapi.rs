@@ -64,6 +64,9 @@ fn operation(route: &Route, method: &str, details: &Value) -> Value {
         operation["security"] = json!([{}, { "basic": [] }, { "bearer": [] }, { "query": [] }, { "session": [] }]);
     }
     let responses = &mut operation["responses"];
+    // Refused before the route is known.
+    responses["414"] = refer_to("UriTooLong", method);
+    responses["431"] = refer_to("HeadTooLarge", method);
     if routes::is_for_own_pages(route, method) && responses["403"].is_null() {
         responses["403"] = refer_to("Foreign", method);
     }

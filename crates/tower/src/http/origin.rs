@@ -27,6 +27,8 @@ pub struct Origin {
     pub is_https: bool,
     /// What a trusted proxy was called, if it says so; otherwise what the request calls the tower.
     pub host: Option<String>,
+    /// The tower's own address at which the connection arrived; none where that is no network address.
+    pub reached: Option<SocketAddr>,
     /// Whether every name by which the tower is called is its own: none, an address, localhost, one
     /// of `server.names`.
     pub is_own_host: bool,
@@ -36,11 +38,12 @@ impl Origin {
     /// Of the request with this head, which came from `peer`.
     #[must_use]
     pub fn of(head: &Head, peer: SocketAddr, server: &Server) -> Self {
-        let host = head.header("host");
+        let hosts = head.hosts();
+        let host = hosts.first().cloned();
         let is_own = |host: &String| host.trim().is_empty() || host::is_own(host, &server.names);
-        let is_own_host = head.headers("host").iter().all(is_own);
+        let is_own_host = hosts.iter().all(is_own);
         if !server.trusts(peer.ip()) {
-            return Self { address: peer, is_https: false, host, is_own_host };
+            return Self { address: peer, is_https: false, host, reached: None, is_own_host };
         }
         let nearest = |name: &str| {
             let lines = head.headers(name);
@@ -52,7 +55,7 @@ impl Origin {
         let forwarded_host = nearest("x-forwarded-host").filter(|host| !host.is_empty());
         // A page can have the browser send the one, but never the other.
         let is_own_host = is_own_host && forwarded_host.iter().all(is_own);
-        Self { address, is_https, host: forwarded_host.or(host), is_own_host }
+        Self { address, is_https, host: forwarded_host.or(host), reached: None, is_own_host }
     }
 }
 
@@ -186,13 +189,23 @@ mod tests {
     fn nobody_but_a_trusted_proxy_says_who_he_is_or_how_he_came() {
         let headers = "X-Forwarded-For: 203.0.113.5\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: outer\r\n";
         let inner = Some("inner:1".to_owned());
-        let plain =
-            Origin { address: "127.0.0.1:9".parse().expect("one"), is_https: false, host: inner, is_own_host: false };
+        let plain = Origin {
+            address: "127.0.0.1:9".parse().expect("one"),
+            is_https: false,
+            host: inner,
+            reached: None,
+            is_own_host: false,
+        };
         assert_eq!(origin("127.0.0.1:9", headers, &[]), plain);
         assert_eq!(origin("127.0.0.1:9", headers, &["127.0.0.2"]), plain);
         let outer = Some("outer".to_owned());
-        let passed_on =
-            Origin { address: "203.0.113.5:0".parse().expect("one"), is_https: true, host: outer, is_own_host: false };
+        let passed_on = Origin {
+            address: "203.0.113.5:0".parse().expect("one"),
+            is_https: true,
+            host: outer,
+            reached: None,
+            is_own_host: false,
+        };
         assert_eq!(origin("127.0.0.1:9", headers, &["127.0.0.1"]), passed_on);
         assert_eq!(origin("[::ffff:127.0.0.1]:9", headers, &["127.0.0.1"]), passed_on);
         assert!(!origin("127.0.0.1:9", "X-Forwarded-Proto: https, http\r\n", &["127.0.0.1"]).is_https);

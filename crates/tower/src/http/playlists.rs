@@ -1,8 +1,11 @@
-//! A mount as a playlist, for players that want a file: `/stream.m3u`, `/stream.pls`, `/stream.xspf`.
+//! A mount as a playlist, for players that want a file: `/stream.m3u`, `/stream.pls`, `/stream.xspf`;
+//! and `/listen.pls?sid=`, as Shoutcast has it.
 
 use super::address::{base, xml};
 use super::head::Head;
 use super::origin::Origin;
+use super::query::Query;
+use super::shoutcast;
 use crate::state::Tower;
 
 /// A kind of playlist.
@@ -18,7 +21,9 @@ enum Kind {
 pub fn answer(tower: &Tower, request: &Head, origin: &Origin) -> Option<Vec<u8>> {
     let (mount, kind) = of(&request.path)?;
     let setup = tower.setup();
-    let output = setup.output_at(mount)?;
+    let by_number = || shoutcast::output_of(&setup.outputs, &Query::parse(request.query.as_bytes()));
+    let output = setup.output_at(mount).or_else(|| by_number().filter(|_| mount == "/listen"))?;
+    let mount = if mount == "/listen" { output.config.mount.as_str() } else { mount };
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
         return Some(super::head::method_not_allowed(&["GET", "HEAD"]));
     }

@@ -1,5 +1,6 @@
 //! Queries and forms, as bytes: old software percent-encodes whatever charset it has.
 
+use crate::text::utf8_or_latin1;
 use percent_encoding::percent_decode;
 
 /// Parameters of one request at most; what comes after is not read.
@@ -19,8 +20,12 @@ impl Query {
         };
         let pair = |pair: &[u8]| {
             let at = pair.iter().position(|&byte| byte == b'=').unwrap_or(pair.len());
-            let value = pair.get(at + 1..).unwrap_or_default();
-            (String::from_utf8_lossy(&decode(&pair[..at])).into_owned(), decode(value))
+            let value = decode(pair.get(at + 1..).unwrap_or_default());
+            let name = String::from_utf8_lossy(&decode(&pair[..at])).into_owned();
+            // A password is compared as text, whatever charset its program writes in.
+            let is_secret = ["pass", "password", "token"].contains(&name.as_str());
+            let value = if is_secret { utf8_or_latin1(&value).into_owned().into_bytes() } else { value };
+            (name, value)
         };
         Self(text.split(|&byte| byte == b'&').filter(|part| !part.is_empty()).take(PARAMETERS_MAX).map(pair).collect())
     }
@@ -57,6 +62,11 @@ mod tests {
         assert_eq!(query.bytes("song"), Some(&b"A - B\xf6"[..]));
         assert_eq!((query.text("song"), query.text("empty"), query.text("url")), (None, Some(""), Some("")));
         assert_eq!(query.text("none"), None);
+        assert_eq!(
+            Query::parse(b"pass=h%E4ck&token=\xc3\xa4").text("pass"),
+            Some("h\u{e4}ck"),
+            "a password in Latin-1"
+        );
         assert_eq!(Query::parse(b"a=1").or(Query::parse(b"a=2&b=3")).text("b"), Some("3"));
     }
 

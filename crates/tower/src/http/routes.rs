@@ -50,6 +50,8 @@ pub const ROUTES: &[Route] = &[
     route("/admin/strip.js", GET, Class::Public, "how it draws the last ten minutes"),
     route("/admin/views.js", GET, Class::Public, "how it shows the rest"),
     route("/healthz", GET, Class::Public, "200 when all is well, else 503 with the reasons"),
+    route("/livez", GET, Class::Public, "200 while the clock ticks: for what restarts a tower that is dead"),
+    route("/readyz", GET, Class::Public, "200 once every output sends: for what sends listeners here"),
     route(
         STATUS,
         GET,
@@ -62,7 +64,8 @@ pub const ROUTES: &[Route] = &[
     route(STATION_EVENTS, &["GET"], Class::Station, "the station's events as they come, by WebSocket; ?event_type="),
     route("/admin/listeners", GET, OBSERVER, "what each listener was sent; ?from=&limit="),
     route("/api/now-playing", GET, Class::Public, "what is playing"),
-    route("/api/now-playing", &["PUT"], OPERATOR, "sets what is playing: {\"artist\", \"title\", \"url\"}"),
+    route("/api/now-playing", &["PUT"], OPERATOR, "sets what is playing: {\"artist\", \"title\", \"url\", ...}"),
+    route("/api/cover", GET, Class::Public, "the picture of a file that is playing, or was lately; ?id="),
     route("/api/history", GET, Class::Public, "the last 100 titles, newest first"),
     route("/api/inputs/allowed", &["PUT"], OPERATOR, "takes an input off air, or lets it be: {\"input\", \"allowed\"}"),
     route("/api/inputs/preferred", &["PUT"], OPERATOR, "an input goes before all others, or none: {\"input\"}"),
@@ -81,7 +84,12 @@ pub const ROUTES: &[Route] = &[
     route(EVENTS, GET, OBSERVER, "events as they happen, as Server-Sent Events; ?after=&kind="),
     route(METADATA, &["GET", "POST"], OPERATOR, "sets what is playing, as DJ software does: ?mode=updinfo&song="),
     route("/status-json.xsl", GET, Class::Public, "the mounts, as Icecast tells them; ?mount= for one"),
+    route("/7.html", GET, Class::Public, "listeners, limit, bitrate and song, as Shoutcast 1 tells them; ?sid="),
+    route("/stats", GET, Class::Public, "a stream, as Shoutcast 2 tells it, in XML; ?sid=&json=1 in JSON"),
+    route("/currentsong", GET, Class::Public, "what is playing, as one line of text; ?sid="),
     route("/admin/stats", GET, OBSERVER, "the same as XML"),
+    route("/admin/stats.xml", GET, OBSERVER, "the same as /admin/stats"),
+    route("/admin/streamlist.txt", GET, OBSERVER, "the mounts, one a line, as Icecast tells them to a relay"),
     route("/admin/listmounts", GET, OBSERVER, "mounts and their listeners, as Icecast tells them"),
     route("/admin/listclients", GET, OBSERVER, "the listeners of a mount, as Icecast tells them: ?mount="),
     route("/admin/killclient", &["GET", "POST"], OPERATOR, "sends a listener away: ?mount=&id="),
@@ -212,6 +220,8 @@ mod tests {
                 "GET|HEAD /api/events",
                 "GET|HEAD /events",
                 "GET|HEAD /admin/stats",
+                "GET|HEAD /admin/stats.xml",
+                "GET|HEAD /admin/streamlist.txt",
                 "GET|HEAD /admin/listmounts",
                 "GET|HEAD /admin/listclients",
                 "GET|HEAD /admin/monitor",
@@ -223,6 +233,6 @@ mod tests {
             open.iter().all(|route| route.starts_with("GET|HEAD ") || route.ends_with(" /api/session")),
             "{open:?}"
         );
-        assert_eq!(open.len(), 20, "a new route for everybody? {open:?}");
+        assert_eq!(open.len(), 26, "a new route for everybody? {open:?}");
     }
 }

@@ -82,7 +82,7 @@ async fn ingest(
 fn take_title(tower: &Tower, event: &StationEvent) {
     let newest = tower.inputs.of(STATION_ID).into_iter().rfind(|producer| producer.connected);
     if let (Some((artist, title)), Some(producer)) = (event.song(), newest) {
-        tower.title_arrives_at(OnAir::Source(producer.id), Title::new(artist, title, ""));
+        tower.title_arrives_at(OnAir::Source(producer.id), Title::new(artist, title, "").with(&event.details()));
     }
 }
 

@@ -1,10 +1,10 @@
-//! Waiting room of a port: the connections that have not made a complete request yet, and which of
-//! them goes when places run out.
+//! Waiting room of a port: the connections that have not made a complete request yet, or do not take
+//! the answer to it, and which of them goes when places run out.
 //!
 //! While there are places no connection is refused. Then a newcomer takes the place of a connection
 //! of an address that has more than its share, or else of one that has said nothing; the oldest
 //! goes first. A connection whose first bytes have arrived unread is not taken for silent: it is
-//! asked, and looks once more.
+//! asked, and looks once more. A client that takes its answer slowly keeps its place for longest.
 
 use super::guesses::neighbourhood;
 use std::collections::HashMap;
@@ -24,6 +24,9 @@ const NETWORK_SHARE: usize = 2;
 const HEAD_START: Duration = Duration::from_secs(1);
 /// and so long if its address has more than its share.
 const HEAD_START_GREEDY: Duration = Duration::from_millis(100);
+/// A connection whose answer waits for its client keeps its place for so long since its request; a
+/// page comes through a slow mobile network in that time.
+const ANSWER_START: Duration = Duration::from_secs(10);
 
 /// So many connections more than there are places are let in for the moment that others take to go.
 const LEAVING_MAX: usize = 16;
@@ -46,7 +49,7 @@ struct State {
     /// How many of them each network and each address has.
     networks: HashMap<IpAddr, usize>,
     addresses: HashMap<IpAddr, usize>,
-    /// Connections whose requests are being answered.
+    /// Connections whose requests are being answered, and that are not waited for.
     served: usize,
 }
 
@@ -54,8 +57,19 @@ struct State {
 struct Waiting {
     address: IpAddr,
     since: Instant,
-    has_spoken: bool,
+    stage: Stage,
     asked: Arc<Asked>,
+}
+
+/// What a connection that waits has done so far; those that have done less go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing.
+    Silent,
+    /// It has sent a part of its request.
+    Asking,
+    /// It has sent its request, and does not take what is answered as fast as that comes.
+    Taking,
 }
 
 /// How a connection learns that it has to go.
@@ -70,7 +84,15 @@ struct Asked {
 pub struct Ticket {
     room: Arc<WaitingRoom>,
     asked: Arc<Asked>,
-    is_served: AtomicBool,
+    served: Mutex<Option<Served>>,
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+struct Served {
+    since: Instant,
+    /// Whether the connection is back among those that wait, as one whose answer waits for it.
+    is_waited_for: bool,
 }
 
 impl WaitingRoom {
@@ -112,10 +134,10 @@ impl WaitingRoom {
         state.add(Waiting {
             address: address.to_canonical(),
             since: now,
-            has_spoken: false,
+            stage: Stage::Silent,
             asked: Arc::clone(&asked),
         });
-        Some(Ticket { room: Arc::clone(self), asked, is_served: AtomicBool::new(false) })
+        Some(Ticket { room: Arc::clone(self), asked, served: Mutex::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -164,9 +186,6 @@ impl State {
 
     /// The connection that goes first, if any does.
     fn victim(&self, places: usize, now: Instant) -> Option<usize> {
-        let is_silent = |other: &Waiting| !other.has_spoken && !other.asked.is_asked.load(Relaxed);
-        let is_slow =
-            |other: &Waiting, start: Duration| now >= other.since + start && !other.asked.is_asked.load(Relaxed);
         let groups = [
             (&self.networks, network as fn(IpAddr) -> IpAddr, NETWORK_SHARE),
             (&self.addresses, neighbourhood, ADDRESS_SHARE),
@@ -174,17 +193,29 @@ impl State {
         for (counts, group, share) in groups {
             let largest = counts.iter().max_by_key(|(_, count)| **count);
             if let Some((greedy, _)) = largest.filter(|(_, count)| **count > (places / share).max(1)) {
-                let of = |is_wanted: &dyn Fn(&Waiting) -> bool| {
-                    self.waiting.iter().position(|other| group(other.address) == *greedy && is_wanted(other))
-                };
-                let found = of(&is_silent).or_else(|| of(&|other| is_slow(other, HEAD_START_GREEDY)));
+                let starts = [HEAD_START_GREEDY, HEAD_START_GREEDY];
+                let found = self.first_of(now, starts, |other| group(other.address) == *greedy);
                 if found.is_some() {
                     return found;
                 }
             }
         }
-        let of = |is_wanted: &dyn Fn(&Waiting) -> bool| self.waiting.iter().position(is_wanted);
-        of(&is_silent).or_else(|| of(&|other| is_slow(other, HEAD_START)))
+        self.first_of(now, [HEAD_START, ANSWER_START], |_| true)
+    }
+
+    /// The oldest of those that have done least, of some of the connections: of those that have done
+    /// more than nothing, one that has had its place for so long while asking, or while taking.
+    fn first_of(&self, now: Instant, starts: [Duration; 2], is_one: impl Fn(&Waiting) -> bool) -> Option<usize> {
+        let stages = [(Stage::Silent, Duration::ZERO), (Stage::Asking, starts[0]), (Stage::Taking, starts[1])];
+        stages.into_iter().find_map(|(stage, start)| {
+            let goes = |other: &Waiting| {
+                other.stage == stage
+                    && now >= other.since + start
+                    && !other.asked.is_asked.load(Relaxed)
+                    && is_one(other)
+            };
+            self.waiting.iter().position(goes)
+        })
     }
 }
 
@@ -227,7 +258,7 @@ impl Ticket {
         let mut state = self.room.lock();
         state.is_answered(&self.asked);
         if let Some(waiting) = state.waiting.iter_mut().find(|waiting| Arc::ptr_eq(&waiting.asked, &self.asked)) {
-            waiting.has_spoken = true;
+            waiting.stage = Stage::Asking;
         }
         drop(state);
         self.room.changed.notify_one();
@@ -244,9 +275,11 @@ impl Ticket {
         }
     }
 
-    /// Its request is complete, and is being answered: it waits no more.
+    /// Its request is complete, and is being answered: it is not waited for.
     pub fn is_served(&self) {
-        if !self.is_served.swap(true, Relaxed) {
+        let mut served = self.served();
+        if served.is_none() {
+            *served = Some(Served { since: Instant::now(), is_waited_for: false });
             let mut state = self.room.lock();
             state.remove(&self.asked);
             state.served += 1;
@@ -256,21 +289,43 @@ impl Ticket {
         }
     }
 
+    /// Its answer waits for the client at `address`.
+    pub fn waits_for_client(&self, address: IpAddr) {
+        let mut served = self.served();
+        if let Some(served) = served.as_mut().filter(|served| !served.is_waited_for) {
+            served.is_waited_for = true;
+            self.wait(address, served.since, Stage::Taking, false);
+            self.room.changed.notify_one();
+        }
+    }
+
     /// It has been answered, and may make another request.
     pub fn waits_again(&self, address: IpAddr) {
-        if self.is_served.swap(false, Relaxed) {
-            let (address, asked) = (address.to_canonical(), Arc::clone(&self.asked));
-            let mut state = self.room.lock();
-            state.served -= 1;
-            state.add(Waiting { address, since: Instant::now(), has_spoken: true, asked });
+        if let Some(served) = self.served().take() {
+            self.wait(address, Instant::now(), Stage::Asking, served.is_waited_for);
         }
+    }
+
+    /// One that was being answered is one of those that wait; or is so in another way.
+    fn wait(&self, address: IpAddr, since: Instant, stage: Stage, was_waited_for: bool) {
+        let mut state = self.room.lock();
+        match was_waited_for {
+            true => _ = state.remove(&self.asked),
+            false => state.served -= 1,
+        }
+        state.add(Waiting { address: address.to_canonical(), since, stage, asked: Arc::clone(&self.asked) });
+    }
+
+    fn served(&self) -> MutexGuard<'_, Option<Served>> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
+        let is_answered = self.served().as_ref().is_some_and(|served| !served.is_waited_for);
         let mut state = self.room.lock();
-        if self.is_served.load(Relaxed) {
+        if is_answered {
             state.served -= 1;
         } else {
             state.remove(&self.asked);

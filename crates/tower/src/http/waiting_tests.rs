@@ -135,3 +135,38 @@ async fn a_newcomer_waits_for_a_place_where_all_are_being_answered() {
     drop(second);
     assert!(room.lock().waiting.is_empty());
 }
+
+#[test]
+fn an_answer_that_its_client_does_not_take_counts_and_its_connection_goes_after_those_that_ask() {
+    let start = Instant::now();
+    let of = |n: usize| if n < 10 { IpAddr::from([192, 0, 2, n as u8]) } else { ip("192.0.2.99") };
+    let (room, tickets) = full(20, of, start);
+    tickets.iter().for_each(Ticket::is_served);
+    assert!(room.try_enter(ip("203.0.113.1"), start + ANSWER_START).is_none(), "they are being answered");
+    (0..20).for_each(|n| tickets[n].waits_for_client(of(n)));
+    tickets[11].waits_again(of(11));
+    let enter = |after: Duration| {
+        let ticket = room.try_enter(ip("203.0.113.1"), Instant::now() + after);
+        ticket.inspect(Ticket::has_spoken)
+    };
+    assert!(enter(Duration::ZERO).is_none(), "they have only just begun to take it");
+    let _first = enter(HEAD_START_GREEDY).expect("another has to go");
+    assert_eq!(asked(&tickets), [11], "of the address with more than its share one that asks");
+    let _second = enter(HEAD_START_GREEDY).expect("another has to go");
+    assert_eq!(asked(&tickets), [10, 11], "and then the oldest that takes its answer");
+    drop(tickets);
+    let state = room.lock();
+    assert_eq!((state.waiting.len(), state.served, state.asked), (2, 0, 0));
+}
+
+#[test]
+fn an_answer_that_is_taken_slowly_keeps_its_place_for_longest_where_no_address_has_many() {
+    let start = Instant::now();
+    let of = |n: usize| IpAddr::from([192, 0, 2, n as u8]);
+    let (room, tickets) = full(20, of, start);
+    tickets.iter().for_each(Ticket::is_served);
+    (0..20).for_each(|n| tickets[n].waits_for_client(of(n)));
+    assert!(room.try_enter(ip("203.0.113.1"), Instant::now() + ANSWER_START / 2).is_none());
+    let _newcomer = room.try_enter(ip("203.0.113.1"), Instant::now() + ANSWER_START).expect("another has to go");
+    assert_eq!(asked(&tickets), [0], "the oldest");
+}

@@ -22,8 +22,7 @@ const OWN: [&str; 2] = ["radio_", super::journal::AUDIT];
 /// for our own crates, and libraries no lower than warnings.
 #[must_use]
 pub fn directives(level: &str) -> String {
-    let is_plain = ["trace", "debug", "info"].iter().any(|plain| level.trim().eq_ignore_ascii_case(plain));
-    if !is_plain {
+    if !["trace", "debug", "info"].iter().any(|plain| level.trim().eq_ignore_ascii_case(plain)) {
         return level.to_owned();
     }
     let crates = ["radio_tower", "radio_signal", "radio_fanout", "radio_lame"].map(|name| format!("{name}={level}"));
@@ -34,9 +33,23 @@ pub fn directives(level: &str) -> String {
 #[derive(Clone, Debug, Default)]
 pub struct Limit {
     left_out: Arc<AtomicU64>,
+    /// Threads that have asked for it get all lines of libraries: the filter names targets.
+    is_wanted: bool,
+}
+
+/// From now on libraries write nothing on this thread, unless the operator's filter names targets:
+/// they complain of good files, and what is wrong with a bad one is told with its name.
+pub fn mute_this_thread() {
+    MUTED.set(true);
 }
 
 impl Limit {
+    /// For the level that an operator has given.
+    #[must_use]
+    pub fn of(level: &str) -> Self {
+        Self { is_wanted: level.contains('='), ..Self::default() }
+    }
+
     /// Lines that were left out.
     #[must_use]
     pub fn left_out(&self) -> u64 {
@@ -47,6 +60,8 @@ impl Limit {
 thread_local! {
     /// When the period of this thread began, and the lines in it.
     static WRITTEN: Cell<Option<(Instant, u32)>> = const { Cell::new(None) };
+    /// Whether libraries write nothing on this thread.
+    static MUTED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether this thread may write one more line of a library now; if so, that counts.
@@ -59,7 +74,13 @@ fn may_write(now: Instant) -> bool {
 impl<S: Subscriber> Layer<S> for Limit {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let target = event.metadata().target();
-        if OWN.iter().any(|own| target.starts_with(own)) || may_write(Instant::now()) {
+        if OWN.iter().any(|own| target.starts_with(own)) {
+            return true;
+        }
+        if MUTED.get() && !self.is_wanted {
+            return false;
+        }
+        if may_write(Instant::now()) {
             return true;
         }
         self.left_out.fetch_add(1, Relaxed);
@@ -77,6 +98,34 @@ mod tests {
         for given in ["warn", "error", "off", "info,symphonia=debug", "radio_tower::encoder=debug"] {
             assert_eq!(directives(given), given);
         }
+    }
+
+    /// Notes the target of each line that is written.
+    struct Seen(Arc<std::sync::Mutex<Vec<String>>>);
+
+    impl<S: Subscriber> Layer<S> for Seen {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            self.0.lock().expect("no panic").push(event.metadata().target().to_owned());
+        }
+    }
+
+    #[test]
+    fn a_thread_that_is_mute_writes_no_lines_of_libraries_unless_they_are_asked_for() {
+        use tracing_subscriber::layer::SubscriberExt;
+        let seen = |level: &'static str| {
+            let targets: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
+            let subscriber = tracing_subscriber::registry().with(Limit::of(level)).with(Seen(Arc::clone(&targets)));
+            let write = move || {
+                mute_this_thread();
+                tracing::warn!(target: "symphonia_core::probe", "skipping junk");
+                tracing::warn!(target: "radio_tower::files", "a file");
+            };
+            let writing = std::thread::spawn(move || tracing::subscriber::with_default(subscriber, write));
+            writing.join().expect("no panic");
+            targets.lock().expect("no panic").clone()
+        };
+        assert_eq!(seen("info"), ["radio_tower::files"]);
+        assert_eq!(seen("info,symphonia=debug"), ["symphonia_core::probe", "radio_tower::files"]);
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub fn start(log: &Log) -> anyhow::Result<Logging> {
     let (writer, guard) =
         NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(std::io::stderr());
     let lost = writer.error_counter();
-    let limit = Limit::default();
+    let limit = Limit::of(&log.level);
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false);
     let chosen = tracing_subscriber::registry().with(filter).with(limit.clone());
     let set = match log.format {

@@ -57,6 +57,11 @@ pub(super) fn tell(tower: &Tower, all: &mut Exposition) {
     }
     let age_s = findings.listened.map_or(0.0, |listened| listened.at.elapsed().as_secs_f64());
     all.gauge("tower_ear_age_seconds", "Time since the tower last listened to itself.", age_s);
+    let help =
+        "Part of the last seconds in which the encoder that waited most waited for a processor: 0 never, 1 always.";
+    all.gauge("tower_encoder_processor_wait_ratio", help, findings.machine.encoder_waits());
+    let help = "1 while the machine is too busy, so that the tower leaves out work that listeners do not hear.";
+    all.gauge("tower_shedding", help, u8::from(findings.machine.is_shedding));
     all.family(Kind::Counter, "tower_ear_cpu_seconds_total", "Time of a processor that listening to itself has taken.")
         .sample(&[], findings.cpu_s);
 }

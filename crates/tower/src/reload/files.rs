@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::feeds::NewFeeds;
 use crate::files::PlayerHandle;
+use crate::files::media::{self, MediaPath};
 use crate::ingest::names::{InputNames, PLAY};
 use crate::pump::Order;
 use crate::serve::players::{self, FALLBACK};
@@ -41,14 +42,16 @@ impl NewFiles {
         config: &Config,
         names: &InputNames,
     ) -> anyhow::Result<Self> {
+        are_there(old, config).await?;
         let feeds = NewFeeds::open(old, config)?;
         let has_changed = old.fallback != config.fallback;
-        let fallback = has_changed.then(|| players::start_fallback(config, &tower.titles));
+        let fallback = has_changed.then(|| players::start_fallback(config, &tower.titles, &tower.backing));
         if let Some(Some((_, reader))) = &fallback {
             let gauge = reader.gauge();
             wait_for("fallback.paths", || gauge.offered() as usize >= READY_TICKS).await?;
         }
-        let play = (old.play != config.play).then(|| players::start_play(config, &tower.inputs, &tower.titles));
+        let play = (old.play != config.play)
+            .then(|| players::start_play(config, &tower.inputs, &tower.titles, &tower.backing));
         let play = play.transpose()?;
         if let Some(Some(player)) = &play {
             wait_for("play.paths", || player.now_playing().is_some()).await?;
@@ -69,13 +72,15 @@ impl NewFiles {
     }
 
     /// Has them heard, and stops those that were.
-    pub(super) fn put_into_force(self, tower: &Arc<Tower>) {
+    pub(super) async fn put_into_force(self, tower: &Arc<Tower>) {
         let (feeds, lists) = self.feeds;
         feeds.put_into_force(tower, lists);
         if let Some(fallback) = self.fallback {
             super::stop_players(tower, FALLBACK);
             let (player, reader) = fallback.unzip();
-            let _ = tower.desk.order(Order::FallbackFile(reader));
+            if let Err(error) = tower.desk.order(Order::FallbackFile(reader)).await {
+                tracing::error!(%error, "the fallback's file is not heard");
+            }
             tower.players.lock().unwrap_or_else(PoisonError::into_inner).extend(player);
         }
         if let Some(player) = self.play {
@@ -83,6 +88,23 @@ impl NewFiles {
             tower.players.lock().unwrap_or_else(PoisonError::into_inner).extend(player);
         }
     }
+}
+
+/// Files and folders that are new in the configuration must be there; those that were configured
+/// before may be missing, and are looked for.
+async fn are_there(old: &Config, config: &Config) -> anyhow::Result<()> {
+    let before = media::configured(old);
+    let is_new = |media: &MediaPath| !before.iter().any(|other| other.path == media.path);
+    let new: Vec<MediaPath> = media::configured(config).into_iter().filter(is_new).collect();
+    let look = tokio::task::spawn_blocking(move || media::missing(&new));
+    let Ok(missing) = tokio::time::timeout(READY_MAX, look).await else {
+        bail!("the disk of the files does not answer; is it mounted?");
+    };
+    let missing: Vec<String> = missing?.iter().map(ToString::to_string).collect();
+    if !missing.is_empty() {
+        bail!("there is nothing at {}; correct the path", missing.join(", nor at "));
+    }
+    Ok(())
 }
 
 async fn wait_for(key: &str, is_ready: impl Fn() -> bool) -> anyhow::Result<()> {

@@ -117,8 +117,9 @@ async fn put_into_force(tower: &Arc<Tower>, old: &Arc<Setup>, loaded: Loaded) ->
     if old.users.edition() != new.users.edition() {
         end_monitors(tower);
     }
-    follow_inputs(tower, old, &new);
-    files.put_into_force(tower);
+    follow_inputs(tower, old, &new).await;
+    tower.backing.watch(&new.config);
+    files.put_into_force(tower).await;
     follow_limits(tower, &new);
     follow_webhooks(tower, old, &new);
     outputs.put_into_force(tower).await;
@@ -138,14 +139,16 @@ fn end_monitors(tower: &Tower) {
 }
 
 /// The sources that are connected are treated as configured now; those whose input is gone are ended.
-fn follow_inputs(tower: &Tower, old: &Setup, new: &Setup) {
+async fn follow_inputs(tower: &Tower, old: &Setup, new: &Setup) {
     old.source_doors.end_those_not_in(&new.source_doors);
     let of = |input: &Input| Some(doors::spec(new.input_names.id(&input.name)?, input));
     let specs = new.config.input.iter().filter_map(of).chain([producer::spec(&new.config.station)]);
     let orders = specs.map(Order::Treat).chain([Order::Grace(ticks_in_ms(new.config.router.grace_ms))]);
     for order in orders {
-        // A clock that takes nothing has stopped, and that is told elsewhere.
-        let _ = tower.desk.order(order);
+        if let Err(error) = tower.desk.order(order).await {
+            tracing::error!(%error, "sources are treated as before the reload");
+            return;
+        }
     }
 }
 

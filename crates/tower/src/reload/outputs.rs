@@ -132,7 +132,7 @@ async fn begin(tower: &Arc<Tower>, config: &Config, output: &Output) -> anyhow::
     if let Some(publisher) = title_publisher {
         tower.titles.write_to(state.id, publisher, state.config.title_charset, first);
     }
-    if let Err(error) = tower.desk.order(Order::Join(stage)) {
+    if let Err(error) = tower.desk.order(Order::Join(stage)).await {
         leave(tower, vec![state]).await;
         return Err(error.into());
     }
@@ -145,7 +145,9 @@ async fn leave(tower: &Arc<Tower>, states: Vec<Arc<OutputState>>) {
         return;
     }
     for state in &states {
-        let _ = tower.desk.order(Order::Leave(state.id));
+        if let Err(error) = tower.desk.order(Order::Leave(state.id)).await {
+            tracing::error!(%error, output = state.config.mount, "an output cannot leave the clock's thread");
+        }
     }
     let ordered = tower.figures.tick();
     let until = Instant::now() + LATE_MAX;

@@ -46,7 +46,7 @@ const LISTS: [(&str, &str); 4] = [("input", "name"), ("output", "mount"), ("user
 const AT_START: [&str; 3] = ["encoder", "log", "tls"];
 
 /// Single keys that are read at the start only.
-const KEYS_AT_START: [&str; 12] = [
+const KEYS_AT_START: [&str; 13] = [
     "server.host",
     "server.port",
     "server.icy",
@@ -54,6 +54,7 @@ const KEYS_AT_START: [&str; 12] = [
     "server.period_ms",
     "server.crowd_above",
     "server.crowd_below",
+    "server.state_dir",
     "server.admin_socket",
     "station.socket",
     "router.fade_ms",
@@ -62,8 +63,8 @@ const KEYS_AT_START: [&str; 12] = [
 ];
 
 /// What of an output can be changed while its encoder goes on.
-const KEYS_OF_RUNNING_OUTPUTS: [&str; 8] =
-    ["name", "genre", "description", "url", "password", "listeners_max", "burst_ms", "title_charset"];
+const KEYS_OF_RUNNING_OUTPUTS: [&str; 9] =
+    ["aliases", "name", "genre", "description", "url", "password", "listeners_max", "burst_ms", "title_charset"];
 
 /// Compares. `listeners_room` is what the tower has had memory for since its start.
 #[must_use]
@@ -88,6 +89,7 @@ pub fn plan(old: &Config, new: &Config, listeners_room: usize) -> Plan {
 #[must_use]
 pub(super) fn goes_on(old: &Output, new: &Output) -> bool {
     let as_before = Output {
+        aliases: old.aliases.clone(),
         name: old.name.clone(),
         genre: old.genre.clone(),
         description: old.description.clone(),
@@ -297,6 +299,7 @@ mod tests {
         new.server.icy = true;
         (new.server.period_ms, new.server.crowd_above, new.server.crowd_below) = (240, 9, 8);
         (new.server.admin_socket, new.station.socket) = ("/a".into(), "/b".into());
+        new.server.state_dir = "/c".into();
         (new.router.fade_ms, new.fallback.tone, new.fallback.tone_dbfs) = (1, false, -3.0);
         (new.encoder.enabled, new.log.level, new.tls.port) = (false, "debug".into(), 1);
         let plan = plan(&old, &new, 10_000);

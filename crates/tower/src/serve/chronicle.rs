@@ -54,7 +54,14 @@ fn note(tower: &Tower, event: PumpEvent) {
             let fade = event.shortened_fade_samples.map_or_else(String::new, |samples| {
                 format!("; the fade was shortened to {} ms: {from} held no more", ms_in_samples(samples))
             });
-            let text = format!("{to} is on air after {from}: {}{fade}", event.reason);
+            let preroll = event.raised_preroll_ticks.map_or_else(String::new, |ticks| {
+                format!(
+                    "; it ran dry because it sends in lumps longer than its pre-roll, which is {} ms from now on: configure \
+                     preroll_ticks = {ticks}",
+                    ticks as u64 * TICK_MS
+                )
+            });
+            let text = format!("{to} is on air after {from}: {}{fade}{preroll}", event.reason);
             tower.journal.note(event.tick, "on_air", text);
             let now = OnAirNow { source: event.to, reason: event.reason.to_string(), since_tick: event.tick };
             *tower.on_air.lock().unwrap_or_else(PoisonError::into_inner) = now;

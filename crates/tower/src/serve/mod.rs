@@ -136,6 +136,9 @@ fn announce(doors: &Doors, tower: &Tower) -> anyhow::Result<()> {
         text += &format!("Shoutcast sources: {}\n", icy.local_addr()?);
     }
     text += &format!("PCM: {}\n", doors.pcm_path.display());
+    for missing in tower.backing.media.iter().flat_map(|media| media.missing()) {
+        text += &format!("Missing: {missing}; looking again every 5 s\n");
+    }
     let mut stdout = std::io::stdout();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     Ok(())

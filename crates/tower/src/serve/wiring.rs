@@ -3,8 +3,10 @@
 use super::chronicle::Chronicle;
 use super::outputs::{self, Beginning, HISTORY_MS, burst_frames, delay_ticks};
 use super::players;
-use crate::config::{Config, Loaded, OUTPUTS_MAX, Sources, WhenFull};
+use crate::config::{Config, Loaded, OUTPUTS_MAX, Sources, WhenFull, state_dir};
 use crate::desk::Desk;
+use crate::files::media;
+use crate::files::{Backing, MediaBoard, Rounds};
 use crate::http::auth::Users;
 use crate::http::pace::Pace;
 use crate::http::sender::TITLES_PER_SECOND;
@@ -55,6 +57,9 @@ impl OnAirTower {
         self.tower.feeds.end();
         self.pump.stop();
         self.tower.fanout.shutdown(farewell);
+        if let Some(media) = &self.tower.backing.media {
+            media.stop();
+        }
         // Dropping a player stops it.
         self.tower.players.lock().unwrap_or_else(PoisonError::into_inner).clear();
         for output in &self.tower.setup().outputs {
@@ -80,10 +85,15 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
     let inputs = Arc::new(inputs);
     let on_air_at_start = OnAir::Silence(SilenceReason::Start);
     let titles = Arc::new(Titles::new(on_air_at_start));
-    let (fallback_player, fallback_file) = players::start_fallback(&config, &titles).unzip();
+    let backing = Backing {
+        media: Some(MediaBoard::watch(media::configured(&config))),
+        rounds: state_dir(&config).and_then(|folder| Rounds::open(&folder)),
+    };
+    let (fallback_player, fallback_file) = players::start_fallback(&config, &titles, &backing).unzip();
     let fallback_gauge = fallback_file.as_ref().map(BufferReader::gauge);
     let router = build_router(&config, past_ticks, fallback_file);
-    let players = fallback_player.into_iter().chain(players::start_play(&config, &inputs, &titles)?).collect();
+    let players =
+        fallback_player.into_iter().chain(players::start_play(&config, &inputs, &titles, &backing)?).collect();
 
     let figures = Arc::new(PumpFigures::default());
     let journal = Arc::new(Journal::default());
@@ -158,6 +168,7 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
         sessions,
         ear: crate::ear::Board::default(),
         players: Mutex::new(players),
+        backing,
         feeds: crate::feeds::Feeds::default(),
         open_files,
         reader: tokio::sync::Mutex::new(crate::reload::Reader::new(sources)),

@@ -1,15 +1,17 @@
 //! The chunked coding of a body, undone as it arrives (RFC 9112, 7.1).
 
-/// Hexadecimal digits of a chunk's size at most: no chunk is 4 GiB long.
+/// Hexadecimal digits of a chunk's size at most, leading zeros aside: no chunk is 256 MiB long.
 const SIZE_DIGITS_MAX: u8 = 7;
-/// Bytes of extensions behind one size, and of all trailers, at most.
+/// Leading zeros of one size, bytes of extensions behind it, and bytes of all trailers, at most.
 const ASIDE_BYTES_MAX: usize = 4096;
 
 /// Where in the coding the next byte lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
+    /// In a size, of which so many zeros and then so many digits have come.
     Size {
         value: usize,
+        zeros: usize,
         digits: u8,
     },
     /// Behind a size, up to the end of its line.
@@ -33,6 +35,9 @@ enum Place {
     End,
 }
 
+/// Where a chunk begins.
+const SIZE: Place = Place::Size { value: 0, zeros: 0, digits: 0 };
+
 /// The bytes are no chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
@@ -47,7 +52,7 @@ impl Chunked {
     /// At the beginning of a body.
     #[must_use]
     pub const fn new() -> Self {
-        Self { place: Place::Size { value: 0, digits: 0 } }
+        Self { place: SIZE }
     }
 
     /// Whether the last chunk and its trailers are over.
@@ -90,14 +95,17 @@ impl Default for Chunked {
 /// Where the byte after `byte` lies; for places outside the data.
 fn after(place: Place, byte: u8) -> Result<Place, Malformed> {
     match (place, byte) {
-        (Place::Size { value, digits }, _) if byte.is_ascii_hexdigit() => {
+        (Place::Size { zeros, digits: 0, .. }, b'0') if zeros < ASIDE_BYTES_MAX => {
+            Ok(Place::Size { value: 0, zeros: zeros + 1, digits: 0 })
+        }
+        (Place::Size { value, zeros, digits }, _) if byte.is_ascii_hexdigit() => {
             let digit = char::from(byte).to_digit(16).unwrap_or(0) as usize;
             if digits == SIZE_DIGITS_MAX {
                 return Err(Malformed);
             }
-            Ok(Place::Size { value: value * 16 + digit, digits: digits + 1 })
+            Ok(Place::Size { value: value * 16 + digit, zeros, digits: digits + 1 })
         }
-        (Place::Size { digits: 0, .. }, _) => Err(Malformed),
+        (Place::Size { zeros: 0, digits: 0, .. }, _) => Err(Malformed),
         (Place::Size { value: size, .. } | Place::Extension { size, .. }, b'\r') => Ok(Place::SizeLf { size }),
         (Place::Size { value: size, .. }, b';' | b' ' | b'\t') => Ok(Place::Extension { size, bytes: 0 }),
         (Place::Extension { size, bytes }, _) if byte != b'\n' && bytes < ASIDE_BYTES_MAX => {
@@ -106,7 +114,7 @@ fn after(place: Place, byte: u8) -> Result<Place, Malformed> {
         (Place::SizeLf { size: 0 }, b'\n') => Ok(Place::Trailer { bytes: 0, line_is_empty: true }),
         (Place::SizeLf { size }, b'\n') => Ok(Place::Data { left: size }),
         (Place::DataCr, b'\r') => Ok(Place::DataLf),
-        (Place::DataLf, b'\n') => Ok(Place::Size { value: 0, digits: 0 }),
+        (Place::DataLf, b'\n') => Ok(SIZE),
         (Place::Trailer { line_is_empty: true, .. }, b'\n') => Ok(Place::End),
         (Place::Trailer { bytes, line_is_empty }, _) if bytes < ASIDE_BYTES_MAX => {
             let line_is_empty = byte == b'\n' || (line_is_empty && byte == b'\r');
@@ -145,6 +153,9 @@ mod tests {
     fn chunks_extensions_and_trailers_are_taken_off() {
         let coded = b"3;x=y\r\nabc\r\n0a\r\n0123456789\r\n0\r\nX: y\r\n\r\nnext";
         assert_eq!(decode(coded, &[100], 100), Ok((b"abc0123456789".to_vec(), true)));
+        // Some programs write every size with eight digits (RFC 9112, 7.1 allows any number).
+        let padded = [&b"00000003\r\nabc\r\n"[..], &[b'0'; ASIDE_BYTES_MAX], b"a\r\n0123456789\r\n00000000\r\n\r\n"];
+        assert_eq!(decode(&padded.concat(), &[100], 100), Ok((b"abc0123456789".to_vec(), true)));
     }
 
     #[test]
@@ -154,6 +165,7 @@ mod tests {
         }
         let endless = [&b"1;"[..], &[b'x'; ASIDE_BYTES_MAX + 2]].concat();
         assert_eq!(decode(&endless, &[1000], 10), Err(Malformed));
+        assert_eq!(decode(&[b'0'; ASIDE_BYTES_MAX + 8], &[1000], 10), Err(Malformed));
     }
 
     proptest! {

@@ -1,9 +1,11 @@
 //! The mounts for sources: who may connect, who is connected, and who has to leave.
 
 use super::child::ChildSettings;
+use super::claim::{Claim, TitleTarget};
 use super::handshake::{self, Admission, Mount, Verdict};
+use super::holder::{Holder, Tenure};
 use super::session::{self, SessionFigures, Terms};
-use crate::config::{Config, Input, InputKind, SecondSource};
+use crate::config::{Config, Input, InputKind, SecondSource, WhenFull};
 use crate::encoder::is_installed;
 use crate::http::auth::{Credentials, Given, claimed_name};
 use crate::http::guesses::{Guesses, UNNAMED};
@@ -17,8 +19,7 @@ use radio_signal::ingest::{Gain, SilenceGate};
 use radio_signal::router::{InputId, Jitter, OnAir, SourceId, SourceSpec};
 use radio_signal::units::{samples_in_ms, ticks_in_ms};
 use serde_json::{Value, json};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::Ordering::Relaxed;
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -44,19 +45,8 @@ pub struct Door {
     pub(super) credentials: Credentials,
     children: ChildSettings,
     /// Stays with the input when its configuration changes.
-    holder: Arc<Mutex<Option<Holder>>>,
+    tenure: Arc<Mutex<Tenure>>,
     inputs: Arc<Inputs>,
-}
-
-/// The source that is connected to a mount.
-struct Holder {
-    id: SourceId,
-    /// To end its connection.
-    socket: TcpStream,
-    address: SocketAddr,
-    since: Instant,
-    admission: Arc<Admission>,
-    figures: Arc<SessionFigures>,
 }
 
 /// What becomes of a request at the front door.
@@ -98,7 +88,7 @@ impl SourceDoors {
                 spec: spec(names.id(&input.name)?, input),
                 credentials: Credentials::new(&input.user, &input.password),
                 children: ChildSettings::from_config(&config.encoder),
-                holder: before.map(|before| Arc::clone(&before.holder)).unwrap_or_default(),
+                tenure: before.map(|before| Arc::clone(&before.tenure)).unwrap_or_default(),
                 inputs: Arc::clone(inputs),
             }))
         };
@@ -111,7 +101,7 @@ impl SourceDoors {
     pub fn end_those_not_in(&self, now: &Self) {
         let is_gone = |door: &&Arc<Door>| !now.doors.iter().any(|other| other.input.name == door.input.name);
         for door in self.doors.iter().filter(is_gone) {
-            door.lock().iter().for_each(Holder::end);
+            door.lock().holder.iter().for_each(Holder::end);
         }
     }
 
@@ -174,11 +164,15 @@ impl SourceDoors {
         let found = self.doors.iter().find(|door| door.input.mount == head.path);
         let mount = found.map(|door| Mount {
             credentials: &door.credentials,
-            is_busy: door.input.second_source == SecondSource::Refuse && door.lock().is_some(),
+            is_busy: door.is_busy(now),
             must_wait: self.guesses.must_wait(address, &user, now),
             has_ffmpeg: is_installed(&door.children.ffmpeg),
         });
-        match (handshake::decide(head, mount), found) {
+        let verdict = match mount {
+            None if !self.doors.is_empty() => self.decide_without_mount(head, address, &user),
+            mount => handshake::decide(head, mount),
+        };
+        match (verdict, found) {
             (Verdict::Admit(admission), Some(door)) => Knock::Enter { door: Arc::clone(door), admission },
             (Verdict::Admit(_), None) => Knock::Answer { bytes: handshake::BUSY.to_source(false), stays: false },
             (Verdict::WrongPassword { bytes, stays }, _) => {
@@ -190,10 +184,26 @@ impl SourceDoors {
         }
     }
 
+    /// Decides on a source that names a mount at which none can connect: told of the right one if
+    /// its password is that of one, and else no more than at any mount.
+    fn decide_without_mount(&self, head: &Head, address: IpAddr, user: &str) -> Verdict {
+        if self.guesses.must_wait(address, user, Instant::now()) {
+            return handshake::must_wait();
+        }
+        match self.source_of(Claim::Header(&head.authorization), Some(&head.path)) {
+            Ok(TitleTarget::NoSuchMount(mounts)) => {
+                tracing::warn!(%address, mount = %cleaned(&head.path), right = %mounts.join(", "), "a source names a wrong mount");
+                handshake::wrong_mount_answer(head, &mounts)
+            }
+            Err(Given::Busy) => handshake::must_wait(),
+            Ok(_) | Err(_) => handshake::unauthorized(head),
+        }
+    }
+
     /// Ends whoever is connected to `mount`; false if nobody is.
     pub fn end_source(&self, mount: &str) -> bool {
         let door = self.doors.iter().find(|door| door.input.mount == mount);
-        door.is_some_and(|door| door.lock().as_ref().map(Holder::end).is_some())
+        door.is_some_and(|door| door.lock().holder.as_ref().map(Holder::end).is_some())
     }
 
     /// For `/status`: who is connected to the door of this input; null for another kind of input.
@@ -204,7 +214,7 @@ impl SourceDoors {
             json!({
                 "mount": door.input.mount,
                 "priority": door.input.priority(),
-                "connected": door.lock().as_ref().map(Holder::status),
+                "connected": door.lock().holder.as_ref().map(Holder::status),
             })
         })
     }
@@ -226,7 +236,7 @@ pub fn spec(input: InputId, config: &Input) -> SourceSpec {
         }
         // No network lies between it and the tower.
         InputKind::PcmUnix => SourceSpec { jitter: Jitter::NONE, ..live },
-        InputKind::Icecast | InputKind::PcmTcp | InputKind::Url => live,
+        InputKind::Icecast | InputKind::PcmTcp | InputKind::Url | InputKind::Command => live,
     }
 }
 
@@ -249,13 +259,32 @@ fn live(input: InputId, config: &Input) -> SourceSpec {
 }
 
 impl Door {
-    fn lock(&self) -> MutexGuard<'_, Option<Holder>> {
-        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Tenure> {
+        self.tenure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The source that is connected.
     pub(super) fn connected(&self) -> Option<SourceId> {
-        self.lock().as_ref().map(|holder| holder.id)
+        self.lock().holder.as_ref().map(|holder| holder.id)
+    }
+
+    /// Whether a source that comes `now` is told that the mount is in use.
+    fn is_busy(&self, now: Instant) -> bool {
+        self.refuses_another(&mut self.lock(), now)
+    }
+
+    /// Whether the source that is connected would come back if another took its place. One that is
+    /// slowed down sends files: the end of its connection is behind what waits to be read.
+    fn is_rival(&self, holder: &Holder) -> bool {
+        self.input.when_full == WhenFull::Drop && holder.is_connected()
+    }
+
+    fn refuses_another(&self, tenure: &mut Tenure, now: Instant) -> bool {
+        let Some(holder) = &tenure.holder else { return false };
+        match self.input.second_source {
+            SecondSource::Refuse => true,
+            SecondSource::Takeover => self.is_rival(holder) && tenure.takeovers.refuses(now),
+        }
     }
 
     /// Lets a source in: whoever is connected is ended, and a thread reads from `socket`.
@@ -271,8 +300,8 @@ impl Door {
         beyond: Vec<u8>,
     ) -> Result<(), TcpStream> {
         let admission: Arc<Admission> = admission.into();
-        let mut holder = self.lock();
-        if holder.is_some() && self.input.second_source == SecondSource::Refuse {
+        let mut tenure = self.lock();
+        if self.refuses_another(&mut tenure, Instant::now()) {
             return Err(socket);
         }
         let Ok(to_end) = socket.try_clone() else { return Err(socket) };
@@ -306,14 +335,27 @@ impl Door {
             return Ok(());
         }
         let newcomer = Holder { id, socket: to_end, address, since: Instant::now(), admission, figures };
-        if let Some(before) = holder.replace(newcomer) {
+        let program = newcomer.program();
+        if let Some(before) = tenure.holder.replace(newcomer) {
+            let is_rival = self.is_rival(&before);
             before.end();
+            let count = if is_rival { tenure.takeovers.note(Instant::now()) } else { 0 };
+            if count > 1 {
+                let text = format!(
+                    "{}: {program} took the place of {}, takeover {count} within a minute; if two programs use this \
+                     mount, give one of them an [[input]] of its own",
+                    self.input.name,
+                    before.program()
+                );
+                tracing::warn!("{text}");
+                tower.journal.note(tower.figures.tick().unwrap_or(0), "source", text);
+            }
         }
         Ok(())
     }
 
     fn left(&self, id: SourceId) {
-        let mut holder = self.lock();
+        let holder = &mut self.lock().holder;
         if holder.as_ref().is_some_and(|holder| holder.id == id) {
             *holder = None;
         }
@@ -353,34 +395,5 @@ impl Session {
         let agent = if words.agent.is_empty() { "unnamed program" } else { words.agent.as_str() };
         let content_type = Some(words.content_type.as_str()).filter(|it| !it.is_empty());
         format!(" with {agent}, {}", content_type.unwrap_or("taken for audio/mpeg"))
-    }
-}
-
-impl Holder {
-    fn end(&self) {
-        self.figures.stop.store(true, Relaxed);
-        let _already_closed = self.socket.shutdown(Shutdown::Both);
-    }
-
-    fn status(&self) -> Value {
-        let (words, decoder) = (&self.admission.words, &self.figures.decoder);
-        let sound = decoder.sound.get();
-        json!({
-            "id": self.id.producer,
-            "address": self.address.to_string(),
-            "user_agent": words.agent,
-            "content_type": words.content_type,
-            "name": words.name,
-            "genre": words.genre,
-            "description": words.description,
-            "url": words.url,
-            "codec": sound.map(|(codec, _)| codec),
-            "rate_hz": sound.map(|(_, rate_hz)| rate_hz),
-            "seconds": self.since.elapsed().as_secs_f64(),
-            "bytes": self.figures.bytes.load(Relaxed),
-            "bad_packets": decoder.bad_packets.load(Relaxed),
-            "resyncs": decoder.resyncs.load(Relaxed),
-            "decoder_pid": Some(decoder.child_pid.load(Relaxed)).filter(|&pid| pid != 0),
-        })
     }
 }

@@ -11,8 +11,11 @@ const WORDS_BYTES_MAX: usize = 255;
 
 const UNAUTHORIZED: Refusal =
     Refusal::new(401, "Unauthorized", "this mount wants the user and the password of its [[input]]");
-const NO_MOUNT: Refusal =
-    Refusal::new(404, "Not Found", "no [[input]] of this tower has this mount; look at the mount in the source");
+const NO_MOUNT: Refusal = Refusal::new(
+    404,
+    "Not Found",
+    "no [[input]] of this tower has this mount; give one the kind icecast and this mount, or another mount to the source",
+);
 const NO_CONTENT_TYPE: Refusal =
     Refusal::new(400, "Bad Request", "a source must say what it sends: Content-Type is missing");
 /// Somebody else is on the mount. 403 says "try again" to BUTT, where 409 would make it give up.
@@ -124,12 +127,12 @@ pub fn decide(head: &Head, mount: Option<Mount<'_>>) -> Verdict {
     let stays = framing::allows_another(head);
     let Some(mount) = mount else { return refuse(NO_MOUNT, stays) };
     if mount.must_wait {
-        return refuse(WAIT, false);
+        return must_wait();
     }
     match mount.credentials.given(head) {
         Given::Nothing => return refuse(UNAUTHORIZED, stays),
         Given::Wrong => return Verdict::WrongPassword { bytes: UNAUTHORIZED.to_source(stays), stays },
-        Given::Busy => return refuse(WAIT, false),
+        Given::Busy => return must_wait(),
         Given::Right => {}
     }
     let words = Words::of(head);
@@ -179,6 +182,27 @@ pub fn final_answer(was_readable: bool, has_ffmpeg: bool) -> Vec<u8> {
     }
 }
 
+/// The answer to a source that names a mount at which none can connect, and gives the password of
+/// others.
+#[must_use]
+pub fn wrong_mount_answer(head: &Head, mounts: &[String]) -> Verdict {
+    let line = format!("no source can connect to {}; with this password: {}", cleaned(&head.path), mounts.join(", "));
+    let stays = framing::allows_another(head);
+    Verdict::Answer { bytes: NO_MOUNT.to_source_with(stays, &line), stays }
+}
+
+/// The answer to a source that gives no credentials, or wrong ones.
+#[must_use]
+pub fn unauthorized(head: &Head) -> Verdict {
+    let stays = framing::allows_another(head);
+    let bytes = UNAUTHORIZED.to_source(stays);
+    if head.authorization.trim().is_empty() {
+        Verdict::Answer { bytes, stays }
+    } else {
+        Verdict::WrongPassword { bytes, stays }
+    }
+}
+
 fn good_answer(stays: bool) -> Vec<u8> {
     let connection = if stays { "keep-alive" } else { "close" };
     format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nAllow: {SOURCE_METHODS}\r\nConnection: {connection}\r\n\r\n")
@@ -191,6 +215,12 @@ fn good_answer(stays: bool) -> Vec<u8> {
 pub fn options_answer(stays: bool) -> Vec<u8> {
     let connection = if stays { "keep-alive" } else { "close" };
     format!("HTTP/1.1 204 No Content\r\nAllow: {SOURCE_METHODS}\r\nConnection: {connection}\r\n\r\n").into_bytes()
+}
+
+/// The answer to an address that has to wait.
+#[must_use]
+pub fn must_wait() -> Verdict {
+    refuse(WAIT, false)
 }
 
 fn refuse(refusal: Refusal, stays: bool) -> Verdict {

@@ -6,6 +6,7 @@ use crate::http::head::{self, HEAD_BYTES_MAX, Head};
 use crate::http::origin;
 use crate::http::waiting::WaitingRoom;
 use crate::state::Tower;
+use crate::text::utf8_or_latin1;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +54,7 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>) {
 
 async fn receive(mut socket: TcpStream, address: SocketAddr, tower: &Arc<Tower>, until: Instant) {
     let Some((line, beyond)) = read_to(&mut socket, Vec::new(), line_end, until).await else { return };
-    let password = String::from_utf8_lossy(&line);
+    let password = utf8_or_latin1(&line);
     let Some(pass) = tower.setup().source_doors.by_password(password.trim_end(), address.ip()) else {
         return answer(&mut socket, INVALID_PASSWORD).await;
     };

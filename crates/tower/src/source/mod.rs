@@ -1,6 +1,6 @@
 //! DJ software as a source, as it connects to an Icecast server (SPEC IN-7, ROUTER-1, API-1).
 //!
-//! A request passes [`handshake`], which decides and does no I/O, and [`doors`], which know who is connected where. [`icy`] leads those of Shoutcast 1 to the same; [`claim`] says who else speaks for a source. Then
+//! A request passes [`handshake`], which decides and does no I/O, and [`doors`] and `holder`, which know what is connected where. [`icy`] leads those of Shoutcast 1 to the same; [`claim`] says who else speaks for a source. Then
 //! its socket leaves for a thread of its own: [`body`] is what comes from it, without the chunks of [`chunked`];
 //! [`decoder`] makes PCM of it, or what [`opening`] says that only FFmpeg reads, a [`child`], fed as [`repeat`] says and
 //! joined to the next by a [`seam`];
@@ -15,6 +15,7 @@ pub mod decoder;
 pub mod doors;
 pub mod formats;
 pub mod handshake;
+mod holder;
 pub mod icy;
 pub mod opening;
 pub mod repeat;

@@ -133,11 +133,11 @@ fn bid_farewell(socket: &mut TcpStream, answer: &[u8]) -> std::io::Result<()> {
 fn told(end: &StreamEnd, body: Option<BodyEnd>, is_wanted: bool, input: &Input) -> String {
     match (end, body) {
         _ if !is_wanted => "another one took over, or the tower ended it".into(),
+        (_, Some(BodyEnd::Malformed)) => "its chunked body makes no sense".into(),
         (StreamEnd::Unreadable(reason), _) => format!("it could not be read ({reason}); {}", readable(true)),
         (StreamEnd::Damaged(reason), _) => format!("nothing more of it could be read: {reason}"),
         (_, Some(BodyEnd::TimedOut)) => format!("nothing came for {} ms (input timeout_ms)", input.timeout_ms),
         (_, Some(BodyEnd::Broken)) => "its connection broke".into(),
-        (_, Some(BodyEnd::Malformed)) => "its chunked body makes no sense".into(),
         (_, Some(BodyEnd::Closed | BodyEnd::Whole) | None) => "it ended".into(),
     }
 }

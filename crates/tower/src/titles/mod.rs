@@ -2,14 +2,17 @@
 //!
 //! - [`title`]: what a title is, and its limits.
 //! - [`icy`]: the form in which players get it.
+//! - [`covers`]: pictures of the files that were played last.
 //! - this file: who announces them, where they are written, and which there were.
 //!
 //! Which title belongs to which tick is decided by `radio_signal::titles`.
 
+pub mod covers;
 pub mod icy;
 pub mod title;
 
-pub use title::{Charset, Title};
+pub use covers::Covers;
+pub use title::{Charset, Details, Title};
 
 use crate::setup::OutputId;
 use radio_fanout::TitlePublisher;
@@ -26,7 +29,7 @@ pub const HISTORY_MAX: usize = 100;
 const CHANGES_MAX: usize = 2 * HISTORY_MAX;
 
 /// A title, and from when on it was heard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Heard {
     /// The first tick of it.
     pub serial: Serial,
@@ -39,6 +42,8 @@ pub struct Heard {
 /// All titles of a tower. Never touched by the pump: titles are written beside the frames, by number.
 pub struct Titles {
     inner: Mutex<Inner>,
+    /// Pictures that titles name.
+    pub covers: Covers,
 }
 
 /// Writes titles beside the frames of one output.
@@ -59,7 +64,7 @@ impl Titles {
     #[must_use]
     pub fn new(on_air: OnAir) -> Self {
         let inner = Inner { timeline: TitleTimeline::new(on_air), mounts: Vec::new(), history: VecDeque::new() };
-        Self { inner: Mutex::new(inner) }
+        Self { inner: Mutex::new(inner), covers: Covers::default() }
     }
 
     /// Titles are also written beside the frames of this output, whose first is `first`, from the one heard there on.

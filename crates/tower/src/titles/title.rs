@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub const FIELD_CHARS_MAX: usize = 500;
 
 /// What is playing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Title {
     /// Who; may be empty.
     pub artist: String,
@@ -15,6 +15,28 @@ pub struct Title {
     pub title: String,
     /// An address that goes with it; may be empty.
     pub url: String,
+    /// What else is known of it.
+    pub details: Details,
+}
+
+/// What is known of a title beside what players show. A field may be empty.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Details {
+    /// Album.
+    pub album: String,
+    /// Record label.
+    #[serde(alias = "label")]
+    pub record_label: String,
+    /// International Standard Recording Code.
+    pub isrc: String,
+    /// Year of the recording or release.
+    pub year: Option<u16>,
+    /// Length in seconds.
+    #[serde(alias = "duration")]
+    pub duration_s: Option<f64>,
+    /// Address of a picture.
+    pub cover: String,
 }
 
 /// How a mount's titles are encoded.
@@ -33,16 +55,41 @@ impl Title {
     /// A title without control characters, each field cut to [`FIELD_CHARS_MAX`].
     #[must_use]
     pub fn new(artist: &str, title: &str, url: &str) -> Self {
-        Self { artist: clean(artist), title: clean(title), url: clean(url) }
+        Self { artist: clean(artist), title: clean(title), url: clean(url), details: Details::default() }
     }
 
-    /// What a file says about itself, or its name.
+    /// The same with what else is known of it, cleaned and cut.
     #[must_use]
-    pub fn of_file(info: &TrackInfo) -> Self {
-        match &info.title {
-            Some(title) => Self::new(info.artist.as_deref().unwrap_or_default(), title, ""),
-            None => Self::new("", &info.path.file_stem().unwrap_or_default().to_string_lossy(), ""),
-        }
+    pub fn with(mut self, details: &Details) -> Self {
+        let duration_s = details.duration_s.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+        self.details = Details {
+            album: clean(&details.album),
+            record_label: clean(&details.record_label),
+            isrc: clean(&details.isrc),
+            year: details.year,
+            duration_s,
+            cover: clean(&details.cover),
+        };
+        self
+    }
+
+    /// What a file says about itself, or its name; `cover` is the address of its picture.
+    #[must_use]
+    pub fn of_file(info: &TrackInfo, cover: String) -> Self {
+        let artist = info.artist.as_deref().unwrap_or_default();
+        let title = match &info.title {
+            Some(title) => Self::new(artist, title, ""),
+            None => Self::new(artist, &info.path.file_stem().unwrap_or_default().to_string_lossy(), ""),
+        };
+        let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        title.with(&Details {
+            album: text(&info.details.album),
+            record_label: text(&info.details.record_label),
+            isrc: text(&info.details.isrc),
+            year: info.details.year,
+            duration_s: info.duration.map(|duration| duration.as_secs_f64()),
+            cover,
+        })
     }
 
     /// For people and players: "Artist - Title", or whichever there is.

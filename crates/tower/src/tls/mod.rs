@@ -249,6 +249,7 @@ async fn lead_in(socket: TcpStream, address: SocketAddr, acceptor: TlsAcceptor, 
     let until = tokio::time::Instant::now() + FIRST_REQUEST_TIME_MAX;
     prepare(&socket);
     let is_local = front_door::is_loopback(address);
+    let reached = socket.local_addr().ok();
     let mut socket = socket;
     let figures = &hall.tower.tls;
     let Some(address) = origin::welcome(&mut socket, address, &hall.tower, &ticket, until).await else {
@@ -269,7 +270,7 @@ async fn lead_in(socket: TcpStream, address: SocketAddr, acceptor: TlsAcceptor, 
     figures.handshakes.fetch_add(1, Relaxed);
     let Ok((inner, outer)) = pair() else { return };
     let passage = Arc::new(Passage::new(Arc::clone(&hall.tower), Arc::clone(&hall.listeners), Arc::clone(&ticket)));
-    let visitor = Visitor { address, is_local, passage: Some(Arc::clone(&passage)), ticket, until };
+    let visitor = Visitor { address, is_local, reached, passage: Some(Arc::clone(&passage)), ticket, until };
     let (tower, api) = (Arc::clone(&hall.tower), hall.api.clone());
     hall.control.spawn(async move {
         if let Ok(socket) = TcpStream::from_std(inner) {

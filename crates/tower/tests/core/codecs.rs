@@ -15,7 +15,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Samples of a tick.
 const TICK: usize = 1152;
@@ -147,20 +147,20 @@ fn encode(pcm: &[u8], arguments: &str) -> Vec<u8> {
 
 /// What ffmpeg plays of a stream, at 48 kHz, left; it must not complain.
 #[track_caller]
-fn play(stream: &[u8], format: &str) -> Vec<f64> {
+pub(crate) fn play(stream: &[u8], format: &str) -> Vec<f64> {
     let line = format!("-v error -nostdin -f {format} -i pipe:0 -f s16le -ar 48000 -ac 2 pipe:1");
     let (pcm, errors) = mp3::filter("ffmpeg", &line.split_whitespace().collect::<Vec<_>>(), stream);
     assert!(errors.is_empty(), "{errors}");
     measure::left_s16(&pcm)
 }
 
-fn encoder(tower: &Tower, index: usize) -> Value {
+pub(crate) fn encoder(tower: &Tower, index: usize) -> Value {
     tower.status()["outputs"][index]["encoder"].clone()
 }
 
 /// Waits until the encoder delivers, by another process than `old`; gives its process id.
 #[track_caller]
-fn delivering(tower: &Tower, index: usize, old: Option<u64>) -> u64 {
+pub(crate) fn delivering(tower: &Tower, index: usize, old: Option<u64>) -> u64 {
     wait_for(&format!("the encoder of output {index} to deliver"), PATIENCE, || {
         let encoder = encoder(tower, index);
         let pid = encoder["pid"].as_u64().filter(|&pid| Some(pid) != old)?;
@@ -173,7 +173,7 @@ fn delivering(tower: &Tower, index: usize, old: Option<u64>) -> u64 {
 /// `heard`, which is all of a stream, is what was `meant` from tick `from` to `to`: nothing is missing and nothing is twice,
 /// and it is as near to it all along as a codec is.
 #[track_caller]
-fn is_programme(name: &str, heard: &[f64], meant: &[f64], (from, to): (usize, usize)) {
+pub(crate) fn is_programme(name: &str, heard: &[f64], meant: &[f64], (from, to): (usize, usize)) {
     const LAG_MAX: isize = 1600;
     const TICKS: usize = 20;
     let piece = |tick: usize| &meant[tick * TICK..(tick + TICKS) * TICK];
@@ -273,7 +273,7 @@ fn encoders_in_mono_and_at_the_least_and_the_most_bitrate_are_killed_and_no_samp
 
 /// After the headers, pages follow each other, and each says how much has passed with it.
 #[track_caller]
-fn are_of_one_stream(pages: &[Page]) {
+pub(crate) fn are_of_one_stream(pages: &[Page]) {
     assert_eq!((pages[0].flags, pages[0].number, pages[1].number), (2, 0, 1));
     for pair in pages[2..].windows(2) {
         assert_eq!(pair[1].number, pair[0].number + 1);

@@ -9,6 +9,7 @@ mod files;
 mod hostile_clients;
 mod listener_load;
 mod listeners;
+mod opus;
 mod outputs;
 mod rate;
 mod reload;

@@ -75,6 +75,13 @@ fn a_missing_ffmpeg_is_named_with_its_remedy() {
 }
 
 #[test]
+fn aac_takes_ffmpeg_by_itself_and_without_it_is_refused_with_the_codecs_that_need_nothing() {
+    let setup =
+        common::setup().line("encoder.ffmpeg = \"/nonexistent/ffmpeg\"").line(r#"output = [{ codec = "aac" }]"#);
+    assert_refused(setup, &["/nonexistent/ffmpeg", "apt install ffmpeg", "opus", "mp3"]);
+}
+
+#[test]
 fn a_bad_fallback_file_costs_a_warning_and_the_tone_plays() {
     let setup = common::setup();
     let bad = setup.script("noise.mp3", "this is no music");

@@ -5,22 +5,14 @@ use crate::common;
 use radio_proof::alarm::wait_for;
 use radio_proof::http::send;
 use radio_proof::tools::content;
+use radio_proof::unit::{Unit, packaged};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Exposure that is permitted, times ten: 10 would be a service that may do anything.
 const EXPOSURE_TENTHS_MAX: &str = "--threshold=20";
-
-fn packaged(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/systemd").join(name)
-}
-
-fn unit() -> String {
-    std::fs::read_to_string(packaged("radio-tower.service")).expect("the unit")
-}
 
 #[test]
 fn the_unit_exposes_at_most_two_of_ten() {
@@ -37,7 +29,7 @@ fn the_unit_exposes_at_most_two_of_ten() {
 #[test]
 fn systemd_understands_every_line_of_the_units() {
     let setup = common::setup();
-    let text = unit().replace("/usr/local/bin/tower", env!("CARGO_BIN_EXE_tower"));
+    let text = Unit::shipped().text().replace("/usr/local/bin/tower", env!("CARGO_BIN_EXE_tower"));
     let service = setup.path("radio-tower.service");
     std::fs::write(&service, text).expect("a file");
     let socket = setup.path("radio-tower.socket");
@@ -46,31 +38,6 @@ fn systemd_understands_every_line_of_the_units() {
     // It looks at units of the machine, too, and tells of their faults.
     let ours: Vec<&str> = said.lines().filter(|line| line.contains("radio-tower")).collect();
     assert!(ours.is_empty(), "{ours:#?}");
-}
-
-/// The calls in a group such as `@resources`, after systemd's own list; a call is a group of itself.
-fn calls(group: &str) -> BTreeSet<String> {
-    if !group.starts_with('@') {
-        return BTreeSet::from([group.to_owned()]);
-    }
-    let listed = content(Command::new("systemd-analyze").args(["syscall-filter", group]));
-    let members = listed.lines().skip(1).map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    members.flat_map(calls).collect()
-}
-
-/// What the unit permits: each line of its filter adds calls, or takes some away.
-fn permitted() -> BTreeSet<String> {
-    let unit = unit();
-    let mut permitted = BTreeSet::new();
-    for line in unit.lines().filter_map(|line| line.strip_prefix("SystemCallFilter=")) {
-        let groups = line.trim_start_matches('~').split_whitespace().flat_map(calls);
-        if line.starts_with('~') {
-            groups.for_each(|call| _ = permitted.remove(&call));
-        } else {
-            permitted.extend(groups);
-        }
-    }
-    permitted
 }
 
 /// Writes down every system call of the tower and its children; `-D` leaves it the process that was started.
@@ -89,8 +56,7 @@ fn called(trace: &str) -> BTreeSet<String> {
 
 #[test]
 fn no_system_call_of_the_tower_is_forbidden_by_the_unit() {
-    let permitted = permitted();
-    assert!(permitted.len() > 200 && !permitted.contains("mount"), "{permitted:?}");
+    let permitted = Unit::shipped().permitted_calls();
     let setup = common::setup();
     let (script, trace) = (setup.script("traced", TRACED), setup.path("trace"));
     let outputs = "output = [{}, { mount = \"/second\", encoder = \"ffmpeg\" }]";

@@ -8,8 +8,19 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn an_mp3_output_whose_ffmpeg_is_missing_starts_on_the_builtin_encoder_with_an_alarm() {
-    let setup =
-        common::setup().line("encoder.ffmpeg = \"/nonexistent/ffmpeg\"").line(r#"output = [{ encoder = "ffmpeg" }]"#);
+    starts_on_the_builtin_encoder("mp3");
+}
+
+#[test]
+fn an_opus_output_whose_ffmpeg_is_missing_starts_on_the_builtin_encoder_with_an_alarm() {
+    starts_on_the_builtin_encoder("opus");
+}
+
+#[track_caller]
+fn starts_on_the_builtin_encoder(codec: &str) {
+    let setup = common::setup()
+        .line("encoder.ffmpeg = \"/nonexistent/ffmpeg\"")
+        .line(&format!("output = [{{ encoder = \"ffmpeg\", codec = {codec:?} }}]"));
     let tower = setup.start();
     let listener = tower.listen("/stream");
     listener.wait_bytes(60_000, PATIENCE);

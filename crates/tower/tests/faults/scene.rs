@@ -37,12 +37,17 @@ pub(crate) fn setup(encoder: &str) -> Setup {
         .line(&format!("output = [{{ encoder = {encoder:?} }}]"))
 }
 
-/// The program of `examples/saboteur.rs`, where cargo has put it.
-pub(crate) fn saboteur() -> PathBuf {
+/// A program of `examples`, where cargo has put it.
+pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
-    let path = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST").join("examples/saboteur");
-    assert!(path.exists(), "no {}: cargo build --release -p radio-tower --example saboteur", path.display());
+    let path = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST").join("examples").join(name);
+    assert!(path.exists(), "no {}: cargo build --release -p radio-tower --example {name}", path.display());
     path
+}
+
+/// The program of `examples/saboteur.rs`.
+pub(crate) fn saboteur() -> PathBuf {
+    example("saboteur")
 }
 
 /// Longer than what is encoded to compare two encoders: faults after so many frames happen on air and nowhere else.

@@ -162,3 +162,34 @@ fn doctor_reports_a_bad_configuration_and_goes_on() {
     }
     assert_eq!(findings[0]["verdict"], "problem");
 }
+
+#[test]
+fn media_that_is_not_there_is_an_error_of_config_and_doctor_and_a_tilde_is_home() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("Music")).unwrap();
+    std::fs::write(folder.path().join("Music/a.mp3"), b"x").unwrap();
+    std::fs::write(folder.path().join("list.m3u"), "Music\\a.mp3\nhttp://radio.example/stream\n").unwrap();
+    let configured = "[play]\npaths = [\"~/Music\", \"list.m3u\"]\n";
+    let said = |command: &str, text_of_file: &str| {
+        std::fs::write(folder.path().join("tower.toml"), text_of_file).unwrap();
+        let output = tower(folder.path(), &[command]).env("HOME", folder.path()).output().unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, printed, errors) = said("config", configured);
+    assert_eq!(code, Some(0), "{errors}");
+    let home = folder.path().display().to_string();
+    assert!(printed.contains(&format!("paths = [\"{home}/Music\", \"list.m3u\"]")), "{printed}");
+    let (_, report, _) = said("doctor", configured);
+    assert!(report.contains(&format!("1 audio files in {home}/Music")), "{report}");
+    assert!(report.contains("entry 2: \"http://radio.example/stream\" is the address of a stream"), "{report}");
+
+    let wrong = "[play]\npaths = [\"~/Music\", \"~/Musik\"]\n[fallback]\npaths = [\"gone.mp3\"]\n";
+    let (code, printed, errors) = said("config", wrong);
+    assert_eq!(code, Some(2));
+    assert!(printed.contains("Musik"), "what is in force is printed all the same: {printed}");
+    assert!(errors.contains(&format!("tower.toml:2:9: there is nothing at {home}/Musik (`play.paths`)")), "{errors}");
+    assert!(errors.contains("tower.toml:4:9: there is nothing at gone.mp3 (`fallback.paths`)"), "{errors}");
+    let (code, report, _) = said("doctor", wrong);
+    assert_eq!(code, Some(1));
+    assert!(report.contains(&format!("{home}/Musik: No such file or directory")), "{report}");
+}

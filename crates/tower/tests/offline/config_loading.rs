@@ -1,7 +1,7 @@
 //! Layers, origins and errors of the configuration (SPEC CFG-1, CFG-5, ENC-12).
 
 use radio_tower::config::{
-    Config, ConfigError, ENV_VARIABLES, Given, Loaded, Origin, Output, Setting, Sources, load, validate,
+    Config, ConfigError, ENV_VARIABLES, EncoderKind, Given, Loaded, Origin, Output, Setting, Sources, load, validate,
 };
 use std::path::Path;
 
@@ -289,4 +289,20 @@ fn an_input_has_a_name_a_mount_and_a_password_of_its_own() {
     assert!(problem("mount = \"/stream\"\npassword = \"r\"").contains("is taken by input 1"));
     assert!(problem("mount = \"/x\"\npassword = \"r\"\nuser = \"a:b\"").contains("colon"));
     assert!(problem("mount = \"/x\"\npassword = \"r\"\npreroll_ticks = 250").contains("at most 249 here"));
+}
+
+#[test]
+fn a_codec_alone_takes_the_builtin_encoder_and_aac_takes_ffmpeg() {
+    for (codec, encoder) in
+        [("mp3", EncoderKind::Builtin), ("opus", EncoderKind::Builtin), ("aac", EncoderKind::Ffmpeg)]
+    {
+        let loaded = loaded(&format!("[[output]]\ncodec = {codec:?}\n"), &[], &[]).expect("a good configuration");
+        assert_eq!(loaded.config.output[0].encoder, encoder, "{codec}");
+        assert_eq!(loaded.origin("output.0.encoder"), &Origin::Default);
+    }
+    let problem = the_problem("[[output]]\ncodec = \"aac\"\nencoder = \"builtin\"\n", &[], &[]);
+    assert!(
+        problem.starts_with("tower.toml:3:11: `output.0.encoder` is \"builtin\", which makes MP3 and Opus"),
+        "{problem}"
+    );
 }

@@ -3,4 +3,7 @@
 mod config_command;
 mod config_docs;
 mod config_loading;
+mod folders;
+mod playlists;
 mod source_clocks;
+mod tags;

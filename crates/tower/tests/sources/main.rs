@@ -6,12 +6,15 @@ mod program;
 
 mod changes;
 mod children;
+mod commands;
 mod connections;
 mod external_decoders;
 mod input_rules;
 mod inputs;
+mod media;
 mod producers;
 mod source_clients;
+mod source_requests;
 mod station;
 mod steady_inputs;
 mod title_mounts;

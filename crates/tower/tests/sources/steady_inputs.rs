@@ -89,6 +89,24 @@ fn pcm_in_lumps_of_4_to_400_ms_stays_on_air_without_a_break_with_a_fade_of_half_
 }
 
 #[test]
+fn pcm_in_lumps_longer_than_the_preroll_runs_dry_once_and_is_told_the_preroll_that_it_has_from_then_on() {
+    let tower = common::setup().line("router.grace_ms = 0").line("station.preroll_ticks = 5").start();
+    tower.wait_source("tone", PATIENCE);
+    let monitor = tower.monitor(None);
+    let station = studio(&tower.pcm_socket(), 400);
+    tower.wait_source("station", PATIENCE);
+    hear(&monitor, 300);
+    drop(station);
+    tower.wait_source("tone", PATIENCE);
+    let told = tower.events("on_air");
+    assert_eq!(order(&tower), ["tone", "station", "tone", "station", "tone"], "{told:?}");
+    let raised: Vec<&str> =
+        told.iter().filter_map(|(_, text)| Some(text.split_once("configure preroll_ticks = ")?.1)).collect();
+    let [ticks] = raised.as_slice() else { panic!("{told:?}") };
+    assert!(ticks.parse::<usize>().is_ok_and(|ticks| (18..=26).contains(&ticks)), "a lump has 17 ticks: {told:?}");
+}
+
+#[test]
 fn ffmpeg_as_a_dj_stays_on_air_without_a_break_whatever_the_fade() {
     for fade_ms in [500, 10_000] {
         let tower = common::setup().line("router.grace_ms = 0").line(&dj(&format!("fade_ms = {fade_ms}"))).start();

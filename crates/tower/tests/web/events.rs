@@ -325,3 +325,23 @@ fn watch_until(key: &str, config: &Path) {
     let settings = |path| std::fs::read_to_string(path).expect("stty's answer");
     assert_eq!(settings(before), settings(after));
 }
+
+#[test]
+fn a_tower_that_is_not_well_is_live_and_ready_and_one_that_is_gone_is_neither() {
+    // An alarm that fails `/healthz` within a second: nothing of it would be mended by a restart.
+    let mut tower = common::setup().line("[alarm]\nno_programme_ms = 1000").start();
+    wait_until("a tower that is not well", PATIENCE, || {
+        let health = tower.get("/healthz");
+        health.head.status() == 503 && health.text().contains("no programme")
+    });
+    let live = tower.get("/livez");
+    assert_eq!((live.head.status(), &live.json()["ok"]), (200, &Value::Bool(true)));
+    let ready = tower.get("/readyz");
+    assert_eq!((ready.head.status(), ready.json()), (200, serde_json::json!({ "ok": true, "not_sent_yet": [] })));
+    let config = tower.path("tower.toml");
+    let check = || run(&["check", "--live"], &config);
+    assert_eq!(check(), (Some(0), "live: the clock ticks\n".into()));
+    assert!(tower.terminate().0.success());
+    let (code, text) = check();
+    assert!(code == Some(1) && text.starts_with("no tower answers"), "{text}");
+}

@@ -2,15 +2,16 @@
 //! proxy that keeps its connections (SPEC LIS-6, API-1).
 
 use crate::common;
-use radio_proof::alarm::wait_until;
+use crate::proxy::{Proxy, haproxy, nginx};
 use radio_proof::http::basic_auth;
 use radio_proof::tower::{ADMIN_PASSWORD, Tower};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A proxy that waits for the rest of a body answers nothing.
+const SOON: Duration = Duration::from_secs(1);
 /// The address that a body claims for its own request.
 const INVENTED: &str = "203.0.113.77";
 
@@ -24,8 +25,13 @@ fn start() -> Tower {
 
 /// Everything that is answered to `bytes`, until the connection is closed.
 fn answer(address: SocketAddr, bytes: &[u8]) -> String {
+    answer_within(address, bytes, PATIENCE)
+}
+
+/// The same, or until nothing comes for so long.
+fn answer_within(address: SocketAddr, bytes: &[u8], limit: Duration) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("our own socket");
+    stream.set_read_timeout(Some(limit)).expect("our own socket");
     stream.write_all(bytes).expect("it reads");
     let mut answer = Vec::new();
     // What is left unread may reset the connection behind the answer.
@@ -87,23 +93,28 @@ fn a_connection_is_kept_for_those_that_ask_without_a_body() {
     assert!(closed.matches("HTTP/1.1").count() == 1 && closed.contains("Connection: close"), "{closed}");
 }
 
+/// Lengths of a body that two programs may read differently.
+fn unclear(bytes: usize) -> [String; 9] {
+    [
+        format!("Content-Length: {bytes}\r\nContent-Length: {bytes}"),
+        format!("Content-Length: {bytes}\r\nContent-Length: 0"),
+        format!("Content-Length: 0\r\nContent-Length: {bytes}"),
+        format!("Content-Length: +{bytes}"),
+        "Content-Length: -0".into(),
+        format!("Content-Length: {bytes}\r\nTransfer-Encoding: chunked"),
+        "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked".into(),
+        "Transfer-Encoding: chunked, identity".into(),
+        format!("X-Folded: a\r\n Content-Length: {bytes}"),
+    ]
+}
+
 #[test]
 fn a_length_that_two_programs_may_read_differently_is_refused_for_every_route() {
     let tower = start();
-    let unclear = [
-        "Content-Length: 5\r\nContent-Length: 5",
-        "Content-Length: 5\r\nContent-Length: 0",
-        "Content-Length: +5",
-        "Content-Length: -0",
-        "Content-Length: 5\r\nTransfer-Encoding: chunked",
-        "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked",
-        "Transfer-Encoding: chunked, identity",
-        "X-Folded: a\r\n Content-Length: 5",
-    ];
     let source = format!("Content-Type: audio/mpeg\r\n{}", basic_auth("source", "hackme"));
     let admin = basic_auth("admin", ADMIN_PASSWORD);
     let routes = [("PUT /live", source), ("PUT /api/now-playing", admin), ("GET /stream", String::new())];
-    for lines in unclear {
+    for lines in unclear(5) {
         for (start, more) in &routes {
             let request = format!("{start} HTTP/1.1\r\nHost: 127.0.0.1\r\n{more}{lines}\r\n\r\nhello");
             let answer = answer(tower.address, request.as_bytes());
@@ -117,77 +128,36 @@ fn a_length_that_two_programs_may_read_differently_is_refused_for_every_route() 
     assert_eq!(tower.status()["inputs"][1]["source"]["connected"], serde_json::Value::Null);
 }
 
-/// A proxy before the tower that keeps its connections to it; ended when dropped.
-struct Proxy(Child, SocketAddr);
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _may_have_ended = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn proxy(tower: &Tower, program: &str, configure: impl Fn(SocketAddr) -> (Command, String)) -> Proxy {
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-    let (mut command, text) = configure(free);
-    let path = tower.path(program);
-    std::fs::write(&path, text).expect("a temporary file");
-    let quiet = command.arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let child = quiet.spawn().unwrap_or_else(|error| panic!("{program} ({error}): apt-get install {program}"));
-    let proxy = Proxy(child, free);
-    wait_until("the proxy", PATIENCE, || TcpStream::connect(free).is_ok());
-    proxy
-}
-
-fn nginx(tower: &Tower) -> Proxy {
-    let path = |name: &str| tower.path(name).display().to_string();
-    let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-    let folders = folders.map(|kind| format!("{kind}_temp_path {};\n", path(kind))).concat();
-    proxy(tower, "nginx", |address| {
-        let mut nginx = Command::new("/usr/sbin/nginx");
-        nginx.args(["-e", "stderr", "-c"]);
-        let text = format!(
-            "daemon off; master_process off; pid {};\nevents {{ worker_connections 64; }}\nhttp {{ access_log off;\n{folders}\
-             upstream tower {{ server {}; keepalive 4; }}\n\
-             server {{ listen {address}; location / {{ proxy_pass http://tower; proxy_http_version 1.1;\n\
-             proxy_set_header Connection \"\"; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; }} }} }}\n",
-            path("nginx.pid"),
-            tower.address,
-        );
-        (nginx, text)
-    })
-}
-
-fn haproxy(tower: &Tower) -> Proxy {
-    proxy(tower, "haproxy", |address| {
-        let mut haproxy = Command::new("/usr/sbin/haproxy");
-        haproxy.args(["-db", "-f"]);
-        let text = format!(
-            "global\n    maxconn 100\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 10s\n    timeout server 10s\n\
-             frontend radio\n    bind {address}\n    option forwardfor\n    http-request set-header X-Forwarded-For %[src]\n\
-             default_backend tower\nbackend tower\n    http-reuse always\n    server tower {}\n",
-            tower.address,
-        );
-        (haproxy, text)
-    })
-}
-
 /// What a client sends through a proxy as a body stays a body, and the answers to others are their
 /// own.
 #[track_caller]
 fn assert_kept_apart(tower: &Tower, proxy: &Proxy) {
-    for start in ["OPTIONS /live", "GET /admin/metadata?mode=updinfo&song=x", "PUT /live"] {
-        for request in with_body(start, &inner("wrong")) {
+    const NEXT: &str = "GET /api/now-playing HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+    let is_next =
+        |answer: &str| answer.starts_with("HTTP/1.1 200 ") && answer.to_ascii_lowercase().contains("x-tower-api: 1");
+    let inner = inner("wrong");
+    for start in ["OPTIONS *", "OPTIONS /live", "GET /admin/metadata?mode=updinfo&song=x", "PUT /live", "GET /"] {
+        for request in with_body(start, &inner) {
             for _ in 0..4 {
                 let close = request.replacen("\r\n", "\r\nConnection: close\r\n", 1);
-                let attack = answer(proxy.1, close.as_bytes());
+                let attack = answer(proxy.address, close.as_bytes());
                 assert_eq!(attack.matches("HTTP/1.").count(), 1, "{request}\n{attack}");
-                let next = "GET /api/now-playing HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
-                let next = answer(proxy.1, next.as_bytes());
-                assert!(
-                    next.starts_with("HTTP/1.1 200 ") && next.to_ascii_lowercase().contains("x-tower-api: 1"),
-                    "{start}\n{next}"
-                );
+                let next = answer(proxy.address, NEXT.as_bytes());
+                assert!(is_next(&next), "{start}\n{next}");
+            }
+            // A client that keeps its connection to the proxy gets what it asked for, and nothing else.
+            let both = answer(proxy.address, (request.clone() + NEXT).as_bytes());
+            let second = both.match_indices("HTTP/1.1 ").nth(1).map(|(at, _)| &both[at..]);
+            assert!(both.matches("HTTP/1.").count() <= 2 && second.is_none_or(is_next), "{request}\n{both}");
+        }
+        // Whatever the proxy makes of these, the body is no request of another client.
+        for lines in unclear(inner.len()) {
+            let request = format!("{start} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{lines}\r\n\r\n{inner}");
+            for _ in 0..2 {
+                let attack = answer_within(proxy.address, request.as_bytes(), SOON);
+                assert!(attack.matches("HTTP/1.").count() <= 2, "{request}\n{attack}");
+                let next = answer(proxy.address, NEXT.as_bytes());
+                assert!(is_next(&next), "{lines}\n{next}");
             }
         }
     }
@@ -197,7 +167,7 @@ fn assert_kept_apart(tower: &Tower, proxy: &Proxy) {
             "GET /admin/listeners HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{}\r\n",
             basic_auth("admin", "wrong")
         );
-        answer(proxy.1, request.as_bytes())
+        answer(proxy.address, request.as_bytes())
     };
     let refusals: Vec<bool> = (0..12).map(|_| guess().starts_with("HTTP/1.1 429 ")).collect();
     assert!(!refusals[0] && refusals[11], "a client that guesses through the proxy waits: {refusals:?}");
@@ -213,6 +183,6 @@ fn nginx_that_keeps_its_connections_smuggles_nothing_in() {
 #[test]
 fn haproxy_that_keeps_its_connections_smuggles_nothing_in() {
     let tower = start();
-    let proxy = haproxy(&tower);
+    let proxy = haproxy(&tower, 100);
     assert_kept_apart(&tower, &proxy);
 }

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod pages;
+mod proxy;
 
 mod dashboard;
 mod dashboard_load;
@@ -15,6 +16,7 @@ mod openapi;
 mod proxy_headers;
 mod public_access;
 mod roles;
+mod shoutcast;
 mod station_access;
 mod strangers;
 mod tls;

@@ -103,6 +103,13 @@ fn what_the_tower_answers_is_what_its_description_says() {
             assert!(operation["responses"][status.to_string()].is_object(), "{method} {path}: {status}");
             // What Icecast and Shoutcast know is no JSON.
             let Some(schema) = schema_of(operation, status) else { continue };
+            let content_type = answer.head.header("content-type").unwrap_or_default().to_owned();
+            let (content_type, _) = content_type.split_once(';').unwrap_or((&content_type, ""));
+            let response = &operation["responses"][status.to_string()]["content"];
+            assert!(response[content_type].is_object(), "{method} {path}: {content_type}");
+            if content_type != "application/json" {
+                continue;
+            }
             let found = faults(&document, schema, &answer.json(), path);
             assert!(found.is_empty(), "{method} {path}: {found:#?}");
             checked += 1;
@@ -137,4 +144,26 @@ fn a_query_that_cannot_be_read_is_refused_as_json_that_says_where_to_look() {
     assert_eq!(options.head.header("allow"), Some("PUT, OPTIONS"));
     let elsewhere = options.head.header("access-control-allow-methods");
     assert_eq!(elsewhere, Some("GET, HEAD, OPTIONS"), "no other site changes anything");
+}
+
+#[test]
+fn a_request_that_is_too_long_for_any_route_is_refused_as_the_description_says() {
+    let tower = common::setup().start();
+    let document = described(&tower);
+    let (query, header) = ("a".repeat(3000), format!("X-Long: {}\r\n", "a".repeat(9000)));
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            for status in ["414", "431"] {
+                assert!(operation["responses"][status].is_object(), "{method} {path}: {status}");
+            }
+        }
+    }
+    for (target, extra, status) in [(format!("/status?{query}"), "", 414), ("/status".into(), header.as_str(), 431)] {
+        let answer = send(tower.address, "GET", &target, extra, b"").expect("an answer");
+        assert_eq!(answer.head.status(), status);
+        let name = document["paths"]["/status"]["get"]["responses"][status.to_string()]["$ref"].as_str().expect("one");
+        let response = document.pointer(name.trim_start_matches('#')).expect("it is described");
+        assert!(response["content"]["text/plain"].is_object(), "{status}");
+        assert!(answer.head.header("content-type").is_some_and(|it| it.starts_with("text/plain")), "{status}");
+    }
 }

@@ -2,11 +2,12 @@
 //! for them (SPEC LIS-6).
 
 use crate::common;
+use crate::proxy::haproxy;
 use radio_proof::alarm::{full_length, wait_until};
 use radio_proof::machine::Watch;
 use radio_proof::measure;
 use radio_proof::tls::{Certificate, Client};
-use radio_proof::tower::{Setup, Tower};
+use radio_proof::tower::Setup;
 use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
@@ -201,14 +202,87 @@ fn two_thousand_complete_requests_a_second_from_one_address_lose_none() {
     println!("{count} requests in {:?}", begun.elapsed());
 }
 
+/// A request whose answer is longer than what is on its way to a client that reads nothing.
+const LONG: &[u8] = b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+
+/// Asks for a long answer and takes next to nothing of it.
+fn slow_reader(address: SocketAddr, from: u8) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(1).expect("our own socket");
+    socket.bind(&SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, from), 0).into()).expect("an address of this machine");
+    socket.connect_timeout(&address.into(), PATIENCE).expect("it listens");
+    let mut stream = TcpStream::from(socket);
+    // One that is let go before it could ask sees so later.
+    let _may_be_let_go = stream.write_all(LONG);
+    stream.set_nonblocking(true).expect("our own socket");
+    stream
+}
+
+/// Reads a byte; one that has been let go comes back.
+fn read_slowly(address: SocketAddr, readers: &mut [TcpStream], from: u8) {
+    for reader in readers {
+        match reader.read(&mut [0]) {
+            Ok(1..) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Ok(0) | Err(_) => *reader = slow_reader(address, from),
+        }
+    }
+}
+
+#[test]
+fn clients_that_take_their_answers_slowly_shut_nobody_out_and_one_on_a_slow_network_gets_its_page() {
+    const SLOW_READERS: usize = 450;
+    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
+    let tower = small().start();
+    tower.listen("/stream").wait_bytes(40_000, PATIENCE);
+    let mut readers: Vec<TcpStream> = (0..SLOW_READERS).map(|_| slow_reader(tower.address, 9)).collect();
+    let is_over = AtomicBool::new(false);
+    let (slowest, page) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Relaxed) {
+                read_slowly(tower.address, &mut readers, 9);
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+        // 5,000 bytes a second, from another address.
+        let mobile = scope.spawn(|| {
+            let mut stream = slow_reader(tower.address, 7);
+            stream.set_nonblocking(false).expect("our own socket");
+            let (mut page, mut piece) = (Vec::new(), [0; 500]);
+            while let Ok(count @ 1..) = stream.read(&mut piece) {
+                page.extend_from_slice(&piece[..count]);
+                std::thread::sleep(Duration::from_millis(count as u64 / 5));
+            }
+            page
+        });
+        let newcomers = (0..20).map(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            newcomer(tower.address)
+        });
+        let slowest = newcomers.max().expect("twenty");
+        let page = mobile.join().expect("no panic");
+        is_over.store(true, Relaxed);
+        (slowest, page)
+    });
+    println!("beside {SLOW_READERS} slow readers the slowest of 20 newcomers waited {slowest:?}");
+    assert!(slowest < Duration::from_secs(3), "{slowest:?}");
+    let whole = tower.get("/openapi.json").body;
+    assert!(page.ends_with(&whole), "{} of {} bytes", page.len(), whole.len());
+}
+
 /// A listener of a crowd comes again so often at most.
 const TIMES_AGAIN_MAX: usize = 3;
 
+/// Listeners of a crowd.
+fn crowd_size() -> usize {
+    if full_length() { 5000 } else { 600 }
+}
+
 /// So many listeners come at once, each after these bytes; the time until all of them hear
 /// something.
-fn crowd(tower: &Tower, from: u8, before: impl Fn(usize) -> String + Sync) -> Duration {
+fn crowd(address: SocketAddr, from: u8, before: impl Fn(usize) -> String + Sync) -> Duration {
     const THREADS: usize = 4;
-    let count = if full_length() { 5000 } else { 600 };
+    let count = crowd_size();
     let begun = Instant::now();
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -216,7 +290,7 @@ fn crowd(tower: &Tower, from: u8, before: impl Fn(usize) -> String + Sync) -> Du
             scope.spawn(move || {
                 let numbers = (0..count).skip(thread).step_by(THREADS);
                 let come = |number: usize| {
-                    let mut stream = connect(tower.address, from);
+                    let mut stream = connect(address, from);
                     let request = before(number) + "GET /stream HTTP/1.0\r\n\r\n";
                     // One that is let go before it could ask sees so when it reads.
                     let _may_be_let_go = stream.write_all(request.as_bytes());
@@ -225,14 +299,14 @@ fn crowd(tower: &Tower, from: u8, before: impl Fn(usize) -> String + Sync) -> Du
                 let mut listeners: Vec<(usize, TcpStream)> = numbers.map(|number| (number, come(number))).collect();
                 for (number, listener) in &mut listeners {
                     let mut status = [0; 15];
-                    // On a busy machine a client may be held up between its connection and its request. It comes again,
+                    // A proxy answers in its own version of HTTP. On a busy machine a client may be held up between its connection and its request. It comes again,
                     // as players do; the time counts.
                     let mut again = 0..TIMES_AGAIN_MAX;
                     while listener.read_exact(&mut status).is_err() {
                         assert!(again.next().is_some(), "listener {number} is let go again and again");
                         *listener = come(*number);
                     }
-                    assert_eq!(&status, b"HTTP/1.0 200 OK");
+                    assert_eq!(&status[8..], b" 200 OK", "{}", String::from_utf8_lossy(&status));
                 }
             });
         }
@@ -248,12 +322,30 @@ fn a_crowd_of_listeners_behind_one_address_or_one_proxy_comes_in() {
     let tower = lines.iter().fold(setup, |setup, line| setup.line(line)).start();
     let watch = Watch::start();
     let _silent = silent(tower.address, 100);
-    let behind_an_address = crowd(&tower, 3, |_| String::new());
+    let behind_an_address = crowd(tower.address, 3, |_| String::new());
     wait_until("them to be gone", PATIENCE, || tower.status()["listeners"]["now"] == 0);
-    let behind_a_proxy = crowd(&tower, 2, |number| {
+    let behind_a_proxy = crowd(tower.address, 2, |number| {
         format!("PROXY TCP4 10.0.{}.{} 10.1.1.1 5000 80\r\n", number / 200, 1 + number % 200)
     });
     println!("behind one address: {behind_an_address:?}, behind one proxy: {behind_a_proxy:?}");
     let max = if watch.was_crowded() { PATIENCE } else { CROWD_MAX };
     assert!(behind_an_address <= max && behind_a_proxy <= max, "{behind_an_address:?}, {behind_a_proxy:?}");
+}
+
+#[test]
+fn a_crowd_of_listeners_behind_a_real_proxy_comes_in_and_again_when_all_lose_it() {
+    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
+    let setup = if full_length() { common::setup() } else { small() };
+    let tower = setup.line("server.trusted_proxies = [\"127.0.0.1\"]").start();
+    let watch = Watch::start();
+    let _silent = silent(tower.address, 100);
+    let mut took = Vec::new();
+    for _ in 0..2 {
+        // When it ends, all connections through it do: the crowd comes again through the next.
+        let proxy = haproxy(&tower, 2 * crowd_size());
+        took.push(crowd(proxy.address, 3, |_| String::new()));
+    }
+    println!("{} listeners behind HAProxy: {took:?}", crowd_size());
+    let max = if watch.was_crowded() { PATIENCE } else { CROWD_MAX };
+    assert!(took.iter().all(|took| *took <= max), "{took:?}");
 }

@@ -19,6 +19,7 @@ use radio_proof::process::machine_load;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use scenarios::{SCENARIOS, Scenario, period_ms};
 use serde_json::{Value, json};
+pub(super) use servers::icecast_config;
 use servers::{LOAD_CORE, Server};
 use std::path::PathBuf;
 use std::process::Command;

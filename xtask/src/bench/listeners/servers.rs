@@ -214,7 +214,7 @@ impl Server {
 }
 
 /// Two seconds of burst, as the tower gives; room for all; otherwise as Debian delivers it.
-fn icecast_config(folder: &Path, port: u16) -> String {
+pub(in crate::bench) fn icecast_config(folder: &Path, port: u16) -> String {
     let folder = folder.display();
     format!(
         "<icecast>\

@@ -205,3 +205,101 @@ fn one_that_waits_for_its_next_attempt_need_not_wait_when_it_is_to_be_replaced()
     shell.tell(Event::Replace);
     assert_eq!((shell.live.len(), shell.state()), (0, State::Stopped));
 }
+
+/// A shell whose processes all owe frames and deliver none.
+fn hanging(settings: Settings, ms: u64) -> Shell {
+    let mut shell = Shell::started(settings);
+    hang(&mut shell, ms);
+    shell
+}
+
+fn hang(shell: &mut Shell, ms: u64) {
+    for _ in 0..ms / 50 {
+        for id in shell.live.iter().map(|live| live.0).collect::<Vec<_>>() {
+            shell.owes(id, 60);
+        }
+        shell.wait_ms(50);
+    }
+}
+
+/// Until there is a process that is not late.
+fn next_attempt(shell: &mut Shell) {
+    while shell.live.iter().all(|live| shell.supervisor.is_suspect(live.0)) {
+        shell.wait_ms(50);
+    }
+}
+
+#[test]
+fn an_encoder_whose_processes_hang_is_tried_every_ten_seconds_and_is_never_failed() {
+    let mut shell = hanging(alone(), 600_000);
+    // Each is suspect after 150 ms: two replacements at once, then after 1, 2, 4, 8, 10, 10, ... s.
+    let starts_ms = [0, 150, 300, 1450, 3600, 7750, 15_900, 26_050, 36_200];
+    assert_eq!(shell.spawned_at_ms[..starts_ms.len()], starts_ms);
+    assert!(shell.spawned_at_ms[8..].windows(2).all(|pair| pair[1] - pair[0] == 10_150));
+    assert_eq!((shell.state(), shell.supervisor.counters().failures_in_a_row), (State::Restarting, 0));
+    assert!(!shell.states().contains(&State::Failed));
+    let counters = shell.supervisor.counters();
+    assert!(counters.deaths > 50 && counters.given_up == counters.deaths, "{counters:?}");
+    next_attempt(&mut shell);
+    shell.delivers(CAUGHT_UP_FRAMES);
+    assert_eq!(shell.state(), State::Running, "it comes back by itself");
+}
+
+#[test]
+fn processes_that_hang_bring_neither_back_off_nor_failed_nearer() {
+    let mut shell = hanging(alone(), 300_000);
+    next_attempt(&mut shell);
+    shell.dies();
+    assert_eq!(shell.supervisor.counters().failures_in_a_row, 1);
+    assert!(shell.supervisor.next_start().is_none() && !shell.live.is_empty(), "the first death is replaced at once");
+    // Nor do hangs after catching up, though they have used up tokens of their own.
+    for _ in 0..90 {
+        shell.delivers(CAUGHT_UP_FRAMES);
+        let process = shell.main();
+        shell.owes(process, 2 * CAUGHT_UP_FRAMES);
+        shell.wait_ms(150);
+        assert!(shell.supervisor.is_suspect(process));
+        next_attempt(&mut shell);
+    }
+    for _ in 0..20 {
+        shell.delivers(CAUGHT_UP_FRAMES);
+        shell.dies();
+        assert_eq!(shell.supervisor.next_start(), None, "a death has its own tokens");
+    }
+}
+
+#[test]
+fn a_stand_in_carries_the_programme_of_an_encoder_that_hangs() {
+    let mut shell = Shell::started(with_stand_in());
+    for _ in 0..100 {
+        let stand_in = shell.newest(Role::StandIn);
+        shell.delivers_from(stand_in, CAUGHT_UP_FRAMES, true);
+        for (id, _) in shell.live.clone().into_iter().filter(|live| live.1 == Role::Main) {
+            shell.owes(id, 60);
+        }
+        shell.wait_ms(500);
+        assert_eq!(shell.newest(Role::StandIn), stand_in, "one and the same");
+    }
+    assert_eq!(shell.supervisor.counters().stand_in_starts, 1);
+    assert!(!shell.states().contains(&State::Failed));
+}
+
+#[test]
+fn one_that_is_late_and_then_ends_by_itself_has_died() {
+    let mut shell = Shell::started(alone());
+    for _ in 0..200 {
+        for id in shell.live.iter().map(|live| live.0).collect::<Vec<_>>() {
+            shell.owes(id, 60);
+        }
+        shell.wait_ms(50);
+        let late = shell.live.iter().map(|live| live.0).find(|&id| shell.supervisor.is_suspect(id));
+        if let Some(late) = late {
+            shell.tell(Event::Ended { process: late, reason: Reason::Exited { status: 1 } });
+        }
+        if shell.state() == State::Failed {
+            return;
+        }
+        shell.wait_ms(200);
+    }
+    panic!("not FAILED after {} starts", shell.spawned_at_ms.len());
+}

@@ -1,8 +1,9 @@
 //! Does each encoder do what is wanted: tried, not guessed.
 
 use super::Finding;
-use crate::config::{BITRATES_KBPS, Config, EncoderKind};
+use crate::config::{BITRATES_KBPS, Config, EncoderKind, Output};
 use crate::encoder::environment;
+use radio_signal::ogg::Packets;
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_SAMPLES};
 use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
@@ -15,37 +16,67 @@ const OUTPUT_BYTES_MAX: u64 = 1 << 20;
 /// Frames that one second of PCM must give at least: 41 whole ticks, less what the encoder may keep.
 const FRAMES_MIN: usize = 38;
 
-/// The tower's own encoder, started as the tower would start it, with a second of silence.
+/// Packets of Opus that one second must give: all, for the encoder's end flushes it.
+const PACKETS_MIN: usize = 50;
+
+/// Packets before the first one of sound.
+const OPUS_HEADERS: usize = 2;
+
+/// The tower's own encoder, started as the tower would start it, with a second of silence for each
+/// codec.
 pub(super) fn builtin() -> Finding {
     const CHECK: &str = "builtin encoder";
-    let second = vec![0; SAMPLE_RATE_HZ as usize * 4];
-    let mut command = Command::new("/proc/self/exe");
-    environment::restrict(&mut command, &[]);
-    match output_of(command.arg("encode"), second) {
-        Err(error) => Finding::problem(
+    let encoded = |codec: &str| {
+        let second = vec![0; SAMPLE_RATE_HZ as usize * 4];
+        let mut command = Command::new("/proc/self/exe");
+        environment::restrict(&mut command, &[]);
+        output_of(command.args(["encode", "--codec", codec]), second)
+    };
+    match (encoded("mp3"), encoded("opus")) {
+        (Err(error), _) | (_, Err(error)) => Finding::problem(
             CHECK,
             format!("`tower encode`: {error}"),
             "is /proc mounted, and may programs start others here?",
         ),
-        Ok(bytes) => match frames(&bytes) {
-            n if n >= FRAMES_MIN => Finding::ok(CHECK, format!("{n} frames from 1 s of PCM")),
-            n => Finding::problem(
+        (Ok(mp3), Ok(opus)) => match (frames(&mp3), packets(&opus)) {
+            (mp3, opus) if mp3 >= FRAMES_MIN && opus >= PACKETS_MIN => {
+                Finding::ok(CHECK, format!("{mp3} frames of MP3 and {opus} packets of Opus from 1 s of PCM"))
+            }
+            (mp3, opus) => Finding::problem(
                 CHECK,
-                format!("{n} frames from 1 s of PCM, {FRAMES_MIN} or more expected"),
+                format!(
+                    "{mp3} frames of MP3 and {opus} packets of Opus from 1 s of PCM, {FRAMES_MIN} and {PACKETS_MIN} or \
+                     more expected"
+                ),
                 "run `tower encode </dev/zero | head -c 10000 | wc -c` and read what it says",
             ),
         },
     }
 }
 
+/// Packets of sound in an Ogg stream of Opus.
+fn packets(bytes: &[u8]) -> usize {
+    let (mut packets, mut found) = (Packets::new(), 0usize);
+    for piece in bytes.chunks(16 * 1024) {
+        if packets.push(piece).is_err() {
+            break;
+        }
+        found += std::iter::from_fn(|| packets.pop()).count();
+    }
+    found.saturating_sub(OPUS_HEADERS)
+}
+
 /// FFmpeg: needed if an output is encoded by it.
 pub(super) fn ffmpeg(config: &Config) -> Finding {
     const CHECK: &str = "ffmpeg";
     let path = &config.encoder.ffmpeg;
-    let needed = config.output.iter().any(|output| output.encoder == EncoderKind::Ffmpeg);
+    let needs = |output: &&Output| output.encoder == EncoderKind::Ffmpeg;
+    let needed = config.output.iter().any(|output| needs(&output));
+    let has_builtin = config.output.iter().filter(needs).all(Output::has_builtin);
     let bad = |found: String, remedy: &str| {
         if needed {
-            Finding::problem(CHECK, found, format!("{remedy}, or use encoder = \"builtin\""))
+            let other = if has_builtin { "encoder = \"builtin\"" } else { "codec = \"opus\" or \"mp3\" at 48000 Hz" };
+            Finding::problem(CHECK, found, format!("{remedy}, or use {other}"))
         } else {
             Finding::warning(CHECK, format!("{found}; no output needs it, but sources in Opus and HE-AAC do"), remedy)
         }
@@ -152,7 +183,7 @@ mod tests {
 
     #[test]
     fn ffmpeg_is_a_problem_only_where_it_is_needed() {
-        let mut config = Config { output: vec![crate::config::Output::default()], ..Config::default() };
+        let mut config = Config { output: vec![Output::default()], ..Config::default() };
         config.encoder.ffmpeg = "/nowhere/ffmpeg".into();
         assert_eq!(ffmpeg(&config).verdict, super::super::Verdict::Warning);
         config.output[0].encoder = EncoderKind::Ffmpeg;

@@ -6,12 +6,19 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// A listening socket in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
 
+/// The kernel's tables of sockets.
+const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+
+/// Whether the real addresses can be seen here: not under `ProcSubset=pid`.
+pub(super) fn are_visible() -> bool {
+    TABLES.iter().any(|path| std::fs::File::open(path).is_ok())
+}
+
 /// The real ones where something listens already; otherwise those of the configuration.
 pub(super) fn addresses(config: &Config) -> Vec<IpAddr> {
     let tls_port = config.tls.is_on().then_some(config.tls.port);
     let ports = [Some(config.server.port), tls_port];
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    let text: String = tables.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
+    let text: String = TABLES.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
     let real: Vec<IpAddr> = ports.into_iter().flatten().flat_map(|port| listening_at(&text, port)).collect();
     if real.is_empty() { configured_addresses(config) } else { real }
 }

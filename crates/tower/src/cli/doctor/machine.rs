@@ -2,18 +2,27 @@
 
 use super::Finding;
 use crate::config::Config;
+use crate::ear::pressure::group_waited_ms;
+use crate::encoder::processor::{self, Knowledge};
+use crate::encoder::spawn;
 use crate::encoder::thread::request_encoder_priority;
 use crate::life::open_files::BESIDE_LISTENERS;
 use rustix::process::{Resource, getrlimit};
+use std::ffi::OsString;
 
 /// The priority that is tried; any real-time priority is above all normal ones.
 const REAL_TIME_PRIORITY: i32 = 10;
 
 const MEMORY_MIB_MIN: u64 = 128;
+/// What the child may allocate that is tried.
+const CHILD_MEMORY_BYTES_MAX: u64 = 256 << 20;
 const CLOCK_SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
 
 pub(super) fn all(config: &Config) -> Vec<Finding> {
-    vec![real_time(), encoder_priority(), processor_time(), open_files(config), clock(), memory()]
+    let mut findings = vec![real_time(), encoder_priority()];
+    findings.extend(child());
+    findings.extend([open_files(config), clock(), memory()]);
+    findings
 }
 
 fn encoder_priority() -> Finding {
@@ -28,14 +37,63 @@ fn encoder_priority() -> Finding {
     }
 }
 
-fn processor_time() -> Finding {
-    const CHECK: &str = "processor time";
-    match crate::encoder::processor::processor_time(std::process::id()) {
-        Some(_) => Finding::ok(CHECK, "can be read of each encoder"),
-        None => Finding::warning(
-            CHECK,
+/// What the tower has to know of an encoder, and to do with it, tried with a child that waits for
+/// its input.
+fn child() -> [Finding; 2] {
+    const TIME: &str = "processor time";
+    const ORDER: &str = "out of memory";
+    let command = ["/proc/self/exe", "encode"].map(OsString::from);
+    let mut spawned = match spawn::spawn(&command, &[], CHILD_MEMORY_BYTES_MAX) {
+        Ok(spawned) => spawned,
+        Err(error) => {
+            let remedy = "is /proc mounted, and may programs start others here?";
+            return [TIME, ORDER]
+                .map(|check| Finding::warning(check, format!("no child can be started: {error}"), remedy));
+        }
+    };
+    let pid = spawned.child.id();
+    let findings = [processor_time(TIME, pid), kill_order(ORDER, pid)];
+    let _already_gone = spawned.child.kill();
+    let _status = spawned.child.wait();
+    findings
+}
+
+fn processor_time(check: &'static str, pid: u32) -> Finding {
+    match processor::knowledge(pid) {
+        Knowledge::Nothing => Finding::warning(
+            check,
             "cannot be read: an encoder that waits for the processor is replaced like one that hangs",
-            "mount /proc where the tower runs",
+            "mount /proc where the tower runs, with the tower's own processes in it",
+        ),
+        Knowledge::WithoutWaits => Finding::warning(
+            check,
+            "known to a hundredth of a second, and not how long an encoder waits: there is no /proc/PID/schedstat",
+            "use a kernel with CONFIG_SCHED_INFO, as those of distributions are",
+        ),
+        Knowledge::WithoutChildren => Finding::warning(
+            check,
+            "not known of what an encoder's command starts itself: there is no /proc/PID/task/TID/children",
+            "let the command be the encoder itself, or end in `exec`; or use a kernel with CONFIG_PROC_CHILDREN",
+        ),
+        Knowledge::All if group_waited_ms().is_some() => {
+            Finding::ok(check, "can be read of each encoder; the control group's pressure, too")
+        }
+        Knowledge::All => {
+            Finding::ok(check, "can be read of each encoder; the control group's pressure cannot, and is not needed")
+        }
+    }
+}
+
+fn kill_order(check: &'static str, pid: u32) -> Finding {
+    let score = |process: &str| -> Option<i32> {
+        std::fs::read_to_string(format!("/proc/{process}/oom_score_adj")).ok()?.trim().parse().ok()
+    };
+    match (score(&pid.to_string()), score("self")) {
+        (Some(child), Some(own)) if child > own => Finding::ok(check, "encoders are killed before the tower"),
+        _ => Finding::warning(
+            check,
+            "the tower is as likely to be killed as an encoder: oom_score_adj cannot be written",
+            "mount /proc where the tower runs, and let it write /proc/self/oom_score_adj",
         ),
     }
 }

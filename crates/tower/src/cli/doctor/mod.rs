@@ -2,11 +2,13 @@
 //!
 //! - `encoders`: does ffmpeg do what is wanted, does the tower's own encoder.
 //! - `machine`: priorities, limits, clock, memory.
-//! - `places`: port, sockets, directories, files.
+//! - `places`: port, sockets, directories.
+//! - `media`: what is to be played.
 
 mod encoders;
 mod listening;
 mod machine;
+mod media;
 mod places;
 
 use super::args::DoctorArgs;
@@ -70,6 +72,7 @@ pub fn run(args: &DoctorArgs, loaded: Result<Loaded, ConfigError>) -> ExitCode {
     findings.push(encoders::ffmpeg(&config));
     findings.extend(machine::all(&config));
     findings.extend(places::all(&config));
+    findings.extend(media::all(&config));
     if args.json {
         print(&(serde_json::to_string_pretty(&findings).unwrap_or_default() + "\n"));
     } else {

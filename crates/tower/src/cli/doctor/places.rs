@@ -1,17 +1,14 @@
-//! What the tower opens: port, sockets, directories, files.
+//! What the tower opens: port, sockets, directories.
 
 use super::{Finding, listening};
 use crate::cli::status;
-use crate::config::{Config, StationAccess, admin_socket_path, runtime_dir, station_socket_path};
+use crate::config::{Config, StationAccess, admin_socket_path, runtime_dir, state_dir, station_socket_path};
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::ErrorKind;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-
-/// Folders within folders that are looked into.
-const DEPTH_MAX: usize = 8;
-const AUDIO: [&str; 8] = ["mp3", "wav", "flac", "ogg", "oga", "aac", "m4a", "mp4"];
+use std::path::Path;
 
 pub(super) fn all(config: &Config) -> Vec<Finding> {
     let running = is_running(config);
@@ -31,21 +28,7 @@ pub(super) fn all(config: &Config) -> Vec<Finding> {
         findings.push(station_socket(&path, running));
     }
     findings.push(station_interface(config));
-    findings.extend(config.play.paths.iter().map(|path| match audio_in(path) {
-        Ok(found) => Finding::ok("play", found),
-        Err(error) => Finding::problem(
-            "play",
-            format!("{}: {error}", path.display()),
-            "correct play.paths, or the file's permissions",
-        ),
-    }));
-    findings.extend(config.fallback.paths.iter().map(|path| match audio_in(path) {
-        Ok(found) => Finding::ok("fallback", found),
-        Err(error) => {
-            let remedy = "correct fallback.paths, or the file's permissions; the tone is heard instead";
-            Finding::warning("fallback", format!("{}: {error}", path.display()), remedy)
-        }
-    }));
+    findings.push(state_directory(state_dir(config).as_deref()));
     findings
 }
 
@@ -108,10 +91,41 @@ fn station_socket(path: &Path, running: bool) -> Finding {
 fn station_interface(config: &Config) -> Finding {
     const CHECK: &str = "station interface";
     let access = StationAccess::of(config, &listening::addresses(config));
+    let judged_by = match listening::are_visible() {
+        true => "",
+        false => {
+            ", as far as the configuration says: a port that systemd opens is not seen here, where there is no /proc/net/tcp"
+        }
+    };
     match (access.warning(), access) {
         (Some((found, remedy)), _) => Finding::warning(CHECK, found, remedy),
         (None, StationAccess::Password) => Finding::ok(CHECK, "has a password"),
-        (None, _) => Finding::ok(CHECK, "open to this machine only"),
+        (None, _) => Finding::ok(CHECK, format!("open to this machine only{judged_by}")),
+    }
+}
+
+/// Where the tower keeps what outlives a restart.
+fn state_directory(folder: Option<&Path>) -> Finding {
+    const CHECK: &str = "state directory";
+    let Some(folder) = folder else {
+        return Finding::ok(CHECK, "none: nothing is kept across restarts; server.state_dir names one");
+    };
+    match folder.metadata() {
+        Ok(found) if found.is_dir() && found.permissions().mode() & 0o077 != 0 => Finding::warning(
+            CHECK,
+            format!("{} can be read or written by others", folder.display()),
+            format!("chmod 700 {}", folder.display()),
+        ),
+        Ok(found) if found.is_dir() => writable(CHECK, folder),
+        Ok(_) => Finding::problem(CHECK, format!("{} is not a directory", folder.display()), "set server.state_dir"),
+        // The tower makes it.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let parent = folder.ancestors().skip(1).find(|parent| parent.is_dir()).unwrap_or(Path::new("/"));
+            writable(CHECK, parent)
+        }
+        Err(error) => {
+            Finding::problem(CHECK, format!("{}: {error}", folder.display()), "set server.state_dir to another path")
+        }
     }
 }
 
@@ -132,44 +146,6 @@ fn writable(check: &'static str, folder: &Path) -> Finding {
             format!("{}: {error}", folder.display()),
             "make it writable for this user, or name another",
         ),
-    }
-}
-
-/// What there is to play at `path`.
-fn audio_in(path: &Path) -> io::Result<String> {
-    let shown = path.display();
-    if !path.is_dir() {
-        readable(path)?;
-        return Ok(format!("{shown} is readable"));
-    }
-    let (mut files, mut folders) = (0usize, vec![(path.to_path_buf(), 0)]);
-    while let Some((folder, depth)) = folders.pop() {
-        for entry in std::fs::read_dir(&folder)? {
-            let found: PathBuf = entry?.path();
-            if found.is_dir() && depth < DEPTH_MAX {
-                folders.push((found, depth + 1));
-            } else if is_audio(&found) {
-                readable(&found)
-                    .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", found.display())))?;
-                files += 1;
-            }
-        }
-    }
-    if files == 0 {
-        return Err(io::Error::other(format!("no audio files in it ({})", AUDIO.join(", "))));
-    }
-    Ok(format!("{files} audio files in {shown}"))
-}
-
-fn is_audio(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    AUDIO.iter().any(|known| extension.eq_ignore_ascii_case(known))
-}
-
-fn readable(path: &Path) -> io::Result<()> {
-    match File::open(path)?.read(&mut [0])? {
-        0 => Err(io::Error::other("is empty")),
-        _ => Ok(()),
     }
 }
 
@@ -216,13 +192,19 @@ mod tests {
     }
 
     #[test]
-    fn files_are_counted_and_empty_ones_named() {
+    fn a_state_directory_is_there_or_can_be_made_and_is_nobody_elses() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(audio_in(folder.path()).unwrap_err().to_string().contains("no audio files"));
-        std::fs::create_dir(folder.path().join("album")).unwrap();
-        std::fs::write(folder.path().join("album/a.MP3"), b"x").unwrap();
-        assert!(audio_in(folder.path()).unwrap().starts_with("1 audio files"));
-        std::fs::write(folder.path().join("b.flac"), b"").unwrap();
-        assert!(audio_in(folder.path()).unwrap_err().to_string().contains("b.flac"));
+        let state = folder.path().join("a/b");
+        assert_eq!(state_directory(None).verdict, Verdict::Ok);
+        assert_eq!(state_directory(Some(&state)).verdict, Verdict::Ok);
+        assert!(!state.exists());
+        std::fs::create_dir_all(&state).unwrap();
+        std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(state_directory(Some(&state)).verdict, Verdict::Warning);
+        std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(state_directory(Some(&state)).verdict, Verdict::Ok);
+        let file = folder.path().join("file");
+        std::fs::write(&file, b"").unwrap();
+        assert_eq!(state_directory(Some(&file)).verdict, Verdict::Problem);
     }
 }

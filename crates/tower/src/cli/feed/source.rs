@@ -67,6 +67,7 @@ fn decode(args: &FeedArgs, items: &SyncSender<Item>) -> anyhow::Result<()> {
             Step::Audio => send_frames(&mut samples, items),
             Step::Started(info) => give(items, Item::Started(info)),
             Step::Failed(error) => give(items, Item::Note(format!("{error}"))),
+            Step::Problem(problem) => give(items, Item::Note(problem)),
             Step::RoundEnded { heard: false } => bail!("none of the files could be played"),
             Step::RoundEnded { heard: true } if args.looped => Flow::Continue(()),
             Step::RoundEnded { heard: true } => {
@@ -88,7 +89,13 @@ fn read_raw_files(args: &FeedArgs, items: &SyncSender<Item>) -> anyhow::Result<(
     let mut frame = Vec::with_capacity(TICK_BYTES);
     loop {
         let mut heard = false;
-        for path in playlist.round() {
+        let round = playlist.round();
+        for problem in round.problems {
+            if give(items, Item::Note(problem)).is_break() {
+                return Ok(());
+            }
+        }
+        for crate::files::Item { path, .. } in round.items {
             let shown = path.display().to_string();
             let file = File::open(&path).with_context(|| format!("cannot open {shown}"))?;
             match read_raw(&shown, file, &mut frame, items)? {

@@ -25,7 +25,7 @@ use radio_signal::mpeg::packetizer::PUSH_BYTES_MAX;
 use radio_signal::pcm::PcmFrame;
 use radio_signal::release::{Missing, Release};
 use radio_signal::supervisor::{PROCESSES_MAX, State};
-use radio_signal::units::{TICK_MS, TICK_NS, TICK_SAMPLES};
+use radio_signal::units::{MonoTime, TICK_MS, TICK_NS, TICK_SAMPLES};
 use schedule::{Happening, Schedule};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -71,6 +71,8 @@ fn frame(past: &[u64]) -> Vec<u8> {
 #[derive(Debug, Default)]
 struct Outcome {
     frames: u64,
+    /// How often the driver woke up.
+    turns: u64,
     silent: Vec<u64>,
     wrong: Vec<u64>,
     holds: u64,
@@ -200,11 +202,14 @@ impl Simulation {
 
     /// When the driver has a reason to wake up.
     fn driver_wants_ns(&self, now: u64) -> u64 {
-        if !self.ticks_on_their_way.is_empty() || self.driver.processes.iter().any(|p| self.has_news(p)) {
+        let tick = self.driver.history.end() + self.driver.turn_ticks() - 1;
+        let has_tick = self.ticks_on_their_way.back().is_some_and(|newest| newest.serial >= tick);
+        if has_tick || self.driver.processes.iter().any(|p| self.has_news(p)) {
             return now;
         }
         let deadline = self.driver.deadline().map(|deadline| deadline.0);
-        deadline.into_iter().chain(self.world.next_event_ns()).min().unwrap_or(u64::MAX)
+        let frames = if self.driver.collects_at_ticks() { None } else { self.world.next_event_ns() };
+        deadline.into_iter().chain(frames).min().unwrap_or(u64::MAX)
     }
 
     fn has_news(&self, process: &super::process::Process<actor::Player>) -> bool {
@@ -240,7 +245,7 @@ impl Simulation {
         self.next_tick += 1;
         let frame = pcm(serial);
         self.truth.push(hash_of_tick(&frame.to_le_bytes()));
-        self.ticks_on_their_way.push_back(Tick { serial, frame });
+        self.ticks_on_their_way.push_back(Tick { serial, at: MonoTime(self.world.now_ns.get()), frame });
         assert!(self.ticks_on_their_way.len() <= 256, "the feed would overflow");
         let mut held = false;
         while let Some(n) = self.release.due(serial) {
@@ -278,6 +283,7 @@ impl Simulation {
             self.driver.take_tick(&tick);
         }
         self.driver.turn(&mut self.buffer);
+        self.outcome.turns += 1;
     }
 
     /// What must hold after every step.

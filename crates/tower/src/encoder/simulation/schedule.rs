@@ -1,9 +1,9 @@
 //! What goes wrong, and when: a function of the seed.
 
-use super::Outcome;
 use super::actor::{Fault, Needs, Weather};
 use super::machine::Load;
 use super::overload;
+use super::{Outcome, Simulation};
 use crate::config::EncoderKind;
 
 /// The faults end so long before the end: all back-offs, the retry of a FAILED encoder, and some.
@@ -206,4 +206,19 @@ fn any(dice: &mut Dice, encoder: EncoderKind) -> Happening {
         _ => return gentle_one(dice),
     };
     Happening::Strikes { whom: dice.roll(), fault }
+}
+
+#[test]
+fn while_all_is_well_a_driver_wakes_up_each_second_tick_where_the_delay_has_time_to_spare() {
+    for encoder in [EncoderKind::Builtin, EncoderKind::Ffmpeg] {
+        for (delay_ms, ticks_a_turn) in [(500, 2), (1000, 2), (150, 1)] {
+            let quiet = Schedule { encoder, delay_ms, gentle: true, happenings: Vec::new(), ..Schedule::random(0) };
+            let outcome = Simulation::new(&quiet, false).run(&quiet);
+            quiet.judge(&outcome);
+            // More while it starts, and where the scheduler wakes the driver late.
+            let turns = outcome.frames / ticks_a_turn;
+            assert!(outcome.frames > 1000 && outcome.turns >= turns - turns / 20, "{delay_ms} ms: {outcome:?}");
+            assert!(outcome.turns <= turns + turns / 20 + 100, "{delay_ms} ms: {outcome:?}");
+        }
+    }
 }

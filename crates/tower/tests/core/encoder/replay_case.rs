@@ -127,7 +127,7 @@ impl Case {
     /// A replay that begins somewhere in `pcm` as the tower would begin it.
     #[track_caller]
     pub(super) fn replay(&self, pcm: &[u8], reference: &[Vec<u8>], chance: &mut Chance) -> Joined {
-        let period = self.config().format.grid().period_ticks() as usize;
+        let period = self.config().main.start_grid_ticks as usize;
         let first = REPLAY_TICKS + period;
         let last = pcm.len() / TICK_BYTES - JOINED_TICKS - LOOKAHEAD_TICKS;
         let next_tick = first + chance.below(last - first);

@@ -1,0 +1,152 @@
+//! The audio files of a folder: what is found in it, and what is left out.
+
+use super::playlist::{FILES_MAX, Item};
+use std::collections::{BTreeMap, HashSet};
+use std::fs::{DirEntry, Metadata};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Extensions by which an audio file in a folder is known. A file that is named itself may have
+/// any.
+pub const AUDIO_EXTENSIONS: [&str; 9] = ["mp3", "wav", "flac", "ogg", "oga", "m4a", "m4b", "mp4", "aac"];
+
+/// Extensions of audio files that no decoder of the tower reads.
+const UNPLAYABLE_EXTENSIONS: [&str; 24] = [
+    "aif", "aifc", "aiff", "ac3", "ape", "au", "caf", "dff", "dsf", "dts", "m4p", "mid", "mka", "mpc", "opus", "ra",
+    "rm", "shn", "spx", "tak", "tta", "voc", "wma", "wv",
+];
+
+/// Folders that programs keep beside the music: trash, versions, thumbnails, snapshots. Names with
+/// a dot in front are left out anyway.
+const LEFT_OUT: [&str; 11] = [
+    "$RECYCLE.BIN",
+    "RECYCLER",
+    "Recycled",
+    "System Volume Information",
+    "lost+found",
+    "@eaDir",
+    "@Recycle",
+    "@Recently-Snapshot",
+    "#recycle",
+    "#snapshot",
+    "__MACOSX",
+];
+
+/// Folders in one round.
+const FOLDERS_MAX: usize = 10_000;
+
+/// Folders within folders.
+const DEPTH_MAX: usize = 16;
+
+/// What folders hold beside the files that are played.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Residue {
+    /// Files that no decoder reads: how many of each extension, and the first of them.
+    pub unplayable: BTreeMap<String, (usize, PathBuf)>,
+    /// Folders that cannot be read, or are too many or too deep, each with the reason.
+    pub unread: Vec<(PathBuf, String)>,
+}
+
+/// Walks folders. A folder to which several links lead is read once.
+pub(super) struct Walk<'a> {
+    files: &'a mut Vec<Item>,
+    residue: &'a mut Residue,
+    folders_left: usize,
+    seen: HashSet<(u64, u64)>,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(files: &'a mut Vec<Item>, residue: &'a mut Residue) -> Self {
+        Self { files, residue, folders_left: FOLDERS_MAX, seen: HashSet::new() }
+    }
+
+    /// Appends the audio files under `folder`, by name, a folder's own files before those of the
+    /// folders in it.
+    pub(super) fn collect(&mut self, folder: &Path) {
+        match folder.metadata() {
+            Ok(found) => self.enter(folder, &found, DEPTH_MAX),
+            Err(error) => self.residue.unread.push((folder.into(), error.to_string())),
+        }
+    }
+
+    fn enter(&mut self, folder: &Path, found: &Metadata, depth_left: usize) {
+        if !self.seen.insert((found.dev(), found.ino())) {
+            return;
+        }
+        let refused = if depth_left == 0 {
+            Some(format!("it is more than {DEPTH_MAX} folders deep"))
+        } else if self.folders_left == 0 {
+            Some(format!("there are more than {FOLDERS_MAX} folders"))
+        } else {
+            None
+        };
+        if let Some(reason) = refused {
+            return self.residue.unread.push((folder.into(), reason));
+        }
+        self.folders_left -= 1;
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => return self.residue.unread.push((folder.into(), error.to_string())),
+        };
+        let (mut files, mut folders) = (Vec::new(), Vec::new());
+        for entry in entries.flatten().filter(|entry| !is_left_out(entry)) {
+            let path = entry.path();
+            match metadata_of_folder(&entry, &path) {
+                Some(found) if folders.len() < FOLDERS_MAX => folders.push((path, found)),
+                Some(_) => {}
+                None if is_audio(&path) => files.push(path),
+                None => self.note_unplayable(path),
+            }
+        }
+        files.sort_unstable();
+        folders.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        let room = FILES_MAX.saturating_sub(self.files.len());
+        if files.len() > room {
+            let reason = format!("there are more than {FILES_MAX} files; {} are left out here", files.len() - room);
+            self.residue.unread.push((folder.into(), reason));
+        }
+        self.files.extend(files.into_iter().take(room).map(Item::of));
+        for (folder, found) in folders {
+            self.enter(&folder, &found, depth_left - 1);
+        }
+    }
+
+    fn note_unplayable(&mut self, path: PathBuf) {
+        let extension = path.extension().and_then(|found| found.to_str()).unwrap_or_default().to_ascii_lowercase();
+        if UNPLAYABLE_EXTENSIONS.contains(&extension.as_str()) {
+            self.residue.unplayable.entry(extension).or_insert((0, path)).0 += 1;
+        }
+    }
+}
+
+fn is_left_out(entry: &DirEntry) -> bool {
+    let name = entry.file_name();
+    name.as_bytes().starts_with(b".") || LEFT_OUT.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Of a folder or a link to one; most entries are files, of which nothing more is asked.
+fn metadata_of_folder(entry: &DirEntry, path: &Path) -> Option<Metadata> {
+    let kind = entry.file_type().ok()?;
+    let found = if kind.is_file() { None } else { path.metadata().ok() };
+    found.filter(Metadata::is_dir)
+}
+
+/// Whether a file in a folder is taken for audio.
+pub(crate) fn is_audio(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|found| AUDIO_EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)))
+}
+
+impl Residue {
+    /// What cannot be played, in a sentence; none if there is nothing.
+    pub(super) fn unplayable_text(&self) -> Option<String> {
+        let count: usize = self.unplayable.values().map(|(count, _)| count).sum();
+        let (_, first) = self.unplayable.values().next()?;
+        let kinds: Vec<String> =
+            self.unplayable.iter().map(|(extension, (count, _))| format!("{count} .{extension}")).collect();
+        let files = if count == 1 { "1 file is" } else { &format!("{count} files are") };
+        let first = first.display();
+        Some(format!("{files} in formats that cannot be played ({}), such as {first}", kinds.join(", ")))
+    }
+}
