@@ -1,11 +1,13 @@
-//! One tick of sound: in f32 on its way to the mix, in 16 bits behind it, and the one rounding in between (SPEC SIG-1).
+//! One tick of sound: in f32 on its way to the mix, in 16 bits behind it, and the one rounding in
+//! between (SPEC SIG-1).
 
-use crate::units::{CHANNELS, Serial, TICK_BYTES, TICK_VALUES};
+use crate::units::{CHANNELS, Serial, TICK_BYTES, TICK_SAMPLES, TICK_VALUES};
 
 /// Full scale of 16 bits: the value of an [`AudioFrame`] times this is in steps of a [`PcmFrame`].
 const STEPS: f32 = 32_768.0;
 
-/// Values beyond this, +96 dBFS, are damage and not sound. The bound keeps every sum of a mix finite.
+/// Values beyond this, +96 dBFS, are damage and not sound. The bound keeps every sum of a mix
+/// finite.
 const VALUE_MAX: f32 = 65_536.0;
 
 /// How the bytes of PCM hold a value.
@@ -69,7 +71,20 @@ impl AudioFrame {
         frame
     }
 
-    /// Takes over `other`; what is no sound becomes 0. Returns how far its loudest value is from zero.
+    /// Begins as `other`, and goes over into what it is within the tick.
+    pub(crate) fn fade_from(&mut self, other: &Self) {
+        let pairs = self.0.chunks_exact_mut(CHANNELS).zip(other.0.chunks_exact(CHANNELS));
+        for (index, (values, others)) in pairs.enumerate() {
+            let x = index as f32 / TICK_SAMPLES as f32;
+            let (rising, falling) = (x * x * (3.0 - 2.0 * x) * std::f32::consts::FRAC_PI_2).sin_cos();
+            for (value, other) in values.iter_mut().zip(others) {
+                *value = *value * rising + *other * falling;
+            }
+        }
+    }
+
+    /// Takes over `other`; what is no sound becomes 0. Returns how far its loudest value is from
+    /// zero.
     pub(crate) fn take(&mut self, other: &Self) -> f32 {
         let mut peak = 0.0f32;
         for (value, other) in self.0.iter_mut().zip(&other.0) {
@@ -108,10 +123,11 @@ impl PcmFrame {
     /// Digital silence.
     pub const SILENCE: Self = Self([0; TICK_VALUES]);
 
-    /// Rounds and clamps `audio`, the one time on the way to the encoders; `tick` numbers the dither.
+    /// Rounds and clamps `audio`, the one time on the way to the encoders; `tick` numbers the
+    /// dither.
     ///
-    /// A value that is a whole step was not touched by any gain, or is digital silence: it needs no rounding and no
-    /// dither, so a 16-bit station passes bit for bit.
+    /// A value that is a whole step was not touched by any gain, or is digital silence: it needs no
+    /// rounding and no dither, so a 16-bit station passes bit for bit.
     pub fn round(&mut self, audio: &AudioFrame, tick: Serial) {
         let first_position = tick.wrapping_mul(TICK_VALUES as u64);
         for ((value, sample), position) in audio.0.iter().zip(&mut self.0).zip(first_position..) {

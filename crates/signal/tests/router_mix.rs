@@ -3,7 +3,7 @@
 mod support;
 
 use proptest::prelude::*;
-use radio_signal::ingest::{BufferWriter, DriftResampler, Gain};
+use radio_signal::ingest::{BufferState, BufferWriter, DriftResampler, Gain};
 use radio_signal::pcm::{AudioFrame, PcmFrame};
 use radio_signal::router::{OnAir, SourceSpec};
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, TICK_SAMPLES, TICK_VALUES};
@@ -80,7 +80,7 @@ fn what_is_beyond_full_scale_in_a_source_is_whole_again_behind_a_gain() {
     // 6 dB above full scale, through the resampler that follows a clock.
     let mut resampler = DriftResampler::new(10);
     for tick in 0..60 {
-        resampler.push(&sine(400.0, 2.0, tick), 10, |frame| assert!(writer.offer(frame)));
+        resampler.push(&sine(400.0, 2.0, tick), BufferState::default(), |frame| assert!(writer.offer(frame)));
     }
     let level = writer.gauge().peak_dbfs().expect("there is sound");
     assert!((level + 5.98).abs() < 0.1, "{level} dBFS with its gain");
@@ -113,7 +113,7 @@ proptest! {
         let mut resampled = DriftResampler::new(10);
         prop_assert_eq!(second_tick(|writer| assert!(writer.offer_pcm(&frame))), frame);
         let mut got = Vec::new();
-        (0..3).for_each(|_| resampled.push(&(&frame).into(), 10, |out| got.push(*out)));
+        (0..3).for_each(|_| resampled.push(&(&frame).into(), BufferState::default(), |out| got.push(*out)));
         prop_assert_eq!(second_tick(|writer| assert!(writer.offer(&got[2]))), frame);
     }
 
@@ -134,7 +134,7 @@ proptest! {
         (0..30).for_each(|_| assert!(writer.offer(&frame)));
         for tick in 0..60 {
             if tick < 20 {
-                resampler.push(&frame, 12, |frame| assert!(other.offer(frame)));
+                resampler.push(&frame, BufferState::default(), |frame| assert!(other.offer(frame)));
             } else {
                 assert!(other.offer_pcm(&PcmFrame([3277; TICK_VALUES])));
             }

@@ -45,8 +45,8 @@ fn offer(writer: &mut BufferWriter, resampler: &mut Option<DriftResampler>) {
     match resampler {
         None => assert!(writer.offer_pcm(&frame), "the buffer has room"),
         Some(resampler) => {
-            let fill = writer.gauge().count();
-            resampler.push(&(&frame).into(), fill, |frame| assert!(writer.offer(frame), "the buffer has room"));
+            let state = writer.gauge().state();
+            resampler.push(&(&frame).into(), state, |frame| assert!(writer.offer(frame), "the buffer has room"));
         }
     }
 }

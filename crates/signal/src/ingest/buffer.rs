@@ -10,21 +10,24 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Makes a buffer of `capacity_ticks` (at least 2: one to play and one to look ahead).
 ///
-/// It takes memory for the frames that wait in it, and not for its capacity: the writer makes frames as it needs them, and
-/// the reader, which neither allocates nor frees, sends back those that it has read.
+/// It takes memory for the frames that wait in it, and not for its capacity: the writer makes
+/// frames as it needs them, and the reader, which neither allocates nor frees, sends back those
+/// that it has read.
 #[must_use]
 pub fn input_buffer(capacity_ticks: usize) -> (BufferWriter, BufferReader) {
     let capacity = capacity_ticks.max(2);
     let (producer, consumer) = rtrb::RingBuffer::new(capacity);
-    // One frame may be in the hands of each end, beside those that wait.
-    let (returned, empty) = rtrb::RingBuffer::new(capacity + 2);
+    // One frame may be in the hands of the reader, and two in those of the writer, beside those
+    // that wait.
+    let (returned, empty) = rtrb::RingBuffer::new(capacity + 3);
     let gauge = BufferGauge::new(capacity);
     let writer = BufferWriter {
         producer,
         empty,
-        spare: Vec::with_capacity(capacity + 2),
+        spare: Vec::with_capacity(capacity + 3),
         gauge: gauge.clone(),
         peaks: PeakHold::default(),
+        left_out: None,
     };
     (writer, BufferReader { consumer, returned, gauge, gate: GateKeeper::default(), gain: Gain::UNITY })
 }
@@ -43,15 +46,25 @@ pub struct BufferWriter {
     producer: rtrb::Producer<Box<Queued>>,
     /// Frames that have been read.
     empty: rtrb::Consumer<Box<Queued>>,
-    /// Frames to be used again, the last one first: so only as many are ever made as wait at the same time.
+    /// Frames to be used again, the last one first: so only as many are ever made as wait at the
+    /// same time.
     spare: Vec<Box<Queued>>,
     gauge: BufferGauge,
     peaks: PeakHold,
+    /// The first of the frames that are being left out: the buffer was full, and is not yet empty
+    /// enough.
+    left_out: Option<Box<Queued>>,
 }
 
+/// A buffer that was full takes no frame until this part of it is empty: what is too much is left
+/// out at once, and not one frame now and then.
+const EMPTY_PART: usize = 4;
+
 impl BufferWriter {
-    /// Adds a frame, in which values that are no sound become 0. When the buffer is full the frame, being the newest, is
-    /// dropped and counted, and the answer is false.
+    /// Adds a frame, in which values that are no sound become 0. When the buffer is full the frame,
+    /// being the newest, is dropped and counted, and so are those after it until a quarter of the
+    /// buffer is empty; the answer is false. The frame behind them begins with a crossfade from
+    /// what was left out.
     pub fn offer(&mut self, frame: &AudioFrame) -> bool {
         while let Ok(queued) = self.empty.pop() {
             self.spare.push(queued);
@@ -60,12 +73,23 @@ impl BufferWriter {
         let mut queued = self.spare.pop().unwrap_or_else(make);
         queued.peak = queued.frame.take(frame);
         self.gauge.shared.peak.store(self.peaks.observe(queued.peak).to_bits(), Relaxed);
-        let refused = self.producer.push(queued).err();
-        let counter = if refused.is_none() { &self.gauge.shared.offered } else { &self.gauge.shared.overflow };
-        counter.fetch_add(1, Relaxed);
-        let Some(rtrb::PushError::Full(queued)) = refused else { return true };
-        self.spare.push(queued);
-        false
+        if let Some(first) = &self.left_out {
+            if self.producer.slots() < self.gauge.capacity().div_ceil(EMPTY_PART) {
+                self.spare.push(queued);
+                self.gauge.shared.overflow.fetch_add(1, Relaxed);
+                return false;
+            }
+            queued.frame.fade_from(&first.frame);
+            self.spare.extend(self.left_out.take());
+        }
+        match self.producer.push(queued) {
+            Ok(()) => _ = self.gauge.shared.offered.fetch_add(1, Relaxed),
+            Err(rtrb::PushError::Full(queued)) => {
+                self.left_out = Some(queued);
+                self.gauge.shared.overflow.fetch_add(1, Relaxed);
+            }
+        }
+        self.left_out.is_none()
     }
 
     /// Adds a frame of 16 bits, which stays what it is.
@@ -118,6 +142,17 @@ impl BufferReader {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.gauge.capacity()
+    }
+
+    /// One tick of the tower's clock has gone by.
+    pub(crate) fn note_tick(&self) {
+        self.gauge.shared.ticks.fetch_add(1, Relaxed);
+    }
+
+    /// Ticks that may come as one lump (see [`BufferGauge::expect_lumps`]).
+    pub(crate) fn expected_lump_ticks(&self) -> usize {
+        let ticks = self.gauge.shared.expected_lump_ticks.load(Relaxed) as usize;
+        ticks.min(self.capacity() / 2)
     }
 
     /// Frames that have ever come.
@@ -253,6 +288,33 @@ mod tests {
             assert_eq!(out, frame(i));
         }
         assert!(!reader.pop(&mut out));
+    }
+
+    #[test]
+    fn what_is_too_much_is_left_out_at_once_and_its_ends_are_crossed() {
+        let (mut writer, mut reader) = input_buffer(40);
+        let sine = |tick: usize| {
+            let value = |index: usize| {
+                let sample = ((tick * TICK_SAMPLES + index / CHANNELS) % 120) as f32;
+                (sample * std::f32::consts::TAU / 120.0).sin() * 0.5
+            };
+            AudioFrame(std::array::from_fn(value))
+        };
+        let (mut heard, mut out, mut taken) = (Vec::new(), AudioFrame::SILENCE, Vec::new());
+        // A source that is 10 % fast.
+        for tick in 0..1100 {
+            taken.push(writer.offer(&sine(tick)));
+            if tick % 11 != 0 && reader.pop(&mut out) {
+                heard.extend(out.0.iter().step_by(2).copied());
+            }
+        }
+        let cuts = taken.windows(2).filter(|pair| pair[0] && !pair[1]).count();
+        assert!((5..=8).contains(&cuts), "{cuts} cuts for 60 ticks too much");
+        assert_eq!(reader.gauge().overflow_count(), taken.iter().filter(|taken| !**taken).count() as u64);
+        let bend = |w: &[f32]| (w[0] - 2.0 * w[1] + w[2]).abs();
+        let steady = 0.5 * (std::f32::consts::TAU / 120.0).powi(2);
+        let worst = heard.windows(3).map(bend).fold(0.0, f32::max);
+        assert!(worst < 2.0 * steady, "{worst} against {steady}");
     }
 
     #[test]

@@ -11,8 +11,8 @@ pub const RETURN_TICKS: u64 = 10;
 pub struct SilenceGate {
     /// Silence for so many ticks closes it; 0: it is never closed.
     pub ticks: u64,
-    /// A tick without a sample further from zero than this is silent; full scale is 1. It is the peak that counts, since
-    /// quiet music has a level below that and peaks above it.
+    /// A tick without a sample further from zero than this is silent; full scale is 1. It is the
+    /// peak that counts, since quiet music has a level below that and peaks above it.
     pub peak: f32,
 }
 

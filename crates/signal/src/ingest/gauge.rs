@@ -24,6 +24,23 @@ pub(super) struct Shared {
     /// The bits of its factor.
     pub gain: AtomicU32,
     pub gives_way: AtomicBool,
+    pub ticks: AtomicU64,
+    pub expected_lump_ticks: AtomicU32,
+}
+
+/// What the writer sees of its buffer when a frame comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BufferState {
+    /// Ticks in the buffer.
+    pub count: usize,
+    /// Ticks of the tower's clock since the router took the buffer.
+    pub tick: u64,
+    /// Ticks taken out so far.
+    pub taken: u64,
+    /// Of these, ticks thrown away off air.
+    pub stale: u64,
+    /// Ticks dropped so far because it was full.
+    pub overflow: u64,
 }
 
 impl BufferGauge {
@@ -40,6 +57,8 @@ impl BufferGauge {
                 peak: AtomicU32::new(0),
                 gain: AtomicU32::new(Gain::UNITY.factor().to_bits()),
                 gives_way: AtomicBool::new(false),
+                ticks: AtomicU64::new(0),
+                expected_lump_ticks: AtomicU32::new(0),
             }),
         }
     }
@@ -56,6 +75,24 @@ impl BufferGauge {
         // In this order, or one that is written and read in between would seem to be there still.
         let offered = self.shared.offered.load(Relaxed);
         offered.saturating_sub(self.taken()) as usize
+    }
+
+    /// All that tells of the producer's clock.
+    #[must_use]
+    pub fn state(&self) -> BufferState {
+        BufferState {
+            count: self.count(),
+            tick: self.shared.ticks.load(Relaxed),
+            taken: self.taken(),
+            stale: self.stale_count(),
+            overflow: self.overflow_count(),
+        }
+    }
+
+    /// The producer's format may hold back so many ticks before they come as one lump. Off air it
+    /// waits until it has as much ahead, as far as half of the buffer permits.
+    pub fn expect_lumps(&self, ticks: u32) {
+        self.shared.expected_lump_ticks.store(ticks, Relaxed);
     }
 
     /// Ticks ever put in: the position of the next one.

@@ -11,13 +11,14 @@ mod drift;
 mod gain;
 mod gate;
 mod gauge;
+mod interpolator;
 mod peak;
 mod resampler;
 
 pub use accumulator::Accumulator;
 pub use buffer::{BufferReader, BufferWriter, input_buffer};
-pub use drift::{CORRECTION_PPM_MAX, DriftController};
+pub use drift::{CORRECTION_PPM_MAX, ClockMeter, DriftController};
 pub use gain::{Gain, GainRamp};
 pub use gate::{RETURN_TICKS, SilenceGate};
-pub use gauge::BufferGauge;
+pub use gauge::{BufferGauge, BufferState};
 pub use resampler::DriftResampler;

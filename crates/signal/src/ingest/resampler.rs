@@ -1,31 +1,55 @@
 //! A producer whose clock is not the tower's, played a little faster or slower (SPEC IN-7).
 
-use super::drift::DriftController;
-use crate::pcm::{AudioFrame, sound};
+use super::drift::{CORRECTION_PPM_MAX, ClockMeter, DriftController};
+use super::gauge::BufferState;
+use super::interpolator::{Interpolator, Sample};
+use crate::pcm::AudioFrame;
 use crate::units::{CHANNELS, TICK_SAMPLES, TICK_VALUES};
-use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Adjustable, FixedAsync, Resampler, Slip};
 
-/// The most samples per channel that one tick can become: one tick and the largest correction, with room to spare.
-const OUTPUT_SAMPLES_MAX: usize = TICK_SAMPLES + 64;
+/// Ticks over which the fill to hold is measured: 10 s.
+const MEASURED_TICKS: u64 = 417;
+/// A clock that is further off by then is corrected at once.
+const EVIDENT_PPM: f64 = 3000.0;
+const EVIDENT_S: f64 = 9.0;
+/// Ticks over which what came is compared with the time that it took, 5 s: far more than the unevenness of a program.
+const COMPARED_TICKS: u64 = 208;
+/// Nobody is told of a clock that was compared for less.
+const TOLD_S: f64 = 20.0;
 
-/// Frames over which the fill to hold is measured: 10 s.
-const MEASURED_FRAMES: u64 = 417;
-
-/// Follows a producer's clock by inserting or dropping single samples under a crossfade of 128 samples. In between,
-/// samples pass as they are.
+/// Follows a producer's clock by giving a sample more or less, now and then, so slowly that it is
+/// not heard; in between, samples pass as they are.
+///
+/// Audio comes in lumps. What tells of the clock is the fill behind the last frame of each: how
+/// long a lump is, and how long the next one takes, changes nothing of it.
 pub struct DriftResampler {
     /// `None` while the fill to hold is being measured.
     controller: Option<DriftController>,
-    measured_fill: u64,
-    measured_frames: u64,
-    // `None` only if the library refused to be built; the producer is then played as it comes.
-    slip: Option<Slip<f32>>,
-    input: Vec<f32>,
-    output: Vec<f32>,
+    measured_samples: f64,
+    measured_count: u32,
+    measured_ticks: u64,
+    /// The tower's clock, and ticks that were taken by then, when measuring began.
+    measured_from: (u64, u64),
+    /// The lump that may not have ended yet.
+    lump: Option<Lump>,
+    meter: ClockMeter,
+    /// Samples that came since the last comparison, and the ticks that they took.
+    compared: (f64, u64),
+    interpolator: Interpolator,
     pending: AudioFrame,
     pending_values: usize,
     correction_ppm: f64,
+    before: BufferState,
+}
+
+/// Frames that came within one tick.
+#[derive(Clone, Copy, Debug)]
+struct Lump {
+    tick: u64,
+    /// Since the lump before.
+    ticks: u64,
+    frames: u64,
+    /// Before its last frame.
+    fill_samples: usize,
 }
 
 impl DriftResampler {
@@ -41,14 +65,18 @@ impl DriftResampler {
     pub fn measuring() -> Self {
         Self {
             controller: None,
-            measured_fill: 0,
-            measured_frames: 0,
-            slip: Slip::new(TICK_SAMPLES, CHANNELS, FixedAsync::Input).ok(),
-            input: vec![0.0; TICK_VALUES],
-            output: vec![0.0; OUTPUT_SAMPLES_MAX * CHANNELS],
+            measured_samples: 0.0,
+            measured_count: 0,
+            measured_ticks: 0,
+            measured_from: (0, 0),
+            lump: None,
+            meter: ClockMeter::default(),
+            compared: (0.0, 0),
+            interpolator: Interpolator::new(),
             pending: AudioFrame::SILENCE,
             pending_values: 0,
             correction_ppm: 0.0,
+            before: BufferState::default(),
         }
     }
 
@@ -58,67 +86,115 @@ impl DriftResampler {
         self.correction_ppm
     }
 
-    /// The buffer ran dry, or was cut off air: the fill to hold is measured anew.
-    pub fn measure_again(&mut self) {
-        (self.controller, self.measured_fill, self.measured_frames) = (None, 0, 0);
-        self.correction_ppm = 0.0;
+    /// How much too fast the producer's clock is, in ppm, where that is more than can be corrected.
+    #[must_use]
+    pub fn uncorrected_ppm(&self) -> Option<f64> {
+        // A tenth more than the limit: a clock at the limit is told of by chance.
+        self.meter.offset_ppm(TOLD_S).filter(|offset| offset.abs() > CORRECTION_PPM_MAX * 1.1)
     }
 
-    /// Takes one frame of the producer, whose buffer holds `fill_ticks`, and gives what it becomes to `sink`.
-    pub fn push(&mut self, frame: &AudioFrame, fill_ticks: usize, mut sink: impl FnMut(&AudioFrame)) {
-        let fill_samples = fill_ticks * TICK_SAMPLES + self.pending_values / CHANNELS;
-        match &mut self.controller {
-            Some(controller) => self.correction_ppm = controller.tick(fill_samples as f64),
-            None => self.measure(fill_samples),
+    /// The fill to hold is measured anew. What is known of the producer's clock stays, and is
+    /// corrected meanwhile.
+    fn measure_again(&mut self) {
+        if let Some(controller) = self.controller.take() {
+            self.correction_ppm = controller.clock_ppm();
         }
-        for (value, sample) in self.input.iter_mut().zip(&frame.0) {
-            *value = sound(*sample);
-        }
-        match self.resample() {
-            Some(count) => {
-                for index in 0..count {
-                    let value = self.output[index];
-                    self.give(value, &mut sink);
-                }
-            }
-            None => sink(frame),
-        }
+        (self.measured_samples, self.measured_count, self.measured_ticks) = (0.0, 0, 0);
+        self.measured_from = (self.before.tick, self.before.taken);
+    }
+
+    /// The producer waits for room, so it has no clock of its own, and nothing is corrected.
+    pub fn forget(&mut self) {
+        self.measure_again();
+        (self.correction_ppm, self.meter, self.lump) = (0.0, ClockMeter::default(), None);
+        self.compared = (0.0, 0);
+    }
+
+    /// Takes one frame of the producer, whose buffer is in `state`, and gives what it becomes to
+    /// `sink`.
+    pub fn push(&mut self, frame: &AudioFrame, state: BufferState, mut sink: impl FnMut(&AudioFrame)) {
+        self.observe(state);
+        let correction_ppm = self.correction_ppm;
+        let (pending, filled) = (&mut self.pending, &mut self.pending_values);
+        self.interpolator.push(frame, correction_ppm, |sample| give(pending, filled, sample, &mut sink));
     }
 
     /// The producer has left: what is there is padded with zeros to a last frame.
     pub fn finish(mut self, mut sink: impl FnMut(&AudioFrame)) {
+        let (pending, filled) = (&mut self.pending, &mut self.pending_values);
+        self.interpolator.finish(|sample| give(pending, filled, sample, &mut sink));
         if self.pending_values > 0 {
             self.pending.0[self.pending_values..].fill(0.0);
             sink(&self.pending);
         }
     }
 
-    fn measure(&mut self, fill_samples: usize) {
-        self.measured_fill += fill_samples as u64;
-        self.measured_frames += 1;
-        if self.measured_frames >= MEASURED_FRAMES {
-            self.controller = Some(DriftController::new(self.measured_fill as f64 / self.measured_frames as f64));
+    fn observe(&mut self, state: BufferState) {
+        let before = std::mem::replace(&mut self.before, state);
+        let fill_samples = state.count * TICK_SAMPLES + self.pending_values / CHANNELS + self.interpolator.held();
+        if let Some(lump) = self.lump.filter(|lump| lump.tick == state.tick) {
+            self.lump = Some(Lump { frames: lump.frames + 1, fill_samples, ..lump });
+            return;
+        }
+        // The fill says nothing of the clock where the producer was not heard, or was cut.
+        let (tick, taken) = self.measured_from;
+        let is_unplayed = state.tick.saturating_sub(tick) > state.taken.saturating_sub(taken) + 1;
+        let is_cut = state.stale != before.stale || state.overflow != before.overflow;
+        if state.count == 0 || is_unplayed || is_cut {
+            self.measure_again();
+        }
+        let ticks = self.lump.map_or(0, |lump| state.tick.saturating_sub(lump.tick));
+        let next = Lump { tick: state.tick, ticks, frames: 1, fill_samples };
+        if let Some(lump) = self.lump.replace(next) {
+            self.follow(lump);
         }
     }
 
-    /// Fills `output`; the number of values in it, or `None` if the frame has to pass as it is.
-    fn resample(&mut self) -> Option<usize> {
-        let slip = self.slip.as_mut()?;
-        // A ratio out of range is applied as far as it goes, which is far beyond the controller's limit.
-        let _ = slip.set_resample_ratio(1.0 + self.correction_ppm * 1e-6, false);
-        let input = InterleavedSlice::new(&self.input, CHANNELS, TICK_SAMPLES).ok()?;
-        let mut output = InterleavedSlice::new_mut(&mut self.output, CHANNELS, OUTPUT_SAMPLES_MAX).ok()?;
-        let (_, made) = slip.process_into_buffer(&input, &mut output, None).ok()?;
-        Some(made * CHANNELS)
-    }
-
-    fn give(&mut self, value: f32, sink: &mut impl FnMut(&AudioFrame)) {
-        self.pending.0[self.pending_values] = value;
-        self.pending_values += 1;
-        if self.pending_values == TICK_VALUES {
-            sink(&self.pending);
-            self.pending_values = 0;
+    /// `lump` has ended.
+    fn follow(&mut self, lump: Lump) {
+        // The first of all, or of those that tell of the clock: nothing is known of the time before.
+        if lump.ticks > 0 {
+            let (samples, ticks) = self.compared;
+            self.compared = (samples + (lump.frames * TICK_SAMPLES as u64) as f64, ticks + lump.ticks);
         }
+        if self.compared.1 >= COMPARED_TICKS {
+            let (samples, ticks) = std::mem::take(&mut self.compared);
+            let step_samples = self.meter.compare(samples, ticks);
+            if let Some(controller) = self.controller.as_mut().filter(|_| step_samples != 0.0) {
+                controller.shift(step_samples);
+            }
+        }
+        match &mut self.controller {
+            Some(controller) => {
+                self.correction_ppm = controller.tick(lump.fill_samples as f64, lump.ticks);
+            }
+            // It came into the fill of a time before measuring began.
+            None if lump.tick < self.measured_from.0 => {}
+            None => {
+                self.measured_samples += lump.fill_samples as f64;
+                self.measured_count += 1;
+                self.measured_ticks += lump.ticks;
+                let is_evident = |offset_ppm: &f64| offset_ppm.abs() > EVIDENT_PPM;
+                if let Some(offset_ppm) = self.meter.offset_ppm(EVIDENT_S).filter(is_evident) {
+                    self.correction_ppm = -offset_ppm.clamp(-CORRECTION_PPM_MAX, CORRECTION_PPM_MAX);
+                }
+                if self.measured_ticks >= MEASURED_TICKS {
+                    let mean_samples = self.measured_samples / f64::from(self.measured_count);
+                    self.controller = Some(DriftController::new(mean_samples).knowing(self.correction_ppm));
+                }
+            }
+        }
+    }
+}
+
+fn give(pending: &mut AudioFrame, filled: &mut usize, sample: Sample, sink: &mut impl FnMut(&AudioFrame)) {
+    if let Some(room) = pending.0.get_mut(*filled..*filled + CHANNELS) {
+        room.copy_from_slice(&sample);
+        *filled += CHANNELS;
+    }
+    if *filled >= TICK_VALUES {
+        sink(pending);
+        *filled = 0;
     }
 }
 
@@ -136,7 +212,7 @@ mod tests {
         let mut resampler = DriftResampler::new(10);
         let mut buffer: std::collections::VecDeque<AudioFrame> = vec![AudioFrame::SILENCE; 10].into();
         let (mut taken, mut sample, mut due) = (Vec::new(), 0u64, 0.0f64);
-        for _ in 0..5000 {
+        for tick in 0..5000 {
             due += 1.0 + drift_ppm * 1e-6;
             while due >= 1.0 {
                 due -= 1.0;
@@ -146,13 +222,18 @@ mod tests {
                     pair.fill((phase.sin() * AMPLITUDE) as f32);
                     sample += 1;
                 }
-                let fill = buffer.len();
-                resampler.push(&frame, fill, |frame| buffer.push_back(*frame));
+                let state = played(buffer.len(), tick);
+                resampler.push(&frame, state, |frame| buffer.push_back(*frame));
             }
             let frame = buffer.pop_front().expect("the buffer never runs dry");
             taken.extend(frame.0.iter().step_by(2));
         }
         (taken, buffer.len())
+    }
+
+    /// The buffer of a source that is on air.
+    fn played(count: usize, tick: u64) -> BufferState {
+        BufferState { count, tick, taken: tick, ..BufferState::default() }
     }
 
     fn second_difference_max(samples: &[f32]) -> f64 {
@@ -183,7 +264,7 @@ mod tests {
                 if tick % 42 == 41 {
                     for _ in 0..due as usize {
                         let before = fill;
-                        resampler.push(&AudioFrame::SILENCE, before, |_| fill += 1);
+                        resampler.push(&AudioFrame::SILENCE, played(before, tick), |_| fill += 1);
                     }
                     due = due.fract();
                 }
@@ -214,9 +295,9 @@ mod tests {
         let mut resampler = DriftResampler::new(10);
         let mut frame = AudioFrame::SILENCE;
         frame.0.iter_mut().enumerate().for_each(|(i, v)| *v = f32::from((i * 37) as i16) / 32_768.0);
-        for _ in 0..100 {
+        for tick in 0..100 {
             let mut got = Vec::new();
-            resampler.push(&frame, 10, |out| got.push(*out));
+            resampler.push(&frame, played(10, tick), |out| got.push(*out));
             assert_eq!(got, [frame]);
         }
     }

@@ -1,8 +1,9 @@
 //! What is on air at each tick (SPEC ROUTER).
 //!
-//! The router is a mixing desk: the voice on air has a *deck*, and a voice that has just left has another until its
-//! fade is over. Each tick it decides which voice is on air, sees to the fades, and mixes one frame. Sound is f32 up to
-//! the end of the mix, where it is rounded and clamped, once.
+//! The router is a mixing desk: the voice on air has a *deck*, and a voice that has just left has
+//! another until its fade is over. Each tick it decides which voice is on air, sees to the fades,
+//! and mixes one frame. Sound is f32 up to the end of the mix, where it is rounded and clamped,
+//! once.
 //!
 //! - this file: the desk. `decision`: who is on air. `sources`: the producers and their buffers.
 //! - `operator`: what the operator wants over the head of the rules.
@@ -124,7 +125,8 @@ impl Router {
             self.choose(tick);
             let mut sum = AudioFrame::SILENCE;
             self.mix(tick, &mut sum);
-            // The mix is whole and not clamped: a stage that processes it (compressor, limiter) belongs here.
+            // The mix is whole and not clamped: a stage that processes it (compressor, limiter)
+            // belongs here.
             out.round(&sum, tick);
             self.fading
                 .iter_mut()

@@ -59,8 +59,10 @@ pub struct SourceSpec {
 
 /// How unevenly a source's audio arrives: whatever came through a network comes in lumps.
 ///
-/// A lump as long as the pre-roll would put a source on air that runs dry before the next one. So it waits for a time,
-/// not for a fill alone, and off air it keeps a lump more than the pre-roll.
+/// A lump as long as the pre-roll would put a source on air that runs dry before the next one. So
+/// it waits for a time, not for a fill alone, and off air it keeps a lump more than the pre-roll. A
+/// source that ran dry before a longer lump waits for its time in any case, so that as long a lump
+/// never takes it off air again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jitter {
     /// Ticks that its first frame must have waited before it is present, unless a lump beside its pre-roll is there.
@@ -84,6 +86,9 @@ struct Source {
     reader: BufferReader,
     /// Ticks for which there has been something in its buffer.
     held_ticks: u64,
+    /// Ticks that were there in the first of them.
+    first_ticks: usize,
+    arrivals: Arrivals,
     /// Its gain at the end of the last tick.
     gain: Gain,
     /// A frame of it was asked for in this tick.
@@ -107,7 +112,53 @@ struct Lumps {
     is_untold: bool,
 }
 
+/// How the frames of a source have come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Arrivals {
+    offered: u64,
+    /// Ticks since something came.
+    gap_ticks: u64,
+    /// The longest lump: what came in one tick, in place of the ticks without anything before it.
+    lump_ticks: u64,
+    /// It was on air, and there was nothing more.
+    has_run_dry: bool,
+}
+
+impl Arrivals {
+    fn note(&mut self, offered: u64) {
+        let came = offered.saturating_sub(self.offered);
+        self.gap_ticks += 1;
+        if came > 0 {
+            self.lump_ticks = self.lump_ticks.max(came.min(self.gap_ticks));
+            (self.offered, self.gap_ticks) = (offered, 0);
+        }
+    }
+}
+
 impl Source {
+    /// Ticks it keeps off air beside its pre-roll.
+    fn lump_ticks(&self) -> usize {
+        let Jitter { settle_ticks, lump_ticks } = self.spec.jitter;
+        // Audio that comes as it is played has no lumps.
+        let seen = if settle_ticks > 0 { self.arrivals.lump_ticks as usize } else { 0 };
+        let most = self.reader.capacity().saturating_sub(self.needed_ticks());
+        lump_ticks.max(self.reader.expected_lump_ticks()).max(seen.min(most))
+    }
+
+    /// Whether it has waited as long as its lumps demand.
+    fn has_settled(&self) -> bool {
+        let (fill, preroll_ticks) = (self.reader.fill(), self.spec.preroll_ticks);
+        let Jitter { settle_ticks, lump_ticks } = self.spec.jitter;
+        let expected_ticks = self.reader.expected_lump_ticks();
+        if expected_ticks > 0 {
+            let ahead_ticks = fill.max(self.first_ticks + self.held_ticks as usize);
+            return ahead_ticks >= preroll_ticks + expected_ticks;
+        }
+        // A burst is a cushion by itself, and would be cut off air.
+        let is_burst = !self.arrivals.has_run_dry && fill >= preroll_ticks + lump_ticks;
+        self.held_ticks >= settle_ticks || is_burst
+    }
+
     /// Ticks it must hold to go on air: its pre-roll, which the look-ahead is a part of.
     fn needed_ticks(&self) -> usize {
         self.spec.preroll_ticks.max(LOOK_AHEAD_TICKS + 1).max(self.lumps.raised_ticks)
@@ -159,8 +210,18 @@ impl Sources {
                 reader.set_gain(spec.gain);
                 let gain = spec.gain;
                 let lumps = Lumps { offered: reader.offered(), ..Lumps::default() };
-                *slot =
-                    Some(Source { id, spec, reader, held_ticks: 0, gain, was_heard: false, is_spent: false, lumps });
+                *slot = Some(Source {
+                    id,
+                    spec,
+                    reader,
+                    gain,
+                    was_heard: false,
+                    is_spent: false,
+                    held_ticks: 0,
+                    first_ticks: 0,
+                    arrivals: Arrivals::default(),
+                    lumps,
+                });
                 Ok(())
             }
             None => Err(reader),
@@ -246,11 +307,8 @@ impl Sources {
     pub(super) fn is_ready(&self, slot: usize) -> bool {
         self.get(slot).is_some_and(|source| {
             let fill = source.reader.fill();
-            let Jitter { settle_ticks, lump_ticks } = source.spec.jitter;
-            // A burst is a cushion by itself, and would be cut off air.
-            let settled = source.held_ticks >= settle_ticks || fill >= source.spec.preroll_ticks + lump_ticks;
             let has_ended_with_less = fill > 0 && source.reader.ended() && !source.reader.gives_way();
-            !source.is_spent && ((settled && fill >= source.needed_ticks()) || has_ended_with_less)
+            !source.is_spent && ((source.has_settled() && fill >= source.needed_ticks()) || has_ended_with_less)
         })
     }
 
@@ -278,7 +336,18 @@ impl Sources {
     /// One tick has gone by.
     pub(super) fn note_held(&mut self) {
         for source in self.slots.iter_mut().flatten() {
-            source.held_ticks = if source.reader.fill() == 0 { 0 } else { source.held_ticks.saturating_add(1) };
+            source.reader.note_tick();
+            source.arrivals.note(source.reader.offered());
+            let fill = source.reader.fill();
+            if fill == 0 {
+                source.arrivals.has_run_dry |= source.was_heard;
+                source.held_ticks = 0;
+                continue;
+            }
+            if source.held_ticks == 0 {
+                source.first_ticks = fill;
+            }
+            source.held_ticks = source.held_ticks.saturating_add(1);
         }
     }
 
@@ -305,7 +374,7 @@ impl Sources {
             if source.spec.when_full == WhenFull::Wait && !is_over {
                 continue;
             }
-            let fresh_ticks = source.needed_ticks() + source.spec.jitter.lump_ticks;
+            let fresh_ticks = source.needed_ticks() + source.lump_ticks();
             let fill = source.reader.fill();
             source.reader.keep_newest(match (is_over, source.reader.ended()) {
                 (true, _) => 0,

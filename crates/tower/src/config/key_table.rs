@@ -51,7 +51,7 @@ const BEFORE: &[Key] = &[
     key(
         "station.pacing",
         Valid::Words(&["buffer", "resample"]),
-        "`buffer`: the producer has the tower's clock. `resample`: it has its own, and is followed within +-500 ppm.",
+        "`buffer`: the producer has the tower's clock. `resample`: it has its own, and is followed within +-1 %.",
     ),
     key("station.producers_max", Valid::Range(1, 16, "a number of producers"), "Producers connected at the same time."),
     key(

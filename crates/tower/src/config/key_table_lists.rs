@@ -124,7 +124,7 @@ pub(super) const LISTS: &[Key] = &[
     key(
         "input.*.pacing",
         Valid::Words(&["buffer", "resample"]),
-        "`pcm_tcp`, `pcm_unix`, `command`: `buffer`: the producer has the tower's clock. `resample`: it has its own, and is followed within +-500 ppm. Not set: `buffer` at a Unix socket, else `resample`.",
+        "`pcm_tcp`, `pcm_unix`, `command`: `buffer`: the producer has the tower's clock. `resample`: it has its own, and is followed within +-1 %. Not set: `buffer` at a Unix socket, else `resample`.",
     ),
     key(
         "input.*.producers_max",

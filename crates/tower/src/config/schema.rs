@@ -160,7 +160,7 @@ pub enum WhenFull {
 pub enum Pacing {
     /// Samples are played as they are: same machine, same clock.
     Buffer,
-    /// The fill is held by resampling within +-500 ppm.
+    /// The fill is held by resampling within +-1 %.
     Resample,
 }
 

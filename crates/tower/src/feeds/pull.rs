@@ -190,7 +190,7 @@ impl Puller {
         let tower = Arc::clone(&self.tower);
         let titled = move |title| _ = tower.title_arrives_at(OnAir::Source(id), title);
         let audio = Arc::new(Mutex::new(Opened::new(audio)?));
-        let mut sink = Sink::new(writer, input.when_full, &figures.stop);
+        let mut sink = Sink::new(writer, input.when_full, &figures.stop).named(&input.name);
         let end = decode(&audio, format, &children, &figures.decoder, titled, |samples| sink.take(samples));
         sink.finish();
         drop(left);

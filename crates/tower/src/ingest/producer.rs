@@ -6,7 +6,7 @@ use super::registry::Inputs;
 use super::socket::Acceptor;
 use crate::config::{Pacing, Station, WhenFull};
 use crate::state::Tower;
-use radio_signal::ingest::{Accumulator, BufferWriter, DriftResampler, Gain, SilenceGate};
+use radio_signal::ingest::{Accumulator, BufferWriter, CORRECTION_PPM_MAX, DriftResampler, Gain, SilenceGate};
 use radio_signal::pcm::{AudioFrame, SampleFormat};
 use radio_signal::router::{Jitter, SourceId, SourceSpec};
 use radio_signal::units::{TICK_BYTES, TICK_MS, samples_in_ms, ticks_in_ms};
@@ -93,7 +93,7 @@ pub fn receive(
     // A producer that waits is read a tick at a time, so that a read never yields more than the one frame that fits.
     let mut bytes = vec![0; if waits { TICK_BYTES } else { 16 * TICK_BYTES }];
     let mut accumulator = Accumulator::new(SampleFormat::S16Le);
-    let mut sink = Sink { writer, resampler };
+    let mut sink = Sink { writer, resampler, warning: ClockWarning::new("pcm") };
     loop {
         while waits && sink.writer.is_full() && !sink.writer.is_abandoned() {
             std::thread::sleep(Duration::from_millis(TICK_MS / 2));
@@ -112,6 +112,7 @@ pub fn receive(
 struct Sink {
     writer: BufferWriter,
     resampler: Option<DriftResampler>,
+    warning: ClockWarning,
 }
 
 impl Sink {
@@ -127,10 +128,49 @@ impl Sink {
         match &mut self.resampler {
             None => _ = self.writer.offer(frame),
             Some(resampler) => {
-                let fill = self.writer.gauge().count();
+                let state = self.writer.gauge().state();
                 let writer = &mut self.writer;
-                resampler.push(frame, fill, |frame| _ = writer.offer(frame));
+                resampler.push(frame, state, |frame| _ = writer.offer(frame));
+                self.warning.check(resampler);
             }
+        }
+    }
+}
+
+/// Says once of a source that its clock is further off than can be corrected.
+pub struct ClockWarning {
+    whose: String,
+    is_told: bool,
+}
+
+impl ClockWarning {
+    /// Of the source of the input `whose`.
+    #[must_use]
+    pub fn new(whose: &str) -> Self {
+        Self { whose: whose.into(), is_told: false }
+    }
+
+    /// Warns, if that is due.
+    pub fn check(&mut self, resampler: &DriftResampler) {
+        if self.is_told {
+            return;
+        }
+        let Some(offset_ppm) = resampler.uncorrected_ppm() else { return };
+        self.is_told = true;
+        let percent = format!("{:.1}", offset_ppm.abs() / 1e4);
+        let (input, most) = (&self.whose, CORRECTION_PPM_MAX / 1e4);
+        if offset_ppm > 0.0 {
+            tracing::warn!(
+                %input,
+                "the clock of the source is {percent} % fast and {most} % is corrected: what is too much is left out in one \
+                 piece now and then; set the sample rate of its program and sound card right"
+            );
+        } else {
+            tracing::warn!(
+                %input,
+                "the clock of the source is {percent} % slow and {most} % is corrected: it runs dry now and then and waits for \
+                 its pre-roll; set the sample rate of its program and sound card right"
+            );
         }
     }
 }

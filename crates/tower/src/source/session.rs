@@ -8,6 +8,7 @@ use super::handshake::{self, Admission};
 use super::opening::{Decoder, Opened, decoder_of};
 use crate::config::{Input, WhenFull};
 use crate::encoder::is_installed;
+use crate::ingest::producer::ClockWarning;
 use crate::titles::Title;
 use radio_signal::ingest::{BufferGauge, BufferWriter, DriftResampler};
 use radio_signal::pcm::AudioFrame;
@@ -74,7 +75,7 @@ fn serve(
 
     let body = Body::new(socket, admission.framing, beyond, Arc::clone(&figures.bytes));
     let body = Arc::new(Mutex::new(Opened::new(body)?));
-    let mut sink = Sink::new(writer, input.when_full, &figures.stop);
+    let mut sink = Sink::new(writer, input.when_full, &figures.stop).named(&input.name);
     let end = decode(&body, admission.format, children, &figures.decoder, heard, |samples| sink.take(samples));
     let is_wanted = end != StreamEnd::Unwanted && !figures.stop.load(Relaxed);
     if is_wanted {
@@ -141,7 +142,7 @@ pub struct Sink<'a> {
     writer: BufferWriter,
     gauge: BufferGauge,
     resampler: DriftResampler,
-    stale_before: u64,
+    warning: ClockWarning,
     waits: bool,
     stop: &'a AtomicBool,
 }
@@ -150,7 +151,14 @@ impl<'a> Sink<'a> {
     /// Into the buffer of `writer`, until `stop`.
     pub fn new(writer: BufferWriter, when_full: WhenFull, stop: &'a AtomicBool) -> Self {
         let (gauge, waits) = (writer.gauge(), when_full == WhenFull::Wait);
-        Self { writer, gauge, resampler: DriftResampler::measuring(), stale_before: 0, waits, stop }
+        let warning = ClockWarning::new("a source");
+        Self { writer, gauge, resampler: DriftResampler::measuring(), warning, waits, stop }
+    }
+
+    /// This sink, of the source of the input `name`.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { warning: ClockWarning::new(name), ..self }
     }
 
     /// Takes all whole ticks out of `samples`, whose full scale is 1; false when nobody wants more.
@@ -177,14 +185,12 @@ impl<'a> Sink<'a> {
         if self.is_unwanted() {
             return false;
         }
-        let (fill_ticks, stale) = (self.gauge.count(), self.gauge.stale_count());
-        // The fill says nothing of the source's clock where it was not on air in between. One that waits has no clock.
-        if fill_ticks == 0 || stale != self.stale_before || self.waits {
-            self.stale_before = stale;
-            self.resampler.measure_again();
+        if self.waits {
+            self.resampler.forget();
         }
         let writer = &mut self.writer;
-        self.resampler.push(frame, fill_ticks, |frame| _ = writer.offer(frame));
+        self.resampler.push(frame, self.gauge.state(), |frame| _ = writer.offer(frame));
+        self.warning.check(&self.resampler);
         true
     }
 

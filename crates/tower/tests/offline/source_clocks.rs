@@ -78,7 +78,7 @@ fn stays_on_air(trace: &str, ppm: f64, hours: u64) {
     let fallback = FallbackProvider::new(FallbackConfig { tone_dbfs: Some(-20.0) }, None);
     let mut router = Router::new(config, fallback);
     let (writer, reader) = input_buffer(input.capacity_ticks);
-    router.attach(id, spec(id.input, &input), reader).expect("there is a place");
+    router.attach(id, spec::of(id.input, &input), reader).expect("there is a place");
     let (gauge, stop) = (writer.gauge(), AtomicBool::new(false));
     let mut sink = Sink::new(writer, WhenFull::Drop, &stop);
     let mut arrivals = Arrivals::new(trace, ppm);
