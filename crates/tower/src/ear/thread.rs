@@ -3,10 +3,9 @@
 use super::ears::Ears;
 use super::kind::Kind;
 use super::output::{Notice, ProgrammeEar};
-use super::pressure::has_turn;
 use super::uplink::UplinkWatch;
 use super::watch::{Moment, Watch};
-use super::{Findings, Histogram, LIKENESS_MIN, Listened, advice, batch, disk};
+use super::{Findings, Histogram, LIKENESS_MIN, Listened, advice, batch, disk, pressure::has_turn};
 use crate::encoder::State;
 use crate::pump::clock;
 use crate::setup::Setup;

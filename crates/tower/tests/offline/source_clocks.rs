@@ -12,8 +12,8 @@ use radio_signal::pcm::PcmFrame;
 use radio_signal::router::{InputId, OnAir, Router, RouterConfig, SourceId};
 use radio_signal::units::TICK_VALUES;
 use radio_tower::config::{Input, WhenFull};
-use radio_tower::source::spec;
 use radio_tower::source::session::Sink;
+use radio_tower::source::spec;
 use std::sync::atomic::AtomicBool;
 
 /// Ticks in an hour.
