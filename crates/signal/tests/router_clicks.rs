@@ -3,6 +3,7 @@
 
 mod support;
 
+use radio_signal::ingest::BufferWriter;
 use radio_signal::pcm::PcmFrame;
 use radio_signal::router::RouterConfig;
 use support::*;
@@ -37,6 +38,15 @@ fn run(desk: &mut Desk, ticks: usize) -> Vec<PcmFrame> {
     (0..ticks).map(|_| desk.tick().1).collect()
 }
 
+/// A producer that ran dry goes on in real time: it is back once it has its pre-roll, within 12 ticks.
+fn play_in_real_time(desk: &mut Desk, writer: &mut BufferWriter, sine: &mut Sine) -> Vec<PcmFrame> {
+    let tick = |_| {
+        feed(writer, sine.by_ref().take(1));
+        desk.tick().1
+    };
+    (0..30).map(tick).collect()
+}
+
 /// Everything that can happen to a station with a tone behind it, and to two stations; one `Change` for each.
 fn all_changes(fade_samples: usize, hz: f64, phase: f64) -> Vec<(&'static str, Change)> {
     let mut changes = Vec::new();
@@ -50,10 +60,9 @@ fn all_changes(fade_samples: usize, hz: f64, phase: f64) -> Vec<(&'static str, C
     changes.push(("silence to programme", with_lead_in(&heard[..4], &heard[10..20])));
     changes.push(("programme to silence", Change::of(&heard[20..30], &heard[36..42], &[])));
     changes.push(("silence to tone", Change::of(&[], &heard[43..48], &heard[50..60])));
-    feed(&mut writer, sine.by_ref().take(30));
-    let back = run(&mut desk, 20);
-    let around = [&heard[57..], &back[..3]].concat();
-    changes.push(("tone to programme", Change::of(&heard[50..57], &around, &back[5..15])));
+    let back = play_in_real_time(&mut desk, &mut writer, &mut sine);
+    let around = [&heard[57..], &back[..13]].concat();
+    changes.push(("tone to programme", Change::of(&heard[50..57], &around, &back[15..25])));
 
     // One producer to the next, by running dry and by rank.
     let mut desk = Desk::new(config(fade_samples), Some(TONE_DBFS), None);
@@ -63,10 +72,9 @@ fn all_changes(fade_samples: usize, hz: f64, phase: f64) -> Vec<(&'static str, C
     feed(&mut second, Sine::new(hz * 1.3, AMPLITUDE, 0.0).take(90));
     let heard = run(&mut desk, 50);
     changes.push(("running dry", Change::of(&heard[10..20], &heard[26..34], &heard[36..46])));
-    feed(&mut first, Sine::new(hz, AMPLITUDE, phase).take(40));
-    let back = run(&mut desk, 20);
-    let around = [&heard[47..], &back[..3]].concat();
-    changes.push(("higher priority", Change::of(&heard[36..47], &around, &back[5..15])));
+    let back = play_in_real_time(&mut desk, &mut first, &mut Sine::new(hz, AMPLITUDE, phase));
+    let around = [&heard[47..], &back[..13]].concat();
+    changes.push(("higher priority", Change::of(&heard[36..47], &around, &back[15..25])));
     changes
 }
 

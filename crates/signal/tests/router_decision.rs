@@ -109,8 +109,13 @@ fn a_lower_input_follows_at_once_and_the_higher_one_takes_the_air_back() {
     assert_eq!(desk.ticks_until(|on_air| on_air != OnAir::Source(station_id)), 11, "its last tick is the crossfade");
     assert_eq!(desk.router.on_air_now(), OnAir::Source(play_id));
     (0..5).for_each(|_| assert_eq!(desk.tick().0, OnAir::Source(play_id)));
+    // It ran dry before a lump: it comes back once it holds that lump and what it is ahead by.
     feed(&mut live, (0..10).map(numbered));
-    assert_eq!(desk.tick().0, OnAir::Source(station_id));
+    let back = (0..5).position(|number| {
+        feed(&mut live, [numbered(number)]);
+        desk.tick().0 == OnAir::Source(station_id)
+    });
+    assert!(back.is_some(), "it is back within 5 ticks");
     let reasons: Vec<_> = desk.events().iter().map(|e| e.reason).collect();
     assert_eq!(reasons, [Reason::Present, Reason::RanDry, Reason::HigherPriority]);
 }

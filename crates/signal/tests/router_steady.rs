@@ -110,11 +110,12 @@ proptest! {
         fade_ms in FADE_MS,
         ppm in -100f64..100.0,
         waits in any::<bool>(),
+        grace_ticks in prop_oneof![Just(0), Just(62)],
     ) {
         let when_full = if waits { WhenFull::Wait } else { WhenFull::Drop };
         let spec = SourceSpec { preroll_ticks, when_full, ..station() };
         let lumps = Lumps::new(lump_samples, first_at, ppm);
-        let heard = play(config(fade_ms), spec, lumps, false, 1500);
+        let heard = play(RouterConfig { grace_ticks, ..config(fade_ms) }, spec, lumps, false, 1500);
         let breaks = heard.windows(2).filter(|pair| is_source(&pair[0]) && !is_source(&pair[1])).count();
         prop_assert!(breaks <= 1, "{} breaks", breaks);
         prop_assert!(heard.iter().rev().take(1300).all(is_source), "it is on air for good");

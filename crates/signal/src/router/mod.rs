@@ -248,7 +248,8 @@ impl Router {
     /// One source leaves, perhaps because its pre-roll was shorter than its lumps, and another comes,
     /// perhaps with a pre-roll that has been raised for that.
     fn note_lumps(&mut self, leaver: Voice, comer: Voice, reason: Reason) -> Option<usize> {
-        if let (Voice::Source(slot), Reason::RanDry) = (leaver, reason) {
+        // Without a grace that is over at once.
+        if let (Voice::Source(slot), Reason::RanDry | Reason::GraceOver) = (leaver, reason) {
             self.sources.note_ran_dry(slot);
         }
         let Voice::Source(slot) = comer else { return None };

@@ -36,13 +36,15 @@ fn run(program: &str, arguments: &[&str], config: &Path, limits: bool) -> String
 #[test]
 fn the_sandbox_of_the_tests_forbids_what_the_unit_forbids() {
     let setup = setup(BUILTIN);
-    let script = "ls -d /proc/[0-9]* | wc -l; test -e /proc/self/stat && echo itself; test -e /proc/loadavg && echo load; \
+    let another = std::process::id();
+    let script = format!(
+        "test -e /proc/{another}/stat && echo another; test -e /proc/self/stat && echo itself; test -e /proc/loadavg && echo load; \
                   touch \"$2\"; chown \"$(id -u)\" \"$2\" 2>/dev/null && echo chown; touch /usr/tower-was-here 2>/dev/null && echo usr; \
-                  ulimit -n; id -u; env | cut -d= -f1 | sort | tr '\\n' ' '";
-    let said = run("/bin/sh", &["-c", script, "sh"], &setup.path("tower.toml"), true);
+                  ulimit -n; id -u; env | cut -d= -f1 | sort | tr '\\n' ' '"
+    );
+    let said = run("/bin/sh", &["-c", &script, "sh"], &setup.path("tower.toml"), true);
     let lines: Vec<&str> = said.lines().collect();
-    let [processes, "itself", "20000", user, environment] = lines.as_slice() else { panic!("{said}") };
-    assert!(processes.parse::<usize>().is_ok_and(|count| count <= 5), "only its own: {said}");
+    let ["itself", "20000", user, environment] = lines.as_slice() else { panic!("{said}") };
     assert_ne!(*user, "0");
     assert_eq!(environment.trim(), "PATH PWD XDG_RUNTIME_DIR");
 }
@@ -94,6 +96,8 @@ mod alone {
         let tower = sandboxed(setup).start();
         tower.wait_encoder("RUNNING", PATIENCE);
         let encoder = |figure: &str| tower.status()["outputs"][0]["encoder"][figure].clone();
+        let is_in_time = || encoder("processes")[0]["caught_up"] == true && encoder("frames").as_u64() > Some(200);
+        wait_until("the encoder to be in time for a while", PATIENCE, is_in_time);
         let busy = Busy::start(6 * std::thread::available_parallelism().map_or(2, usize::from));
         std::thread::sleep(BUSY);
         let (shortages, frames) = (encoder("shortages"), encoder("frames").as_u64());
@@ -116,7 +120,8 @@ fn wait_heard(tower: &Tower) {
 
 #[test]
 fn codecs_sources_and_the_off_air_monitor_work_in_the_units_sandbox() {
-    let outputs = "output = [{}, { mount = \"/aac\", codec = \"aac\" }, { mount = \"/opus\", codec = \"opus\" }]";
+    let outputs = "output = [{}, { mount = \"/aac\", codec = \"aac\", encoder = \"ffmpeg\" }, \
+        { mount = \"/opus\", codec = \"opus\", encoder = \"ffmpeg\" }]";
     let input = "input = [{ name = \"dj\", mount = \"/live\", password = \"hackme\" }]";
     let tower = sandboxed(setup(BUILTIN).line(outputs).line(input)).start();
     for mount in ["/stream", "/aac", "/opus"] {
@@ -135,8 +140,10 @@ fn codecs_sources_and_the_off_air_monitor_work_in_the_units_sandbox() {
     let _already_gone = source.kill();
     let _status = source.wait();
     assert!(alarms.is_empty(), "{alarms:?}");
-    // What the system refuses is said in the log.
-    assert!(!tower.stderr().contains("not permitted"), "{}", tower.stderr());
+    // What the system refuses is said in the log; a machine may refuse the test the unit's priorities.
+    let log = tower.stderr();
+    let refused = log.lines().filter(|line| line.contains("not permitted") && !line.contains("normal priority"));
+    assert_eq!(refused.count(), 0, "{log}");
 }
 
 /// What `tower doctor` finds of one check: its verdict, and what it says.

@@ -93,7 +93,9 @@ fn pcm_in_lumps_longer_than_the_preroll_runs_dry_once_and_is_told_the_preroll_th
     let tower = common::setup().line("router.grace_ms = 0").line("station.preroll_ticks = 5").start();
     tower.wait_source("tone", PATIENCE);
     let monitor = tower.monitor(None);
-    let station = studio(&tower.pcm_socket(), 400);
+    // Not ahead of time by anything but its lumps.
+    let manner = Manner { block_bytes: 400 * BYTES_PER_MS, lead: Duration::ZERO, looped: true };
+    let station = Station::start(&tower.pcm_socket(), Arc::new(sine(400)), manner);
     tower.wait_source("station", PATIENCE);
     hear(&monitor, 300);
     drop(station);
