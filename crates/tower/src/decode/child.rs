@@ -53,8 +53,9 @@ pub struct Output {
     input_byte: Arc<AtomicU64>,
     /// Samples written.
     sample: u64,
-    /// Samples decoded and not written.
+    /// Samples decoded and not written, and those that are not to be written still.
     skipped: u64,
+    to_skip: u64,
     /// Samples decoded at the last record of progress.
     told_at: u64,
     bytes: Vec<u8>,
@@ -65,7 +66,16 @@ impl Output {
     #[must_use]
     pub fn new(records: Records, pcm: OwnedFd, input_byte: u64, sample: u64) -> Self {
         let input_byte = Arc::new(AtomicU64::new(input_byte));
-        Self { records, pcm: pcm.into(), input_byte, sample, skipped: 0, told_at: sample, bytes: Vec::new() }
+        Self {
+            records,
+            pcm: pcm.into(),
+            input_byte,
+            sample,
+            skipped: 0,
+            to_skip: 0,
+            told_at: sample,
+            bytes: Vec::new(),
+        }
     }
 
     /// Says that the sandbox is closed.
@@ -97,25 +107,20 @@ impl Output {
         self.tell(Body::Progress { skipped: self.skipped, bad_packets, resyncs })
     }
 
-    /// Writes samples in steps of 16 bits and empties them.
+    /// Writes samples in steps of 16 bits, but those that are to be skipped, and empties them.
     fn write(&mut self, samples: &mut Vec<f32>, figures: Option<&DecoderFigures>) -> Result<(), Gone> {
-        for piece in samples.chunks(4096) {
+        let skipped = (samples.len() / CHANNELS).min(usize::try_from(self.to_skip).unwrap_or(usize::MAX));
+        self.to_skip -= skipped as u64;
+        self.skipped += skipped as u64;
+        for piece in samples[skipped * CHANNELS..].chunks(4096) {
             self.bytes.clear();
             self.bytes.extend(piece.iter().flat_map(|value| (value / FULL_SCALE).to_le_bytes()));
             self.pcm.write_all(&self.bytes).map_err(|_| Gone)?;
             self.sample += (piece.len() / CHANNELS) as u64;
         }
         samples.clear();
-        if self.sample + self.skipped >= self.told_at + PROGRESS_SAMPLES { self.progress(figures) } else { Ok(()) }
-    }
-
-    /// Takes up to `left` frames out of `samples` unheard.
-    fn skip(&mut self, samples: &mut Vec<f32>, left: &mut u64) -> Result<(), Gone> {
-        let frames = (samples.len() / CHANNELS).min(usize::try_from(*left).unwrap_or(usize::MAX));
-        samples.drain(..frames * CHANNELS);
-        *left -= frames as u64;
-        self.skipped += frames as u64;
-        if self.sample + self.skipped >= self.told_at + SKIP_PROGRESS_SAMPLES { self.progress(None) } else { Ok(()) }
+        let period = if self.to_skip > 0 { SKIP_PROGRESS_SAMPLES } else { PROGRESS_SAMPLES };
+        if self.sample + self.skipped >= self.told_at + period { self.progress(figures) } else { Ok(()) }
     }
 }
 
@@ -184,11 +189,10 @@ fn play(
 
     let wanted = Duration::from_micros(from_sample * 1_000_000 / u64::from(SAMPLE_RATE_HZ));
     let reached = if wanted > SEEK_FROM { decoder.seek(wanted - SEEK_EARLIER) } else { Duration::ZERO };
-    let mut skipped = from_sample.saturating_sub((reached.as_secs_f64() * f64::from(SAMPLE_RATE_HZ)).round() as u64);
+    output.to_skip = from_sample.saturating_sub((reached.as_secs_f64() * f64::from(SAMPLE_RATE_HZ)).round() as u64);
     let (mut samples, mut format) = (Vec::new(), ("", 0));
     let outcome = loop {
         match decoder.next_unrounded(&mut samples) {
-            Ok(true) if skipped > 0 => output.skip(&mut samples, &mut skipped)?,
             Ok(true) => {}
             Ok(false) => break Outcome::Over,
             Err(error) => break outcome_of(error),
