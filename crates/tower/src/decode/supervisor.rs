@@ -38,7 +38,7 @@ pub struct Settings {
     /// So many processes in a row may die before one is settled; none: they are started for ever.
     pub deaths_max: Option<u32>,
     /// A process that has given so many samples has nothing to do with the deaths before it, nor has
-    /// an item that has given so many with the strikes before.
+    /// an item that has given a tenth of that with the strikes before.
     pub settled_samples: u64,
 }
 
@@ -299,7 +299,7 @@ impl Supervisor {
         let Some(process) = self.live.take_if(|process| process.id == id) else { return };
         self.kill(id, reason);
         if let Some(item) = process.item {
-            let moved_on = process.item_samples >= self.settings.settled_samples;
+            let moved_on = process.item_samples >= self.settings.settled_samples / 10;
             let before = self.strikes.filter(|(struck, _)| *struck == item && !moved_on).map_or(0, |(_, count)| count);
             self.strikes = Some((item, before + 1));
             if reason.is_of_the_item() || before + 1 >= self.settings.strikes_max {
