@@ -3,7 +3,7 @@
 //! - [`child`] is the decoder, `tower decode`, closed in by [`sandbox`]; [`protocol`] is what it says
 //!   and is told, over a `socket`.
 //! - [`process`] starts one and moves its bytes; [`intake`] puts its PCM and records in order.
-//! - [`supervisor`] decides when one is replaced and what is given up with it; [`line`] does so.
+//! - [`supervisor`] decides when one is replaced and what is given up with it; [`mod@line`] does so.
 //! - [`board`]: what the alarms and `/status` know of them.
 //!
 //! On top of them play the players of files and the sources.

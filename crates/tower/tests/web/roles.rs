@@ -177,7 +177,9 @@ fn every_route_refuses_what_climbs_is_too_long_or_comes_with_a_session_but_no_to
     for (method, path) in MOUNTS {
         let status = |path: &str, head: &str| asked_from(&tower, 1, method, path, head);
         for climbing in [format!("{path}/../../etc/passwd"), format!("/..{path}"), format!("{path}%2f..%2f..")] {
-            assert_eq!(status(&climbing, ""), Some(404), "{method} {climbing}");
+            // No source is told without a password which mounts there are.
+            let wanted = if method == "PUT" { 401 } else { 404 };
+            assert_eq!(status(&climbing, ""), Some(wanted), "{method} {climbing}");
         }
         assert_eq!(status(&format!("{path}?x={long}"), ""), Some(414), "{method} {path}");
         assert_eq!(status(path, &format!("X-Long: {long}{long}{long}\r\n")), Some(431), "{method} {path}");
