@@ -115,7 +115,10 @@ proptest! {
         prop_assert!(first <= lump_ms as usize / 24 + PREROLL_TICKS + 3, "on air at tick {first}");
         prop_assert_eq!(heard.left_out, 0);
         prop_assert!(heard.breaks.len() <= usize::from(lump_ms > 400), "{:?}", heard.breaks);
-        prop_assert!(heard.breaks.iter().all(|(tick, _)| *tick < 3 * (lump_ms as usize / 24) + 100), "{:?}", heard.breaks);
+        // A slow source runs dry before its third lump. What a fast one is ahead by is taken back within
+        // minutes, and only then may its one break come.
+        let early = 3 * (lump_ms as usize / 24) + 100;
+        prop_assert!(ppm > 0.0 || heard.breaks.iter().all(|(tick, _)| *tick < early), "{:?}", heard.breaks);
         prop_assert!(heard.measured_ppm.is_none() && heard.bend < bend_max(), "{heard:?}");
     }
 
