@@ -6,6 +6,7 @@
 //! written to the PCM socket after the record. Numbers are little-endian; a text has its length in
 //! two bytes before it.
 
+use super::demuxer::Demuxer;
 use crate::files::TrackInfo;
 use crate::files::tags::{Cover, Details};
 use std::path::Path;
@@ -70,6 +71,15 @@ pub enum Body {
     },
     /// Something is wrong, and decoding goes on.
     Warning(String),
+    /// The decoder cannot read a file, or the stream (number 0): it waits for FFmpeg, which may.
+    NeedsFfmpeg {
+        /// Its number, from the request.
+        file: u64,
+        /// As what FFmpeg is to read it.
+        demuxer: Demuxer,
+    },
+    /// FFmpeg has closed its output: the decoder waits for what is known of its end.
+    FfmpegOver,
     /// A file, or the stream (number 0), is over.
     Ended {
         /// Its number, from the request.
@@ -166,6 +176,12 @@ pub enum Request {
     },
     /// Nothing follows for now: write what the resampler still holds.
     Flush,
+    /// FFmpeg is at the other end of the socket that comes with this message.
+    Ffmpeg,
+    /// There is no FFmpeg; why.
+    NoFfmpeg(String),
+    /// FFmpeg has ended by itself; what it complained of last.
+    FfmpegEnded(String),
 }
 
 /// Bytes that are no message.
@@ -229,6 +245,12 @@ impl Record {
                 put_text(&mut out, text);
             }
             Body::Flushed => out.push(7),
+            Body::NeedsFfmpeg { file, demuxer } => {
+                out.push(9);
+                put_u64(&mut out, *file);
+                put_text(&mut out, demuxer.name());
+            }
+            Body::FfmpegOver => out.push(10),
         }
         out
     }
@@ -266,6 +288,11 @@ impl Record {
             }
             7 => Body::Flushed,
             8 if input.0.len() <= PIECE_BYTES_MAX => Body::Cover(std::mem::take(&mut input.0).to_vec()),
+            9 => {
+                let (file, demuxer) = (input.u64()?, input.text()?);
+                Body::NeedsFfmpeg { file, demuxer: Demuxer::named(&demuxer).ok_or(Malformed)? }
+            }
+            10 => Body::FfmpegOver,
             _ => return Err(Malformed),
         };
         input.end(Self { input_byte, output_sample, body })
@@ -285,6 +312,15 @@ impl Request {
                 put_text(&mut out, extension);
             }
             Self::Flush => out.push(1),
+            Self::Ffmpeg => out.push(2),
+            Self::NoFfmpeg(why) => {
+                out.push(3);
+                put_text(&mut out, why);
+            }
+            Self::FfmpegEnded(complaint) => {
+                out.push(4);
+                put_text(&mut out, complaint);
+            }
         }
         out
     }
@@ -298,6 +334,9 @@ impl Request {
         let request = match input.u8()? {
             0 => Self::Play { file: input.u64()?, from_sample: input.u64()?, extension: input.text()? },
             1 => Self::Flush,
+            2 => Self::Ffmpeg,
+            3 => Self::NoFfmpeg(input.text()?),
+            4 => Self::FfmpegEnded(input.text()?),
             _ => return Err(Malformed),
         };
         input.end(request)

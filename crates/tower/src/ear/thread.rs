@@ -356,9 +356,11 @@ impl Ear {
         let text = || advice::clock_stopped(age_ms);
         watch.observe((Kind::ClockStopped, None), now, is_stopped, &tower.journal, text);
 
-        let sandbox = tower.backing.decoders.sandbox_problem();
-        let text = || advice::decoder_sandbox(sandbox.as_deref().unwrap_or_default());
-        watch.observe((Kind::DecoderSandbox, None), now, sandbox.is_some(), &tower.journal, text);
+        let sandbox = tower.backing.decoders.sandbox_problem().map(|problem| advice::decoder_sandbox(&problem));
+        let ffmpeg = || tower.backing.decoders.ffmpeg_problem().map(|problem| advice::ffmpeg_sandbox(&problem));
+        let problem = sandbox.or_else(ffmpeg);
+        let text = || problem.clone().unwrap_or_default();
+        watch.observe((Kind::DecoderSandbox, None), now, problem.is_some(), &tower.journal, text);
         let (count, last) = tower.backing.decoders.given_up();
         let text = || {
             let (path, reason) = last.clone().unwrap_or_default();
