@@ -59,16 +59,12 @@ impl Board {
         shown.last = Some((Instant::now(), path.to_owned(), reason.text()));
     }
 
-    /// What the sandbox lacks; none while it is whole, or no decoder has run.
+    /// What the sandbox lacks; none while it is whole, or no decoder has run. And why FFmpeg decodes
+    /// no files, though it is installed.
     #[must_use]
-    pub fn sandbox_problem(&self) -> Option<String> {
-        self.lock().sandbox_problem.clone()
-    }
-
-    /// Why FFmpeg decodes no files, though it is installed.
-    #[must_use]
-    pub fn ffmpeg_problem(&self) -> Option<String> {
-        self.lock().ffmpeg_problem.clone()
+    pub fn problems(&self) -> (Option<String>, Option<String>) {
+        let shown = self.lock();
+        (shown.sandbox_problem.clone(), shown.ffmpeg_problem.clone())
     }
 
     /// Files that were given up since start, and the last one and why, for ten minutes.

@@ -1,6 +1,6 @@
 //! Decoding in processes of its own: the process that is on air reads no foreign container.
 //!
-//! - [`child`] is the decoder, `tower decode`, closed in by [`sandbox`]; [`protocol`] is what it says
+//! - [`child`] is the decoder, `tower decode`, closed in by [`sandbox`]; [`protocol`] (in the numbers and texts of [`wire`]) is what it says
 //!   and is told, over a `socket`.
 //! - [`process`] starts one and moves its bytes; [`intake`] puts its PCM and records in order.
 //! - [`ffmpeg`] decodes for it what it cannot, as one of FFmpeg's [`demuxer`]s, closed in by
@@ -25,6 +25,7 @@ pub mod requests;
 pub mod sandbox;
 mod socket;
 pub mod supervisor;
+pub mod wire;
 
 use radio_signal::units::SAMPLE_RATE_HZ;
 use supervisor::Settings;

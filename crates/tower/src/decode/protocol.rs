@@ -7,19 +7,15 @@
 //! two bytes before it.
 
 use super::demuxer::Demuxer;
+use super::wire::{Input, VERSION, put_option, put_text, put_u64};
+pub use super::wire::{MESSAGE_BYTES_MAX, Malformed, TEXT_BYTES_MAX};
 use crate::files::TrackInfo;
 use crate::files::tags::{Cover, Details};
 use std::path::Path;
 use std::time::Duration;
 
-/// Bytes of the longest message.
-pub const MESSAGE_BYTES_MAX: usize = 8192;
-/// Bytes of one text in a message; longer texts are cut at a character.
-pub const TEXT_BYTES_MAX: usize = 1200;
 /// Bytes of a picture in one message.
 pub const PIECE_BYTES_MAX: usize = 4096;
-/// Version of these messages; tower and decoder are the same executable, so another one is an error.
-const VERSION: u8 = 1;
 
 /// A message from a decoder process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,11 +180,6 @@ pub enum Request {
     FfmpegEnded(String),
 }
 
-/// Bytes that are no message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a message that makes no sense")]
-pub struct Malformed;
-
 impl Record {
     /// The message as bytes, at most [`MESSAGE_BYTES_MAX`].
     #[must_use]
@@ -340,74 +331,6 @@ impl Request {
             _ => return Err(Malformed),
         };
         input.end(request)
-    }
-}
-
-fn put_u64(out: &mut Vec<u8>, value: u64) {
-    out.extend(value.to_le_bytes());
-}
-
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    let text = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];
-    out.extend((text.len() as u16).to_le_bytes());
-    out.extend(text.as_bytes());
-}
-
-fn put_option<T>(out: &mut Vec<u8>, value: Option<&T>, put: impl FnOnce(&mut Vec<u8>, &T)) {
-    out.push(u8::from(value.is_some()));
-    if let Some(value) = value {
-        put(out, value);
-    }
-}
-
-/// What is left of a message.
-struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    fn versioned(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let mut input = Self(bytes);
-        if bytes.len() <= MESSAGE_BYTES_MAX && input.u8()? == VERSION { Ok(input) } else { Err(Malformed) }
-    }
-
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (bytes, rest) = self.0.split_first_chunk().ok_or(Malformed)?;
-        self.0 = rest;
-        Ok(*bytes)
-    }
-
-    fn u8(&mut self) -> Result<u8, Malformed> {
-        self.take::<1>().map(|[byte]| byte)
-    }
-
-    fn bool(&mut self) -> Result<bool, Malformed> {
-        match self.u8()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(Malformed),
-        }
-    }
-
-    fn u32(&mut self) -> Result<u32, Malformed> {
-        self.take().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, Malformed> {
-        self.take().map(u64::from_le_bytes)
-    }
-
-    fn text(&mut self) -> Result<String, Malformed> {
-        let length = self.take().map(u16::from_le_bytes)?.into();
-        let (text, rest) = self.0.split_at_checked(length).filter(|_| length <= TEXT_BYTES_MAX).ok_or(Malformed)?;
-        self.0 = rest;
-        String::from_utf8(text.to_vec()).map_err(|_| Malformed)
-    }
-
-    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Malformed>) -> Result<Option<T>, Malformed> {
-        self.bool()?.then(|| read(self)).transpose()
-    }
-
-    fn end<T>(&self, value: T) -> Result<T, Malformed> {
-        if self.0.is_empty() { Ok(value) } else { Err(Malformed) }
     }
 }
 
