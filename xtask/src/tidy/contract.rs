@@ -8,7 +8,7 @@ const CLAUSES: [(&str, u32); 11] = [
     ("SIG", 5),
     ("IN", 8),
     ("ROUTER", 8),
-    ("FALL", 7),
+    ("FALL", 8),
     ("PUMP", 5),
     ("ENC", 12),
     ("MPEG", 4),

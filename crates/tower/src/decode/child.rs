@@ -4,10 +4,13 @@
 //! PCM leaves on standard output as interleaved stereo at 48 kHz, 32-bit floats in little-endian
 //! order, full scale +-1, never clamped.
 
-use super::protocol::{Body, MESSAGE_BYTES_MAX, Outcome, PIECE_BYTES_MAX, Record, Request, Sandboxed, Tags};
+use super::demuxer::Demuxer;
+use super::foreign::{self, ForeignPcm};
+use super::protocol::{Body, Outcome, PIECE_BYTES_MAX, Record, Request, Sandboxed, Tags};
+use super::requests::Requests;
 use super::socket;
 use crate::files::convert::Converter;
-use crate::files::{DecodeError, Decoder};
+use crate::files::{DecodeError, Decoder, TrackInfo};
 use crate::media::joiner::Joiner;
 use crate::media::stream::{Event, Options, Stream};
 use crate::source::formats::Format;
@@ -28,20 +31,12 @@ const SEEK_FROM: Duration = Duration::from_secs(120);
 /// Decoded before a position that was sought, until the decoder has settled.
 const SEEK_EARLIER: Duration = Duration::from_secs(1);
 /// Full scale of decoded samples.
-const FULL_SCALE: f32 = 32_768.0;
+pub(super) const FULL_SCALE: f32 = 32_768.0;
 
 /// Nothing reads the output any more: the process ends, and that is no error.
 #[derive(Debug, thiserror::Error)]
 #[error("nothing reads what is decoded")]
 pub struct Gone;
-
-/// Where records go.
-pub enum Records {
-    /// To the tower.
-    Socket(OwnedFd),
-    /// As lines to standard error, for people.
-    Lines,
-}
 
 /// What was damaged of a stream.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,7 +49,8 @@ struct Damage {
 
 /// What leaves the process.
 pub struct Output {
-    records: Records,
+    /// Records go there.
+    records: OwnedFd,
     pcm: File,
     /// Bytes of the stream that are decoded.
     input_byte: u64,
@@ -71,7 +67,7 @@ pub struct Output {
 impl Output {
     /// Writes PCM to `pcm`; the first byte and sample have these numbers.
     #[must_use]
-    pub fn new(records: Records, pcm: OwnedFd, input_byte: u64, sample: u64) -> Self {
+    pub fn new(records: OwnedFd, pcm: OwnedFd, input_byte: u64, sample: u64) -> Self {
         Self {
             records,
             pcm: pcm.into(),
@@ -92,18 +88,9 @@ impl Output {
         self.tell(Body::Ready(sandbox))
     }
 
-    fn tell(&self, body: Body) -> Result<(), Gone> {
+    pub(super) fn tell(&self, body: Body) -> Result<(), Gone> {
         let record = Record { input_byte: self.input_byte, output_sample: self.sample, body };
-        match &self.records {
-            Records::Socket(socket) => socket::send(socket, &record.encode(), None).map_err(|_| Gone),
-            Records::Lines => {
-                let seconds = self.sample as f64 / f64::from(SAMPLE_RATE_HZ);
-                if !matches!(record.body, Body::Progress { .. } | Body::Cover(_)) {
-                    eprintln!("{seconds:.3} s, byte {}: {:?}", record.input_byte, record.body);
-                }
-                Ok(())
-            }
-        }
+        socket::send(&self.records, &record.encode(), None).map_err(|_| Gone)
     }
 
     fn progress(&mut self, damage: Damage) -> Result<(), Gone> {
@@ -134,32 +121,19 @@ impl Output {
 ///
 /// # Errors
 /// Nothing reads the output.
-pub fn serve_files(output: &mut Output, requests: &OwnedFd) -> Result<(), Gone> {
-    let (mut converter, mut bytes) = (Converter::new(), [0; MESSAGE_BYTES_MAX]);
-    loop {
-        let (length, file) = socket::receive(requests, &mut bytes).map_err(|_| Gone)?;
-        if length == 0 {
-            return Ok(());
-        }
-        match (Request::decode(&bytes[..length]), file) {
-            (Ok(Request::Play { file: number, from_sample, extension }), Some(file)) => {
+pub fn serve_files(output: &mut Output, requests: &mut Requests) -> Result<(), Gone> {
+    let mut converter = Converter::new();
+    while let Some(received) = requests.next()? {
+        match received {
+            (Request::Play { file: number, from_sample, extension }, Some(file)) => {
                 let name = format!("file.{extension}");
-                play(output, file.into(), Path::new(&name), (number, from_sample), &mut converter)?;
+                play(output, requests, file.into(), Path::new(&name), (number, from_sample), &mut converter)?;
             }
-            (Ok(Request::Flush), _) => flush(output, &mut converter)?,
+            (Request::Flush, _) => flush(output, &mut converter)?,
             _ => return Err(Gone),
         }
     }
-}
-
-/// Decodes one file to its end.
-///
-/// # Errors
-/// Nothing reads the output.
-pub fn decode_file(output: &mut Output, file: File, path: &Path) -> Result<(), Gone> {
-    let mut converter = Converter::new();
-    play(output, file, path, (0, 0), &mut converter)?;
-    flush(output, &mut converter)
+    Ok(())
 }
 
 fn flush(output: &mut Output, converter: &mut Converter) -> Result<(), Gone> {
@@ -171,6 +145,7 @@ fn flush(output: &mut Output, converter: &mut Converter) -> Result<(), Gone> {
 
 fn play(
     output: &mut Output,
+    requests: &mut Requests,
     mut file: File,
     path: &Path,
     (number, from_sample): (u64, u64),
@@ -184,13 +159,13 @@ fn play(
     };
     let mut decoder = match opened {
         Ok(decoder) => decoder,
+        Err(DecodeError::Foreign { demuxer, info, .. }) => {
+            let outcome = play_foreign(output, requests, (number, from_sample), demuxer, &info, converter)?;
+            return output.tell(Body::Ended { file: number, outcome });
+        }
         Err(error) => return output.tell(Body::Ended { file: number, outcome: outcome_of(error) }),
     };
-    let info = decoder.info();
-    for piece in info.details.cover.iter().flat_map(|cover| cover.bytes.chunks(PIECE_BYTES_MAX)) {
-        output.tell(Body::Cover(piece.to_vec()))?;
-    }
-    output.tell(Body::Started { file: number, tags: Tags::from_info(info) })?;
+    begin(output, number, decoder.info())?;
 
     let wanted = Duration::from_micros(from_sample * 1_000_000 / u64::from(SAMPLE_RATE_HZ));
     let reached = if wanted > SEEK_FROM { decoder.seek(wanted - SEEK_EARLIER) } else { Duration::ZERO };
@@ -213,6 +188,47 @@ fn play(
     output.tell(Body::Ended { file: number, outcome })
 }
 
+fn begin(output: &Output, number: u64, info: &TrackInfo) -> Result<(), Gone> {
+    for piece in info.details.cover.iter().flat_map(|cover| cover.bytes.chunks(PIECE_BYTES_MAX)) {
+        output.tell(Body::Cover(piece.to_vec()))?;
+    }
+    output.tell(Body::Started { file: number, tags: Tags::from_info(info) })
+}
+
+/// A file that FFmpeg decodes. It begins with its first sample: before, nobody knows whether it can be.
+fn play_foreign(
+    output: &mut Output,
+    requests: &mut Requests,
+    (number, from_sample): (u64, u64),
+    demuxer: Demuxer,
+    info: &TrackInfo,
+    converter: &mut Converter,
+) -> Result<Outcome, Gone> {
+    let mut pcm = match foreign::ask(output, requests, number, demuxer)? {
+        Ok(socket) => ForeignPcm::new(socket),
+        Err(why) => return Ok(Outcome::Unreadable(why)),
+    };
+    output.to_skip = from_sample;
+    let (mut has_begun, mut stereo, mut samples) = (false, Vec::new(), Vec::new());
+    while pcm.read(&mut stereo) {
+        if !has_begun {
+            has_begun = true;
+            begin(output, number, info)?;
+            output.tell(Body::Format { codec: demuxer.name().into(), rate_hz: SAMPLE_RATE_HZ })?;
+        }
+        converter.push_unrounded(SAMPLE_RATE_HZ, &stereo, &mut samples);
+        stereo.clear();
+        output.write(&mut samples, Damage::default())?;
+    }
+    let complaint = foreign::ended(output, requests)?;
+    output.progress(Damage::default())?;
+    Ok(match (has_begun, complaint.is_empty()) {
+        (true, _) => Outcome::Over,
+        (false, true) => Outcome::Empty,
+        (false, false) => Outcome::Unreadable(complaint),
+    })
+}
+
 /// The tower knows the file's name; the process does not.
 fn outcome_of(error: DecodeError) -> Outcome {
     match error {
@@ -220,6 +236,7 @@ fn outcome_of(error: DecodeError) -> Outcome {
         DecodeError::Format { reason, .. } => Outcome::Unreadable(reason),
         DecodeError::Open { source, .. } => Outcome::Unreadable(source.to_string()),
         DecodeError::Damaged { reason, .. } => Outcome::Damaged(reason),
+        DecodeError::Foreign { demuxer, .. } => Outcome::Unreadable(format!("FFmpeg reads it as {}", demuxer.name())),
         // The tower says so, and no decoder.
         DecodeError::Kills { reason, .. } => Outcome::Unreadable(reason.to_owned()),
     }

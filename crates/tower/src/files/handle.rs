@@ -6,6 +6,7 @@ use super::playlist::Playlist;
 use super::rounds::Rounds;
 use crate::config::Config;
 use crate::decode::board::Board;
+use crate::decode::ffmpeg::FfmpegSettings;
 use crate::decode::process::DecoderSettings;
 use arc_swap::ArcSwapOption;
 use rustix::event::{EventfdFlags, eventfd};
@@ -46,6 +47,8 @@ pub struct Backing {
     pub rounds: Option<Arc<Rounds>>,
     /// What decoders do is told here.
     pub decoders: Arc<Board>,
+    /// FFmpeg, for what the tower does not decode itself.
+    pub ffmpeg: Option<FfmpegSettings>,
 }
 
 impl PlayerSettings {

@@ -1,6 +1,7 @@
 //! What plays files: the tower's own programme, and the fallback.
 
 use crate::config::{Config, Input};
+use crate::decode::process::DecoderSettings;
 use crate::files::{Backing, Player, PlayerHandle, PlayerSettings, Playlist, TrackInfo};
 use crate::ingest::Inputs;
 use crate::ingest::names::{PLAY, PLAY_ID};
@@ -102,7 +103,8 @@ pub fn start_list(
 fn settings(name: &str, paths: &[PathBuf], shuffle: bool, backing: &Backing) -> PlayerSettings {
     let place = backing.rounds.as_ref().and_then(|rounds| rounds.place(name, paths));
     let playlist = Playlist::new(paths.to_vec(), shuffle).going_on(place);
-    PlayerSettings { playlist, backing: backing.clone(), ..PlayerSettings::new(name, paths, shuffle) }
+    let decoder = DecoderSettings { ffmpeg: backing.ffmpeg.clone(), ..DecoderSettings::default() };
+    PlayerSettings { playlist, backing: backing.clone(), decoder, ..PlayerSettings::new(name, paths, shuffle) }
 }
 
 const fn player_buffer_ticks(fade_ms: u64) -> usize {

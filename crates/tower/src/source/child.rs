@@ -308,6 +308,8 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
                 self.figures.bad_packets.fetch_max(bad_packets, Relaxed);
             }
             Body::Warning(text) => tracing::debug!(text, "a source's decoder says"),
+            Body::NeedsFfmpeg { demuxer, .. } => self.line.lend_ffmpeg(demuxer, None),
+            Body::FfmpegOver => self.line.end_ffmpeg(),
             Body::Ended { outcome, .. } => self.ended = Some(outcome),
             Body::Started { .. } | Body::Cover(_) | Body::Flushed => {}
         }

@@ -4,5 +4,6 @@ mod decode;
 mod decoders;
 mod feed;
 mod fixtures;
+mod foreign;
 mod on_air;
 mod player;
