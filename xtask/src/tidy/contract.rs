@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 /// Families of clauses and the number of the last one.
 const CLAUSES: [(&str, u32); 11] = [
     ("SIG", 5),
-    ("IN", 7),
+    ("IN", 8),
     ("ROUTER", 8),
     ("FALL", 8),
     ("PUMP", 5),

@@ -11,16 +11,14 @@ use super::requests::Requests;
 use super::socket;
 use crate::files::convert::Converter;
 use crate::files::{DecodeError, Decoder, TrackInfo};
-use crate::source::comments::Commented;
-use crate::source::decoder::{DecoderFigures, StreamEnd, decode};
+use crate::media::joiner::Joiner;
+use crate::media::stream::{Event, Options, Stream};
 use crate::source::formats::Format;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Samples between two records of progress while there is sound: 100 ms.
@@ -40,13 +38,22 @@ pub(super) const FULL_SCALE: f32 = 32_768.0;
 #[error("nothing reads what is decoded")]
 pub struct Gone;
 
+/// What was damaged of a stream.
+#[derive(Clone, Copy, Debug, Default)]
+struct Damage {
+    /// Packets that could not be decoded.
+    bad_packets: u64,
+    /// Times that something was looked for behind damage.
+    resyncs: u64,
+}
+
 /// What leaves the process.
 pub struct Output {
     /// Records go there.
     records: OwnedFd,
     pcm: File,
-    /// Bytes read of the stream or file.
-    input_byte: Arc<AtomicU64>,
+    /// Bytes of the stream that are decoded.
+    input_byte: u64,
     /// Samples written.
     sample: u64,
     /// Samples decoded and not written, and those that are not to be written still.
@@ -61,7 +68,6 @@ impl Output {
     /// Writes PCM to `pcm`; the first byte and sample have these numbers.
     #[must_use]
     pub fn new(records: OwnedFd, pcm: OwnedFd, input_byte: u64, sample: u64) -> Self {
-        let input_byte = Arc::new(AtomicU64::new(input_byte));
         Self {
             records,
             pcm: pcm.into(),
@@ -83,19 +89,18 @@ impl Output {
     }
 
     pub(super) fn tell(&self, body: Body) -> Result<(), Gone> {
-        let record = Record { input_byte: self.input_byte.load(Relaxed), output_sample: self.sample, body };
+        let record = Record { input_byte: self.input_byte, output_sample: self.sample, body };
         socket::send(&self.records, &record.encode(), None).map_err(|_| Gone)
     }
 
-    fn progress(&mut self, figures: Option<&DecoderFigures>) -> Result<(), Gone> {
+    fn progress(&mut self, damage: Damage) -> Result<(), Gone> {
         self.told_at = self.sample + self.skipped;
-        let count = |counter: fn(&DecoderFigures) -> &AtomicU64| figures.map_or(0, |all| counter(all).load(Relaxed));
-        let (bad_packets, resyncs) = (count(|all| &all.bad_packets), count(|all| &all.resyncs));
+        let Damage { bad_packets, resyncs } = damage;
         self.tell(Body::Progress { skipped: self.skipped, bad_packets, resyncs })
     }
 
     /// Writes samples in steps of 16 bits, but those that are to be skipped, and empties them.
-    fn write(&mut self, samples: &mut Vec<f32>, figures: Option<&DecoderFigures>) -> Result<(), Gone> {
+    fn write(&mut self, samples: &mut Vec<f32>, damage: Damage) -> Result<(), Gone> {
         let skipped = (samples.len() / CHANNELS).min(usize::try_from(self.to_skip).unwrap_or(usize::MAX));
         self.to_skip -= skipped as u64;
         self.skipped += skipped as u64;
@@ -107,7 +112,7 @@ impl Output {
         }
         samples.clear();
         let period = if self.to_skip > 0 { SKIP_PROGRESS_SAMPLES } else { PROGRESS_SAMPLES };
-        if self.sample + self.skipped >= self.told_at + period { self.progress(figures) } else { Ok(()) }
+        if self.sample + self.skipped >= self.told_at + period { self.progress(damage) } else { Ok(()) }
     }
 }
 
@@ -134,7 +139,7 @@ pub fn serve_files(output: &mut Output, requests: &mut Requests) -> Result<(), G
 fn flush(output: &mut Output, converter: &mut Converter) -> Result<(), Gone> {
     let mut samples = Vec::new();
     converter.finish_unrounded(&mut samples);
-    output.write(&mut samples, None)?;
+    output.write(&mut samples, Damage::default())?;
     output.tell(Body::Flushed)
 }
 
@@ -146,7 +151,7 @@ fn play(
     (number, from_sample): (u64, u64),
     converter: &mut Converter,
 ) -> Result<(), Gone> {
-    output.input_byte.store(0, Relaxed);
+    output.input_byte = 0;
     // The descriptor may have been read by another process, and shares its position.
     let opened = match file.rewind() {
         Ok(()) => Decoder::of_file(file, path, converter),
@@ -176,10 +181,10 @@ fn play(
             format = decoder.format();
             output.tell(Body::Format { codec: format.0.into(), rate_hz: format.1 })?;
         }
-        output.write(&mut samples, None)?;
+        output.write(&mut samples, Damage::default())?;
     };
     *converter = decoder.into_converter();
-    output.progress(None)?;
+    output.progress(Damage::default())?;
     output.tell(Body::Ended { file: number, outcome })
 }
 
@@ -213,10 +218,10 @@ fn play_foreign(
         }
         converter.push_unrounded(SAMPLE_RATE_HZ, &stereo, &mut samples);
         stereo.clear();
-        output.write(&mut samples, None)?;
+        output.write(&mut samples, Damage::default())?;
     }
     let complaint = foreign::ended(output, requests)?;
-    output.progress(None)?;
+    output.progress(Damage::default())?;
     Ok(match (has_begun, complaint.is_empty()) {
         (true, _) => Outcome::Over,
         (false, true) => Outcome::Empty,
@@ -237,58 +242,41 @@ fn outcome_of(error: DecodeError) -> Outcome {
     }
 }
 
-/// Decodes `stream` to its end.
+/// Decodes `stream`, which is said to be of `format`, to its end.
 ///
 /// # Errors
 /// Nothing reads the output.
-pub fn decode_stream(output: &mut Output, stream: impl Read + Send + 'static, format: Format) -> Result<(), Gone> {
-    let titles = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&titles);
-    let counted = Counted { inner: stream, bytes: Arc::clone(&output.input_byte) };
-    let commented = Commented::new(counted, move |title| lock(&heard).push(title));
-    let (figures, mut gone, mut is_known) = (DecoderFigures::default(), None, false);
-    let end = decode(&Arc::new(Mutex::new(commented)), format, &figures, |samples| {
-        let mut take = || {
-            for title in std::mem::take(&mut *lock(&titles)) {
-                output.tell(Body::Title { artist: title.artist, title: title.title })?;
-            }
-            if let (Some(&(codec, rate_hz)), false) = (figures.sound.get(), is_known) {
-                is_known = true;
-                output.tell(Body::Format { codec: codec.into(), rate_hz })?;
-            }
-            output.write(samples, Some(&figures))
-        };
-        gone = take().err();
-        gone.is_none()
-    });
-    if let Some(gone) = gone {
-        return Err(gone);
-    }
-    output.progress(Some(&figures))?;
-    let outcome = match end {
-        StreamEnd::Over | StreamEnd::Unwanted => Outcome::Over,
-        StreamEnd::Unreadable(reason) => Outcome::Unreadable(reason),
-        StreamEnd::Damaged(reason) => Outcome::Damaged(reason),
+pub fn decode_stream(output: &mut Output, stream: impl Read, format: Format) -> Result<(), Gone> {
+    let mut stream = Stream::new(stream, Options { said: format, trims_end: false });
+    let (mut joiner, mut samples) = (Joiner::default(), Vec::new());
+    let first_byte = output.input_byte;
+    let needs = loop {
+        let event = stream.next_event();
+        output.input_byte = first_byte + stream.taken();
+        match event {
+            Event::Sound(block) => joiner.push(block.rate_hz, &block.samples, &mut samples),
+            Event::Cut => joiner.cut(&mut samples),
+            Event::Title(title) => output.tell(Body::Title { artist: title.artist, title: title.title })?,
+            Event::Format(codec, rate_hz) => output.tell(Body::Format { codec: codec.into(), rate_hz })?,
+            Event::Needs(demuxer) => break Some(demuxer),
+            Event::Over => break None,
+        }
+        output.write(&mut samples, damage_of(&stream))?;
+    };
+    joiner.finish(&mut samples);
+    output.write(&mut samples, damage_of(&stream))?;
+    output.progress(damage_of(&stream))?;
+    let outcome = match (needs, stream.is_heard()) {
+        (None, true) => Outcome::Over,
+        (None | Some(""), false) => Outcome::Unreadable("it holds no audio".into()),
+        (Some(demuxer), false) => Outcome::Unreadable(format!("it takes FFmpeg, which reads it as {demuxer}")),
+        (Some(demuxer), true) => Outcome::Damaged(format!("it goes on as {demuxer}, which takes FFmpeg")),
     };
     output.tell(Body::Ended { file: 0, outcome })
 }
 
-/// Counts what is read.
-struct Counted<R> {
-    inner: R,
-    bytes: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(bytes)?;
-        self.bytes.fetch_add(count as u64, Relaxed);
-        Ok(count)
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn damage_of<R: Read>(stream: &Stream<R>) -> Damage {
+    Damage { bad_packets: stream.bad_packets(), resyncs: stream.resyncs() }
 }
 
 /// A descriptor that the process was started with.

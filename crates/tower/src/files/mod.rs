@@ -16,7 +16,7 @@
 mod charset;
 pub mod convert;
 pub mod decode;
-mod downmix;
+pub(crate) mod downmix;
 pub mod folder;
 mod handle;
 mod id3;
@@ -34,6 +34,7 @@ pub mod tags;
 pub use decode::{DecodeError, Decoder, TrackInfo};
 pub use handle::{Backing, NowPlaying, PlayerHandle, PlayerSettings};
 pub use media::MediaBoard;
+pub use packets::StereoBlock;
 pub use player::Player;
 pub use playlist::{Item, Place, Playlist, Round};
 pub use programme::{Programme, Step};

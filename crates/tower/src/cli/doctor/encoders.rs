@@ -97,7 +97,7 @@ pub(super) fn ffmpeg(config: &Config) -> Finding {
             let other = if has_builtin { "encoder = \"builtin\"" } else { "codec = \"opus\" or \"mp3\" at 48000 Hz" };
             Finding::problem(CHECK, found, format!("{remedy}, or use {other}"))
         } else {
-            Finding::warning(CHECK, format!("{found}; no output needs it, but sources in Opus and HE-AAC do"), remedy)
+            Finding::warning(CHECK, format!("{found}; no output needs it, but sources in HE-AAC do"), remedy)
         }
     };
     let ask = |what: &str| {
