@@ -11,7 +11,7 @@ use super::requests::Requests;
 use super::socket;
 use crate::files::convert::Converter;
 use crate::files::{DecodeError, Decoder, TrackInfo};
-use crate::media::joiner::Joiner;
+use crate::media::stream::joiner::Joiner;
 use crate::media::stream::{Event, Options, Stream};
 use crate::source::formats::Format;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};

@@ -1,7 +1,7 @@
 //! The first bytes of a stream: who can decode it is known by them, whatever its sender calls it.
 
 use super::formats::Format;
-use crate::media::probe::{self, Begins, Kind};
+use crate::media::stream::probe::{self, Begins, Kind};
 use radio_signal::mpeg::adts::{AdtsHeader, HEADER_BYTES as ADTS_BYTES};
 use radio_signal::mpeg::elementary::{Coding, ElementaryHeader};
 use std::io::{self, Read};

@@ -1,6 +1,6 @@
 //! Pieces of streams, made by FFmpeg, and what the tower's own decoder makes of them.
 
-use radio_tower::media::joiner::Joiner;
+use radio_tower::media::stream::joiner::Joiner;
 use radio_tower::media::stream::{Event, Options, Stream};
 use radio_tower::source::formats::Format;
 use std::f64::consts::TAU;

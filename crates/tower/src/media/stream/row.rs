@@ -5,12 +5,10 @@ use super::flac::Flac;
 use super::input::Input;
 use super::ogg::Ogg;
 use super::probe::{self, Found, Kind};
-use super::segment::{Out, Segment, Step};
+use super::segment::{Event, Out, Segment, Step};
 use super::wav::Wav;
 use crate::source::formats::Format;
 use std::io::Read;
-
-pub use super::segment::Event;
 
 /// Bytes that are looked at ahead of what is decoded. What asks for more is damaged.
 const AHEAD_BYTES_MAX: usize = 2 << 20;
