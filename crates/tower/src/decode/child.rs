@@ -215,6 +215,7 @@ fn outcome_of(error: DecodeError) -> Outcome {
         DecodeError::Format { reason, .. } => Outcome::Unreadable(reason),
         DecodeError::Open { source, .. } => Outcome::Unreadable(source.to_string()),
         DecodeError::Damaged { reason, .. } => Outcome::Damaged(reason),
+        DecodeError::Foreign { demuxer, .. } => Outcome::Unreadable(format!("it needs FFmpeg: {demuxer}")),
         // The tower says so, and no decoder.
         DecodeError::Kills { reason, .. } => Outcome::Unreadable(reason.to_owned()),
     }

@@ -37,6 +37,14 @@ pub enum DecodeError {
         /// After how many seconds of audio, and what the decoder says.
         reason: String,
     },
+    /// FFmpeg alone can read the file.
+    #[error("{path} needs FFmpeg: {demuxer}; install the Debian package ffmpeg, or convert the file to FLAC or MP3", path = .path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// FFmpeg's name of what it is.
+        demuxer: &'static str,
+    },
     /// The file makes decoders fail or hang.
     #[error("{path} is not played any more: the decoder {reason}; replace the file or encode it anew", path = .path.display())]
     Kills {
@@ -61,6 +69,7 @@ impl DecodeError {
             Self::Open { path, .. }
             | Self::Format { path, .. }
             | Self::Damaged { path, .. }
+            | Self::Foreign { path, .. }
             | Self::Kills { path, .. }
             | Self::Empty { path } => path,
         }
