@@ -93,7 +93,7 @@ impl Reader {
         let (track_id, time) = (Some(track.id), Time::try_from_secs_f64(at.as_secs_f64())?);
         let reached = format.seek(SeekMode::Accurate, SeekTo::Time { time, track_id }).ok()?;
         let reached = Duration::try_from_secs_f64(base.calc_time(reached.actual_ts)?.as_secs_f64()).ok()?;
-        self.packets = PacketDecoder::new(&**format, false).ok()?;
+        self.packets = PacketDecoder::new(&**format, true).ok()?;
         (self.first, self.is_settling) = (None, true);
         Some(self.cut.go_on_at(reached))
     }

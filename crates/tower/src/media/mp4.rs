@@ -103,6 +103,9 @@ fn number(bytes: &[u8], at: usize, count: usize) -> Option<u64> {
     Some(bytes.get(at..at + count)?.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte)))
 }
 
+/// The kind of a box, its content, and where the next begins.
+type Found = ([u8; 4], Range<u64>, u64);
+
 struct Boxes<'a, F> {
     file: &'a mut F,
     /// How many may still be looked at.
@@ -110,8 +113,8 @@ struct Boxes<'a, F> {
 }
 
 impl<F: Read + Seek> Boxes<'_, F> {
-    /// The first box of `within`: its kind, its content and where the next begins.
-    fn next(&mut self, within: Range<u64>) -> io::Result<Option<([u8; 4], Range<u64>, u64)>> {
+    /// The first box of `within`.
+    fn next(&mut self, within: Range<u64>) -> io::Result<Option<Found>> {
         self.left = self.left.saturating_sub(1);
         if self.left == 0 || within.start.saturating_add(8) > within.end {
             return Ok(None);

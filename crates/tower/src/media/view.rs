@@ -35,13 +35,10 @@ impl<F: Read + Seek> View<F> {
 
 impl<F: Read + Seek> Read for View<F> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let behind = match self.at.checked_sub(self.header.len() as u64) {
-            Some(behind) => behind,
-            None => {
-                let count = (&self.header[self.at as usize..]).read(out)?;
-                self.at += count as u64;
-                return Ok(count);
-            }
+        let Some(behind) = self.at.checked_sub(self.header.len() as u64) else {
+            let count = (&self.header[self.at as usize..]).read(out)?;
+            self.at += count as u64;
+            return Ok(count);
         };
         let wanted = self.start + behind;
         if self.file_at != wanted {
