@@ -38,7 +38,7 @@ pub enum DecodeError {
         reason: String,
     },
     /// FFmpeg alone can read the file.
-    #[error("{path} needs FFmpeg: {demuxer}; install the Debian package ffmpeg, or convert the file to FLAC or MP3", path = .path.display())]
+    #[error("{path} needs FFmpeg: {demuxer}; install the Debian package ffmpeg, or replace the file by an MP3 or FLAC", path = .path.display())]
     Foreign {
         /// The file.
         path: PathBuf,

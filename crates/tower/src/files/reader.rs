@@ -191,8 +191,12 @@ impl Reader {
         self.damage = self.damage.take().or(Some(format!("after {:.1} s ({reason})", self.decoded_s)));
     }
 
-    /// The file cannot be read on; what was damaged first is told.
+    /// The file cannot be read on; what was damaged first is told. FFmpeg may decode what nothing was
+    /// decoded of.
     fn damaged(&mut self, reason: &str) -> DecodeError {
+        if self.decoded_s == 0.0 {
+            return self.container.unplayable(reason);
+        }
         self.note_damage(reason);
         DecodeError::Damaged { path: self.path.clone(), reason: self.damage.take().unwrap_or_default() }
     }

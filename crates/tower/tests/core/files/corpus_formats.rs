@@ -103,7 +103,7 @@ pub(super) const FORMATS: &[Format] = &[
     },
     format("enc.oga", &["oggenc", "-Q", "-q", "5", "-o", "OUT", "IN"], Like::Exact, By::Tower),
     format("vorbis.webm", ffmpeg!("-c:a" "libvorbis"), Like::Lossy, By::Tower),
-    format("mp2.mka", ffmpeg!("-c:a" "mp2"), Like::Lossy, By::Tower),
+    awaits("mp2.mka", "matroska", ffmpeg!("-c:a" "mp2")),
     awaits("enc.opus", "ogg", &["opusenc", "--quiet", "IN", "OUT"]),
     awaits("opus.webm", "matroska", ffmpeg!("-c:a" "libopus" "-ar" "48000")),
     awaits("speex.ogg", "ogg", ffmpeg!("-c:a" "libspeex" "-ar" "16000")),
