@@ -8,6 +8,13 @@ use std::process::Command;
 /// What must be there, and the package that brings it.
 const NEEDED: &[(&str, &str)] = &[
     ("ffmpeg", "ffmpeg"),
+    ("sox", "sox"),
+    ("flac", "flac"),
+    ("oggenc", "vorbis-tools"),
+    ("opusenc", "opus-tools"),
+    ("lame", "lame"),
+    ("wavpack", "wavpack"),
+    ("twolame", "twolame"),
     ("mpg123", "mpg123"),
     ("curl", "curl"),
     ("espeak-ng", "espeak-ng"),

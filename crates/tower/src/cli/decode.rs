@@ -75,7 +75,7 @@ fn serve(args: &DecodeArgs, records: i32) -> anyhow::Result<()> {
         if args.files {
             child::serve_files(&mut output, &mut requests)
         } else {
-            child::decode_stream(&mut output, File::from(stdin), args.format)
+            child::decode_stream(&mut output, &mut requests, File::from(stdin), args.format)
         }
     });
     match ended {

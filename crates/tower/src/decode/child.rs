@@ -10,6 +10,7 @@ use super::protocol::{Body, Outcome, PIECE_BYTES_MAX, Record, Request, Sandboxed
 use super::requests::Requests;
 use super::socket;
 use crate::files::convert::Converter;
+use crate::files::decode::tags_of;
 use crate::files::{DecodeError, Decoder, TrackInfo};
 use crate::media::stream::joiner::Joiner;
 use crate::media::stream::{Event, Options, Stream};
@@ -17,7 +18,7 @@ use crate::source::formats::Format;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -40,11 +41,18 @@ pub struct Gone;
 
 /// What was damaged of a stream.
 #[derive(Clone, Copy, Debug, Default)]
-struct Damage {
+pub(super) struct Damage {
     /// Packets that could not be decoded.
     bad_packets: u64,
     /// Times that something was looked for behind damage.
     resyncs: u64,
+}
+
+impl Damage {
+    /// Of a stream, so far.
+    pub(super) fn of<R: Read>(stream: &Stream<R>) -> Self {
+        Self { bad_packets: stream.bad_packets(), resyncs: stream.resyncs() }
+    }
 }
 
 /// What leaves the process.
@@ -53,7 +61,7 @@ pub struct Output {
     records: OwnedFd,
     pcm: File,
     /// Bytes of the stream that are decoded.
-    input_byte: u64,
+    pub(super) input_byte: u64,
     /// Samples written.
     sample: u64,
     /// Samples decoded and not written, and those that are not to be written still.
@@ -100,7 +108,7 @@ impl Output {
     }
 
     /// Writes samples in steps of 16 bits, but those that are to be skipped, and empties them.
-    fn write(&mut self, samples: &mut Vec<f32>, damage: Damage) -> Result<(), Gone> {
+    pub(super) fn write(&mut self, samples: &mut Vec<f32>, damage: Damage) -> Result<(), Gone> {
         let skipped = (samples.len() / CHANNELS).min(usize::try_from(self.to_skip).unwrap_or(usize::MAX));
         self.to_skip -= skipped as u64;
         self.skipped += skipped as u64;
@@ -123,7 +131,7 @@ impl Output {
 /// Nothing reads the output.
 pub fn serve_files(output: &mut Output, requests: &mut Requests) -> Result<(), Gone> {
     let mut converter = Converter::new();
-    while let Some(received) = requests.next()? {
+    while let Some(received) = requests.next_request()? {
         match received {
             (Request::Play { file: number, from_sample, extension }, Some(file)) => {
                 let name = format!("file.{extension}");
@@ -152,6 +160,7 @@ fn play(
     converter: &mut Converter,
 ) -> Result<(), Gone> {
     output.input_byte = 0;
+    let again = file.try_clone();
     // The descriptor may have been read by another process, and shares its position.
     let opened = match file.rewind() {
         Ok(()) => Decoder::of_file(file, path, converter),
@@ -159,7 +168,8 @@ fn play(
     };
     let mut decoder = match opened {
         Ok(decoder) => decoder,
-        Err(DecodeError::Foreign { demuxer, info, .. }) => {
+        Err(DecodeError::Foreign { demuxer, .. }) if let Some(demuxer) = Demuxer::named(demuxer) => {
+            let info = again.map(|file| tags_of(file, path)).unwrap_or_else(|_| TrackInfo::of(path, None));
             let outcome = play_foreign(output, requests, (number, from_sample), demuxer, &info, converter)?;
             return output.tell(Body::Ended { file: number, outcome });
         }
@@ -236,21 +246,23 @@ fn outcome_of(error: DecodeError) -> Outcome {
         DecodeError::Format { reason, .. } => Outcome::Unreadable(reason),
         DecodeError::Open { source, .. } => Outcome::Unreadable(source.to_string()),
         DecodeError::Damaged { reason, .. } => Outcome::Damaged(reason),
-        DecodeError::Foreign { demuxer, .. } => Outcome::Unreadable(format!("FFmpeg reads it as {}", demuxer.name())),
+        DecodeError::Foreign { demuxer, .. } => Outcome::Unreadable(format!("it needs FFmpeg: {demuxer}")),
         // The tower says so, and no decoder.
         DecodeError::Kills { reason, .. } => Outcome::Unreadable(reason.to_owned()),
     }
 }
 
-/// Decodes `stream`, which is said to be of `format`, to its end.
+/// Decodes `stdin`, which is said to be of `format`, to its end.
 ///
 /// # Errors
 /// Nothing reads the output.
-pub fn decode_stream(output: &mut Output, stream: impl Read, format: Format) -> Result<(), Gone> {
-    let mut stream = Stream::new(stream, Options { said: format, trims_end: false });
+pub fn decode_stream(output: &mut Output, requests: &mut Requests, stdin: File, format: Format) -> Result<(), Gone> {
+    let Ok(stdin_again) = stdin.as_fd().try_clone_to_owned() else { return Err(Gone) };
+    let mut stream = Stream::new(stdin, Options { said: format, trims_end: false });
     let (mut joiner, mut samples) = (Joiner::default(), Vec::new());
-    let first_byte = output.input_byte;
-    let needs = loop {
+    let (first_byte, mut is_heard) = (output.input_byte, false);
+    let mut reason = String::from("it holds no audio");
+    loop {
         let event = stream.next_event();
         output.input_byte = first_byte + stream.taken();
         match event {
@@ -258,25 +270,40 @@ pub fn decode_stream(output: &mut Output, stream: impl Read, format: Format) -> 
             Event::Cut => joiner.cut(&mut samples),
             Event::Title(title) => output.tell(Body::Title { artist: title.artist, title: title.title })?,
             Event::Format(codec, rate_hz) => output.tell(Body::Format { codec: codec.into(), rate_hz })?,
-            Event::Needs(demuxer) => break Some(demuxer),
-            Event::Over => break None,
+            Event::Needs(name) => {
+                joiner.cut(&mut samples);
+                output.write(&mut samples, Damage::of(&stream))?;
+                let Some(demuxer) = Demuxer::named(name) else { break };
+                match foreign::ask(output, requests, 0, demuxer)? {
+                    Ok(socket) => {
+                        let through = (stdin_again.as_fd(), socket);
+                        is_heard |= foreign::pass(output, &mut joiner, &mut stream, demuxer, through)?;
+                        joiner.cut(&mut samples);
+                        let complaint = foreign::ended(output, requests)?;
+                        if !is_heard && !complaint.is_empty() {
+                            reason = complaint;
+                        }
+                    }
+                    Err(why) if is_heard || stream.is_heard() => {
+                        output.tell(Body::Warning(why))?;
+                        foreign::skip(&mut stream, demuxer);
+                    }
+                    Err(why) => {
+                        reason = why;
+                        break;
+                    }
+                }
+            }
+            Event::Over => break,
         }
-        output.write(&mut samples, damage_of(&stream))?;
-    };
+        output.write(&mut samples, Damage::of(&stream))?;
+    }
     joiner.finish(&mut samples);
-    output.write(&mut samples, damage_of(&stream))?;
-    output.progress(damage_of(&stream))?;
-    let outcome = match (needs, stream.is_heard()) {
-        (None, true) => Outcome::Over,
-        (None | Some(""), false) => Outcome::Unreadable("it holds no audio".into()),
-        (Some(demuxer), false) => Outcome::Unreadable(format!("it takes FFmpeg, which reads it as {demuxer}")),
-        (Some(demuxer), true) => Outcome::Damaged(format!("it goes on as {demuxer}, which takes FFmpeg")),
-    };
+    output.write(&mut samples, Damage::of(&stream))?;
+    output.progress(Damage::of(&stream))?;
+    let is_heard = is_heard || stream.is_heard();
+    let outcome = if is_heard { Outcome::Over } else { Outcome::Unreadable(reason) };
     output.tell(Body::Ended { file: 0, outcome })
-}
-
-fn damage_of<R: Read>(stream: &Stream<R>) -> Damage {
-    Damage { bad_packets: stream.bad_packets(), resyncs: stream.resyncs() }
 }
 
 /// A descriptor that the process was started with.

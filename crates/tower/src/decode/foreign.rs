@@ -1,12 +1,18 @@
 //! A file or stream that the process cannot decode itself: FFmpeg's PCM, as it comes from the socket.
 
-use super::child::{FULL_SCALE, Gone, Output};
+use super::child::{Damage, FULL_SCALE, Gone, Output};
 use super::demuxer::Demuxer;
 use super::protocol::{Body, Request};
 use super::requests::Requests;
+use crate::media::stream::joiner::Joiner;
+use crate::media::stream::{Passage, Passed, Stream};
+use radio_signal::units::SAMPLE_RATE_HZ;
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::net::{SendFlags, Shutdown};
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// Bytes that are read at once: 43 ms.
 const READ_BYTES: usize = 16 * 1024;
@@ -39,6 +45,81 @@ pub(super) fn ended(output: &Output, requests: &mut Requests) -> Result<String, 
     match requests.answer()? {
         (Request::FfmpegEnded(complaint), _) => Ok(complaint),
         _ => Err(Gone),
+    }
+}
+
+/// Lets FFmpeg decode a passage of `stream`, whose bytes come on `stdin`. Whether there was sound.
+///
+/// # Errors
+/// Nothing reads the output.
+pub(super) fn pass(
+    output: &mut Output,
+    joiner: &mut Joiner,
+    stream: &mut Stream<File>,
+    demuxer: Demuxer,
+    (stdin, socket): (BorrowedFd<'_>, OwnedFd),
+) -> Result<bool, Gone> {
+    let (mut passage, mut pcm) = (Passage::of(demuxer.name()), ForeignPcm::new(socket));
+    let (mut to_pass, mut is_over, mut is_heard) = (Vec::new(), false, false);
+    let (mut stereo, mut samples, first_byte) = (Vec::new(), Vec::new(), output.input_byte - stream.taken());
+    loop {
+        while !is_over && to_pass.len() < READ_BYTES {
+            match stream.pass(&mut passage, &mut to_pass) {
+                Passed::Some => {}
+                Passed::Nothing => break,
+                Passed::All => is_over = true,
+            }
+        }
+        let (reads, writes) = (!is_over && to_pass.is_empty(), !to_pass.is_empty());
+        if is_over && !writes {
+            // Its end has been told already when this is done again.
+            let _ = rustix::net::shutdown(&pcm.socket, Shutdown::Write);
+        }
+        let socket_events = if writes { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+        let mut fds = vec![PollFd::new(&pcm.socket, socket_events)];
+        if reads {
+            fds.push(PollFd::from_borrowed_fd(stdin, PollFlags::IN));
+        }
+        let _ = rustix::event::poll(&mut fds, None);
+        let came = |at: usize, events: PollFlags| fds.get(at).is_some_and(|fd| fd.revents().intersects(events));
+        let (can_read, can_write) = (came(0, PollFlags::IN | PollFlags::HUP | PollFlags::ERR), came(0, PollFlags::OUT));
+        let has_input = came(1, PollFlags::IN | PollFlags::HUP);
+        if has_input {
+            stream.read_more();
+        }
+        if can_write && writes {
+            match rustix::net::send(&pcm.socket, &to_pass, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(count) => drop(to_pass.drain(..count)),
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                // It takes no more; what it gives still is heard.
+                Err(_) => to_pass.clear(),
+            }
+        }
+        if can_read {
+            if !pcm.read(&mut stereo) {
+                return Ok(is_heard);
+            }
+            if !is_heard && !stereo.is_empty() {
+                is_heard = true;
+                output.tell(Body::Format { codec: demuxer.name().into(), rate_hz: SAMPLE_RATE_HZ })?;
+            }
+            output.input_byte = first_byte + stream.taken();
+            joiner.push(SAMPLE_RATE_HZ, &stereo, &mut samples);
+            stereo.clear();
+            output.write(&mut samples, Damage::of(stream))?;
+        }
+    }
+}
+
+/// Passes over what FFmpeg would decode, where there is none.
+pub(super) fn skip(stream: &mut Stream<File>, demuxer: Demuxer) {
+    let (mut passage, mut skipped) = (Passage::of(demuxer.name()), Vec::new());
+    loop {
+        match stream.pass(&mut passage, &mut skipped) {
+            Passed::Some => skipped.clear(),
+            Passed::Nothing => stream.read_more(),
+            Passed::All => return,
+        }
     }
 }
 

@@ -29,7 +29,7 @@ impl Requests {
     ///
     /// # Errors
     /// The tower is gone, or sends what makes no sense.
-    pub fn next(&mut self) -> Result<Option<Received>, Gone> {
+    pub fn next_request(&mut self) -> Result<Option<Received>, Gone> {
         match self.waiting.pop_front() {
             Some(received) => Ok(Some(received)),
             None => self.receive(),
@@ -76,7 +76,7 @@ mod tests {
         let mut requests = Requests::new(process);
         assert_eq!(requests.answer().expect("an answer").0, Request::NoFfmpeg("none".into()));
         let rest: Vec<Request> =
-            std::iter::from_fn(|| requests.next().expect("it makes sense")).map(|it| it.0).collect();
+            std::iter::from_fn(|| requests.next_request().expect("it makes sense")).map(|it| it.0).collect();
         assert_eq!(rest, [play(1), Request::Flush, play(2)]);
         assert!(requests.answer().is_err(), "nobody answers");
     }

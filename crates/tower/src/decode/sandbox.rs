@@ -30,6 +30,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_recvfrom,
     libc::SYS_sendmsg,
     libc::SYS_sendto,
+    libc::SYS_shutdown,
     libc::SYS_ppoll,
     libc::SYS_close,
     libc::SYS_fstat,

@@ -1,10 +1,11 @@
 //! One audio file as 16-bit stereo at 48 kHz.
 
+use super::container;
 use super::convert::Converter;
 use super::packets::StereoBlock;
 use super::reader::Reader;
-use super::tags::Details;
-use crate::decode::demuxer::Demuxer;
+use super::tags::{self, Details, Tags};
+use crate::media::tails;
 use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,16 +31,6 @@ pub enum DecodeError {
         /// What the decoder says.
         reason: String,
     },
-    /// The file is in a format that only FFmpeg reads.
-    #[error("{path} takes FFmpeg, as its {demuxer:?}", path = .path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-        /// As what FFmpeg reads it.
-        demuxer: Demuxer,
-        /// What its tags say.
-        info: Box<TrackInfo>,
-    },
     /// The file ends in the middle, or its data make no sense.
     #[error("{path} is damaged {reason}; replace the file or encode it anew", path = .path.display())]
     Damaged {
@@ -47,6 +38,14 @@ pub enum DecodeError {
         path: PathBuf,
         /// After how many seconds of audio, and what the decoder says.
         reason: String,
+    },
+    /// FFmpeg alone can read the file.
+    #[error("{path} needs FFmpeg: {demuxer}; install the Debian package ffmpeg, or replace the file by an MP3 or FLAC", path = .path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// FFmpeg's name of what it is.
+        demuxer: &'static str,
     },
     /// The file makes decoders fail or hang.
     #[error("{path} is not played any more: the decoder {reason}; replace the file or encode it anew", path = .path.display())]
@@ -71,8 +70,8 @@ impl DecodeError {
         match self {
             Self::Open { path, .. }
             | Self::Format { path, .. }
-            | Self::Foreign { path, .. }
             | Self::Damaged { path, .. }
+            | Self::Foreign { path, .. }
             | Self::Kills { path, .. }
             | Self::Empty { path } => path,
         }
@@ -158,15 +157,7 @@ impl Decoder {
     /// # Errors
     /// It is not audio.
     pub fn of_file(file: File, path: &Path, converter: &mut Converter) -> Result<Self, DecodeError> {
-        let mut head = [0; 16];
-        let read = rustix::io::pread(&file, &mut head, 0).unwrap_or(0);
-        let opened = guarded(path, || Reader::of_file(file, path));
-        let (reader, info) = opened.map_err(|error| match (error, foreign(&head[..read])) {
-            (DecodeError::Format { path, .. }, Some(demuxer)) => {
-                DecodeError::Foreign { info: Box::new(TrackInfo::of(&path, None)), path, demuxer }
-            }
-            (error, _) => error,
-        })?;
+        let (reader, info) = guarded(path, || Reader::of_file(file, path))?;
         Ok(Self { reader, block: StereoBlock::default(), converter: std::mem::take(converter), info, ended: false })
     }
 
@@ -235,13 +226,19 @@ impl Decoder {
     }
 }
 
-/// As what FFmpeg reads a file that begins so.
-fn foreign(head: &[u8]) -> Option<Demuxer> {
-    match head {
-        [b'F', b'O', b'R', b'M', ..] => Demuxer::named("aiff"),
-        [0x30, 0x26, 0xB2, 0x75, ..] => Demuxer::named("asf"),
-        _ => None,
-    }
+/// What the tags of a file say that only FFmpeg decodes.
+#[must_use]
+pub fn tags_of(mut file: File, path: &Path) -> TrackInfo {
+    let read = guarded(path, || {
+        let layout = tails::layout(&mut file).map_err(|source| DecodeError::Open { path: path.into(), source })?;
+        let found = tags::of_file(&mut file, &layout);
+        let Tags { title, artist, details } = match container::format_of(file, path, &layout) {
+            Some(mut format) => tags::of_container(&mut *format, found),
+            None => tags::of_no_container(found),
+        };
+        Ok(TrackInfo { title, artist, details, ..TrackInfo::of(path, None) })
+    });
+    read.unwrap_or_else(|_| TrackInfo::of(path, None))
 }
 
 /// Decoders read bytes from anywhere. One that panics costs the file, not the thread that plays.

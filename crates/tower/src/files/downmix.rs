@@ -2,6 +2,10 @@
 
 use symphonia::core::audio::{Channels, Position};
 
+/// What a decoded value may be, where full scale is 1. A file of floats may hold any; a sum of such
+/// must not become infinite.
+const VALUE_MAX: f32 = 64.0;
+
 /// How much of one channel goes to left and to right.
 pub(crate) type Gains = (f32, f32);
 
@@ -85,7 +89,7 @@ pub(crate) fn fold(interleaved: &[f32], gains: &[Gains], scale: f32, stereo: &mu
     if gains.is_empty() {
         return;
     }
-    let finite = |value: f32| if value.is_finite() { value * scale } else { 0.0 };
+    let finite = |value: f32| if value.is_finite() { value.clamp(-VALUE_MAX, VALUE_MAX) * scale } else { 0.0 };
     for frame in interleaved.chunks_exact(gains.len()) {
         let (mut left, mut right) = (0.0, 0.0);
         for (&value, &(to_left, to_right)) in frame.iter().zip(gains) {
@@ -129,5 +133,6 @@ mod tests {
     #[test]
     fn what_is_no_number_becomes_silence() {
         assert_eq!(folded(&CHANNEL_LAYOUT_STEREO, &[f32::NAN, f32::INFINITY]), [0.0, 0.0]);
+        assert_eq!(folded(&CHANNEL_LAYOUT_STEREO, &[1e36, -3.0]), [VALUE_MAX, -3.0]);
     }
 }

@@ -9,13 +9,17 @@ use std::path::{Path, PathBuf};
 
 /// Extensions by which an audio file in a folder is known. A file that is named itself may have
 /// any.
-pub const AUDIO_EXTENSIONS: [&str; 9] = ["mp3", "wav", "flac", "ogg", "oga", "m4a", "m4b", "mp4", "aac"];
-
-/// Extensions of audio files that no decoder of the tower reads.
-const UNPLAYABLE_EXTENSIONS: [&str; 24] = [
-    "aif", "aifc", "aiff", "ac3", "ape", "au", "caf", "dff", "dsf", "dts", "m4p", "mid", "mka", "mpc", "opus", "ra",
-    "rm", "shn", "spx", "tak", "tta", "voc", "wma", "wv",
+#[rustfmt::skip]
+pub const AUDIO_EXTENSIONS: [&str; 49] = [
+    "mp3", "mp2", "mp1", "mpa", "wav", "wave", "bwf", "rf64", "w64", "flac", "fla", "ogg", "oga", "m4a", "m4b", "m4r",
+    "mp4", "aac", "aif", "aifc", "aiff", "caf", "mka", "weba", "webm",
+    // These are read by FFmpeg.
+    "3ga", "ac3", "amr", "ape", "asf", "au", "dff", "dsf", "dts", "eac3", "mpc", "mp+", "oma", "opus", "ra", "rm", "shn",
+    "snd", "spx", "tak", "tta", "voc", "wma", "wv",
 ];
+
+/// Extensions of audio files that nothing reads: locked ones, and notes instead of sound.
+const UNPLAYABLE_EXTENSIONS: [&str; 6] = ["aa", "aax", "kar", "m4p", "mid", "midi"];
 
 /// Folders that programs keep beside the music: trash, versions, thumbnails, snapshots. Names with
 /// a dot in front are left out anyway.

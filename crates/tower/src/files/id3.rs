@@ -24,6 +24,8 @@ const ID3V1_BYTES: i64 = 128;
 pub(crate) struct Found {
     /// ID3v2; of several, the first that says something.
     pub(super) id3v2: Tags,
+    /// APE.
+    pub(super) ape: Tags,
     /// RIFF's INFO.
     pub(super) info: Tags,
     /// ID3v1, which cuts off after 30 bytes.

@@ -4,8 +4,8 @@
 //!
 //! - [`playlist`]: files, folders and lists to one round of files; [`folder`] walks folders, `list`
 //!   reads lists.
-//! - [`tags`]: what a file says about itself, by `id3` and symphonia, in its real `charset`.
-//! - `reader`: one file, by symphonia; `packets`: to stereo at its own rate; `downmix` folds its channels.
+//! - [`tags`]: what a file says about itself, by `id3`, `ape` and symphonia, in its real `charset`.
+//! - `container`: what reads a file's packets; `reader`: one file, by it, `cut` to what is heard; `packets`: to stereo at its own rate; `downmix` folds its channels.
 //! - [`convert`]: any rate to 48 kHz and 16 bits, across file boundaries.
 //! - [`decode`]: the two together, and what can go wrong with a file.
 //! - [`programme`]: one file after the other, without a sample between them.
@@ -13,8 +13,11 @@
 //!   [`rounds`] keeps where it is across restarts; `handle`: what the rest of the tower sees of it.
 //! - [`media`]: whether what is configured is there.
 
+mod ape;
 mod charset;
+mod container;
 pub mod convert;
+mod cut;
 pub mod decode;
 pub(crate) mod downmix;
 pub mod folder;

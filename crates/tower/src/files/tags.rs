@@ -1,10 +1,11 @@
 //! What a file says about itself: title, artist, album, cover.
 //!
-//! Symphonia reads the tags of FLAC, Ogg, MP4 and APE. ID3 and RIFF's INFO are read by
-//! [`super::id3`]: symphonia replaces the bytes that Latin-1 does not have before anything can find
-//! out that they are UTF-8 or Windows' charset.
+//! Symphonia reads the tags of FLAC, Ogg and MP4. APE's are read by [`super::ape`], ID3 and
+//! RIFF's INFO by [`super::id3`]: symphonia replaces the bytes that Latin-1 does not have before
+//! anything can find out that they are UTF-8 or Windows' charset.
 
-use super::id3;
+use super::{ape, id3};
+use crate::media::tails::Layout;
 use std::io::{Read, Seek};
 use std::sync::Arc;
 use symphonia::core::formats::FormatReader;
@@ -102,8 +103,17 @@ impl Tags {
 
 /// What a file says by itself, before and behind its audio. A file that cannot be read has no tags;
 /// its decoder says why.
-pub(super) fn of_file(file: &mut (impl Read + Seek)) -> id3::Found {
-    id3::read(file).unwrap_or_default()
+pub(super) fn of_file(file: &mut (impl Read + Seek), layout: &Layout) -> id3::Found {
+    let mut found = id3::read(file).unwrap_or_default();
+    if let Some(items) = layout.ape.clone() {
+        found.ape = ape::read(file, items).unwrap_or_default();
+    }
+    found
+}
+
+/// The tags before and behind the audio alone.
+pub(super) fn of_no_container(found: id3::Found) -> Tags {
+    found.id3v2.or(found.ape).or(found.info).or(found.id3v1)
 }
 
 /// All tags of an opened file: those of the container, and `found` before and behind it.
@@ -120,7 +130,7 @@ pub(super) fn of_container(format: &mut dyn FormatReader, found: id3::Found) -> 
     }
     // The newest first; ID3v1 cuts off after 30 bytes, so it comes last.
     let of_container = revisions.into_iter().rev().fold(Tags::default(), Tags::or);
-    found.id3v2.or(of_container).or(found.info).or(found.id3v1)
+    found.id3v2.or(of_container).or(found.ape).or(found.info).or(found.id3v1)
 }
 
 fn of_revision(revision: &MetadataRevision) -> Tags {

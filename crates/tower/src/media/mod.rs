@@ -1,5 +1,24 @@
-//! Foreign bytes to sound. Used inside the decoder process only.
+//! Formats of audio, byte by byte: what is read here so that a decoder behind it need not be trusted
+//! with it. Used inside the decoder process only.
 //!
 //! [`stream`]: live streams, whatever they change to on the way.
+//!
+//! # Files
+//!
+//! - [`view`]: a part of a file, with bytes of our own in front, as if it were a file.
+//! - [`tails`]: tags in front of and behind the audio; they are no part of what is decoded.
+//! - [`mpa`]: MPEG audio, frame by frame, by a `window` of the file and the frames' `mpa_header`.
+//! - [`mp4`]: what of an MP4 is heard; [`aac`]: whether a stream of AAC is HE-AAC.
+//! - [`wav`]: WAV with sizes that are missing or wrong.
+//! - [`foreign`]: what only FFmpeg reads.
 
+pub mod aac;
+pub mod foreign;
+pub mod mp4;
+pub mod mpa;
+mod mpa_header;
 pub mod stream;
+pub mod tails;
+pub mod view;
+pub mod wav;
+mod window;

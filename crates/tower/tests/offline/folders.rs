@@ -46,11 +46,11 @@ fn links_neither_multiply_songs_nor_end_the_walk() {
 
 #[test]
 fn files_that_nobody_can_play_are_counted_and_one_is_named() {
-    let folder = folder_of(&["a.mp3", "b.wma", "c/d.WMA", "c/e.ape", "cover.jpg", "notes.txt"]);
+    let folder = folder_of(&["a.mp3", "b.mid", "c/d.MID", "c/e.m4p", "cover.jpg", "notes.txt"]);
     let mut playlist = Playlist::new(vec![folder.path().into()], false);
     let problems = playlist.round().problems;
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(problems[0].starts_with("3 files are in formats that cannot be played (1 .ape, 2 .wma), such as "));
+    assert!(problems[0].starts_with("3 files are in formats that cannot be played (1 .m4p, 2 .mid), such as "));
     assert!(playlist.round().problems.is_empty());
 }
 

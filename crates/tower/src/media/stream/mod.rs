@@ -9,6 +9,7 @@
 //!   how many they take, and put out sound, silence in place of what is damaged, and titles.
 //! - `elementary`: MPEG audio and AAC in ADTS. [`ogg`]: Vorbis, FLAC and Opus in Ogg. `flac`, with
 //!   `flac_frame`, and `wav`: files one after the other.
+//! - `passage`: what goes to FFmpeg instead.
 //! - `codec`: the decoders of packets.
 //! - [`joiner`]: sound at any rate to 48 kHz, faded where it breaks off.
 
@@ -19,10 +20,12 @@ mod flac_frame;
 mod input;
 pub mod joiner;
 pub mod ogg;
+mod passage;
 pub mod probe;
 mod row;
 mod segment;
 mod wav;
 
-pub use row::{Options, Stream};
+pub use passage::Passage;
+pub use row::{Options, Passed, Stream};
 pub use segment::Event;

@@ -4,6 +4,7 @@ use super::elementary::Elementary;
 use super::flac::Flac;
 use super::input::Input;
 use super::ogg::Ogg;
+use super::passage::{Part, Passage};
 use super::probe::{self, Found, Kind};
 use super::segment::{Event, Out, Segment, Step};
 use super::wav::Wav;
@@ -23,6 +24,17 @@ pub struct Options {
     /// A stream of Ogg ends at the sample at which its last page says so: right for files. Sources
     /// begin anywhere, and not all count as they should.
     pub trims_end: bool,
+}
+
+/// What of a stream was passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passed {
+    /// There may be more of it here.
+    Some,
+    /// It takes more bytes.
+    Nothing,
+    /// The passage is over.
+    All,
 }
 
 /// A stream of bytes as sound, titles and changes.
@@ -71,9 +83,31 @@ impl<R: Read> Stream<R> {
         self.out.is_heard
     }
 
-    /// What has not been decoded, behind [`Event::Needs`] all that it is about, and then the rest.
-    pub fn unread(&mut self) -> impl Read {
-        &mut self.input
+    /// Moves what `passage` passes on of the bytes that are here to `out`, after [`Event::Needs`].
+    pub fn pass(&mut self, passage: &mut Passage, out: &mut Vec<u8>) -> Passed {
+        let input = &mut self.input;
+        match passage.step(input.window(), input.is_over()) {
+            Part::Passes(bytes) => {
+                out.extend_from_slice(&input.window()[..bytes]);
+                input.take(bytes as u64);
+                Passed::Some
+            }
+            Part::Skips(bytes) => {
+                input.take(bytes);
+                Passed::Some
+            }
+            Part::More if !input.is_over() && input.window().len() < AHEAD_BYTES_MAX => Passed::Nothing,
+            Part::More | Part::Over => {
+                self.segment = None;
+                self.lost_at = Some(input.taken());
+                Passed::All
+            }
+        }
+    }
+
+    /// Waits for more bytes, or for the end.
+    pub fn read_more(&mut self) {
+        self.input.read_more();
     }
 
     /// What comes next; waits for it.

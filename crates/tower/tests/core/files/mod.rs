@@ -1,5 +1,7 @@
 //! Files: decoded, fed, played, on air.
 
+mod corpus;
+mod corpus_formats;
 mod decode;
 mod decoders;
 mod feed;
@@ -7,3 +9,4 @@ mod fixtures;
 mod foreign;
 mod on_air;
 mod player;
+mod whole;
