@@ -18,7 +18,7 @@ pub(super) enum Like {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
     Tower,
-    /// It awaits FFmpeg, as this demuxer.
+    /// FFmpeg for it, as this demuxer: it is the same to the bit.
     Ffmpeg(&'static str),
 }
 
@@ -40,7 +40,7 @@ const fn lossless(extension: &'static str, maker: Maker) -> Format {
     Format { rates_hz, ..format(extension, maker, Like::Lossless, By::Tower) }
 }
 
-const fn awaits(extension: &'static str, demuxer: &'static str, maker: Maker) -> Format {
+const fn foreign(extension: &'static str, demuxer: &'static str, maker: Maker) -> Format {
     format(extension, maker, Like::Lossy, By::Ffmpeg(demuxer))
 }
 
@@ -103,23 +103,23 @@ pub(super) const FORMATS: &[Format] = &[
     },
     format("enc.oga", &["oggenc", "-Q", "-q", "5", "-o", "OUT", "IN"], Like::Exact, By::Tower),
     format("vorbis.webm", ffmpeg!("-c:a" "libvorbis"), Like::Lossy, By::Tower),
-    awaits("mp2.mka", "matroska", ffmpeg!("-c:a" "mp2")),
-    awaits("enc.opus", "ogg", &["opusenc", "--quiet", "IN", "OUT"]),
-    awaits("opus.webm", "matroska", ffmpeg!("-c:a" "libopus" "-ar" "48000")),
-    awaits("speex.ogg", "ogg", ffmpeg!("-c:a" "libspeex" "-ar" "16000")),
-    awaits("v2.wma", "asf", ffmpeg!("-c:a" "wmav2")),
-    awaits("v1.wma", "asf", ffmpeg!("-c:a" "wmav1")),
-    awaits("pack.wv", "wv", ffmpeg!("-c:a" "wavpack")),
-    awaits("tool.wv", "wv", &["wavpack", "-q", "-y", "IN", "-o", "OUT"]),
-    awaits("true.tta", "tta", ffmpeg!("-c:a" "tta")),
-    awaits("dolby.ac3", "ac3", ffmpeg!("-c:a" "ac3")),
-    awaits("dolby.eac3", "eac3", ffmpeg!("-c:a" "eac3")),
-    awaits("sun.au", "au", ffmpeg!("-c:a" "pcm_s16be")),
-    awaits("blaster.voc", "voc", &["sox", "IN", "OUT"]),
-    awaits("mp3.wav", "wav", ffmpeg!("-c:a" "libmp3lame")),
-    awaits("low.aac", "aac", ffmpeg!("-ar" "22050")),
-    awaits("surround.m4a", "mov", ffmpeg!("-ac" "6" "-b:a" "192k")),
-    awaits("stream.ts", "mpegts", ffmpeg!("-c:a" "mp2")),
-    awaits("alac.mov", "mov", ffmpeg!("-c:a" "alac")),
-    awaits("old.mov", "mov", ffmpeg!("-c:a" "pcm_mulaw")),
+    foreign("mp2.mka", "matroska", ffmpeg!("-c:a" "mp2")),
+    foreign("enc.opus", "ogg", &["opusenc", "--quiet", "IN", "OUT"]),
+    foreign("opus.webm", "matroska", ffmpeg!("-c:a" "libopus" "-ar" "48000")),
+    foreign("speex.ogg", "ogg", ffmpeg!("-c:a" "libspeex" "-ar" "16000")),
+    foreign("v2.wma", "asf", ffmpeg!("-c:a" "wmav2")),
+    foreign("v1.wma", "asf", ffmpeg!("-c:a" "wmav1")),
+    foreign("pack.wv", "wv", ffmpeg!("-c:a" "wavpack")),
+    foreign("tool.wv", "wv", &["wavpack", "-q", "-y", "IN", "-o", "OUT"]),
+    foreign("true.tta", "tta", ffmpeg!("-c:a" "tta")),
+    foreign("dolby.ac3", "ac3", ffmpeg!("-c:a" "ac3")),
+    foreign("dolby.eac3", "eac3", ffmpeg!("-c:a" "eac3")),
+    foreign("sun.au", "au", ffmpeg!("-c:a" "pcm_s16be")),
+    foreign("blaster.voc", "voc", &["sox", "IN", "OUT"]),
+    foreign("mp3.wav", "wav", ffmpeg!("-c:a" "libmp3lame")),
+    foreign("low.aac", "aac", ffmpeg!("-ar" "22050")),
+    foreign("surround.m4a", "mov", ffmpeg!("-ac" "6" "-b:a" "192k")),
+    foreign("stream.ts", "mpegts", ffmpeg!("-c:a" "mp2")),
+    foreign("alac.mov", "mov", ffmpeg!("-c:a" "alac")),
+    foreign("old.mov", "mov", ffmpeg!("-c:a" "pcm_mulaw")),
 ];
