@@ -31,6 +31,9 @@ impl Random {
     }
 }
 
+/// What is made of a unit.
+type Change = fn(&[u8], &mut Random) -> Vec<u8>;
+
 /// The frames or pages of a stream; of others pieces of 1000 bytes.
 fn units(bytes: &[u8]) -> Vec<&[u8]> {
     let (mut rest, mut units) = (bytes, Vec::new());
@@ -73,7 +76,7 @@ fn what_is_cut_short_wrong_lost_or_put_in_between_costs_itself_and_never_ends_a_
         let whole = piece(kind, HZ, LENGTH_S);
         let before = seconds_heard(&decode(&whole));
         assert!(before > LENGTH_S - 0.1, "{name}: {before} s undamaged");
-        let changes: [(&str, fn(&[u8], &mut Random) -> Vec<u8>); 4] = [
+        let changes: [(&str, Change); 4] = [
             ("cut short", |unit, random| unit[..random.below(unit.len())].to_vec()),
             ("one bit wrong", |unit, random| {
                 let (mut unit, bit) = (unit.to_vec(), random.below(8 * unit.len()));

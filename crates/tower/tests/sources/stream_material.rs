@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 /// A way to code a piece.
 #[derive(Clone, Copy)]
-pub struct Kind {
+pub(crate) struct Kind {
     coding: &'static [&'static str],
     rate_hz: u32,
     channels: u32,
@@ -21,33 +21,33 @@ const VORBIS: &[&str] = &["-c:a", "libvorbis", "-q:a", "4", "-page_duration", "6
 const OPUS: &[&str] = &["-c:a", "libopus", "-b:a", "64k", "-page_duration", "60000", "-f", "ogg"];
 
 impl Kind {
-    pub const MP3_44100: Self = Self::new(MP3, 44_100, 2);
-    pub const MP3_48000: Self = Self::new(MP3, 48_000, 2);
-    pub const MP3_44100_MONO: Self = Self::new(MP3, 44_100, 1);
-    pub const MP3_22050_MONO: Self = Self::new(MP3, 22_050, 1);
-    pub const MP2_48000: Self = Self::new(&["-c:a", "mp2", "-b:a", "128k", "-f", "mp2"], 48_000, 2);
-    pub const AAC_44100: Self = Self::new(AAC, 44_100, 2);
-    pub const AAC_48000_MONO: Self = Self::new(AAC, 48_000, 1);
-    pub const FLAC: Self = Self::new(&["-c:a", "flac", "-f", "flac"], 44_100, 2);
-    pub const WAV: Self = Self::new(&["-c:a", "pcm_s16le", "-f", "wav"], 44_100, 2);
-    pub const VORBIS: Self = Self::new(VORBIS, 44_100, 2);
-    pub const VORBIS_MONO: Self = Self::new(VORBIS, 22_050, 1);
-    pub const OGG_FLAC: Self = Self::new(&["-c:a", "flac", "-page_duration", "60000", "-f", "ogg"], 48_000, 2);
-    pub const OPUS: Self = Self::new(OPUS, 48_000, 2);
-    pub const OPUS_MONO: Self = Self::new(OPUS, 48_000, 1);
+    pub(crate) const MP3_44100: Self = Self::new(MP3, 44_100, 2);
+    pub(crate) const MP3_48000: Self = Self::new(MP3, 48_000, 2);
+    pub(crate) const MP3_44100_MONO: Self = Self::new(MP3, 44_100, 1);
+    pub(crate) const MP3_22050_MONO: Self = Self::new(MP3, 22_050, 1);
+    pub(crate) const MP2_48000: Self = Self::new(&["-c:a", "mp2", "-b:a", "128k", "-f", "mp2"], 48_000, 2);
+    pub(crate) const AAC_44100: Self = Self::new(AAC, 44_100, 2);
+    pub(crate) const AAC_48000_MONO: Self = Self::new(AAC, 48_000, 1);
+    pub(crate) const FLAC: Self = Self::new(&["-c:a", "flac", "-f", "flac"], 44_100, 2);
+    pub(crate) const WAV: Self = Self::new(&["-c:a", "pcm_s16le", "-f", "wav"], 44_100, 2);
+    pub(crate) const VORBIS: Self = Self::new(VORBIS, 44_100, 2);
+    pub(crate) const VORBIS_MONO: Self = Self::new(VORBIS, 22_050, 1);
+    pub(crate) const OGG_FLAC: Self = Self::new(&["-c:a", "flac", "-page_duration", "60000", "-f", "ogg"], 48_000, 2);
+    pub(crate) const OPUS: Self = Self::new(OPUS, 48_000, 2);
+    pub(crate) const OPUS_MONO: Self = Self::new(OPUS, 48_000, 1);
 
     const fn new(coding: &'static [&'static str], rate_hz: u32, channels: u32) -> Self {
         Self { coding, rate_hz, channels }
     }
 
     /// The same at another rate.
-    pub const fn at(self, rate_hz: u32) -> Self {
+    pub(crate) const fn at(self, rate_hz: u32) -> Self {
         Self { rate_hz, ..self }
     }
 }
 
 /// What FFmpeg writes.
-pub fn ffmpeg(arguments: &[&str]) -> Vec<u8> {
+pub(crate) fn ffmpeg(arguments: &[&str]) -> Vec<u8> {
     let output = Command::new("ffmpeg").args(["-v", "error"]).args(arguments).arg("-").stdin(Stdio::null()).output();
     let output = output.unwrap_or_else(|error| panic!("cannot run ffmpeg ({error}): apt-get install ffmpeg"));
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -55,7 +55,7 @@ pub fn ffmpeg(arguments: &[&str]) -> Vec<u8> {
 }
 
 /// A sine with its frequency as its title.
-pub fn piece(kind: Kind, hz: f64, seconds: f64) -> Vec<u8> {
+pub(crate) fn piece(kind: Kind, hz: f64, seconds: f64) -> Vec<u8> {
     let sine = format!("sine=frequency={hz}:sample_rate={}:duration={seconds}", kind.rate_hz);
     let (title, channels) = (format!("title={hz} Hz"), kind.channels.to_string());
     let begin = ["-f", "lavfi", "-i", &sine, "-ac", &channels, "-metadata", &title, "-flags", "+bitexact"];
@@ -63,26 +63,26 @@ pub fn piece(kind: Kind, hz: f64, seconds: f64) -> Vec<u8> {
 }
 
 /// What the decoder makes of a stream.
-pub struct Heard {
+pub(crate) struct Heard {
     /// The left channel at 48 kHz.
-    pub left: Vec<f64>,
+    pub(crate) left: Vec<f64>,
     /// Titles, and the sample before which each came.
-    pub titles: Vec<(String, usize)>,
-    pub bad_packets: u64,
+    pub(crate) titles: Vec<(String, usize)>,
+    pub(crate) bad_packets: u64,
     /// The stream ended with its bytes.
-    pub ended_well: bool,
-    pub needs: Option<&'static str>,
+    pub(crate) ended_well: bool,
+    pub(crate) needs: Option<&'static str>,
     /// What it did not decode.
-    pub unread: Vec<u8>,
+    pub(crate) unread: Vec<u8>,
 }
 
 /// Decodes a stream that comes in pieces of 1000 bytes.
-pub fn decode(bytes: &[u8]) -> Heard {
+pub(crate) fn decode(bytes: &[u8]) -> Heard {
     decode_with(bytes, false)
 }
 
 /// Decodes a stream that ends where it says, as a file does.
-pub fn decode_file(bytes: &[u8]) -> Heard {
+pub(crate) fn decode_file(bytes: &[u8]) -> Heard {
     decode_with(bytes, true)
 }
 
@@ -123,7 +123,7 @@ const STEP: usize = 240;
 
 /// Which of the frequencies is heard, and for how many seconds, one after the other. What is none of
 /// them is between them.
-pub fn runs(samples: &[f64], frequencies: &[f64]) -> Vec<(f64, f64)> {
+pub(crate) fn runs(samples: &[f64], frequencies: &[f64]) -> Vec<(f64, f64)> {
     let mut runs: Vec<(f64, f64)> = Vec::new();
     for window in samples.windows(WINDOW).step_by(STEP) {
         let power = window.iter().map(|value| value * value).sum::<f64>();

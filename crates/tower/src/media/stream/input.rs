@@ -39,7 +39,7 @@ impl<R: Read> Input<R> {
     }
 
     /// Takes the first `bytes` of the stream, which may be more than are there.
-    pub(super) fn take(&mut self, bytes: u64) {
+    pub(super) fn pass(&mut self, bytes: u64) {
         let now = usize::try_from(bytes).unwrap_or(usize::MAX).min(self.window().len());
         self.from += now;
         self.taken += now as u64;
@@ -62,7 +62,7 @@ impl<R: Read> Input<R> {
             match read {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(1..) if self.to_skip > 0 => {
-                    self.take(self.to_skip);
+                    self.pass(self.to_skip);
                     if self.to_skip == 0 && !self.window().is_empty() {
                         return;
                     }
@@ -85,7 +85,7 @@ impl<R: Read> Read for Input<R> {
         }
         let count = self.window().len().min(out.len());
         out[..count].copy_from_slice(&self.window()[..count]);
-        self.take(count as u64);
+        self.pass(count as u64);
         Ok(count)
     }
 }
@@ -100,10 +100,10 @@ mod tests {
         let mut input = Input::new(&bytes[..]);
         input.read_more();
         assert_eq!(input.window()[..10], bytes[..10]);
-        input.take(30_000);
+        input.pass(30_000);
         input.read_more();
         assert_eq!((input.window()[0], input.taken()), (bytes[30_000], 30_000));
-        input.take(7);
+        input.pass(7);
         let mut rest = Vec::new();
         input.read_to_end(&mut rest).unwrap();
         assert!(rest == bytes[30_007..] && input.is_over());

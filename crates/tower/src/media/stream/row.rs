@@ -131,7 +131,7 @@ impl<R: Read> Stream<R> {
             return None;
         };
         match segment.step(input.window(), input.is_over(), out) {
-            Step::Took(bytes) => input.take(bytes),
+            Step::Took(bytes) => input.pass(bytes),
             Step::Needs(demuxer) => return Some(Event::Needs(demuxer)),
             Step::More if !input.is_over() && input.window().len() < AHEAD_BYTES_MAX => input.read_more(),
             Step::More | Step::Lost => self.lost_at = Some(input.taken()),
@@ -145,20 +145,20 @@ impl<R: Read> Stream<R> {
         let goes_on = |bytes: &[u8]| self.segment.as_ref().is_some_and(|(_, segment)| segment.goes_on_with(bytes));
         let found = probe::find(input.window(), input.is_over(), goes_on);
         if let Found::Kind(at, _) | Found::Same(at) = found {
-            input.take(at as u64);
+            input.pass(at as u64);
             let at = input.taken();
             // Whatever begins twice at one byte would do so for ever.
             if self.begun_at.replace(at) == Some(at) {
-                input.take(1);
+                input.pass(1);
                 return None;
             }
         }
         match found {
             Found::Kind(_, kind) => return self.begin(kind),
             Found::Same(_) => self.go_on(),
-            Found::Tag(bytes) => input.take(bytes),
+            Found::Tag(bytes) => input.pass(bytes),
             Found::Nothing(bytes) => {
-                input.take(bytes as u64);
+                input.pass(bytes as u64);
                 if input.is_over() {
                     return Some(Event::Over);
                 }
@@ -166,7 +166,7 @@ impl<R: Read> Stream<R> {
                     // AAC whose frames do not follow each other as they should may be read by FFmpeg.
                     return Some(Event::Needs(if self.options.said == Format::Aac { "aac" } else { "" }));
                 }
-                if input.window().len() < AHEAD_BYTES_MAX { input.read_more() } else { input.take(1) }
+                if input.window().len() < AHEAD_BYTES_MAX { input.read_more() } else { input.pass(1) }
             }
         }
         None
