@@ -123,7 +123,9 @@ impl Sender {
             self.packets.push(vec![0xFC; self.codec.packet_bytes[usize::from(is_silent)]]);
             self.encoded += 1;
         }
-        while (self.given + 1) * TICK_SAMPLES <= self.sent {
+        // Decoding a page takes some ticks.
+        let most = self.given + 15;
+        while (self.given + 1) * TICK_SAMPLES <= self.sent && self.given < most {
             self.given += 1;
             let (writer, state) = (&mut self.writer, self.gauge.state());
             self.resampler
@@ -139,6 +141,8 @@ struct Heard {
     breaks: Vec<(usize, usize)>,
     /// The most that waited.
     fill_ticks: usize,
+    /// Ticks that were thrown away before it was on air.
+    stale_ticks: u64,
 }
 
 impl Heard {
@@ -178,6 +182,7 @@ fn play(codec: Codec, closed: Closed, is_silent: impl Fn(f64) -> bool) -> Heard 
         let is_heard = router.next_frame(&mut out) == OnAir::Source(id);
         heard.note(tick, is_heard, fill_ticks);
     }
+    heard.stale_ticks = sender.gauge.stale_count();
     heard
 }
 
@@ -194,7 +199,7 @@ fn pages_of_4_kib_are_known_by_the_first_and_no_pause_takes_the_source_off_air()
             let heard = play(codec, Closed::Full, pauses(first));
             let on_air = heard.first.expect("it is on air");
             assert!(on_air <= 7 * SECOND && heard.breaks.is_empty(), "{codec:?} from {first} s: {heard:?}");
-            assert!(heard.fill_ticks <= 7 * SECOND, "{heard:?}");
+            assert!(heard.fill_ticks <= 7 * SECOND && heard.stale_ticks == 0, "{heard:?}");
         }
     }
 }
@@ -219,10 +224,11 @@ fn pages_closed_by_time_are_waited_for_once_and_steady_ones_do_not_begin_later()
             let on_air = heard.first.expect("it is on air") as f64 * 0.024;
             assert!(on_air <= limit && heard.breaks.is_empty(), "{codec:?} {seconds} s: {on_air} s, {heard:?}");
         }
-        // With sound a page is full before its time is over, and of a full page it cannot be told from
-        // one of FLAC that FFmpeg closes each second.
+        // With sound a page is full before its time is over, and of a full page it cannot be told
+        // from one of FLAC that FFmpeg closes each second. On air behind that page, its decoding
+        // and the pre-roll: 5.2 s, 15 ticks and 20.
         let heard = play(codec, Closed::Time(20.0), pauses(8.0));
-        assert!(heard.first.is_some_and(|tick| tick <= 6 * SECOND) && heard.breaks.len() <= 1, "{codec:?} {heard:?}");
+        assert!(heard.first.is_some_and(|tick| tick <= 250) && heard.breaks.len() <= 1, "{codec:?} {heard:?}");
     }
 }
 

@@ -95,7 +95,8 @@ impl BufferGauge {
         self.shared.expected_lump_ticks.store(ticks, Relaxed);
     }
 
-    /// Ticks that the producer's format may hold back (see [`Self::expect_lumps`]); 0: nothing is known.
+    /// Ticks that the producer's format may hold back (see [`Self::expect_lumps`]); 0: nothing is
+    /// known.
     #[must_use]
     pub fn expected_lump_ticks(&self) -> u32 {
         self.shared.expected_lump_ticks.load(Relaxed)

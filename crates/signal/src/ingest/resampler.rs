@@ -56,7 +56,8 @@ struct Lump {
 }
 
 impl Lump {
-    /// Whether what comes at `tick` belongs to it: the fill within a lump tells nothing of the clock.
+    /// Whether what comes at `tick` belongs to it: the fill within a lump tells nothing of the
+    /// clock.
     const fn goes_on_at(self, tick: u64) -> bool {
         tick.saturating_sub(self.tick) <= self.ticks / LUMP_PART
     }

@@ -1,10 +1,10 @@
 //! How long the pages of an Ogg stream keep its sound back.
 //!
 //! A sender closes a page after some time, or when it is full. By its size a page is closed that
-//! libogg closes by itself: above 4 KiB, or with 255 segments. With sound in it that is a fraction of
-//! a second; in digital silence, of which a packet takes a byte, it is as long as 255 packets: six
-//! seconds of Vorbis in which nothing comes. The first pages tell which of the two a stream does, so
-//! that it is waited for before it is on air, and not in its first pause.
+//! libogg closes by itself: above 4 KiB, or with 255 segments. With sound in it that is a fraction
+//! of a second; in digital silence, of which a packet takes a byte, it is as long as 255 packets:
+//! six seconds of Vorbis in which nothing comes. The first pages tell which of the two a stream
+//! does, so that it is waited for before it is on air, and not in its first pause.
 
 use super::opus;
 use super::page::{FIRST, LAST, MAGIC, NoPage, PAGE_BYTES_MAX, Page, SEGMENTS_MAX};
@@ -13,8 +13,8 @@ use crate::units::{SAMPLE_RATE_HZ, TICK_SAMPLES};
 /// Bytes behind which libogg closes a page, and packets that it holds at least then.
 const FULL_BYTES: usize = 4096;
 const FULL_PACKETS: usize = 4;
-/// What a page that is closed by its size may hold back and that is waited for in advance, in ticks:
-/// 6 s. A longer one, as of FLAC, is known when it has come.
+/// What a page that is closed by its size may hold back and that is waited for in advance, in
+/// ticks: 6 s. A longer one, as of FLAC, is known when it has come.
 const FORESEEN_TICKS_MAX: u64 = 250;
 /// Samples of a packet of Opus that does not tell: 60 ms.
 const OPUS_PACKET_SAMPLES_MAX: u64 = 2880;
@@ -164,7 +164,8 @@ impl Codec {
             // Two halves of a long block overlap.
             (rate_hz, 1 << (byte(28)? >> 4) >> 1)
         } else if packet.starts_with(b"\x7FFLAC") {
-            // Behind 9 bytes of the mapping and 8 of FLAC's own begins STREAMINFO (RFC 9639, section 8.2).
+            // Behind 9 bytes of the mapping and 8 of FLAC's own begins STREAMINFO (RFC 9639,
+            // section 8.2).
             (byte(27)? << 12 | byte(28)? << 4 | byte(29)? >> 4, byte(19)? << 8 | byte(20)?)
         } else {
             return None;

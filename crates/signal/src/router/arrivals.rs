@@ -5,11 +5,12 @@
 /// A lump as long as the pre-roll would put a source on air that runs dry before the next one. So
 /// it waits for a time, not for a fill alone, and off air it keeps a lump more than the pre-roll. A
 /// source that ran dry before a longer lump waits for its time in any case, so that as long a lump
-/// never takes it off air again. Where its format tells of longer lumps, as Ogg does by its pages, it
-/// has as much in hand before it is on air.
+/// never takes it off air again. Where its format tells of longer lumps, as Ogg does by its pages,
+/// it has as much in hand before it is on air.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jitter {
-    /// Ticks that its first frame must have waited before it is present, unless a lump beside its pre-roll is there.
+    /// Ticks that its first frame must have waited before it is present, unless a lump beside its
+    /// pre-roll is there.
     pub settle_ticks: u64,
     /// Ticks it keeps off air beside its pre-roll: the longest lump.
     pub lump_ticks: usize,
@@ -25,8 +26,8 @@ impl Jitter {
 pub(super) struct Lumps {
     /// Frames that had come at the last tick.
     pub offered: u64,
-    /// By how many ticks what has come since it ran dry is ahead of now; none while it is on air, and
-    /// before it has run dry.
+    /// By how many ticks what has come since it ran dry is ahead of now; none while it is on air,
+    /// and before it has run dry.
     pub ahead_ticks: Option<usize>,
     /// Its pre-roll from then on, which holds a lump; 0: as configured.
     pub raised_ticks: usize,

@@ -68,8 +68,10 @@ struct Source {
     reader: BufferReader,
     /// Ticks for which there has been something in its buffer.
     held_ticks: u64,
-    /// Ticks that were there in the first of them.
+    /// Ticks of its first lump: by how many what came since then has been ahead of them.
     first_ticks: usize,
+    /// Ticks that had been offered before.
+    held_from: u64,
     arrivals: Arrivals,
     /// Its gain at the end of the last tick.
     gain: Gain,
@@ -89,8 +91,9 @@ impl Source {
         lump_ticks.max(self.long_lump_ticks()).max(seen.min(self.lump_ticks_max()))
     }
 
-    /// Ticks that are fresh beside its pre-roll off air: its lump, and of a long one, beside which its
-    /// buffer has no room for the next, what of it would be left if it had been heard since it came.
+    /// Ticks that are fresh beside its pre-roll off air: its lump, and of a long one, beside which
+    /// its buffer has no room for the next, what of it would be left if it had been heard since it
+    /// came.
     fn fresh_lump_ticks(&self) -> usize {
         let heard_ticks = if self.long_lump_ticks() > 0 { self.arrivals.gap_ticks as usize } else { 0 };
         self.lump_ticks().saturating_sub(heard_ticks)
@@ -101,7 +104,8 @@ impl Source {
         self.reader.capacity().saturating_sub(self.needed_ticks())
     }
 
-    /// The lump that its format tells of, if that is longer than those for which every source waits; else 0.
+    /// The lump that its format tells of, if that is longer than those for which every source
+    /// waits; else 0.
     fn long_lump_ticks(&self) -> usize {
         let expected_ticks = self.reader.expected_lump_ticks();
         if expected_ticks > self.spec.jitter.lump_ticks { expected_ticks.min(self.lump_ticks_max()) } else { 0 }
@@ -183,6 +187,7 @@ impl Sources {
                     is_spent: false,
                     held_ticks: 0,
                     first_ticks: 0,
+                    held_from: 0,
                     arrivals: Arrivals::default(),
                     lumps,
                 });
@@ -308,9 +313,13 @@ impl Sources {
                 source.held_ticks = 0;
                 continue;
             }
+            let offered = source.reader.offered();
             if source.held_ticks == 0 {
-                source.first_ticks = fill;
+                (source.first_ticks, source.held_from) = (0, offered - fill as u64);
             }
+            // The first lump may come over several ticks.
+            let ahead_ticks = (offered - source.held_from).saturating_sub(source.held_ticks);
+            source.first_ticks = source.first_ticks.max(ahead_ticks as usize);
             source.held_ticks = source.held_ticks.saturating_add(1);
         }
     }

@@ -20,7 +20,8 @@ pub(super) type Planes = [Vec<f32>; CHANNELS];
 /// Samples of each channel in a frame of MPEG-1 Layer III.
 const MP3_FRAME_SAMPLES: usize = 1152;
 
-/// How a raw data block of AAC begins that holds one channel: its first element, in three bits (ISO/IEC 14496-3, 4.4.2).
+/// How a raw data block of AAC begins that holds one channel: its first element, in three bits
+/// (ISO/IEC 14496-3, 4.4.2).
 const SINGLE_CHANNEL: u8 = 0;
 
 /// Decodes the frames of one format, one at a time.

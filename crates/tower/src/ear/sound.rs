@@ -72,7 +72,8 @@ impl Sound {
             Codec::Aac => adts::FRAME_SAMPLES as i64 * SAMPLE_RATE_HZ as i64 / self.format.sample_rate_hz as i64,
             // What the head of the stream says is to be skipped.
             Codec::Opus => 312,
-            // What SBR needs is ahead of its core, of which alone is decoded: two frames with encoders that look ahead.
+            // What SBR needs is ahead of its core, of which alone is decoded: two frames with
+            // encoders that look ahead.
             Codec::HeAac => 2 * adts::FRAME_SAMPLES as i64 * SAMPLE_RATE_HZ as i64 / self.format.core_rate_hz() as i64,
         }
     }

@@ -52,7 +52,8 @@ impl Format {
         self.codec == Codec::Mp3 && self.sample_rate_hz == SAMPLE_RATE_HZ
     }
 
-    /// The rate that its frames tell: of HE-AAC half of that with which it sounds (ISO/IEC 14496-3, 4.6.18.2.6).
+    /// The rate that its frames tell: of HE-AAC half of that with which it sounds (ISO/IEC 14496-3,
+    /// 4.6.18.2.6).
     #[must_use]
     pub const fn core_rate_hz(&self) -> u32 {
         match self.codec {
@@ -61,7 +62,8 @@ impl Format {
         }
     }
 
-    /// Whether frames of AAC with this header are of it. HE-AAC may have one channel of which parametric stereo makes two.
+    /// Whether frames of AAC with this header are of it. HE-AAC may have one channel of which
+    /// parametric stereo makes two.
     #[must_use]
     pub fn fits_adts(&self, stream: &AdtsFormat) -> bool {
         let has_channels = stream.channel_configuration == self.channels

@@ -1,5 +1,5 @@
-//! HE-AAC by a command (SPEC SIG-4, ENC-4, ENC-9, ENC-11): frames of 2048 samples that tell half the
-//! rate. No encoder of it is in Debian's main; FFmpeg's AAC-LC at 24 kHz makes the same frames
+//! HE-AAC by a command (SPEC SIG-4, ENC-4, ENC-9, ENC-11): frames of 2048 samples that tell half
+//! the rate. No encoder of it is in Debian's main; FFmpeg's AAC-LC at 24 kHz makes the same frames
 //! without SBR in them, which is nothing to those that only number them.
 
 use crate::codecs::{PATIENCE, delivering, encoder, is_programme, play};

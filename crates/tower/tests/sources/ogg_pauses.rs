@@ -1,5 +1,5 @@
-//! DJ programs that page Ogg by its size, as libogg does by itself: in digital silence nothing comes
-//! for six seconds (SPEC IN-7).
+//! DJ programs that page Ogg by its size, as libogg does by itself: in digital silence nothing
+//! comes for six seconds (SPEC IN-7).
 
 use crate::program::{LIMIT, setup};
 use radio_proof::http::{basic_auth, read_head};
