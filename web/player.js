@@ -8,6 +8,7 @@ const SONGS_SHOWN = 12;
 const CODECS = {
   mp3: { name: "MP3", type: "audio/mpeg" },
   aac: { name: "AAC", type: "audio/aac" },
+  "he-aac": { name: "HE-AAC", type: "audio/aac" },
   opus: { name: "Opus", type: "audio/ogg; codecs=opus" },
 };
 

@@ -8,7 +8,7 @@
 
 use crate::{muted, ogg};
 use radio_signal::mpeg::packetizer::Packetizer;
-use radio_signal::ogg::Packets;
+use radio_signal::ogg::{Packets, Paging};
 use radio_tower::media::stream::{Event, Options, Stream};
 use radio_tower::source::formats::Format;
 use radio_tower::source::opening::{Decoder, Foreign, decoder_of};
@@ -30,6 +30,7 @@ pub fn run(bytes: &[u8]) {
     let stream = if which & MENDS_CHECKSUMS == 0 { bytes.to_vec() } else { ogg::with_true_checksums(bytes) };
     let _may_be_no_ogg = Packets::new().push(&stream);
     let _taken = Packetizer::new().push(&stream);
+    Paging::new().push(&stream);
     match decoder_of(&stream[..stream.len().min(64)], format) {
         Decoder::Inside(format) => decode_whole(&stream, format),
         Decoder::Child(foreign) => cut(&stream, foreign),

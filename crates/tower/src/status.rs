@@ -222,6 +222,7 @@ impl Tower {
                         "connected": entry.connected,
                         "count": entry.gauge.count(),
                         "capacity": entry.gauge.capacity(),
+                        "lump_ticks": entry.gauge.expected_lump_ticks(),
                         "overflow_count": entry.gauge.overflow_count(),
                         "stale_count": entry.gauge.stale_count(),
                         "silent": entry.gauge.is_silent(),

@@ -151,8 +151,7 @@ impl BufferReader {
 
     /// Ticks that may come as one lump (see [`BufferGauge::expect_lumps`]).
     pub(crate) fn expected_lump_ticks(&self) -> usize {
-        let ticks = self.gauge.shared.expected_lump_ticks.load(Relaxed) as usize;
-        ticks.min(self.capacity() / 2)
+        self.gauge.expected_lump_ticks() as usize
     }
 
     /// Frames that have ever come.

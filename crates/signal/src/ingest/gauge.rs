@@ -90,9 +90,16 @@ impl BufferGauge {
     }
 
     /// The producer's format may hold back so many ticks before they come as one lump. Off air it
-    /// waits until it has as much ahead, as far as half of the buffer permits.
+    /// waits until it has as much in hand beside its pre-roll, as far as the buffer permits.
     pub fn expect_lumps(&self, ticks: u32) {
         self.shared.expected_lump_ticks.store(ticks, Relaxed);
+    }
+
+    /// Ticks that the producer's format may hold back (see [`Self::expect_lumps`]); 0: nothing is
+    /// known.
+    #[must_use]
+    pub fn expected_lump_ticks(&self) -> u32 {
+        self.shared.expected_lump_ticks.load(Relaxed)
     }
 
     /// Ticks ever put in: the position of the next one.

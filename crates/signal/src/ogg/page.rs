@@ -14,13 +14,15 @@ pub const PAGE_BYTES_MAX: usize = HEADER_BYTES + SEGMENTS_MAX + SEGMENTS_MAX * 2
 pub const CONTINUED: u8 = 1;
 /// The first page of a stream.
 pub const FIRST: u8 = 2;
+/// The last page of a stream.
+pub const LAST: u8 = 4;
 /// Where the checksum stands.
 const CHECKSUM: Range<usize> = 22..26;
 
 /// The place of a page in its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageHeader {
-    /// [`CONTINUED`], [`FIRST`].
+    /// [`CONTINUED`], [`FIRST`], [`LAST`].
     pub flags: u8,
     /// Codec's time at the end of the last packet that ends here.
     pub granule: u64,

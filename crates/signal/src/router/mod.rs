@@ -5,19 +5,22 @@
 //! and mixes one frame. Sound is f32 up to the end of the mix, where it is rounded and clamped,
 //! once.
 //!
-//! - this file: the desk. `decision`: who is on air. `sources`: the producers and their buffers.
+//! - this file: the desk. `decision`: who is on air. `sources`: the producers and their buffers;
+//!   `arrivals`: in what lumps their audio comes.
 //! - `operator`: what the operator wants over the head of the rules.
 //! - `deck`: a voice and its fades. `event`: what is told of changes.
 
+mod arrivals;
 mod decision;
 mod deck;
 mod event;
 mod operator;
 mod sources;
 
+pub use arrivals::Jitter;
 pub use event::{OnAir, Reason, RouterEvent, SilenceReason};
 pub use operator::{Command, INPUTS_MAX, Wishes};
-pub use sources::{InputId, Jitter, SOURCES_MAX, SourceId, SourceSpec, WhenFull};
+pub use sources::{InputId, SOURCES_MAX, SourceId, SourceSpec, WhenFull};
 
 use crate::fallback::FallbackProvider;
 use crate::ingest::{BufferReader, GainRamp};

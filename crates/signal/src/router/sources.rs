@@ -1,5 +1,6 @@
 //! The producers and their buffers, in a table of fixed size.
 
+use super::arrivals::{Arrivals, Jitter, Lumps};
 use crate::ingest::{BufferReader, Gain, GainRamp, SilenceGate};
 use crate::pcm::AudioFrame;
 use std::cmp::Reverse;
@@ -57,25 +58,6 @@ pub struct SourceSpec {
     pub gain: Gain,
 }
 
-/// How unevenly a source's audio arrives: whatever came through a network comes in lumps.
-///
-/// A lump as long as the pre-roll would put a source on air that runs dry before the next one. So
-/// it waits for a time, not for a fill alone, and off air it keeps a lump more than the pre-roll. A
-/// source that ran dry before a longer lump waits for its time in any case, so that as long a lump
-/// never takes it off air again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Jitter {
-    /// Ticks that its first frame must have waited before it is present, unless a lump beside its pre-roll is there.
-    pub settle_ticks: u64,
-    /// Ticks it keeps off air beside its pre-roll: the longest lump.
-    pub lump_ticks: usize,
-}
-
-impl Jitter {
-    /// Audio that comes as it is played.
-    pub const NONE: Self = Self { settle_ticks: 0, lump_ticks: 0 };
-}
-
 /// Preferred by the operator; priority; and, within an input, who is not to give way, and arrived first.
 type Rank = (bool, i32, (bool, Reverse<u64>));
 
@@ -86,8 +68,10 @@ struct Source {
     reader: BufferReader,
     /// Ticks for which there has been something in its buffer.
     held_ticks: u64,
-    /// Ticks that were there in the first of them.
+    /// Ticks of its first lump: by how many what came since then has been ahead of them.
     first_ticks: usize,
+    /// Ticks that had been offered before.
+    held_from: u64,
     arrivals: Arrivals,
     /// Its gain at the end of the last tick.
     gain: Gain,
@@ -98,65 +82,49 @@ struct Source {
     lumps: Lumps,
 }
 
-/// How far a source that ran dry comes ahead of the time that it takes to play.
-#[derive(Debug, Default)]
-struct Lumps {
-    /// Frames that had come at the last tick.
-    offered: u64,
-    /// By how many ticks what has come since it ran dry is ahead of now; none while it is on air, and
-    /// before it has run dry.
-    ahead_ticks: Option<usize>,
-    /// Its pre-roll from then on, which holds a lump; 0: as configured.
-    raised_ticks: usize,
-    /// It has been raised since it was last told.
-    is_untold: bool,
-}
-
-/// How the frames of a source have come.
-#[derive(Clone, Copy, Debug, Default)]
-struct Arrivals {
-    offered: u64,
-    /// Ticks since something came.
-    gap_ticks: u64,
-    /// The longest lump: what came in one tick, in place of the ticks without anything before it.
-    lump_ticks: u64,
-    /// It was on air, and there was nothing more.
-    has_run_dry: bool,
-}
-
-impl Arrivals {
-    fn note(&mut self, offered: u64) {
-        let came = offered.saturating_sub(self.offered);
-        self.gap_ticks += 1;
-        if came > 0 {
-            self.lump_ticks = self.lump_ticks.max(came.min(self.gap_ticks));
-            (self.offered, self.gap_ticks) = (offered, 0);
-        }
-    }
-}
-
 impl Source {
     /// Ticks it keeps off air beside its pre-roll.
     fn lump_ticks(&self) -> usize {
         let Jitter { settle_ticks, lump_ticks } = self.spec.jitter;
         // Audio that comes as it is played has no lumps.
         let seen = if settle_ticks > 0 { self.arrivals.lump_ticks as usize } else { 0 };
-        let most = self.reader.capacity().saturating_sub(self.needed_ticks());
-        lump_ticks.max(self.reader.expected_lump_ticks()).max(seen.min(most))
+        lump_ticks.max(self.long_lump_ticks()).max(seen.min(self.lump_ticks_max()))
+    }
+
+    /// Ticks that are fresh beside its pre-roll off air: its lump, and of a long one, beside which
+    /// its buffer has no room for the next, what of it would be left if it had been heard since it
+    /// came.
+    fn fresh_lump_ticks(&self) -> usize {
+        let heard_ticks = if self.long_lump_ticks() > 0 { self.arrivals.gap_ticks as usize } else { 0 };
+        self.lump_ticks().saturating_sub(heard_ticks)
+    }
+
+    /// The longest lump that its buffer holds beside its pre-roll.
+    fn lump_ticks_max(&self) -> usize {
+        self.reader.capacity().saturating_sub(self.needed_ticks())
+    }
+
+    /// The lump that its format tells of, if that is longer than those for which every source
+    /// waits; else 0.
+    fn long_lump_ticks(&self) -> usize {
+        let expected_ticks = self.reader.expected_lump_ticks();
+        if expected_ticks > self.spec.jitter.lump_ticks { expected_ticks.min(self.lump_ticks_max()) } else { 0 }
     }
 
     /// Whether it has waited as long as its lumps demand.
     fn has_settled(&self) -> bool {
         let (fill, preroll_ticks) = (self.reader.fill(), self.spec.preroll_ticks);
         let Jitter { settle_ticks, lump_ticks } = self.spec.jitter;
-        let expected_ticks = self.reader.expected_lump_ticks();
-        if expected_ticks > 0 {
-            let ahead_ticks = fill.max(self.first_ticks + self.held_ticks as usize);
-            return ahead_ticks >= preroll_ticks + expected_ticks;
-        }
         // A burst is a cushion by itself, and would be cut off air.
-        let is_burst = !self.arrivals.has_run_dry && fill >= preroll_ticks + lump_ticks;
-        self.held_ticks >= settle_ticks || is_burst
+        let is_burst = |lump_ticks: usize| !self.arrivals.has_run_dry && fill >= preroll_ticks + lump_ticks;
+        let has_waited = self.held_ticks >= settle_ticks;
+        match self.long_lump_ticks() {
+            0 => has_waited || is_burst(lump_ticks),
+            long_ticks => {
+                let ahead_ticks = fill.max(self.first_ticks + self.held_ticks as usize);
+                is_burst(long_ticks) || (has_waited && ahead_ticks >= preroll_ticks + long_ticks)
+            }
+        }
     }
 
     /// Ticks it must hold to go on air: its pre-roll, which the look-ahead is a part of.
@@ -219,6 +187,7 @@ impl Sources {
                     is_spent: false,
                     held_ticks: 0,
                     first_ticks: 0,
+                    held_from: 0,
                     arrivals: Arrivals::default(),
                     lumps,
                 });
@@ -344,9 +313,13 @@ impl Sources {
                 source.held_ticks = 0;
                 continue;
             }
+            let offered = source.reader.offered();
             if source.held_ticks == 0 {
-                source.first_ticks = fill;
+                (source.first_ticks, source.held_from) = (0, offered - fill as u64);
             }
+            // The first lump may come over several ticks.
+            let ahead_ticks = (offered - source.held_from).saturating_sub(source.held_ticks);
+            source.first_ticks = source.first_ticks.max(ahead_ticks as usize);
             source.held_ticks = source.held_ticks.saturating_add(1);
         }
     }
@@ -374,7 +347,7 @@ impl Sources {
             if source.spec.when_full == WhenFull::Wait && !is_over {
                 continue;
             }
-            let fresh_ticks = source.needed_ticks() + source.lump_ticks();
+            let fresh_ticks = source.needed_ticks() + source.fresh_lump_ticks();
             let fill = source.reader.fill();
             source.reader.keep_newest(match (is_over, source.reader.ended()) {
                 (true, _) => 0,

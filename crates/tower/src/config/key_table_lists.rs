@@ -42,13 +42,13 @@ pub(super) const LISTS: &[Key] = &[
     key("output.*.stand_in", BOOLEAN, "Whether the built-in encoder carries the programme while another one cannot."),
     key(
         "output.*.codec",
-        Valid::Words(&["mp3", "aac", "opus"]),
-        "`mp3`: MPEG-1 Layer III. `aac`: AAC-LC in ADTS, which needs FFmpeg or a command. `opus`: Opus in Ogg. See [outputs](outputs.md).",
+        Valid::Words(&["mp3", "aac", "he-aac", "opus"]),
+        "`mp3`: MPEG-1 Layer III. `aac`: AAC-LC in ADTS, which needs FFmpeg or a command. `he-aac`: HE-AAC in ADTS, by a command alone. `opus`: Opus in Ogg. See [outputs](outputs.md).",
     ),
     key(
         "output.*.bitrate_kbps",
         Valid::Text("a bitrate in kbit/s that the codec has"),
-        "Constant bitrate. MP3: 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256 or 320. AAC, which varies around it, and Opus: 16 to 320; Opus in mono: 16 to 256.",
+        "Constant bitrate. MP3: 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256 or 320. AAC, which varies around it, and Opus: 16 to 320; Opus in mono: 16 to 256; HE-AAC: 16 to 128.",
     ),
     key(
         "output.*.sample_rate_hz",

@@ -33,7 +33,7 @@ pub struct Output {
     /// What its frames are.
     pub codec: Codec,
     /// Constant bitrate in kbit/s: for MP3 one of MPEG-1 Layer III's, for AAC and Opus 16 to 320, for
-    /// Opus in mono 16 to 256. AAC varies around it.
+    /// Opus in mono 16 to 256, for HE-AAC 16 to 128. AAC varies around it.
     pub bitrate_kbps: u32,
     /// Sample rate of the frames: 48000, or for MP3 44100.
     pub sample_rate_hz: u32,
@@ -61,6 +61,9 @@ pub enum Codec {
     Mp3,
     /// AAC-LC in ADTS.
     Aac,
+    /// HE-AAC in ADTS: AAC-LC at half the rate, beside which SBR carries the upper half.
+    #[serde(rename = "he-aac")]
+    HeAac,
     /// Opus in Ogg.
     Opus,
 }
@@ -105,7 +108,7 @@ impl Codec {
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Mp3 => ".mp3",
-            Self::Aac => ".aac",
+            Self::Aac | Self::HeAac => ".aac",
             Self::Opus => ".opus",
         }
     }
@@ -124,7 +127,7 @@ impl Output {
         match self.codec {
             Codec::Mp3 => self.sample_rate_hz == SAMPLE_RATE_HZ,
             Codec::Opus => true,
-            Codec::Aac => false,
+            Codec::Aac | Codec::HeAac => false,
         }
     }
 

@@ -67,12 +67,12 @@ pub fn validate(config: &Config) -> Vec<Invalid> {
 pub const fn playout_delay_ticks_min(output: &Output) -> u64 {
     match output.encoder {
         EncoderKind::Builtin => match output.codec {
-            Codec::Mp3 | Codec::Aac => 2,
+            Codec::Mp3 | Codec::Aac | Codec::HeAac => 2,
             Codec::Opus => 3,
         },
         EncoderKind::Ffmpeg => match output.codec {
             Codec::Mp3 if output.sample_rate_hz == SAMPLE_RATE_HZ => 3,
-            Codec::Mp3 | Codec::Aac | Codec::Opus => 6,
+            Codec::Mp3 | Codec::Aac | Codec::HeAac | Codec::Opus => 6,
         },
         EncoderKind::Command => output.command_delay_ms.div_ceil(TICK_MS),
     }

@@ -10,6 +10,8 @@ use std::ops::RangeInclusive;
 const OTHER_BITRATES_KBPS: RangeInclusive<u32> = 16..=320;
 /// Bitrates of Opus in mono: libopus refuses more than 256 kbit/s in one channel.
 const OPUS_MONO_BITRATES_KBPS: RangeInclusive<u32> = 16..=256;
+/// Bitrates of HE-AAC: its core has half the rate, and is good for no more.
+const HE_AAC_BITRATES_KBPS: RangeInclusive<u32> = 16..=128;
 
 impl Check {
     pub(super) fn codec(&mut self, index: usize, output: &Output) {
@@ -28,6 +30,7 @@ impl Check {
         let others = match (output.codec, output.channels) {
             (Codec::Mp3, _) => None,
             (Codec::Opus, 1) => Some((OPUS_MONO_BITRATES_KBPS, "Opus in mono")),
+            (Codec::HeAac, _) => Some((HE_AAC_BITRATES_KBPS, "HE-AAC")),
             (Codec::Aac | Codec::Opus, _) => Some((OTHER_BITRATES_KBPS, "this codec")),
         };
         if let Some((bitrates, what)) = others.filter(|(bitrates, _)| !bitrates.contains(&bitrate_kbps)) {
@@ -40,7 +43,16 @@ impl Check {
             let message = format!("`{rate_key}` cannot be {rate_hz}; write 48000, or for mp3 44100");
             self.add(&[&rate_key, &key("codec")], message);
         }
-        if output.encoder == EncoderKind::Builtin && !output.has_builtin() {
+        if output.codec == Codec::HeAac {
+            if output.encoder != EncoderKind::Command {
+                let message = format!(
+                    "`{}` is \"he-aac\", which neither the tower nor FFmpeg encodes; write `encoder = \"command\"` and the \
+                     `command` of a program that does",
+                    key("codec")
+                );
+                self.add(&[&key("codec"), &key("encoder")], message);
+            }
+        } else if output.encoder == EncoderKind::Builtin && !output.has_builtin() {
             let message = format!(
                 "`{}` is \"builtin\", which makes MP3 and Opus at 48000 Hz alone; write `encoder = \"ffmpeg\"` (Debian: \
                  apt install ffmpeg)",

@@ -20,11 +20,17 @@ pub(super) type Planes = [Vec<f32>; CHANNELS];
 /// Samples of each channel in a frame of MPEG-1 Layer III.
 const MP3_FRAME_SAMPLES: usize = 1152;
 
+/// How a raw data block of AAC begins that holds one channel: its first element, in three bits
+/// (ISO/IEC 14496-3, 4.4.2).
+const SINGLE_CHANNEL: u8 = 0;
+
 /// Decodes the frames of one format, one at a time.
 pub(super) struct Decoder {
     codec: Inner,
     /// Samples of each channel in a frame.
     frame_samples: usize,
+    /// A frame of stereo may hold one channel, of which parametric stereo makes two.
+    may_be_mono: bool,
     /// Channels of the last frame, one or two.
     planes: Vec<Vec<f32>>,
 }
@@ -43,19 +49,20 @@ impl Decoder {
         let mpeg = |codec| {
             let mut parameters = AudioCodecParameters::new();
             let layout = if channels == 1 { CHANNEL_LAYOUT_MONO } else { CHANNEL_LAYOUT_STEREO };
-            parameters.for_codec(codec).with_sample_rate(format.sample_rate_hz).with_channels(layout);
+            parameters.for_codec(codec).with_sample_rate(format.core_rate_hz()).with_channels(layout);
             symphonia::default::get_codecs().make_audio_decoder(&parameters, &AudioDecoderOptions::default())
         };
         let (codec, frame_samples) = match format.codec {
             Codec::Mp3 => (Inner::Mpeg(mpeg(CODEC_ID_MP3)?), MP3_FRAME_SAMPLES),
-            Codec::Aac => (Inner::Mpeg(mpeg(CODEC_ID_AAC)?), adts::FRAME_SAMPLES as usize),
+            Codec::Aac | Codec::HeAac => (Inner::Mpeg(mpeg(CODEC_ID_AAC)?), adts::FRAME_SAMPLES as usize),
             Codec::Opus => {
                 let decoder = OpusDecoder::new(format.sample_rate_hz, channels).context("no decoder of Opus")?;
                 let samples = vec![0.0; decoder.max_frame_size_per_channel() * channels];
                 (Inner::Opus(Box::new(decoder), samples), opus::PACKET_SAMPLES as usize)
             }
         };
-        Ok(Self { codec, frame_samples, planes: Vec::new() })
+        let may_be_mono = format.codec == Codec::HeAac;
+        Ok(Self { codec, frame_samples, may_be_mono, planes: Vec::new() })
     }
 
     /// Appends the sound of one frame to `out`, and says whether it was good. What cannot be decoded is silence, as in most
@@ -76,13 +83,16 @@ impl Decoder {
     }
 
     fn try_decode(&mut self, frame: &[u8]) -> bool {
-        let Self { codec, frame_samples, planes } = self;
+        let Self { codec, frame_samples, may_be_mono, planes } = self;
         match codec {
             Inner::Mpeg(decoder) => {
                 let packet = PacketRef::new(0, Timestamp::new(0), Duration::new(*frame_samples as u64), frame);
                 match decoder.decode_ref(&packet) {
                     Ok(audio) if (1..=2).contains(&audio.num_planes()) && audio.frames() == *frame_samples => {
                         audio.copy_to_vecs_planar(planes);
+                        if *may_be_mono && frame.first().is_some_and(|byte| byte >> 5 == SINGLE_CHANNEL) {
+                            planes.truncate(1);
+                        }
                         true
                     }
                     _ => false,
@@ -126,7 +136,7 @@ mod tests {
 
     #[test]
     fn whatever_comes_a_frame_of_sound_comes_out() {
-        for codec in [Codec::Mp3, Codec::Aac, Codec::Opus] {
+        for codec in [Codec::Mp3, Codec::Aac, Codec::HeAac, Codec::Opus] {
             let mut decoder = decoder(codec);
             let nonsense =
                 [vec![], vec![0xff; 384], [&[0xff, 0xfb, 0x94, 0x00][..], &[0xa5; 380]].concat(), vec![7; 10_000]];

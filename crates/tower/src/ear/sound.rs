@@ -42,7 +42,7 @@ impl Sound {
     }
 
     fn converter(format: &Format) -> Option<Converter> {
-        (format.sample_rate_hz != SAMPLE_RATE_HZ).then(Converter::new)
+        (format.core_rate_hz() != SAMPLE_RATE_HZ).then(Converter::new)
     }
 
     /// Begins anew with the frames of `slot`. The first tick that comes out is to be the one returned.
@@ -59,7 +59,8 @@ impl Sound {
         // The first of the programme's ticks that begins there or later.
         let tick = -(-begins).div_euclid(TICK_SAMPLES as i64);
         self.skip = (tick * TICK_SAMPLES as i64 - begins) as usize + WARM_UP_TICKS as usize * TICK_SAMPLES;
-        tick as u64 + WARM_UP_TICKS
+        // With long frames the first of a stream sounds before the programme begins.
+        (tick + WARM_UP_TICKS as i64).max(0) as u64
     }
 
     /// How much earlier than its place on the grid a frame sounds: what encoder and decoder delay, at 48 kHz.
@@ -71,6 +72,9 @@ impl Sound {
             Codec::Aac => adts::FRAME_SAMPLES as i64 * SAMPLE_RATE_HZ as i64 / self.format.sample_rate_hz as i64,
             // What the head of the stream says is to be skipped.
             Codec::Opus => 312,
+            // What SBR needs is ahead of its core, of which alone is decoded: two frames with
+            // encoders that look ahead.
+            Codec::HeAac => 2 * adts::FRAME_SAMPLES as i64 * SAMPLE_RATE_HZ as i64 / self.format.core_rate_hz() as i64,
         }
     }
 
@@ -93,7 +97,7 @@ impl Sound {
             let [left, right] = &self.decoded;
             let steps: Vec<f32> = left.iter().zip(right).flat_map(|(l, r)| [l * 32_768.0, r * 32_768.0]).collect();
             let mut samples = Vec::new();
-            converter.push(self.format.sample_rate_hz, &steps, &mut samples);
+            converter.push(self.format.core_rate_hz(), &steps, &mut samples);
             for (channel, plane) in self.ready.iter_mut().enumerate() {
                 plane.extend(samples.iter().skip(channel).step_by(CHANNELS).map(|&value| f32::from(value) / 32_768.0));
             }
@@ -141,7 +145,7 @@ fn frames(codec: Codec, mut bytes: &[u8]) -> Vec<&[u8]> {
     }
     while !bytes.is_empty() {
         let whole = match codec {
-            Codec::Aac => AdtsHeader::read(bytes).map(|header| {
+            Codec::Aac | Codec::HeAac => AdtsHeader::read(bytes).map(|header| {
                 let header_bytes = if header.format.crc { AdtsHeader::BYTES + 2 } else { AdtsHeader::BYTES };
                 (header.frame_bytes, header_bytes)
             }),

@@ -223,7 +223,9 @@ impl Program {
         let words = ["/proc/self/exe", "encode", "--bitrate", &bitrate].into_iter().chain(codec.iter().copied());
         let (latency_samples, start_grid_ticks, forgetting_ticks) = match output.codec {
             Codec::Opus => (radio_opus::LATENCY_SAMPLES as u64, OPUS_SEGMENT_TICKS, OPUS_SEGMENT_TICKS + 1),
-            Codec::Mp3 | Codec::Aac => (1376, Format::of(output).grid().period_ticks(), SURE_ENOUGH_TICKS),
+            Codec::Mp3 | Codec::Aac | Codec::HeAac => {
+                (1376, Format::of(output).grid().period_ticks(), SURE_ENOUGH_TICKS)
+            }
         };
         Self {
             kind: EncoderKind::Builtin,
@@ -245,7 +247,7 @@ impl Program {
         let mean = if output.channels == 1 { "-af aformat=fltp,pan=mono|c0=0.5*c0+0.5*c1" } else { "" };
         let codec = match output.codec {
             Codec::Mp3 => "-c:a libmp3lame -reservoir 0 -write_xing 0 -id3v2_version 0 -f mp3",
-            Codec::Aac => "-c:a aac -profile:a aac_low -f adts",
+            Codec::Aac | Codec::HeAac => "-c:a aac -profile:a aac_low -f adts",
             Codec::Opus => "-c:a libopus -vbr off -application audio -frame_duration 20 -page_duration 1 -f ogg",
         };
         let line = format!(
@@ -256,7 +258,7 @@ impl Program {
         let (latency_samples, latency_samples_min) = match (output.codec, output.sample_rate_hz) {
             (Codec::Mp3, SAMPLE_RATE_HZ) => (3216, 1376),
             (Codec::Mp3, _) => (4608, 1376),
-            (Codec::Aac, _) => (4608, 1024),
+            (Codec::Aac | Codec::HeAac, _) => (4608, 1024),
             (Codec::Opus, _) => (3840, 960),
         };
         Self {
@@ -292,7 +294,7 @@ impl Program {
 const fn replay_of(codec: Codec) -> Replay {
     match codec {
         Codec::Mp3 => Replay::Exact,
-        Codec::Aac | Codec::Opus => Replay::Approx,
+        Codec::Aac | Codec::HeAac | Codec::Opus => Replay::Approx,
     }
 }
 

@@ -3,12 +3,15 @@
 use super::commands::ConfigError;
 use crate::config::{Codec, Output};
 use radio_signal::grid::Grid;
-use radio_signal::mpeg::{adts, header};
+use radio_signal::mpeg::adts::{self, AdtsFormat};
+use radio_signal::mpeg::header;
 use radio_signal::ogg::{OpusStream, opus};
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, TICK_SAMPLES};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
+/// AAC-LC, which every player has; HE-AAC without telling of its SBR is the same to ADTS.
+const AAC_LC: u8 = 2;
 /// What is around the packets of a tick in Ogg: a page's header and two packets' lengths.
 const OGG_TICK_BYTES: usize = 27 + 4;
 /// How far AAC's mean bit rate may lie above the one that was asked for, headers included, in percent.
@@ -49,12 +52,31 @@ impl Format {
         self.codec == Codec::Mp3 && self.sample_rate_hz == SAMPLE_RATE_HZ
     }
 
+    /// The rate that its frames tell: of HE-AAC half of that with which it sounds (ISO/IEC 14496-3,
+    /// 4.6.18.2.6).
+    #[must_use]
+    pub const fn core_rate_hz(&self) -> u32 {
+        match self.codec {
+            Codec::HeAac => self.sample_rate_hz / 2,
+            Codec::Mp3 | Codec::Aac | Codec::Opus => self.sample_rate_hz,
+        }
+    }
+
+    /// Whether frames of AAC with this header are of it. HE-AAC may have one channel of which
+    /// parametric stereo makes two.
+    #[must_use]
+    pub fn fits_adts(&self, stream: &AdtsFormat) -> bool {
+        let has_channels = stream.channel_configuration == self.channels
+            || (self.codec == Codec::HeAac && stream.channel_configuration == 1);
+        (stream.object_type, stream.sample_rate_hz) == (AAC_LC, self.core_rate_hz()) && has_channels
+    }
+
     /// How its frames lie on the ticks.
     #[must_use]
     pub const fn grid(&self) -> Grid {
         match self.codec {
             Codec::Mp3 => Grid::new(1152, self.sample_rate_hz),
-            Codec::Aac => Grid::new(adts::FRAME_SAMPLES, self.sample_rate_hz),
+            Codec::Aac | Codec::HeAac => Grid::new(adts::FRAME_SAMPLES, self.core_rate_hz()),
             Codec::Opus => opus::GRID,
         }
     }
@@ -64,7 +86,7 @@ impl Format {
     pub const fn tick_bytes_max(&self) -> usize {
         match self.codec {
             Codec::Mp3 => header::FRAME_BYTES_MAX,
-            Codec::Aac => 2 * adts::STEREO_FRAME_BYTES_MAX,
+            Codec::Aac | Codec::HeAac => 2 * adts::STEREO_FRAME_BYTES_MAX,
             Codec::Opus => 2 * opus::PACKET_BYTES_MAX + OGG_TICK_BYTES + 8,
         }
     }
@@ -75,7 +97,7 @@ impl Format {
         let bytes = 3 * self.bitrate_kbps as usize;
         match self.codec {
             Codec::Mp3 => bytes,
-            Codec::Aac => bytes * (100 + AAC_SURPLUS_PERCENT) / 100,
+            Codec::Aac | Codec::HeAac => bytes * (100 + AAC_SURPLUS_PERCENT) / 100,
             Codec::Opus => bytes + OGG_TICK_BYTES,
         }
     }
@@ -86,7 +108,7 @@ impl Format {
     pub const fn confirmation_samples(&self) -> u64 {
         let grid = self.grid();
         match self.codec {
-            Codec::Mp3 | Codec::Aac => grid.period_ticks() * TICK_SAMPLES as u64 / grid.period_frames(),
+            Codec::Mp3 | Codec::Aac | Codec::HeAac => grid.period_ticks() * TICK_SAMPLES as u64 / grid.period_frames(),
             Codec::Opus => 0,
         }
     }
@@ -97,6 +119,7 @@ impl Format {
         match self.codec {
             Codec::Mp3 => "audio/mpeg",
             Codec::Aac => "audio/aac",
+            Codec::HeAac => "audio/aacp",
             Codec::Opus => "audio/ogg",
         }
     }
@@ -135,7 +158,7 @@ impl Format {
                 let (channels, bitrate_kbps) = (CHANNELS as u8, self.bitrate_kbps);
                 radio_opus::Settings { channels, mono: self.channels == 1, bitrate_kbps }.check()?;
             }
-            Codec::Aac => {}
+            Codec::Aac | Codec::HeAac => {}
         }
         Ok(())
     }

@@ -8,8 +8,6 @@ use radio_signal::ogg::{OpusStream, Packets, opus};
 use radio_signal::supervisor::Reason;
 use radio_signal::units::Serial;
 
-/// AAC-LC, which every player has.
-const AAC_LC: u8 = 2;
 /// Packets before the first one of sound: who encoded, and how.
 const OPUS_HEADERS: u64 = 2;
 
@@ -50,7 +48,7 @@ impl Framing {
     pub(super) fn new(format: Format, start_tick: Serial, confirmed: bool) -> Self {
         let cutter = match format.codec {
             Codec::Mp3 => Cutter::Mp3(if confirmed { Packetizer::confirming() } else { Packetizer::new() }),
-            Codec::Aac => Cutter::Aac(if confirmed { Framer::confirming() } else { Framer::new() }),
+            Codec::Aac | Codec::HeAac => Cutter::Aac(if confirmed { Framer::confirming() } else { Framer::new() }),
             Codec::Opus => Cutter::Opus(OpusCutter {
                 packets: Packets::new(),
                 headers: 0,
@@ -136,10 +134,7 @@ impl Cutter {
                 (u32::from(header.bitrate_kbps), header.sample_rate_hz, header.channels())
                     == (format.bitrate_kbps, format.sample_rate_hz, format.channels)
             }),
-            Self::Aac(framer) => next_of(framer, slot, |AdtsHeader { format: stream, .. }| {
-                (stream.object_type, stream.sample_rate_hz, stream.channel_configuration)
-                    == (AAC_LC, format.sample_rate_hz, format.channels)
-            }),
+            Self::Aac(framer) => next_of(framer, slot, |header| format.fits_adts(&header.format)),
             Self::Opus(cutter) => cutter.next_packet(tick, is_last, slot),
         }
     }
@@ -233,6 +228,23 @@ mod tests {
         let frames: Vec<usize> = slots.iter().map(|(_, slot)| slot.len() / 307).collect();
         assert_eq!(frames, [2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1]);
         assert_eq!(slots.into_iter().flat_map(|(_, slot)| slot).collect::<Vec<u8>>(), stream);
+    }
+
+    #[test]
+    fn he_aac_comes_nine_frames_in_sixteen_slots_with_one_core_channel_or_two() {
+        for channels in [1, 2] {
+            let frame = |n: u8| [&AdtsHeader::write(24_000, channels, 100).expect("valid")[..], &[n; 100]].concat();
+            let stream: Vec<u8> = (0..18).flat_map(frame).collect();
+            let mut framing = Framing::new(format(Codec::HeAac, 48_000), 160, false);
+            let slots = slots(&mut framing, &stream, 1000).expect("frames");
+            let frames: Vec<usize> = slots.iter().map(|(_, slot)| slot.len() / 107).collect();
+            assert_eq!(frames[..16], [1, 1, 0, 1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1, 0]);
+            assert_eq!((slots[0].0, slots.len()), (160, 32));
+            assert_eq!(slots.into_iter().flat_map(|(_, slot)| slot).collect::<Vec<u8>>(), stream);
+        }
+        let plain = [&AdtsHeader::write(48_000, 2, 100).expect("valid")[..], &[0; 100]].concat().repeat(3);
+        let mut framing = Framing::new(format(Codec::HeAac, 48_000), 0, false);
+        assert_eq!(slots(&mut framing, &plain, 100).expect_err("its rate is told"), Reason::WrongFormat);
     }
 
     fn opus_pages(packets: &[&[u8]]) -> Vec<u8> {

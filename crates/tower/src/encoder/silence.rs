@@ -43,9 +43,9 @@ impl SilentFrames {
                 packet: opus::silence(format.channels),
                 page: Vec::with_capacity(format.tick_bytes_max()),
             },
-            Codec::Aac => {
+            Codec::Aac | Codec::HeAac => {
                 let block = if format.channels == 1 { &AAC_SILENCE_MONO[..] } else { &AAC_SILENCE_STEREO };
-                let header = AdtsHeader::write(format.sample_rate_hz, format.channels, block.len());
+                let header = AdtsHeader::write(format.core_rate_hz(), format.channels, block.len());
                 let frame = [&header.ok_or(ConfigError::NoSilence(format.bitrate_kbps))?, block].concat();
                 Kind::Slots(slots(format, |_| Some(&frame)).ok_or(ConfigError::NoSilence(format.bitrate_kbps))?)
             }

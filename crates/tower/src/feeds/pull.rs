@@ -7,6 +7,7 @@ use crate::source::child::ChildSettings;
 use crate::source::decoder::StreamEnd;
 use crate::source::formats::{Format, readable};
 use crate::source::opening::Opened;
+use crate::source::paged::Paged;
 use crate::source::session::{SessionFigures, Sink, decode};
 use crate::source::{body::BodyEnd, spec};
 use crate::state::Tower;
@@ -189,12 +190,12 @@ impl Puller {
         let audio = TitledAudio::new(answer.body, answer.interval_bytes, heard);
         let tower = Arc::clone(&self.tower);
         let titled = move |title| _ = tower.title_arrives_at(OnAir::Source(id), title);
-        let audio = Arc::new(Mutex::new(Opened::new(audio)?));
+        let audio = Arc::new(Mutex::new(Opened::new(Paged::new(audio, writer.gauge()))?));
         let mut sink = Sink::new(writer, input.when_full, &figures.stop).named(&input.name);
         let end = decode(&audio, format, &children, &figures.decoder, titled, |samples| sink.take(samples));
         sink.finish();
         drop(left);
-        let body_end = audio.lock().unwrap_or_else(PoisonError::into_inner).rest().bytes().end();
+        let body_end = audio.lock().unwrap_or_else(PoisonError::into_inner).rest().rest().bytes().end();
         Ok(match (end, body_end) {
             (StreamEnd::Unreadable(why) | StreamEnd::Damaged(why), _) => format!("nothing of it can be read: {why}"),
             (_, Some(BodyEnd::TimedOut)) => format!("nothing came for {} ms (input timeout_ms)", input.timeout_ms),

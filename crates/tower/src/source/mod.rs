@@ -1,7 +1,8 @@
 //! DJ software as a source, as it connects to an Icecast server (SPEC IN-7, ROUTER-1, API-1).
 //!
 //! A request passes [`handshake`], which decides and does no I/O, and [`doors`] and `holder`, which know what is connected where. [`icy`] leads those of Shoutcast 1 to the same; [`claim`] says who else speaks for a source. Then
-//! its socket leaves for a thread of its own: [`body`] is what comes from it, without the chunks of [`chunked`];
+//! its socket leaves for a thread of its own: [`body`] is what comes from it, without the chunks of
+//! [`chunked`], and [`paged`] looks how long its pages are;
 //! [`decoder`] makes PCM of it, or what [`opening`] says that only FFmpeg reads, a [`child`], fed as [`repeat`] says and
 //! joined to the next by a [`seam`];
 //! [`session`] puts that into the source's buffer, as `ingest/producer.rs` does for PCM.
@@ -19,6 +20,7 @@ pub mod handshake;
 mod holder;
 pub mod icy;
 pub mod opening;
+pub mod paged;
 pub mod repeat;
 pub mod seam;
 pub mod session;

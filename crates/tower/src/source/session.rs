@@ -6,6 +6,7 @@ use super::decoder::{DecoderFigures, StreamEnd};
 use super::formats::{Format, readable};
 use super::handshake::{self, Admission};
 use super::opening::{Decoder, Opened, decoder_of};
+use super::paged::Paged;
 use crate::config::{Input, WhenFull};
 use crate::encoder::is_installed;
 use crate::ingest::producer::ClockWarning;
@@ -74,7 +75,7 @@ fn serve(
     socket.write_all(admission.welcome)?;
 
     let body = Body::new(socket, admission.framing, beyond, Arc::clone(&figures.bytes));
-    let body = Arc::new(Mutex::new(Opened::new(body)?));
+    let body = Arc::new(Mutex::new(Opened::new(Paged::new(body, writer.gauge()))?));
     let mut sink = Sink::new(writer, input.when_full, &figures.stop).named(&input.name);
     let end = decode(&body, admission.format, children, &figures.decoder, heard, |samples| sink.take(samples));
     let is_wanted = end != StreamEnd::Unwanted && !figures.stop.load(Relaxed);
@@ -85,7 +86,7 @@ fn serve(
     }
 
     let mut body = body.lock().unwrap_or_else(PoisonError::into_inner);
-    let body = body.rest();
+    let body = body.rest().rest();
     let body_end = body.end();
     if is_wanted {
         let has_ffmpeg = is_installed(&children.ffmpeg);

@@ -6,6 +6,7 @@ mod common;
 mod codecs;
 mod encoder;
 mod files;
+mod he_aac;
 mod hostile_clients;
 mod listener_load;
 mod listeners;

@@ -306,3 +306,18 @@ fn a_codec_alone_takes_the_builtin_encoder_and_aac_takes_ffmpeg() {
         "{problem}"
     );
 }
+
+#[test]
+fn he_aac_takes_a_command_and_no_other_encoder() {
+    let file = "[[output]]\ncodec = \"he-aac\"\nbitrate_kbps = 48\nencoder = \"command\"\ncommand = [\"heaac\"]\n";
+    assert!(loaded(file, &[], &[]).is_ok());
+    for encoder in ["", "encoder = \"builtin\"\n", "encoder = \"ffmpeg\"\n"] {
+        let problem = the_problem(&format!("[[output]]\ncodec = \"he-aac\"\nbitrate_kbps = 48\n{encoder}"), &[], &[]);
+        assert!(
+            problem.contains("`output.0.codec` is \"he-aac\", which neither the tower nor FFmpeg encodes"),
+            "{problem}"
+        );
+    }
+    let problem = the_problem(&file.replace("48", "192"), &[], &[]);
+    assert!(problem.contains("with HE-AAC it is 16 to 128"), "{problem}");
+}
