@@ -11,7 +11,7 @@ use radio_signal::mpeg::packetizer::Packetizer;
 use radio_signal::ogg::{Packets, Paging};
 use radio_tower::media::stream::{Event, Options, Stream};
 use radio_tower::source::formats::Format;
-use radio_tower::source::opening::{Decoder, Foreign, decoder_of};
+use radio_tower::source::opening::format_of;
 use radio_tower::source::repeat::Pieces;
 
 const FORMATS: [Format; 6] = [Format::Mp3, Format::Aac, Format::Ogg, Format::Opus, Format::Flac, Format::Wav];
@@ -22,8 +22,7 @@ const VALUES_MAX: usize = 20_000_000;
 /// Bytes of stream headers that are kept for the next decoder process.
 const HEADERS_BYTES_MAX: usize = 256 * 1024;
 
-/// Decoding ends, gives no more audio than the bytes can hold, and what only FFmpeg decodes is cut into the same pieces
-/// in any chunking.
+/// Decoding ends, gives no more audio than the bytes can hold, and a stream is cut into the same pieces in any chunking.
 pub fn run(bytes: &[u8]) {
     let Some((&which, bytes)) = bytes.split_first() else { return };
     let format = FORMATS[usize::from(which & !MENDS_CHECKSUMS) % FORMATS.len()];
@@ -31,11 +30,9 @@ pub fn run(bytes: &[u8]) {
     let _may_be_no_ogg = Packets::new().push(&stream);
     let _taken = Packetizer::new().push(&stream);
     Paging::new().push(&stream);
-    match decoder_of(&stream[..stream.len().min(64)], format) {
-        Decoder::Inside(format) => decode_whole(&stream, format),
-        Decoder::Child(foreign) => cut(&stream, foreign),
-        Decoder::Nobody(_) => {}
-    }
+    let format = format_of(&stream[..stream.len().min(64)], format);
+    decode_whole(&stream, format);
+    cut(&stream, format);
 }
 
 fn decode_whole(stream: &[u8], format: Format) {
@@ -53,9 +50,9 @@ fn decode_whole(stream: &[u8], format: Format) {
     assert!(values <= VALUES_MAX, "{values} samples of {} bytes", stream.len());
 }
 
-fn cut(stream: &[u8], foreign: Foreign) {
+fn cut(stream: &[u8], format: Format) {
     let pieces_of = |size: usize| {
-        let (mut pieces, mut out) = (Pieces::new(foreign), Vec::new());
+        let (mut pieces, mut out) = (Pieces::of(format), Vec::new());
         stream.chunks(size).for_each(|read| pieces.push(read, &mut out));
         (pieces.headers().to_vec(), out)
     };

@@ -1,18 +1,9 @@
 //! Ogg pages with true checksums, so that mutations reach the code behind the check.
 
-use radio_signal::ogg::page::{FIRST, HEADER_BYTES, MAGIC, PageHeader, write};
+use radio_signal::ogg::page::{HEADER_BYTES, MAGIC};
 
 /// Where the checksum of a page stands.
 const CHECKSUM: std::ops::Range<usize> = 22..26;
-
-/// A stream of two pages: a first packet of Opus, then `packet`, cut to what one page holds.
-pub(crate) fn stream_with_comments(packet: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let page = |flags, number| PageHeader { flags, granule: 0, stream: 1, number };
-    write(page(FIRST, 0), &[b"OpusHead"], &mut bytes);
-    write(page(0, 1), &[&packet[..packet.len().min(64_000)]], &mut bytes);
-    bytes
-}
 
 /// `bytes` with the checksum of every whole page made right.
 pub(crate) fn with_true_checksums(bytes: &[u8]) -> Vec<u8> {
@@ -47,7 +38,16 @@ fn checksum(page: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use radio_signal::ogg::page::Page;
+    use radio_signal::ogg::page::{FIRST, Page, PageHeader, write};
+
+    /// A stream of two pages: a first packet of Opus, then `packet`, cut to what one page holds.
+    fn stream_with_comments(packet: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let page = |flags, number| PageHeader { flags, granule: 0, stream: 1, number };
+        write(page(FIRST, 0), &[b"OpusHead"], &mut bytes);
+        write(page(0, 1), &[&packet[..packet.len().min(64_000)]], &mut bytes);
+        bytes
+    }
 
     #[test]
     fn a_changed_page_is_whole_again_wherever_it_stands() {

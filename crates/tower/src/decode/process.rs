@@ -67,13 +67,6 @@ pub enum Job {
         /// Number of its first sample.
         output_sample: u64,
     },
-    /// A stream on its standard input, by another program, which sends no records.
-    Program {
-        /// The command, which writes PCM as `tower decode` does.
-        command: Vec<OsString>,
-        /// Memory that it may allocate.
-        memory_bytes_max: u64,
-    },
 }
 
 /// A process and its sockets.
@@ -82,12 +75,11 @@ pub struct DecoderProcess {
     pidfd: OwnedFd,
     pcm: OwnedFd,
     stderr: Option<OwnedFd>,
-    records: Option<OwnedFd>,
+    records: OwnedFd,
     /// Bytes of a sample of which the rest has not come.
     odd: Vec<u8>,
     said: Diagnostics,
     started: Instant,
-    name: &'static str,
     /// FFmpeg, while it decodes for this process.
     ffmpeg: Option<Ffmpeg>,
     /// What earlier ones have had of the processor.
@@ -122,22 +114,23 @@ impl DecoderProcess {
                 (Some(ours), Stdio::from(theirs))
             }
         };
-        let is_own = !matches!(job, Job::Program { .. });
-        let (records, theirs) =
-            if is_own { socket::message_pair().map(|(a, b)| (Some(a), Some(b)))? } else { (None, None) };
-        let (words, memory_bytes_max) = words_of(settings, job, theirs.as_ref());
-        let Some((program, arguments)) = words.split_first() else { return Err(io::ErrorKind::InvalidInput.into()) };
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(stdin).stdout(Stdio::from(stdout)).stderr(Stdio::piped()).process_group(0);
+        let (records, theirs) = socket::message_pair()?;
+        let mut command = Command::new(&settings.program);
+        command
+            .args(words_of(job, &theirs))
+            .stdin(stdin)
+            .stdout(Stdio::from(stdout))
+            .stderr(Stdio::piped())
+            .process_group(0);
         environment::restrict(&mut command, &settings.environment);
         let lifetime = if settings.outlives_thread { Lifetime::Own } else { Lifetime::OfThread };
-        limit(&mut command, memory_bytes_max, lifetime, theirs);
+        limit(&mut command, MEMORY_BYTES_MAX, lifetime, Some(theirs));
         let mut child = command.spawn()?;
         // Their ends are in it.
         drop(command);
         let prepare = |child: &mut Child| {
             let stderr = OwnedFd::from(child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?);
-            let ours = [Some(&pcm), Some(&stderr), records.as_ref(), stdin_ours.as_ref()];
+            let ours = [Some(&pcm), Some(&stderr), Some(&records), stdin_ours.as_ref()];
             ours.into_iter().flatten().try_for_each(|fd| rustix::io::ioctl_fionbio(fd, true))?;
             let pidfd = rustix::process::pidfd_open(rustix::process::Pid::from_child(child), PidfdFlags::NONBLOCK)?;
             io::Result::Ok((pidfd, stderr))
@@ -151,9 +144,8 @@ impl DecoderProcess {
             }
         };
         let (stderr, odd, said, started) = (Some(stderr), Vec::new(), Diagnostics::default(), Instant::now());
-        let name = if is_own { "the decoder" } else { "ffmpeg" };
         let (ffmpeg, ffmpegs_ran_ns) = (None, 0);
-        let process = Self { child, pidfd, pcm, stderr, records, odd, said, started, name, ffmpeg, ffmpegs_ran_ns };
+        let process = Self { child, pidfd, pcm, stderr, records, odd, said, started, ffmpeg, ffmpegs_ran_ns };
         Ok((process, stdin_ours))
     }
 
@@ -168,8 +160,7 @@ impl DecoderProcess {
     /// # Errors
     /// `AGAIN`: not now. Any other: it takes no more.
     pub fn request(&self, request: &Request, file: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
-        let records = self.records.as_ref().ok_or(Errno::NOTSUP)?;
-        socket::send(records, &request.encode(), file)
+        socket::send(&self.records, &request.encode(), file)
     }
 
     /// Starts FFmpeg for a file, or for the stream, which the process cannot decode, and tells it so.
@@ -223,9 +214,8 @@ impl DecoderProcess {
     /// # Errors
     /// It wrote what is no record.
     pub fn record(&self) -> Result<Option<Record>, Reason> {
-        let Some(records) = &self.records else { return Ok(None) };
         let mut bytes = [0; MESSAGE_BYTES_MAX + 1];
-        match socket::receive(records, &mut bytes) {
+        match socket::receive(&self.records, &mut bytes) {
             // Its end is seen by that of its PCM.
             Ok((0, _)) | Err(_) => Ok(None),
             Ok((length, _)) => Record::decode(&bytes[..length]).map(Some).map_err(|_| Reason::Nonsense),
@@ -263,7 +253,7 @@ impl DecoderProcess {
     pub fn poll_fds<'a>(&'a self, wants_pcm: bool, fds: &mut Vec<PollFd<'a>>) {
         if wants_pcm {
             fds.push(PollFd::new(&self.pcm, PollFlags::IN));
-            fds.extend(self.records.as_ref().map(|records| PollFd::new(records, PollFlags::IN)));
+            fds.push(PollFd::new(&self.records, PollFlags::IN));
         }
         fds.extend(self.stderr.as_ref().map(|stderr| PollFd::new(stderr, PollFlags::IN)));
         fds.extend(self.ffmpeg.as_ref().and_then(Ffmpeg::poll_fd));
@@ -292,8 +282,8 @@ impl DecoderProcess {
         self.wait_dead(ENDING_MS);
         self.listen();
         let ended = match self.child.try_wait() {
-            Ok(Some(status)) => format!("{} ended with {status}", self.name),
-            _ => format!("{} closed its output", self.name),
+            Ok(Some(status)) => format!("the decoder ended with {status}"),
+            _ => "the decoder closed its output".to_owned(),
         };
         self.said.last_line().map_or(ended.clone(), |line| format!("{ended}: {line}"))
     }
@@ -334,12 +324,10 @@ impl Drop for DecoderProcess {
     }
 }
 
-fn words_of(settings: &DecoderSettings, job: &Job, records: Option<&OwnedFd>) -> (Vec<OsString>, u64) {
-    let mut words = vec![settings.program.clone().into_os_string(), "decode".into()];
+fn words_of(job: &Job, records: &OwnedFd) -> Vec<OsString> {
+    let mut words = vec![OsString::from("decode")];
     let mut flag = |name: &str, value: String| words.extend([OsString::from(name), value.into()]);
-    if let Some(records) = records {
-        flag("--records", records.as_raw_fd().to_string());
-    }
+    flag("--records", records.as_raw_fd().to_string());
     match job {
         Job::Files => words.push("--files".into()),
         Job::Stream { format, input_byte, output_sample } => {
@@ -348,9 +336,8 @@ fn words_of(settings: &DecoderSettings, job: &Job, records: Option<&OwnedFd>) ->
             flag("--format", format.name().to_owned());
             words.push("-".into());
         }
-        Job::Program { command, memory_bytes_max } => return (command.clone(), *memory_bytes_max),
     }
-    (words, MEMORY_BYTES_MAX)
+    words
 }
 
 /// So many milliseconds, for `poll`.

@@ -170,7 +170,7 @@ impl Puller {
         let figures = Arc::new(SessionFigures::default());
         let answer = request::ask(input, &figures.bytes, |socket| self.hold(socket))?;
         let Some(format) = Format::of(&answer.content_type) else {
-            let has_ffmpeg = crate::encoder::is_installed(&children.ffmpeg);
+            let has_ffmpeg = children.has_ffmpeg();
             bail!("it sends {:?}; {}", answer.content_type, readable(has_ffmpeg));
         };
         let places = self.tower.inputs.admit(spec::of(number, input), input.capacity_ticks, SOURCES_MAX);

@@ -1,17 +1,17 @@
 //! A stream to PCM by processes: one decodes it, and another goes on when it dies.
 //!
 //! Two threads: one reads the source and writes to the process, so that a process that hangs cannot
-//! keep it; the other, the session's own, takes the PCM and looks after the process. What only
-//! FFmpeg can read is decoded by it, everything else by `tower decode`.
+//! keep it; the other, the session's own, takes the PCM and looks after the process.
 
 use super::decoder::{DecoderFigures, StreamEnd};
 use super::feeder::{self, Fed, Shared, lock};
 use super::formats::Format;
-use super::opening::Foreign;
 use super::repeat::{Log, Pieces};
 use super::seam::Seam;
 use crate::decode::STREAM_LIMITS;
 use crate::decode::board::Board;
+use crate::decode::ffmpeg::FfmpegSettings;
+use crate::decode::ffmpeg_sandbox;
 use crate::decode::intake::{Intake, Piece};
 use crate::decode::line::{Line, Told};
 use crate::decode::process::{DecoderSettings, Job, Read as Taken, timespec};
@@ -19,10 +19,8 @@ use crate::decode::protocol::{Body, Outcome, Record};
 use crate::decode::supervisor::{Event, Reason};
 use crate::titles::Title;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
-use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::thread;
@@ -37,67 +35,24 @@ const SPEED_MAX: f64 = 8.0;
 /// How streams are decoded.
 #[derive(Clone, Debug)]
 pub struct ChildSettings {
-    /// FFmpeg.
-    pub ffmpeg: PathBuf,
-    /// Names of variables that it gets beside those that every child gets.
-    pub environment: Vec<String>,
-    /// Memory that it may allocate.
-    pub memory_bytes_max: u64,
-    /// How the tower's own decoder is started.
+    /// How decoders are started.
     pub decoder: DecoderSettings,
     /// What decoders do is told here.
     pub board: Arc<Board>,
-}
-
-/// What is decoded, and by whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    /// By `tower decode`.
-    Inside(Format),
-    /// By FFmpeg.
-    Foreign(Foreign),
 }
 
 impl ChildSettings {
     /// From the table `[encoder]`.
     #[must_use]
     pub fn from_config(encoder: &crate::config::Encoder, board: &Arc<Board>) -> Self {
-        Self {
-            ffmpeg: encoder.ffmpeg.clone(),
-            environment: encoder.environment.clone(),
-            memory_bytes_max: encoder.memory_mib_max.saturating_mul(1024 * 1024),
-            decoder: DecoderSettings::default(),
-            board: Arc::clone(board),
-        }
+        let ffmpeg = Some(FfmpegSettings::from_config(encoder));
+        Self { decoder: DecoderSettings { ffmpeg, ..DecoderSettings::default() }, board: Arc::clone(board) }
     }
 
-    /// The least FFmpeg must see before it begins, and nothing kept back: the first PCM comes after 0.1 s instead of 2.4 s.
-    fn command(&self, stream: Foreign) -> Vec<OsString> {
-        let format = match stream {
-            Foreign::Adts => "aac",
-        };
-        let arguments =
-            "-nostdin -hide_banner -loglevel error -fflags nobuffer -probesize 32 -analyzeduration 0 -threads 1 -f";
-        let output = "-i pipe:0 -map 0:a:0 -f f32le -ar 48000 -ac 2 pipe:1";
-        let words = arguments.split(' ').chain([format]).chain(output.split(' ')).map(OsString::from);
-        [self.ffmpeg.clone().into_os_string()].into_iter().chain(words).collect()
-    }
-
-    fn job(&self, stream: Stream, input_byte: u64) -> Job {
-        match stream {
-            Stream::Inside(format) => Job::Stream { format, input_byte, output_sample: 0 },
-            Stream::Foreign(foreign) => {
-                Job::Program { command: self.command(foreign), memory_bytes_max: self.memory_bytes_max }
-            }
-        }
-    }
-
-    fn decoder(&self, stream: Stream) -> DecoderSettings {
-        let environment = match stream {
-            Stream::Inside(_) => Vec::new(),
-            Stream::Foreign(_) => self.environment.clone(),
-        };
-        DecoderSettings { environment, ..self.decoder.clone() }
+    /// Whether FFmpeg is installed, for what the tower does not decode itself.
+    #[must_use]
+    pub fn has_ffmpeg(&self) -> bool {
+        self.decoder.ffmpeg.as_ref().is_some_and(|ffmpeg| ffmpeg_sandbox::resolved(&ffmpeg.program).is_some())
     }
 }
 
@@ -105,17 +60,13 @@ impl ChildSettings {
 /// asked while nothing comes, with no samples. `heard` is called with each title, before its sound.
 pub fn decode<R: Read + Send + 'static>(
     bytes: &Arc<Mutex<R>>,
-    stream: Stream,
+    format: Format,
     settings: &ChildSettings,
     figures: &DecoderFigures,
     heard: impl FnMut(Title),
     sink: impl FnMut(&mut Vec<f32>) -> bool,
 ) -> StreamEnd {
-    let pieces = match stream {
-        Stream::Inside(format) => Pieces::of(format),
-        Stream::Foreign(foreign) => Pieces::new(foreign),
-    };
-    let shared = Arc::new(Shared::new(Log::new(pieces), matches!(stream, Stream::Foreign(_))));
+    let shared = Arc::new(Shared::new(Log::new(Pieces::of(format))));
     let (to_feeder, stdins) = mpsc::channel();
     let (source, feeding) = (Arc::clone(bytes), Arc::clone(&shared));
     let feed = move || feeder::feed(&source, &stdins, &feeding);
@@ -123,7 +74,7 @@ pub fn decode<R: Read + Send + 'static>(
         return StreamEnd::Unreadable("there is no thread for its decoder; raise the limit of processes".into());
     };
     let decoding = Decoding {
-        stream,
+        format,
         settings,
         figures,
         heard,
@@ -131,7 +82,7 @@ pub fn decode<R: Read + Send + 'static>(
         shared: &shared,
         to_feeder,
         stdin: Weak::new(),
-        line: Line::new(settings.decoder(stream), STREAM_LIMITS),
+        line: Line::new(settings.decoder.clone(), STREAM_LIMITS),
         intake: Intake::new(0),
         begun: Instant::now(),
         taken: 0,
@@ -151,7 +102,7 @@ pub fn decode<R: Read + Send + 'static>(
 
 /// The session's side.
 struct Decoding<'a, H, S> {
-    stream: Stream,
+    format: Format,
     settings: &'a ChildSettings,
     figures: &'a DecoderFigures,
     heard: H,
@@ -182,7 +133,8 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
         self.line.start();
         loop {
             let beginning = lock(&self.shared.log).beginning(self.resume);
-            self.line.turn(&self.settings.job(self.stream, beginning.input_byte));
+            let job = Job::Stream { format: self.format, input_byte: beginning.input_byte, output_sample: 0 };
+            self.line.turn(&job);
             while let Some(told) = self.line.told() {
                 if let Some(end) = self.follow(told) {
                     return end;
@@ -202,10 +154,6 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
             match read {
                 Ok(Taken::Some) => {}
                 Ok(Taken::Nothing) => self.wait(wants_pcm),
-                // FFmpeg has no word for the end of the stream but its own.
-                Ok(Taken::Ended) if self.is_foreign() && self.shared.is_over.load(Relaxed) && self.is_heard() => {
-                    return self.finish(Outcome::Over);
-                }
                 Ok(Taken::Ended) => self.line.lost(),
                 Err(reason) => self.line.report(|id| Event::Lost(id, reason)),
             }
@@ -214,10 +162,6 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
 
     fn seconds_allowed(&self) -> f64 {
         AHEAD_S_MAX + SPEED_MAX * self.begun.elapsed().as_secs_f64()
-    }
-
-    const fn is_foreign(&self) -> bool {
-        matches!(self.stream, Stream::Foreign(_))
     }
 
     fn is_heard(&self) -> bool {
@@ -248,7 +192,7 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
                 self.figures.resyncs.fetch_add(1, Relaxed);
                 // What may have killed it is not given to the next one.
                 let is_from_outside = matches!(reason, Reason::Killed | Reason::Hangs) && self.given > 0;
-                if self.is_foreign() || !is_from_outside {
+                if !is_from_outside {
                     self.resume = u64::MAX;
                 }
                 self.last_words = why;
@@ -277,16 +221,10 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
                 Err(record) => self.note(record),
             }
         }
-        for title in std::mem::take(&mut *lock(&self.shared.titles)) {
-            (self.heard)(title);
-        }
         read
     }
 
     fn play(&mut self, values: &[f32]) {
-        if let Stream::Foreign(Foreign::Adts) = self.stream {
-            let _ = self.figures.sound.set(("aac", SAMPLE_RATE_HZ));
-        }
         let frames = (values.len() / CHANNELS) as u64;
         self.taken += frames;
         self.given += frames;
@@ -345,19 +283,12 @@ mod tests {
 
     #[test]
     fn a_decoder_that_always_fails_is_given_up_and_leaves_its_last_words() {
-        let settings = ChildSettings {
-            ffmpeg: "/bin/false".into(),
-            environment: Vec::new(),
-            memory_bytes_max: 1 << 30,
-            decoder: DecoderSettings { program: "/bin/false".into(), ..DecoderSettings::default() },
-            board: Arc::default(),
-        };
-        for stream in [Stream::Foreign(Foreign::Adts), Stream::Inside(Format::Mp3)] {
-            let source = Arc::new(Mutex::new(std::io::repeat(0)));
-            let figures = DecoderFigures::default();
-            let end = decode(&source, stream, &settings, &figures, |_| {}, |_| true);
-            assert!(matches!(&end, StreamEnd::Unreadable(why) if why.contains("exit status: 1")), "{end:?}");
-            assert_eq!(figures.resyncs.load(Relaxed), 6);
-        }
+        let decoder = DecoderSettings { program: "/bin/false".into(), ..DecoderSettings::default() };
+        let settings = ChildSettings { decoder, board: Arc::default() };
+        let source = Arc::new(Mutex::new(std::io::repeat(0)));
+        let figures = DecoderFigures::default();
+        let end = decode(&source, Format::Mp3, &settings, &figures, |_| {}, |_| true);
+        assert!(matches!(&end, StreamEnd::Unreadable(why) if why.contains("exit status: 1")), "{end:?}");
+        assert_eq!(figures.resyncs.load(Relaxed), 6);
     }
 }

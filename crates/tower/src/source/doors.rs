@@ -8,7 +8,6 @@ use super::session::{self, SessionFigures, Terms};
 use super::spec;
 use crate::config::{Config, Input, InputKind, SecondSource, WhenFull};
 use crate::decode::board::Board;
-use crate::encoder::is_installed;
 use crate::http::auth::{Credentials, Given, claimed_name};
 use crate::http::guesses::{Guesses, UNNAMED};
 use crate::http::head::Head;
@@ -169,7 +168,7 @@ impl SourceDoors {
             credentials: &door.credentials,
             is_busy: door.is_busy(now),
             must_wait: self.guesses.must_wait(address, &user, now),
-            has_ffmpeg: is_installed(&door.children.ffmpeg),
+            has_ffmpeg: door.children.has_ffmpeg(),
         });
         let verdict = match mount {
             None if !self.doors.is_empty() => self.decide_without_mount(head, address, &user),

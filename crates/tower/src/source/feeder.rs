@@ -1,9 +1,7 @@
 //! The thread that reads a source and writes to one decoder process after the other.
 
-use super::comments::Comments;
 use super::repeat::{Beginning, Log};
 use crate::decode::process::timespec;
-use crate::titles::Title;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use std::io::Read;
@@ -25,23 +23,14 @@ pub(super) struct Fed {
 /// What the two threads share.
 pub(super) struct Shared {
     pub(super) log: Mutex<Log>,
-    /// Found by the feeder in what only FFmpeg decodes, which tells none.
-    comments: Mutex<Option<Comments>>,
-    pub(super) titles: Mutex<Vec<Title>>,
     /// The source has no more.
     pub(super) is_over: AtomicBool,
     pub(super) stop: AtomicBool,
 }
 
 impl Shared {
-    pub(super) fn new(log: Log, finds_titles: bool) -> Self {
-        Self {
-            log: Mutex::new(log),
-            comments: Mutex::new(finds_titles.then(Comments::default)),
-            titles: Mutex::default(),
-            is_over: AtomicBool::new(false),
-            stop: AtomicBool::new(false),
-        }
+    pub(super) fn new(log: Log) -> Self {
+        Self { log: Mutex::new(log), is_over: AtomicBool::new(false), stop: AtomicBool::new(false) }
     }
 }
 
@@ -65,9 +54,6 @@ pub(super) fn feed(source: &Mutex<impl Read>, processes: &mpsc::Receiver<Fed>, s
                 return;
             }
             lock(&shared.log).push(&bytes[..count]);
-            if let Some(comments) = &mut *lock(&shared.comments) {
-                lock(&shared.titles).extend(comments.push(&bytes[..count]));
-            }
         }
     }
 }

@@ -3,15 +3,14 @@
 //! A request passes [`handshake`], which decides and does no I/O, and [`doors`] and `holder`, which know what is connected where. [`icy`] leads those of Shoutcast 1 to the same; [`claim`] says who else speaks for a source. Then
 //! its socket leaves for a thread of its own: [`body`] is what comes from it, without the chunks of
 //! [`chunked`], and [`paged`] looks how long its pages are;
-//! [`decoder`] makes PCM of it, or what [`opening`] says that only FFmpeg reads, a [`child`], fed as [`repeat`] says and
-//! joined to the next by a [`seam`];
+//! a [`child`] makes PCM of it, fed as [`repeat`] says by the container that [`opening`] knows, and joined to the next by a
+//! [`seam`]; [`decoder`] counts;
 //! [`session`] puts that into the source's buffer, as `ingest/producer.rs` does for PCM.
 
 pub mod body;
 pub mod child;
 pub mod chunked;
 pub mod claim;
-pub mod comments;
 pub mod decoder;
 pub mod doors;
 mod feeder;

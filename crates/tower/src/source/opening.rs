@@ -1,76 +1,23 @@
-//! The first bytes of a stream: who can decode it is known by them, whatever its sender calls it.
+//! The first bytes of a stream, by which its container is known, whatever its sender calls it.
 
 use super::formats::Format;
 use crate::media::stream::probe::{self, Begins, Kind};
-use radio_signal::mpeg::adts::{AdtsHeader, HEADER_BYTES as ADTS_BYTES};
-use radio_signal::mpeg::elementary::{Coding, ElementaryHeader};
 use std::io::{self, Read};
 
 /// Bytes that are looked at: more than enough of a header of anything.
 const OPENING_BYTES: usize = 64;
-/// AAC in an audio stream of its own framing (LOAS), which begins with these 11 bits.
-const LOAS: u16 = 0x56E0;
-/// SBR doubles the rate, so a stream of a higher rate has none. What is below may have it: nothing in ADTS tells.
-const SBR_RATE_HZ_MAX: u32 = 24_000;
-
-/// What a decoder child reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Foreign {
-    /// AAC in ADTS that may have SBR, or is of another object type than LC.
-    Adts,
-}
-
-/// Who decodes a stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decoder {
-    /// The tower itself.
-    Inside(Format),
-    /// A child.
-    Child(Foreign),
-    /// Nobody; why.
-    Nobody(&'static str),
-}
-
-/// Who decodes a stream that begins with `opening` and is said to be of `format`.
+/// What a stream that begins with `opening` is cut into for the next decoder, if one must go on with
+/// it. `said` is what its sender calls it, which decides where its bytes do not.
 #[must_use]
-pub fn decoder_of(opening: &[u8], format: Format) -> Decoder {
-    if let Some(format) = container_of(opening) {
-        return Decoder::Inside(format);
-    }
-    match format {
-        Format::Aac if is_mpeg_audio(opening) => Decoder::Inside(Format::Mp3),
-        Format::Aac => {
-            if matches!(opening, [first, second, ..] if u16::from_be_bytes([*first, *second]) & 0xFFE0 == LOAS) {
-                return Decoder::Nobody("it is AAC in LATM/LOAS; let the source send ADTS");
-            }
-            let first = opening.windows(ADTS_BYTES).find_map(|bytes| AdtsHeader::parse(bytes.try_into().ok()?));
-            let is_plain =
-                |header: &AdtsHeader| header.format.object_type == 2 && header.format.sample_rate_hz > SBR_RATE_HZ_MAX;
-            // Begun in the middle of a frame: the child finds the next one, and reads either kind.
-            if first.is_some_and(|header| is_plain(&header)) {
-                Decoder::Inside(format)
-            } else {
-                Decoder::Child(Foreign::Adts)
-            }
-        }
-        // It is not what it is said to be, and has no headers that another process would need.
-        _ => Decoder::Inside(Format::Mp3),
-    }
-}
-
-/// The container that a stream begins with.
-fn container_of(opening: &[u8]) -> Option<Format> {
+pub fn format_of(opening: &[u8], said: Format) -> Format {
     match probe::container(opening) {
-        Begins::Yes(Kind::Ogg) => Some(Format::Ogg),
-        Begins::Yes(Kind::Flac) => Some(Format::Flac),
-        Begins::Yes(Kind::Wav) => Some(Format::Wav),
-        _ => None,
+        Begins::Yes(Kind::Ogg) => Format::Ogg,
+        Begins::Yes(Kind::Flac) => Format::Flac,
+        Begins::Yes(Kind::Wav) => Format::Wav,
+        // It has no headers that another process would need.
+        _ if said == Format::Aac => Format::Aac,
+        _ => Format::Mp3,
     }
-}
-
-fn is_mpeg_audio(opening: &[u8]) -> bool {
-    let header = ElementaryHeader::read(opening);
-    header.is_some_and(|header| matches!(header.format.coding, Coding::Mpeg { .. }))
 }
 
 /// A stream of which the first bytes have been looked at.
@@ -127,26 +74,14 @@ mod tests {
 
     #[test]
     fn containers_are_known_by_their_first_bytes_whatever_they_are_called() {
-        for called in [Format::Ogg, Format::Opus, Format::Mp3, Format::Aac, Format::Flac] {
-            let inside = |bytes: &[u8]| decoder_of(bytes, called);
-            assert_eq!(inside(&page(b"OpusHead\x01\x02\0\0\0\0\0\0\0\0\0")), Decoder::Inside(Format::Ogg));
-            assert_eq!(inside(b"fLaC\0\0\0\x22"), Decoder::Inside(Format::Flac));
-            assert_eq!(inside(b"RIFF\0\0\0\0WAVEfmt "), Decoder::Inside(Format::Wav));
-            assert_eq!(inside(&[0xFF, 0xFB, 0x94, 0x64, 0, 0]), Decoder::Inside(Format::Mp3));
+        for said in [Format::Ogg, Format::Opus, Format::Mp3, Format::Aac, Format::Flac] {
+            let format = |bytes: &[u8]| format_of(bytes, said);
+            assert_eq!(format(&page(b"OpusHead\x01\x02\0\0\0\0\0\0\0\0\0")), Format::Ogg);
+            assert_eq!(format(b"fLaC\0\0\0\x22"), Format::Flac);
+            assert_eq!(format(b"RIFF\0\0\0\0WAVEfmt "), Format::Wav);
         }
-        assert_eq!(decoder_of(b"what is this?", Format::Opus), Decoder::Inside(Format::Mp3), "no headers to keep");
-    }
-
-    #[test]
-    fn aac_that_may_have_sbr_is_for_the_child_and_loas_for_nobody() {
-        let adts = |rate_hz| AdtsHeader::write(rate_hz, 2, 200).unwrap().to_vec();
-        assert_eq!(decoder_of(&adts(44_100), Format::Aac), Decoder::Inside(Format::Aac));
-        assert_eq!(decoder_of(&adts(24_000), Format::Aac), Decoder::Child(Foreign::Adts));
-        assert_eq!(decoder_of(&[&[0; 9][..], &adts(22_050)].concat(), Format::Aac), Decoder::Child(Foreign::Adts));
-        let mut main_profile = adts(48_000);
-        main_profile[2] &= 0x3F;
-        assert_eq!(decoder_of(&main_profile, Format::Aac), Decoder::Child(Foreign::Adts));
-        assert!(matches!(decoder_of(&[0x56, 0xE1, 0x20, 0, 0], Format::Aac), Decoder::Nobody(_)));
+        assert_eq!(format_of(b"what is this?", Format::Opus), Format::Mp3, "no headers to keep");
+        assert_eq!(format_of(&[0xFF, 0xF1, 0x50, 0x80], Format::Aac), Format::Aac);
     }
 
     #[test]

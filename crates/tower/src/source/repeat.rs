@@ -2,7 +2,6 @@
 //! and the last bytes again.
 
 use super::formats::Format;
-use super::opening::Foreign;
 use radio_signal::ogg::page::{FIRST, MAGIC, NoPage, Page};
 use std::collections::VecDeque;
 
@@ -43,15 +42,7 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// Of a stream for FFmpeg that has not begun.
-    #[must_use]
-    pub const fn new(stream: Foreign) -> Self {
-        match stream {
-            Foreign::Adts => Self::framed(Framing::None),
-        }
-    }
-
-    /// Of a stream for the tower's own decoder that has not begun.
+    /// Of a stream that has not begun.
     #[must_use]
     pub const fn of(format: Format) -> Self {
         Self::framed(match format {
@@ -333,7 +324,7 @@ mod tests {
 
     #[test]
     fn adts_goes_through_as_it_is() {
-        let (mut pieces, mut out) = (Pieces::new(Foreign::Adts), Vec::new());
+        let (mut pieces, mut out) = (Pieces::of(Format::Aac), Vec::new());
         pieces.push(b"anything", &mut out);
         assert_eq!((&out[..], pieces.headers()), (&b"anything"[..], &b""[..]));
     }

@@ -1,14 +1,13 @@
 //! One connected source, on a thread of its own: from its socket to its buffer.
 
 use super::body::{Body, BodyEnd};
-use super::child::{self, ChildSettings, Stream};
+use super::child::{self, ChildSettings};
 use super::decoder::{DecoderFigures, StreamEnd};
 use super::formats::{Format, readable};
 use super::handshake::{self, Admission};
-use super::opening::{Decoder, Opened, decoder_of};
+use super::opening::{Opened, format_of};
 use super::paged::Paged;
 use crate::config::{Input, WhenFull};
-use crate::encoder::is_installed;
 use crate::ingest::producer::ClockWarning;
 use crate::titles::Title;
 use radio_signal::ingest::{BufferGauge, BufferWriter, DriftResampler};
@@ -89,14 +88,14 @@ fn serve(
     let body = body.rest().rest();
     let body_end = body.end();
     if is_wanted {
-        let has_ffmpeg = is_installed(&children.ffmpeg);
+        let has_ffmpeg = children.has_ffmpeg();
         let answer = handshake::final_answer(!matches!(end, StreamEnd::Unreadable(_)), has_ffmpeg);
         let _may_have_hung_up = bid_farewell(body.socket(), if admission.wants_final_answer { &answer } else { b"" });
     }
     Ok(told(&end, body_end, is_wanted, input))
 }
 
-/// Decodes a stream by the process that can.
+/// Decodes a stream by processes.
 pub fn decode<R: Read + Send + 'static>(
     bytes: &Arc<Mutex<Opened<R>>>,
     format: Format,
@@ -105,13 +104,8 @@ pub fn decode<R: Read + Send + 'static>(
     heard: impl FnMut(Title),
     sink: impl FnMut(&mut Vec<f32>) -> bool,
 ) -> StreamEnd {
-    let decoder = decoder_of(bytes.lock().unwrap_or_else(PoisonError::into_inner).opening(), format);
-    match decoder {
-        Decoder::Inside(format) => child::decode(bytes, Stream::Inside(format), children, figures, heard, sink),
-        Decoder::Child(_) if !is_installed(&children.ffmpeg) => StreamEnd::Unreadable("it takes FFmpeg".into()),
-        Decoder::Child(stream) => child::decode(bytes, Stream::Foreign(stream), children, figures, heard, sink),
-        Decoder::Nobody(why) => StreamEnd::Unreadable(why.into()),
-    }
+    let format = format_of(bytes.lock().unwrap_or_else(PoisonError::into_inner).opening(), format);
+    child::decode(bytes, format, children, figures, heard, sink)
 }
 
 /// Answers, and reads what is still being sent for a moment: closing on unread bytes resets the connection, and the

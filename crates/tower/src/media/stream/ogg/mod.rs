@@ -2,9 +2,11 @@
 //!
 //! - [`Ogg`] reads pages: which logical stream is heard, what is lost between two pages.
 //! - [`packets`]: a stream's pages to packets.
+//! - [`comments`]: the title that a packet tells.
 //! - [`link`]: its packets to sound; [`audio`]: by which codec.
 
 mod audio;
+pub mod comments;
 mod link;
 mod packets;
 
