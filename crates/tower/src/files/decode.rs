@@ -1,6 +1,7 @@
 //! One audio file as 16-bit stereo at 48 kHz.
 
 use super::convert::Converter;
+use super::mastering::Mastering;
 use super::packets::StereoBlock;
 use super::reader::Reader;
 use super::tags::Details;
@@ -78,6 +79,8 @@ pub struct TrackInfo {
     pub artist: Option<String>,
     /// What else is tagged.
     pub details: Details,
+    /// Its place on an album, and its level.
+    pub mastering: Mastering,
     /// Length, where the container states it.
     pub duration: Option<Duration>,
 }

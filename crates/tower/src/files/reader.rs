@@ -53,7 +53,7 @@ impl Reader {
         let packets = PacketDecoder::new(&*format, true).map_err(|error| unknown(error.to_string()))?;
         let duration = format.default_track(TrackType::Audio).and_then(duration_of);
         let mut info = TrackInfo::of(path, duration);
-        Tags { title: info.title, artist: info.artist, details: info.details } =
+        Tags { title: info.title, artist: info.artist, details: info.details, mastering: info.mastering } =
             tags::of_container(&mut *format, found);
         let reader = Self { path: path.into(), format, packets, bad_packets: 0, decoded_s: 0.0 };
         Ok((reader, info))

@@ -1,7 +1,7 @@
 //! What plays files: the tower's own programme, and the fallback.
 
 use crate::config::{Config, Input};
-use crate::files::{Backing, Player, PlayerHandle, PlayerSettings, Playlist, TrackInfo};
+use crate::files::{Backing, Place, Player, PlayerHandle, PlayerSettings, Playlist, TrackInfo};
 use crate::ingest::Inputs;
 use crate::ingest::names::{PLAY, PLAY_ID};
 use crate::source::spec;
@@ -18,6 +18,17 @@ pub const FALLBACK: &str = "fallback";
 /// What a player of files decodes ahead, beyond the longest fade: 4.8 s.
 const PLAYER_BUFFER_TICKS: u64 = 200;
 const PLAY_PRIORITY: i32 = 10;
+/// Players of one input: while a reload or a skip replaces one, both are there.
+const PLAYERS_MAX: usize = 2;
+
+/// Where a playlist goes on.
+#[derive(Clone, Copy, Debug)]
+pub enum GoOn<'a> {
+    /// With the song that was on air before a restart, where that is kept; else at its beginning.
+    Kept,
+    /// Behind this song.
+    Behind(Option<&'a Place>),
+}
 
 /// Tells `titles` of each file that a player begins, and where in the buffer it begins.
 fn announce_files(titles: &Arc<Titles>, source: OnAir, gauge: BufferGauge) -> impl FnMut(u64, &TrackInfo) + use<> {
@@ -40,7 +51,8 @@ pub fn start_fallback(
     }
     let (writer, reader) = input_buffer(player_buffer_ticks(config.router.fade_ms));
     let started = announce_files(titles, OnAir::FallbackFile, reader.gauge());
-    let settings = settings(FALLBACK, &config.fallback.paths, config.fallback.shuffle, backing);
+    let settings = settings(FALLBACK, &config.fallback.paths, config.fallback.shuffle, backing, GoOn::Kept)
+        .joined(config.fallback.joining());
     // It plays with every disk hung.
     let player = Player::start(PlayerSettings { keeps_files: true, ..settings }, writer, started);
     Some((player, reader))
@@ -55,6 +67,7 @@ pub fn start_play(
     inputs: &Inputs,
     titles: &Arc<Titles>,
     backing: &Backing,
+    from: GoOn<'_>,
 ) -> anyhow::Result<Option<PlayerHandle>> {
     if config.play.paths.is_empty() {
         return Ok(None);
@@ -71,10 +84,10 @@ pub fn start_play(
         gain: Gain::UNITY,
     };
     let (id, writer) = inputs
-        .admit(spec, player_buffer_ticks(config.router.fade_ms), 1)
+        .admit(spec, player_buffer_ticks(config.router.fade_ms), PLAYERS_MAX)
         .context("the player has no place in the router")?;
     let started = announce_files(titles, OnAir::Source(id), writer.gauge());
-    let settings = settings(PLAY, &config.play.paths, config.play.shuffle, backing);
+    let settings = settings(PLAY, &config.play.paths, config.play.shuffle, backing, from).joined(config.play.joining());
     Ok(Some(Player::start(settings, writer, started)))
 }
 
@@ -87,21 +100,25 @@ pub fn start_list(
     id: InputId,
     input: &Input,
     (inputs, titles, backing): (&Inputs, &Arc<Titles>, &Backing),
+    from: GoOn<'_>,
 ) -> anyhow::Result<PlayerHandle> {
     let spec = spec::of(id, input);
-    // While a reload replaces it, those of before and after are there.
     let (id, writer) = inputs
-        .admit(spec, player_buffer_ticks(input.fade_ms(config)).max(input.preroll_ticks + 2), 2)
+        .admit(spec, player_buffer_ticks(input.fade_ms(config)).max(input.preroll_ticks + 2), PLAYERS_MAX)
         .context("a playlist has no place in the router")?;
     let started = announce_files(titles, OnAir::Source(id), writer.gauge());
-    let settings = settings(&input.name, &input.paths, input.shuffle, backing);
+    let settings = settings(&input.name, &input.paths, input.shuffle, backing, from).joined(input.joining());
     Ok(Player::start(settings, writer, started))
 }
 
-/// A player whose playlist goes on where it was.
-fn settings(name: &str, paths: &[PathBuf], shuffle: bool, backing: &Backing) -> PlayerSettings {
-    let place = backing.rounds.as_ref().and_then(|rounds| rounds.place(name, paths));
-    let playlist = Playlist::new(paths.to_vec(), shuffle).going_on(place);
+/// A player of these files.
+fn settings(name: &str, paths: &[PathBuf], shuffle: bool, backing: &Backing, from: GoOn<'_>) -> PlayerSettings {
+    let kept = || backing.rounds.as_ref().and_then(|rounds| rounds.place(name, paths));
+    let playlist = Playlist::new(paths.to_vec(), shuffle);
+    let playlist = match from {
+        GoOn::Kept => playlist.going_on(kept()),
+        GoOn::Behind(place) => playlist.going_on_behind(place.cloned()),
+    };
     PlayerSettings { playlist, backing: backing.clone(), ..PlayerSettings::new(name, paths, shuffle) }
 }
 

@@ -6,3 +6,5 @@ mod feed;
 mod fixtures;
 mod on_air;
 mod player;
+mod skip;
+mod songs;
