@@ -13,7 +13,8 @@ pub struct Play {
     pub paths: Vec<PathBuf>,
     /// Shuffle each round.
     pub shuffle: bool,
-    /// Length of the crossfade between two songs, 0 to 12000 ms; 0: one follows the other without a gap.
+    /// Length of the crossfade between two songs, 0 to 12000 ms; 0: one follows the other without a
+    /// gap.
     pub crossfade_ms: u64,
     /// Loudness to which songs are brought, -30 to -8 LUFS. None: they stay as they are.
     pub loudness_lufs: Option<f32>,
@@ -27,7 +28,8 @@ pub struct Fallback {
     pub paths: Vec<PathBuf>,
     /// Shuffle each round.
     pub shuffle: bool,
-    /// Length of the crossfade between two songs, 0 to 12000 ms; 0: one follows the other without a gap.
+    /// Length of the crossfade between two songs, 0 to 12000 ms; 0: one follows the other without a
+    /// gap.
     pub crossfade_ms: u64,
     /// Loudness to which songs are brought, -30 to -8 LUFS. None: they stay as they are.
     pub loudness_lufs: Option<f32>,

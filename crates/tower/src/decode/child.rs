@@ -87,7 +87,13 @@ impl Output {
     }
 
     fn tell(&self, body: Body) -> Result<(), Gone> {
-        let record = Record { input_byte: self.input_byte.load(Relaxed), output_sample: self.sample, body };
+        self.tell_ahead(0, body)
+    }
+
+    /// Says what holds behind so many samples that are still to be written.
+    fn tell_ahead(&self, samples: u64, body: Body) -> Result<(), Gone> {
+        let (input_byte, output_sample) = (self.input_byte.load(Relaxed), self.sample + samples);
+        let record = Record { input_byte, output_sample, body };
         match &self.records {
             Records::Socket(socket) => socket::send(socket, &record.encode(), None).map_err(|_| Gone),
             Records::Lines => {
@@ -172,6 +178,8 @@ fn play(
     converter: &mut Converter,
 ) -> Result<(), Gone> {
     output.input_byte.store(0, Relaxed);
+    // The end of the file before comes out of the resampler with the first samples of this one.
+    let held = converter.held_samples();
     // The descriptor may have been read by another process, and shares its position.
     let opened = match file.rewind() {
         Ok(()) => Decoder::of_file(file, path, converter),
@@ -185,7 +193,7 @@ fn play(
     for piece in info.details.cover.iter().flat_map(|cover| cover.bytes.chunks(PIECE_BYTES_MAX)) {
         output.tell(Body::Cover(piece.to_vec()))?;
     }
-    output.tell(Body::Started { file: number, tags: Tags::from_info(info) })?;
+    output.tell_ahead(held, Body::Started { file: number, tags: Tags::from_info(info) })?;
 
     let wanted = Duration::from_micros(from_sample * 1_000_000 / u64::from(SAMPLE_RATE_HZ));
     let reached = if wanted > SEEK_FROM { decoder.seek(wanted - SEEK_EARLIER) } else { Duration::ZERO };

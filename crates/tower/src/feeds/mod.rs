@@ -72,7 +72,7 @@ impl NewFeeds {
     ) -> anyhow::Result<Vec<PlayerHandle>> {
         let lists = self.inputs.iter().map(|(input, _)| input).filter(|input| input.kind == InputKind::Playlist);
         let ids = lists.filter_map(|input| Some((input, names.id(&input.name)?)));
-        let shared = (&*tower.inputs, &tower.titles, &tower.backing);
+        let shared = (&tower.inputs, &tower.titles, &tower.backing);
         ids.map(|(input, id)| players::start_list(config, id, input, shared, GoOn::Kept)).collect()
     }
 

@@ -239,8 +239,8 @@ impl PlayerHandle {
         self.shared.songs.on_air().filter(|_| !self.has_ended())
     }
 
-    /// Stops the player because another has taken its place: what waits in its buffer is played until
-    /// that one is ready, and no longer.
+    /// Stops the player because another has taken its place: what waits in its buffer is played
+    /// until that one is ready, and no longer.
     pub fn give_way(self) {
         self.shared.gives_way.store(true, Ordering::Release);
     }

@@ -110,8 +110,8 @@ impl<T> Join<T> {
         self.give(self.held.len(), out);
     }
 
-    /// What is next is late: appends at most so many samples of what is held for its crossfade, which
-    /// becomes that much shorter.
+    /// What is next is late: appends at most so many samples of what is held for its crossfade,
+    /// which becomes that much shorter.
     pub fn release(&mut self, samples: usize, out: &mut Vec<f32>) {
         self.settle(out);
         self.give((samples * CHANNELS).min(self.held.len()), out);

@@ -100,9 +100,9 @@ impl Mastering {
         }
     }
 
-    /// By how many dB a song is to be louder for this loudness; where it plays with its album, by as
-    /// much as that. A song of which nothing is known stays as it is, and one whose peak is unknown
-    /// is made no louder.
+    /// By how many dB a song is to be louder for this loudness; where it plays with its album, by
+    /// as much as that. A song of which nothing is known stays as it is, and one whose peak is
+    /// unknown is made no louder.
     #[must_use]
     pub fn gain_db(&self, loudness_lufs: f32, plays_albums: bool) -> f32 {
         let album = self.album_gain_mdb.filter(|_| plays_albums).map(|gain| (gain, self.album_peak_ppm));

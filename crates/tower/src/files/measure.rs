@@ -1,6 +1,7 @@
 //! Measures a song once: how loud it is, and the silence at its ends.
 //!
-//! By a decoder process of its own, at idle priority: it takes only the time that nothing else wants.
+//! By a decoder process of its own, at idle priority: it takes only the time that nothing else
+//! wants.
 
 use super::opener;
 use crate::decode::intake::{Intake, Piece};
@@ -39,7 +40,8 @@ pub struct Level {
     pub samples: u64,
 }
 
-/// Silence of a song's beginning, and of its end, that is kept: together a second between two songs.
+/// Silence of a song's beginning, and of its end, that is kept: together a second between two
+/// songs.
 const SILENCE_KEPT: u64 = SAMPLE_RATE_HZ as u64 / 2;
 
 impl Level {

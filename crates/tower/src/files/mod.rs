@@ -11,7 +11,9 @@
 //! - [`programme`]: one file after the other, without a sample between them.
 //! - [`player`]: the thread that keeps an input buffer full, by a decoder process; `opener`: the one that opens its files;
 //!   [`rounds`] keeps where it is across restarts; `handle`: what the rest of the tower sees of it.
-//! - `output`: from the decoder to the buffer; [`join`] crossfades songs, [`songs`] knows which one is on air.
+//! - `output`: from the decoder to the buffer; [`join`] crossfades songs, `succession` says how each
+//!   is joined, [`songs`] knows which one is on air.
+//! is on air.
 //! - [`mastering`]: which songs belong together, and how loud tags say they are.
 //! - [`levels`]: how loud songs without tags are, each measured once by [`measure`].
 //! - [`media`]: whether what is configured is there.

@@ -105,8 +105,8 @@ impl Output {
         }
     }
 
-    /// Hands over whole frames, as many as there is room for; what is left of the last one waits for
-    /// the next samples, of whatever song.
+    /// Hands over whole frames, as many as there is room for; what is left of the last one waits
+    /// for the next samples, of whatever song.
     pub(super) fn offer_frames(&mut self) {
         if self.is_late() {
             self.join.release(TICK_SAMPLES, &mut self.samples);
@@ -143,7 +143,8 @@ impl Output {
         self.join.holds().then_some(TICK_MS * LOW_TICKS as u64 / 2)
     }
 
-    /// The player ends. Where another plays on in its place, what waits in the buffer is not played.
+    /// The player ends. Where another plays on in its place, what waits in the buffer is not
+    /// played.
     pub(super) fn end(self) {
         if self.shared.gives_way() {
             self.writer.give_way();

@@ -101,8 +101,8 @@ impl Playlist {
         self
     }
 
-    /// The first round goes on behind the file that was played at `place`; behind the last one it is
-    /// the next round.
+    /// The first round goes on behind the file that was played at `place`; behind the last one it
+    /// is the next round.
     #[must_use]
     pub fn going_on_behind(mut self, place: Option<Place>) -> Self {
         (self.is_behind, self.place) = (place.is_some(), place);

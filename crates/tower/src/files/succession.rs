@@ -56,8 +56,8 @@ impl Succession {
         Joined { gain: self.gain, follows, kept }
     }
 
-    /// The factor that brings a song to the loudness that is wanted. One that is on air before it was
-    /// measured stays as it is: any guess would be wrong for it.
+    /// The factor that brings a song to the loudness that is wanted. One that is on air before it
+    /// was measured stays as it is: any guess would be wrong for it.
     fn gain_of(&self, info: &TrackInfo, level: Option<Level>) -> f32 {
         let Joining { loudness_lufs: Some(lufs), plays_albums, .. } = self.joining else { return 1.0 };
         let of_level = level.filter(|_| !info.mastering.has_gain()).map(|level| level.gain_db(lufs));

@@ -1,7 +1,8 @@
 //! `tower serve`: the wiring of one tower, from a good configuration to the last byte.
 //!
 //! - [`doors`]: everything that can be refused is opened first, so that nothing is ever half started.
-//! - [`wiring`]: joins the stages of the signal path; [`outputs`]: those of one output; [`players`]: those that play files, and [`mod@skip`], which skips a song.
+//! - [`wiring`]: joins the stages of the signal path; [`outputs`]: those of one output; [`players`]: those that play files.
+//! - [`mod@skip`]: skips the song on air.
 //! - [`chronicle`]: carries what the pump has to tell into the journal.
 //! - this file: start, wait for a signal, stop.
 

@@ -8,7 +8,7 @@ use crate::source::spec;
 use crate::titles::{Title, Titles};
 use anyhow::Context;
 use radio_signal::ingest::{BufferGauge, BufferReader, Gain, SilenceGate, input_buffer};
-use radio_signal::router::{InputId, Jitter, OnAir, SourceSpec};
+use radio_signal::router::{InputId, Jitter, OnAir, SourceId, SourceSpec};
 use radio_signal::units::ticks_in_ms;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +28,33 @@ pub enum GoOn<'a> {
     Kept,
     /// Behind this song.
     Behind(Option<&'a Place>),
+}
+
+/// A player in the registry of inputs, which its end takes out again: only so many may be there.
+struct Entry {
+    inputs: Arc<Inputs>,
+    id: SourceId,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.inputs.left(self.id);
+    }
+}
+
+/// As [`announce_files`], for a player in the registry; it leaves that when it ends.
+fn announce_source(
+    titles: &Arc<Titles>,
+    inputs: &Arc<Inputs>,
+    id: SourceId,
+    gauge: BufferGauge,
+) -> impl FnMut(u64, &TrackInfo) + use<> {
+    let entry = Entry { inputs: Arc::clone(inputs), id };
+    let mut announce = announce_files(titles, OnAir::Source(id), gauge);
+    move |position, info| {
+        let _ends_with_the_player = &entry;
+        announce(position, info);
+    }
 }
 
 /// Tells `titles` of each file that a player begins, and where in the buffer it begins.
@@ -64,7 +91,7 @@ pub fn start_fallback(
 /// The router has no place for it.
 pub fn start_play(
     config: &Config,
-    inputs: &Inputs,
+    inputs: &Arc<Inputs>,
     titles: &Arc<Titles>,
     backing: &Backing,
     from: GoOn<'_>,
@@ -86,7 +113,7 @@ pub fn start_play(
     let (id, writer) = inputs
         .admit(spec, player_buffer_ticks(config.router.fade_ms), PLAYERS_MAX)
         .context("the player has no place in the router")?;
-    let started = announce_files(titles, OnAir::Source(id), writer.gauge());
+    let started = announce_source(titles, inputs, id, writer.gauge());
     let settings = settings(PLAY, &config.play.paths, config.play.shuffle, backing, from).joined(config.play.joining());
     Ok(Some(Player::start(settings, writer, started)))
 }
@@ -99,14 +126,14 @@ pub fn start_list(
     config: &Config,
     id: InputId,
     input: &Input,
-    (inputs, titles, backing): (&Inputs, &Arc<Titles>, &Backing),
+    (inputs, titles, backing): (&Arc<Inputs>, &Arc<Titles>, &Backing),
     from: GoOn<'_>,
 ) -> anyhow::Result<PlayerHandle> {
     let spec = spec::of(id, input);
     let (id, writer) = inputs
         .admit(spec, player_buffer_ticks(input.fade_ms(config)).max(input.preroll_ticks + 2), PLAYERS_MAX)
         .context("a playlist has no place in the router")?;
-    let started = announce_files(titles, OnAir::Source(id), writer.gauge());
+    let started = announce_source(titles, inputs, id, writer.gauge());
     let settings = settings(&input.name, &input.paths, input.shuffle, backing, from).joined(input.joining());
     Ok(Player::start(settings, writer, started))
 }

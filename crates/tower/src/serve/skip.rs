@@ -63,7 +63,7 @@ pub async fn skip(tower: &Tower) -> Result<Skipped, NotSkipped> {
         (on_air.song.label(), on_air.song.place.clone())
     };
     let (setup, from) = (tower.setup(), GoOn::Behind(place.as_ref()));
-    let (inputs, titles, backing) = (&*tower.inputs, &tower.titles, &tower.backing);
+    let (inputs, titles, backing) = (&tower.inputs, &tower.titles, &tower.backing);
     let config = &setup.config;
     let started = if name == PLAY {
         players::start_play(config, inputs, titles, backing, from)
