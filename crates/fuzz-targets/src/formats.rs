@@ -9,12 +9,10 @@
 use crate::{muted, ogg};
 use radio_signal::mpeg::packetizer::Packetizer;
 use radio_signal::ogg::Packets;
-use radio_tower::source::decoder::{DecoderFigures, StreamEnd, decode};
+use radio_tower::media::stream::{Event, Options, Stream};
 use radio_tower::source::formats::Format;
 use radio_tower::source::opening::{Decoder, Foreign, decoder_of};
 use radio_tower::source::repeat::Pieces;
-use std::io::Cursor;
-use std::sync::{Arc, Mutex};
 
 const FORMATS: [Format; 6] = [Format::Mp3, Format::Aac, Format::Ogg, Format::Opus, Format::Flac, Format::Wav];
 /// Bit of the first byte that asks for true checksums of Ogg pages.
@@ -33,23 +31,25 @@ pub fn run(bytes: &[u8]) {
     let _may_be_no_ogg = Packets::new().push(&stream);
     let _taken = Packetizer::new().push(&stream);
     match decoder_of(&stream[..stream.len().min(64)], format) {
-        Decoder::Inside(format) => decode_whole(stream, format),
+        Decoder::Inside(format) => decode_whole(&stream, format),
         Decoder::Child(foreign) => cut(&stream, foreign),
         Decoder::Nobody(_) => {}
     }
 }
 
-fn decode_whole(stream: Vec<u8>, format: Format) {
-    let (figures, mut values, length) = (DecoderFigures::default(), 0, stream.len());
-    let stream = Arc::new(Mutex::new(Cursor::new(stream)));
-    let end = muted::catch(|| {
-        decode(&stream, format, &figures, |samples| {
-            values += samples.len();
-            samples.clear();
-            values <= VALUES_MAX
-        })
+fn decode_whole(stream: &[u8], format: Format) {
+    let mut values = 0;
+    muted::catch(|| {
+        let mut decoder = Stream::new(stream, Options { said: format, trims_end: false });
+        while values <= VALUES_MAX {
+            match decoder.next_event() {
+                Event::Sound(block) => values += block.samples.len(),
+                Event::Over | Event::Needs(_) => break,
+                _ => {}
+            }
+        }
     });
-    assert_ne!(end, Some(StreamEnd::Unwanted), "{values} samples of {length} bytes");
+    assert!(values <= VALUES_MAX, "{values} samples of {} bytes", stream.len());
 }
 
 fn cut(stream: &[u8], foreign: Foreign) {

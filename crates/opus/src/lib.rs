@@ -11,7 +11,11 @@
 //! The coding is CELT alone: two instances that have decided differently between SILK and CELT
 //! would be heard at a join.
 //!
+//! A [`decoder`] for what comes from elsewhere stands beside it.
+//!
 //! The codec is the package `opus-pure`, under the BSD licence: see `NOTICE.md` beside this crate.
+
+pub mod decoder;
 
 use opus_pure::{Application, OpusEncoder, RateControl};
 

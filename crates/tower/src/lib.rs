@@ -5,7 +5,7 @@
 //! [`ingest`], [`source`] and [`files`] fill buffers; [`pump`] owns the clock and asks the router what is on air; [`encoder`] turns
 //! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators, [`tls`] another to the same rooms.
 //! [`serve`] joins them; [`titles`] says what is playing. [`state`] is what the doors share, [`setup`] the part of it that the configuration makes and [`reload`] replaces, [`ear`] what the tower hears
-//! of itself, [`decode`] the processes that decode files and sources, [`desk`] what its operator wants, [`recent`] its last ten minutes, [`metrics`] its figures for Prometheus,
+//! of itself, [`decode`] the processes that decode files and sources, [`media`] what they make of a live stream, [`desk`] what its operator wants, [`recent`] its last ten minutes, [`metrics`] its figures for Prometheus,
 //! [`webhook`] who elsewhere is told what happens, [`station_events`] what the station has to say, [`text`] cleans lines of text. [`config`], [`cli`] and [`life`] are about the program itself.
 
 pub mod broadcast;
@@ -20,6 +20,7 @@ pub mod files;
 pub mod http;
 pub mod ingest;
 pub mod life;
+pub mod media;
 pub mod metrics;
 pub mod pump;
 pub mod recent;

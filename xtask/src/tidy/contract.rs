@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 /// Families of clauses and the number of the last one.
 const CLAUSES: [(&str, u32); 12] = [
     ("SIG", 5),
-    ("IN", 7),
+    ("IN", 8),
     ("ROUTER", 8),
-    ("FALL", 7),
+    ("FALL", 8),
     ("SONG", 4),
     ("PUMP", 5),
     ("ENC", 12),

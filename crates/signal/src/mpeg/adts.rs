@@ -13,7 +13,7 @@ pub const FRAME_SAMPLES: u64 = 1024;
 pub const STEREO_FRAME_BYTES_MAX: usize = 2 * 6144 / 8 + HEADER_BYTES + 2;
 
 /// By the index that the header holds.
-const SAMPLE_RATES_HZ: [u32; 13] =
+pub(super) const SAMPLE_RATES_HZ: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
 /// The header of a frame with one raw data block, as all encoders write it.

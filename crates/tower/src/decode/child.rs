@@ -4,20 +4,21 @@
 //! PCM leaves on standard output as interleaved stereo at 48 kHz, 32-bit floats in little-endian
 //! order, full scale +-1, never clamped.
 
-use super::protocol::{Body, MESSAGE_BYTES_MAX, Outcome, PIECE_BYTES_MAX, Record, Request, Sandboxed, Tags};
+use super::demuxer::Demuxer;
+use super::foreign::{self, ForeignPcm};
+use super::protocol::{Body, Outcome, PIECE_BYTES_MAX, Record, Request, Sandboxed, Tags};
+use super::requests::Requests;
 use super::socket;
 use crate::files::convert::Converter;
-use crate::files::{DecodeError, Decoder};
-use crate::source::comments::Commented;
-use crate::source::decoder::{DecoderFigures, StreamEnd, decode};
+use crate::files::{DecodeError, Decoder, TrackInfo};
+use crate::media::stream::joiner::Joiner;
+use crate::media::stream::{Event, Options, Stream};
 use crate::source::formats::Format;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Samples between two records of progress while there is sound: 100 ms.
@@ -30,27 +31,29 @@ const SEEK_FROM: Duration = Duration::from_secs(120);
 /// Decoded before a position that was sought, until the decoder has settled.
 const SEEK_EARLIER: Duration = Duration::from_secs(1);
 /// Full scale of decoded samples.
-const FULL_SCALE: f32 = 32_768.0;
+pub(super) const FULL_SCALE: f32 = 32_768.0;
 
 /// Nothing reads the output any more: the process ends, and that is no error.
 #[derive(Debug, thiserror::Error)]
 #[error("nothing reads what is decoded")]
 pub struct Gone;
 
-/// Where records go.
-pub enum Records {
-    /// To the tower.
-    Socket(OwnedFd),
-    /// As lines to standard error, for people.
-    Lines,
+/// What was damaged of a stream.
+#[derive(Clone, Copy, Debug, Default)]
+struct Damage {
+    /// Packets that could not be decoded.
+    bad_packets: u64,
+    /// Times that something was looked for behind damage.
+    resyncs: u64,
 }
 
 /// What leaves the process.
 pub struct Output {
-    records: Records,
+    /// Records go there.
+    records: OwnedFd,
     pcm: File,
-    /// Bytes read of the stream or file.
-    input_byte: Arc<AtomicU64>,
+    /// Bytes of the stream that are decoded.
+    input_byte: u64,
     /// Samples written.
     sample: u64,
     /// Samples decoded and not written, and those that are not to be written still.
@@ -64,8 +67,7 @@ pub struct Output {
 impl Output {
     /// Writes PCM to `pcm`; the first byte and sample have these numbers.
     #[must_use]
-    pub fn new(records: Records, pcm: OwnedFd, input_byte: u64, sample: u64) -> Self {
-        let input_byte = Arc::new(AtomicU64::new(input_byte));
+    pub fn new(records: OwnedFd, pcm: OwnedFd, input_byte: u64, sample: u64) -> Self {
         Self {
             records,
             pcm: pcm.into(),
@@ -86,35 +88,24 @@ impl Output {
         self.tell(Body::Ready(sandbox))
     }
 
-    fn tell(&self, body: Body) -> Result<(), Gone> {
+    pub(super) fn tell(&self, body: Body) -> Result<(), Gone> {
         self.tell_ahead(0, body)
     }
 
     /// Says what holds behind so many samples that are still to be written.
     fn tell_ahead(&self, samples: u64, body: Body) -> Result<(), Gone> {
-        let (input_byte, output_sample) = (self.input_byte.load(Relaxed), self.sample + samples);
-        let record = Record { input_byte, output_sample, body };
-        match &self.records {
-            Records::Socket(socket) => socket::send(socket, &record.encode(), None).map_err(|_| Gone),
-            Records::Lines => {
-                let seconds = self.sample as f64 / f64::from(SAMPLE_RATE_HZ);
-                if !matches!(record.body, Body::Progress { .. } | Body::Cover(_)) {
-                    eprintln!("{seconds:.3} s, byte {}: {:?}", record.input_byte, record.body);
-                }
-                Ok(())
-            }
-        }
+        let record = Record { input_byte: self.input_byte, output_sample: self.sample + samples, body };
+        socket::send(&self.records, &record.encode(), None).map_err(|_| Gone)
     }
 
-    fn progress(&mut self, figures: Option<&DecoderFigures>) -> Result<(), Gone> {
+    fn progress(&mut self, damage: Damage) -> Result<(), Gone> {
         self.told_at = self.sample + self.skipped;
-        let count = |counter: fn(&DecoderFigures) -> &AtomicU64| figures.map_or(0, |all| counter(all).load(Relaxed));
-        let (bad_packets, resyncs) = (count(|all| &all.bad_packets), count(|all| &all.resyncs));
+        let Damage { bad_packets, resyncs } = damage;
         self.tell(Body::Progress { skipped: self.skipped, bad_packets, resyncs })
     }
 
     /// Writes samples in steps of 16 bits, but those that are to be skipped, and empties them.
-    fn write(&mut self, samples: &mut Vec<f32>, figures: Option<&DecoderFigures>) -> Result<(), Gone> {
+    fn write(&mut self, samples: &mut Vec<f32>, damage: Damage) -> Result<(), Gone> {
         let skipped = (samples.len() / CHANNELS).min(usize::try_from(self.to_skip).unwrap_or(usize::MAX));
         self.to_skip -= skipped as u64;
         self.skipped += skipped as u64;
@@ -126,7 +117,7 @@ impl Output {
         }
         samples.clear();
         let period = if self.to_skip > 0 { SKIP_PROGRESS_SAMPLES } else { PROGRESS_SAMPLES };
-        if self.sample + self.skipped >= self.told_at + period { self.progress(figures) } else { Ok(()) }
+        if self.sample + self.skipped >= self.told_at + period { self.progress(damage) } else { Ok(()) }
     }
 }
 
@@ -135,49 +126,37 @@ impl Output {
 ///
 /// # Errors
 /// Nothing reads the output.
-pub fn serve_files(output: &mut Output, requests: &OwnedFd) -> Result<(), Gone> {
-    let (mut converter, mut bytes) = (Converter::new(), [0; MESSAGE_BYTES_MAX]);
-    loop {
-        let (length, file) = socket::receive(requests, &mut bytes).map_err(|_| Gone)?;
-        if length == 0 {
-            return Ok(());
-        }
-        match (Request::decode(&bytes[..length]), file) {
-            (Ok(Request::Play { file: number, from_sample, extension }), Some(file)) => {
+pub fn serve_files(output: &mut Output, requests: &mut Requests) -> Result<(), Gone> {
+    let mut converter = Converter::new();
+    while let Some(received) = requests.next()? {
+        match received {
+            (Request::Play { file: number, from_sample, extension }, Some(file)) => {
                 let name = format!("file.{extension}");
-                play(output, file.into(), Path::new(&name), (number, from_sample), &mut converter)?;
+                play(output, requests, file.into(), Path::new(&name), (number, from_sample), &mut converter)?;
             }
-            (Ok(Request::Flush), _) => flush(output, &mut converter)?,
+            (Request::Flush, _) => flush(output, &mut converter)?,
             _ => return Err(Gone),
         }
     }
-}
-
-/// Decodes one file to its end.
-///
-/// # Errors
-/// Nothing reads the output.
-pub fn decode_file(output: &mut Output, file: File, path: &Path) -> Result<(), Gone> {
-    let mut converter = Converter::new();
-    play(output, file, path, (0, 0), &mut converter)?;
-    flush(output, &mut converter)
+    Ok(())
 }
 
 fn flush(output: &mut Output, converter: &mut Converter) -> Result<(), Gone> {
     let mut samples = Vec::new();
     converter.finish_unrounded(&mut samples);
-    output.write(&mut samples, None)?;
+    output.write(&mut samples, Damage::default())?;
     output.tell(Body::Flushed)
 }
 
 fn play(
     output: &mut Output,
+    requests: &mut Requests,
     mut file: File,
     path: &Path,
     (number, from_sample): (u64, u64),
     converter: &mut Converter,
 ) -> Result<(), Gone> {
-    output.input_byte.store(0, Relaxed);
+    output.input_byte = 0;
     // The end of the file before comes out of the resampler with the first samples of this one.
     let held = converter.held_samples();
     // The descriptor may have been read by another process, and shares its position.
@@ -187,13 +166,13 @@ fn play(
     };
     let mut decoder = match opened {
         Ok(decoder) => decoder,
+        Err(DecodeError::Foreign { demuxer, info, .. }) => {
+            let outcome = play_foreign(output, requests, (number, from_sample), demuxer, &info, converter)?;
+            return output.tell(Body::Ended { file: number, outcome });
+        }
         Err(error) => return output.tell(Body::Ended { file: number, outcome: outcome_of(error) }),
     };
-    let info = decoder.info();
-    for piece in info.details.cover.iter().flat_map(|cover| cover.bytes.chunks(PIECE_BYTES_MAX)) {
-        output.tell(Body::Cover(piece.to_vec()))?;
-    }
-    output.tell_ahead(held, Body::Started { file: number, tags: Tags::from_info(info) })?;
+    begin(output, number, decoder.info(), held)?;
 
     let wanted = Duration::from_micros(from_sample * 1_000_000 / u64::from(SAMPLE_RATE_HZ));
     let reached = if wanted > SEEK_FROM { decoder.seek(wanted - SEEK_EARLIER) } else { Duration::ZERO };
@@ -209,11 +188,53 @@ fn play(
             format = decoder.format();
             output.tell(Body::Format { codec: format.0.into(), rate_hz: format.1 })?;
         }
-        output.write(&mut samples, None)?;
+        output.write(&mut samples, Damage::default())?;
     };
     *converter = decoder.into_converter();
-    output.progress(None)?;
+    output.progress(Damage::default())?;
     output.tell(Body::Ended { file: number, outcome })
+}
+
+/// A file begins behind so many samples of the one before.
+fn begin(output: &Output, number: u64, info: &TrackInfo, held: u64) -> Result<(), Gone> {
+    for piece in info.details.cover.iter().flat_map(|cover| cover.bytes.chunks(PIECE_BYTES_MAX)) {
+        output.tell(Body::Cover(piece.to_vec()))?;
+    }
+    output.tell_ahead(held, Body::Started { file: number, tags: Tags::from_info(info) })
+}
+
+/// A file that FFmpeg decodes. It begins with its first sample: before, nobody knows whether it can be.
+fn play_foreign(
+    output: &mut Output,
+    requests: &mut Requests,
+    (number, from_sample): (u64, u64),
+    demuxer: Demuxer,
+    info: &TrackInfo,
+    converter: &mut Converter,
+) -> Result<Outcome, Gone> {
+    let mut pcm = match foreign::ask(output, requests, number, demuxer)? {
+        Ok(socket) => ForeignPcm::new(socket),
+        Err(why) => return Ok(Outcome::Unreadable(why)),
+    };
+    output.to_skip = from_sample;
+    let (mut has_begun, mut stereo, mut samples) = (false, Vec::new(), Vec::new());
+    while pcm.read(&mut stereo) {
+        if !has_begun {
+            has_begun = true;
+            begin(output, number, info, converter.held_samples())?;
+            output.tell(Body::Format { codec: demuxer.name().into(), rate_hz: SAMPLE_RATE_HZ })?;
+        }
+        converter.push_unrounded(SAMPLE_RATE_HZ, &stereo, &mut samples);
+        stereo.clear();
+        output.write(&mut samples, Damage::default())?;
+    }
+    let complaint = foreign::ended(output, requests)?;
+    output.progress(Damage::default())?;
+    Ok(match (has_begun, complaint.is_empty()) {
+        (true, _) => Outcome::Over,
+        (false, true) => Outcome::Empty,
+        (false, false) => Outcome::Unreadable(complaint),
+    })
 }
 
 /// The tower knows the file's name; the process does not.
@@ -223,63 +244,47 @@ fn outcome_of(error: DecodeError) -> Outcome {
         DecodeError::Format { reason, .. } => Outcome::Unreadable(reason),
         DecodeError::Open { source, .. } => Outcome::Unreadable(source.to_string()),
         DecodeError::Damaged { reason, .. } => Outcome::Damaged(reason),
+        DecodeError::Foreign { demuxer, .. } => Outcome::Unreadable(format!("FFmpeg reads it as {}", demuxer.name())),
         // The tower says so, and no decoder.
         DecodeError::Kills { reason, .. } => Outcome::Unreadable(reason.to_owned()),
     }
 }
 
-/// Decodes `stream` to its end.
+/// Decodes `stream`, which is said to be of `format`, to its end.
 ///
 /// # Errors
 /// Nothing reads the output.
-pub fn decode_stream(output: &mut Output, stream: impl Read + Send + 'static, format: Format) -> Result<(), Gone> {
-    let titles = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&titles);
-    let counted = Counted { inner: stream, bytes: Arc::clone(&output.input_byte) };
-    let commented = Commented::new(counted, move |title| lock(&heard).push(title));
-    let (figures, mut gone, mut is_known) = (DecoderFigures::default(), None, false);
-    let end = decode(&Arc::new(Mutex::new(commented)), format, &figures, |samples| {
-        let mut take = || {
-            for title in std::mem::take(&mut *lock(&titles)) {
-                output.tell(Body::Title { artist: title.artist, title: title.title })?;
-            }
-            if let (Some(&(codec, rate_hz)), false) = (figures.sound.get(), is_known) {
-                is_known = true;
-                output.tell(Body::Format { codec: codec.into(), rate_hz })?;
-            }
-            output.write(samples, Some(&figures))
-        };
-        gone = take().err();
-        gone.is_none()
-    });
-    if let Some(gone) = gone {
-        return Err(gone);
-    }
-    output.progress(Some(&figures))?;
-    let outcome = match end {
-        StreamEnd::Over | StreamEnd::Unwanted => Outcome::Over,
-        StreamEnd::Unreadable(reason) => Outcome::Unreadable(reason),
-        StreamEnd::Damaged(reason) => Outcome::Damaged(reason),
+pub fn decode_stream(output: &mut Output, stream: impl Read, format: Format) -> Result<(), Gone> {
+    let mut stream = Stream::new(stream, Options { said: format, trims_end: false });
+    let (mut joiner, mut samples) = (Joiner::default(), Vec::new());
+    let first_byte = output.input_byte;
+    let needs = loop {
+        let event = stream.next_event();
+        output.input_byte = first_byte + stream.taken();
+        match event {
+            Event::Sound(block) => joiner.push(block.rate_hz, &block.samples, &mut samples),
+            Event::Cut => joiner.cut(&mut samples),
+            Event::Title(title) => output.tell(Body::Title { artist: title.artist, title: title.title })?,
+            Event::Format(codec, rate_hz) => output.tell(Body::Format { codec: codec.into(), rate_hz })?,
+            Event::Needs(demuxer) => break Some(demuxer),
+            Event::Over => break None,
+        }
+        output.write(&mut samples, damage_of(&stream))?;
+    };
+    joiner.finish(&mut samples);
+    output.write(&mut samples, damage_of(&stream))?;
+    output.progress(damage_of(&stream))?;
+    let outcome = match (needs, stream.is_heard()) {
+        (None, true) => Outcome::Over,
+        (None | Some(""), false) => Outcome::Unreadable("it holds no audio".into()),
+        (Some(demuxer), false) => Outcome::Unreadable(format!("it takes FFmpeg, which reads it as {demuxer}")),
+        (Some(demuxer), true) => Outcome::Damaged(format!("it goes on as {demuxer}, which takes FFmpeg")),
     };
     output.tell(Body::Ended { file: 0, outcome })
 }
 
-/// Counts what is read.
-struct Counted<R> {
-    inner: R,
-    bytes: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(bytes)?;
-        self.bytes.fetch_add(count as u64, Relaxed);
-        Ok(count)
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn damage_of<R: Read>(stream: &Stream<R>) -> Damage {
+    Damage { bad_packets: stream.bad_packets(), resyncs: stream.resyncs() }
 }
 
 /// A descriptor that the process was started with.

@@ -1,11 +1,12 @@
 //! A line of decoder processes: the machine that supervises them, and its hands.
 
+use super::demuxer::Demuxer;
 use super::process::{DecoderProcess, DecoderSettings, Job};
 use super::supervisor::{Action, Event, Item, ProcessId, Reason, Settings, Supervisor};
 use radio_signal::units::MonoTime;
 use rustix::event::PollFd;
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// What has become of the processes of a [`Line`].
 #[derive(Debug)]
@@ -47,6 +48,24 @@ impl Line {
     /// The process that is at work.
     pub fn process(&mut self) -> Option<&mut DecoderProcess> {
         self.live.as_mut().map(|(_, process)| process)
+    }
+
+    /// Starts FFmpeg for what its process cannot decode: `file`, or the stream.
+    pub fn lend_ffmpeg(&mut self, demuxer: Demuxer, file: Option<BorrowedFd<'_>>) {
+        if let Some((_, process)) = &mut self.live {
+            // A process that takes no message is about to be seen as lost.
+            let _ = process.lend_ffmpeg(&self.settings, demuxer, file);
+        }
+    }
+
+    /// Learns how FFmpeg has ended. If it was killed or has failed, its process is lost with it.
+    pub fn end_ffmpeg(&mut self) {
+        if let Some((id, process)) = &mut self.live
+            && let Err(reason) = process.end_ffmpeg()
+        {
+            self.last_words = Some(format!("FFmpeg {}", reason.text()));
+            self.supervisor.handle(now(), Event::Lost(*id, reason));
+        }
     }
 
     /// Tells the machine what its process does.

@@ -1,22 +1,31 @@
 //! Decoding in processes of its own: the process that is on air reads no foreign container.
 //!
-//! - [`child`] is the decoder, `tower decode`, closed in by [`sandbox`]; [`protocol`] is what it says
+//! - [`child`] is the decoder, `tower decode`, closed in by [`sandbox`]; [`protocol`] (in the numbers and texts of [`wire`]) is what it says
 //!   and is told, over a `socket`.
 //! - [`process`] starts one and moves its bytes; [`intake`] puts its PCM and records in order.
+//! - [`ffmpeg`] decodes for it what it cannot, as one of FFmpeg's [`demuxer`]s, closed in by
+//!   [`ffmpeg_sandbox`] (`foreign` is the process's side of it); [`by_hand`] plays the tower's part for a person.
 //! - [`supervisor`] decides when one is replaced and what is given up with it; [`mod@line`] does so.
 //! - [`board`]: what the alarms and `/status` know of them.
 //!
 //! On top of them play the players of files and the sources.
 
 pub mod board;
+pub mod by_hand;
 pub mod child;
+pub mod demuxer;
+pub mod ffmpeg;
+pub mod ffmpeg_sandbox;
+mod foreign;
 pub mod intake;
 pub mod line;
 pub mod process;
 pub mod protocol;
+pub mod requests;
 pub mod sandbox;
 mod socket;
 pub mod supervisor;
+pub mod wire;
 
 use radio_signal::units::SAMPLE_RATE_HZ;
 use supervisor::Settings;

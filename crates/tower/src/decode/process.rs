@@ -1,5 +1,7 @@
 //! Decoder processes of this tower, and the sockets to them. No call here blocks.
 
+use super::demuxer::Demuxer;
+use super::ffmpeg::{Ffmpeg, FfmpegEnd, FfmpegSettings};
 use super::protocol::{MESSAGE_BYTES_MAX, Record, Request};
 use super::supervisor::Reason;
 use super::{MEMORY_BYTES_MAX, socket};
@@ -40,12 +42,14 @@ pub struct DecoderSettings {
     pub environment: Vec<String>,
     /// Whether processes live on when the thread that started them ends.
     pub outlives_thread: bool,
+    /// FFmpeg, for what the program cannot decode itself; none where it is not to be used.
+    pub ffmpeg: Option<FfmpegSettings>,
 }
 
 impl Default for DecoderSettings {
     /// The program that runs.
     fn default() -> Self {
-        Self { program: "/proc/self/exe".into(), environment: Vec::new(), outlives_thread: false }
+        Self { program: "/proc/self/exe".into(), environment: Vec::new(), outlives_thread: false, ffmpeg: None }
     }
 }
 
@@ -84,6 +88,10 @@ pub struct DecoderProcess {
     said: Diagnostics,
     started: Instant,
     name: &'static str,
+    /// FFmpeg, while it decodes for this process.
+    ffmpeg: Option<Ffmpeg>,
+    /// What earlier ones have had of the processor.
+    ffmpegs_ran_ns: u64,
 }
 
 /// What a read brought.
@@ -144,7 +152,9 @@ impl DecoderProcess {
         };
         let (stderr, odd, said, started) = (Some(stderr), Vec::new(), Diagnostics::default(), Instant::now());
         let name = if is_own { "the decoder" } else { "ffmpeg" };
-        Ok((Self { child, pidfd, pcm, stderr, records, odd, said, started, name }, stdin_ours))
+        let (ffmpeg, ffmpegs_ran_ns) = (None, 0);
+        let process = Self { child, pidfd, pcm, stderr, records, odd, said, started, name, ffmpeg, ffmpegs_ran_ns };
+        Ok((process, stdin_ours))
     }
 
     /// Its process id.
@@ -160,6 +170,52 @@ impl DecoderProcess {
     pub fn request(&self, request: &Request, file: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
         let records = self.records.as_ref().ok_or(Errno::NOTSUP)?;
         socket::send(records, &request.encode(), file)
+    }
+
+    /// Starts FFmpeg for a file, or for the stream, which the process cannot decode, and tells it so.
+    ///
+    /// # Errors
+    /// The process takes no more messages.
+    pub fn lend_ffmpeg(
+        &mut self,
+        settings: &DecoderSettings,
+        demuxer: Demuxer,
+        file: Option<BorrowedFd<'_>>,
+    ) -> Result<(), Errno> {
+        self.forget_ffmpeg();
+        let none = || Err("this format needs FFmpeg, which is not used here".to_owned());
+        let started = settings.ffmpeg.as_ref().map_or_else(none, |ffmpeg| {
+            Ffmpeg::start(settings, ffmpeg, demuxer, file).map_err(|error| format!("FFmpeg cannot be started: {error}"))
+        });
+        match started {
+            Ok((ffmpeg, socket)) => {
+                self.ffmpeg = Some(ffmpeg);
+                self.request(&Request::Ffmpeg, Some(socket.as_fd()))
+            }
+            Err(why) => self.request(&Request::NoFfmpeg(why), None),
+        }
+    }
+
+    /// Tells the process how its FFmpeg has ended.
+    ///
+    /// # Errors
+    /// It was killed or has failed; or the process takes no more messages.
+    pub fn end_ffmpeg(&mut self) -> Result<(), Reason> {
+        let Some(ffmpeg) = self.ffmpeg.take() else { return Ok(()) };
+        self.ffmpegs_ran_ns += ffmpeg.processor_time().map_or(0, |time| time.ran_ns);
+        match ffmpeg.end() {
+            FfmpegEnd::Lost(reason) => Err(reason),
+            FfmpegEnd::Over(complaint) => {
+                let request = Request::FfmpegEnded(complaint.unwrap_or_default());
+                self.request(&request, None).map_err(|_| Reason::Failed)
+            }
+        }
+    }
+
+    fn forget_ffmpeg(&mut self) {
+        if let Some(ffmpeg) = self.ffmpeg.take() {
+            self.ffmpegs_ran_ns += ffmpeg.processor_time().map_or(0, |time| time.ran_ns);
+        }
     }
 
     /// The next record, if one has come.
@@ -191,6 +247,7 @@ impl DecoderProcess {
 
     /// Takes what it complains of.
     pub fn listen(&mut self) {
+        self.ffmpeg.iter_mut().for_each(Ffmpeg::listen);
         let mut buffer = [0; 1024];
         for _ in 0..COMPLAINTS_MAX {
             let Some(stderr) = &self.stderr else { return };
@@ -209,12 +266,16 @@ impl DecoderProcess {
             fds.extend(self.records.as_ref().map(|records| PollFd::new(records, PollFlags::IN)));
         }
         fds.extend(self.stderr.as_ref().map(|stderr| PollFd::new(stderr, PollFlags::IN)));
+        fds.extend(self.ffmpeg.as_ref().and_then(Ffmpeg::poll_fd));
     }
 
-    /// What it has had of the processor; none where that cannot be read.
+    /// What it has had of the processor, with its FFmpeg; none where that cannot be read.
     #[must_use]
     pub fn processor_time(&self) -> Option<ProcessorTime> {
-        processor_time(self.pid())
+        let (own, ffmpeg) = (processor_time(self.pid())?, self.ffmpeg.as_ref().and_then(Ffmpeg::processor_time));
+        let ffmpeg = ffmpeg.unwrap_or_default();
+        let ran_ns = own.ran_ns + ffmpeg.ran_ns + self.ffmpegs_ran_ns;
+        Some(ProcessorTime { ran_ns, is_runnable: own.is_runnable || ffmpeg.is_runnable, ..own })
     }
 
     /// Why it gives no more, once it has closed its output. Waits a little for its end.
@@ -223,12 +284,7 @@ impl DecoderProcess {
         self.listen();
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         let status = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), options).ok().flatten();
-        let signal = status.and_then(|status| status.terminating_signal());
-        let from_outside = [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT];
-        match signal {
-            Some(signal) if from_outside.iter().any(|known| known.as_raw() == signal) => Reason::Killed,
-            _ => Reason::Failed,
-        }
+        status.and_then(|status| status.terminating_signal()).map_or(Reason::Failed, Reason::of_signal)
     }
 
     /// What it said last, or how it ended.
@@ -248,6 +304,7 @@ impl DecoderProcess {
         if matches!(self.child.try_wait(), Ok(None)) {
             let _ = rustix::process::kill_process_group(rustix::process::Pid::from_child(&self.child), Signal::KILL);
         }
+        self.ffmpeg = None;
     }
 
     /// Whether it is dead and buried.

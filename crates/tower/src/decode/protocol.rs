@@ -6,20 +6,17 @@
 //! written to the PCM socket after the record. Numbers are little-endian; a text has its length in
 //! two bytes before it.
 
+use super::demuxer::Demuxer;
+use super::wire::{Input, VERSION, put_option, put_text, put_u64};
+pub use super::wire::{MESSAGE_BYTES_MAX, Malformed, TEXT_BYTES_MAX};
 use crate::files::TrackInfo;
 use crate::files::mastering::{Mastering, NUMBERS};
 use crate::files::tags::{Cover, Details};
 use std::path::Path;
 use std::time::Duration;
 
-/// Bytes of the longest message.
-pub const MESSAGE_BYTES_MAX: usize = 8192;
-/// Bytes of one text in a message; longer texts are cut at a character.
-pub const TEXT_BYTES_MAX: usize = 1200;
 /// Bytes of a picture in one message.
 pub const PIECE_BYTES_MAX: usize = 4096;
-/// Version of these messages; tower and decoder are the same executable, so another one is an error.
-const VERSION: u8 = 2;
 
 /// A message from a decoder process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +68,15 @@ pub enum Body {
     },
     /// Something is wrong, and decoding goes on.
     Warning(String),
+    /// The decoder cannot read a file, or the stream (number 0): it waits for FFmpeg, which may.
+    NeedsFfmpeg {
+        /// Its number, from the request.
+        file: u64,
+        /// As what FFmpeg is to read it.
+        demuxer: Demuxer,
+    },
+    /// FFmpeg has closed its output: the decoder waits for what is known of its end.
+    FfmpegOver,
     /// A file, or the stream (number 0), is over.
     Ended {
         /// Its number, from the request.
@@ -169,12 +175,13 @@ pub enum Request {
     },
     /// Nothing follows for now: write what the resampler still holds.
     Flush,
+    /// FFmpeg is at the other end of the socket that comes with this message.
+    Ffmpeg,
+    /// There is no FFmpeg; why.
+    NoFfmpeg(String),
+    /// FFmpeg has ended by itself; what it complained of last.
+    FfmpegEnded(String),
 }
-
-/// Bytes that are no message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a message that makes no sense")]
-pub struct Malformed;
 
 impl Record {
     /// The message as bytes, at most [`MESSAGE_BYTES_MAX`].
@@ -233,6 +240,12 @@ impl Record {
                 put_text(&mut out, text);
             }
             Body::Flushed => out.push(7),
+            Body::NeedsFfmpeg { file, demuxer } => {
+                out.push(9);
+                put_u64(&mut out, *file);
+                put_text(&mut out, demuxer.name());
+            }
+            Body::FfmpegOver => out.push(10),
         }
         out
     }
@@ -277,6 +290,11 @@ impl Record {
             }
             7 => Body::Flushed,
             8 if input.0.len() <= PIECE_BYTES_MAX => Body::Cover(std::mem::take(&mut input.0).to_vec()),
+            9 => {
+                let (file, demuxer) = (input.u64()?, input.text()?);
+                Body::NeedsFfmpeg { file, demuxer: Demuxer::named(&demuxer).ok_or(Malformed)? }
+            }
+            10 => Body::FfmpegOver,
             _ => return Err(Malformed),
         };
         input.end(Self { input_byte, output_sample, body })
@@ -296,6 +314,15 @@ impl Request {
                 put_text(&mut out, extension);
             }
             Self::Flush => out.push(1),
+            Self::Ffmpeg => out.push(2),
+            Self::NoFfmpeg(why) => {
+                out.push(3);
+                put_text(&mut out, why);
+            }
+            Self::FfmpegEnded(complaint) => {
+                out.push(4);
+                put_text(&mut out, complaint);
+            }
         }
         out
     }
@@ -309,77 +336,12 @@ impl Request {
         let request = match input.u8()? {
             0 => Self::Play { file: input.u64()?, from_sample: input.u64()?, extension: input.text()? },
             1 => Self::Flush,
+            2 => Self::Ffmpeg,
+            3 => Self::NoFfmpeg(input.text()?),
+            4 => Self::FfmpegEnded(input.text()?),
             _ => return Err(Malformed),
         };
         input.end(request)
-    }
-}
-
-fn put_u64(out: &mut Vec<u8>, value: u64) {
-    out.extend(value.to_le_bytes());
-}
-
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    let text = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];
-    out.extend((text.len() as u16).to_le_bytes());
-    out.extend(text.as_bytes());
-}
-
-fn put_option<T>(out: &mut Vec<u8>, value: Option<&T>, put: impl FnOnce(&mut Vec<u8>, &T)) {
-    out.push(u8::from(value.is_some()));
-    if let Some(value) = value {
-        put(out, value);
-    }
-}
-
-/// What is left of a message.
-struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    fn versioned(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let mut input = Self(bytes);
-        if bytes.len() <= MESSAGE_BYTES_MAX && input.u8()? == VERSION { Ok(input) } else { Err(Malformed) }
-    }
-
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (bytes, rest) = self.0.split_first_chunk().ok_or(Malformed)?;
-        self.0 = rest;
-        Ok(*bytes)
-    }
-
-    fn u8(&mut self) -> Result<u8, Malformed> {
-        self.take::<1>().map(|[byte]| byte)
-    }
-
-    fn bool(&mut self) -> Result<bool, Malformed> {
-        match self.u8()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(Malformed),
-        }
-    }
-
-    fn u32(&mut self) -> Result<u32, Malformed> {
-        self.take().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, Malformed> {
-        self.take().map(u64::from_le_bytes)
-    }
-
-    fn text(&mut self) -> Result<String, Malformed> {
-        let length = self.take().map(u16::from_le_bytes)?.into();
-        let (text, rest) = self.0.split_at_checked(length).filter(|_| length <= TEXT_BYTES_MAX).ok_or(Malformed)?;
-        self.0 = rest;
-        String::from_utf8(text.to_vec()).map_err(|_| Malformed)
-    }
-
-    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Malformed>) -> Result<Option<T>, Malformed> {
-        self.bool()?.then(|| read(self)).transpose()
-    }
-
-    fn end<T>(&self, value: T) -> Result<T, Malformed> {
-        if self.0.is_empty() { Ok(value) } else { Err(Malformed) }
     }
 }
 

@@ -17,6 +17,8 @@ fn bodies() -> Vec<Body> {
         Body::Ended { file: 7, outcome: Outcome::Damaged("it ends early".into()) },
         Body::Ended { file: 8, outcome: Outcome::Over },
         Body::Flushed,
+        Body::NeedsFfmpeg { file: 9, demuxer: Demuxer::named("asf").expect("it is known") },
+        Body::FfmpegOver,
     ]
 }
 
@@ -29,9 +31,19 @@ fn each_message_is_read_as_it_was_written_and_not_if_it_is_cut_or_longer() {
         (0..bytes.len()).for_each(|length| assert_eq!(Record::decode(&bytes[..length]), Err(Malformed)));
         assert_eq!(Record::decode(&[&bytes[..], &[0]].concat()), Err(Malformed));
     }
-    for request in [Request::Play { file: 3, from_sample: 9, extension: "flac".into() }, Request::Flush] {
+    let play = Request::Play { file: 3, from_sample: 9, extension: "flac".into() };
+    let (none, ended) = (Request::NoFfmpeg("none".into()), Request::FfmpegEnded(String::new()));
+    for request in [play, Request::Flush, Request::Ffmpeg, none, ended] {
         assert_eq!(Request::decode(&request.encode()), Ok(request));
     }
+}
+
+#[test]
+fn a_demuxer_that_is_not_known_makes_no_sense() {
+    let mut bytes = Record { input_byte: 0, output_sample: 0, body: bodies()[9].clone() }.encode();
+    let at = bytes.len() - 3;
+    bytes[at..].copy_from_slice(b"hls");
+    assert_eq!(Record::decode(&bytes), Err(Malformed));
 }
 
 #[test]

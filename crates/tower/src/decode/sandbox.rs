@@ -61,25 +61,22 @@ const ALLOWED: &[libc::c_long] = &[
 ];
 
 /// Closes the sandbox as far as this kernel can, and says which parts of it are closed.
-///
-/// `writes_files`: standard output may be a file, as when a person runs `tower decode`.
-pub fn enter(memory_bytes_max: u64, writes_files: bool) -> Sandboxed {
-    let limits = limit(memory_bytes_max, writes_files);
+pub fn enter(memory_bytes_max: u64) -> Sandboxed {
+    let limits = limit(memory_bytes_max);
     Sandboxed { limits, landlock: landlock(), seccomp: seccomp() }
 }
 
-fn limit(memory_bytes_max: u64, writes_files: bool) -> bool {
-    let set = |resource, max: u64| {
-        // What was lower stays so.
-        let max = rustix::process::getrlimit(resource).maximum.map_or(max, |before| before.min(max));
-        rustix::process::setrlimit(resource, Rlimit { current: Some(max), maximum: Some(max) }).is_ok()
-    };
-    let mut is_set =
-        set(Resource::Data, memory_bytes_max) && set(Resource::Nofile, FILES_MAX) && set(Resource::Core, 0);
-    if !writes_files {
-        is_set &= set(Resource::Fsize, 0);
-    }
+fn limit(memory_bytes_max: u64) -> bool {
+    let limits =
+        [(Resource::Data, memory_bytes_max), (Resource::Nofile, FILES_MAX), (Resource::Core, 0), (Resource::Fsize, 0)];
+    let is_set = limits.into_iter().all(|(resource, max)| set_limit(resource, max));
     is_set && rustix::thread::set_no_new_privs(true).is_ok()
+}
+
+/// Sets a limit; one that is lower already stays so.
+pub(super) fn set_limit(resource: Resource, max: u64) -> bool {
+    let max = rustix::process::getrlimit(resource).maximum.map_or(max, |before| before.min(max));
+    rustix::process::setrlimit(resource, Rlimit { current: Some(max), maximum: Some(max) }).is_ok()
 }
 
 /// Takes every right to a path, to TCP, to abstract sockets and to signals.

@@ -96,6 +96,15 @@ impl Reason {
         matches!(self, Self::Failed | Self::Processor | Self::Nonsense)
     }
 
+    /// Of the signal that ended a process: those that come from outside are no fault of its own.
+    #[must_use]
+    pub const fn of_signal(signal: i32) -> Self {
+        match signal {
+            libc::SIGKILL | libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT => Self::Killed,
+            _ => Self::Failed,
+        }
+    }
+
     /// In words that follow "the decoder".
     #[must_use]
     pub const fn text(self) -> &'static str {

@@ -356,14 +356,13 @@ impl Ear {
         let text = || advice::clock_stopped(age_ms);
         watch.observe((Kind::ClockStopped, None), now, is_stopped, &tower.journal, text);
 
-        let sandbox = tower.backing.decoders.sandbox_problem();
-        let text = || advice::decoder_sandbox(sandbox.as_deref().unwrap_or_default());
-        watch.observe((Kind::DecoderSandbox, None), now, sandbox.is_some(), &tower.journal, text);
+        let (problem, ffmpeg) = tower.backing.decoders.problems();
+        let problem = problem.map(|it| advice::decoder_sandbox(&it)).or(ffmpeg.map(|it| advice::ffmpeg_sandbox(&it)));
+        let text = || problem.clone().unwrap_or_default();
+        watch.observe((Kind::DecoderSandbox, None), now, problem.is_some(), &tower.journal, text);
         let (count, last) = tower.backing.decoders.given_up();
-        let text = || {
-            let (path, reason) = last.clone().unwrap_or_default();
-            advice::decoder_killed(count, &path, reason)
-        };
+        let (path, reason) = last.clone().unwrap_or_default();
+        let text = || advice::decoder_killed(count, &path, reason);
         watch.observe((Kind::DecoderKilled, None), now, last.is_some(), &tower.journal, text);
 
         let missing = tower.backing.media.as_ref().map(|media| media.missing()).unwrap_or_default();

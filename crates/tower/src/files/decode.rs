@@ -5,6 +5,7 @@ use super::mastering::Mastering;
 use super::packets::StereoBlock;
 use super::reader::Reader;
 use super::tags::Details;
+use crate::decode::demuxer::Demuxer;
 use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,6 +30,16 @@ pub enum DecodeError {
         path: PathBuf,
         /// What the decoder says.
         reason: String,
+    },
+    /// The file is in a format that only FFmpeg reads.
+    #[error("{path} takes FFmpeg, as its {demuxer:?}", path = .path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// As what FFmpeg reads it.
+        demuxer: Demuxer,
+        /// What its tags say.
+        info: Box<TrackInfo>,
     },
     /// The file ends in the middle, or its data make no sense.
     #[error("{path} is damaged {reason}; replace the file or encode it anew", path = .path.display())]
@@ -61,6 +72,7 @@ impl DecodeError {
         match self {
             Self::Open { path, .. }
             | Self::Format { path, .. }
+            | Self::Foreign { path, .. }
             | Self::Damaged { path, .. }
             | Self::Kills { path, .. }
             | Self::Empty { path } => path,
@@ -149,7 +161,15 @@ impl Decoder {
     /// # Errors
     /// It is not audio.
     pub fn of_file(file: File, path: &Path, converter: &mut Converter) -> Result<Self, DecodeError> {
-        let (reader, info) = guarded(path, || Reader::of_file(file, path))?;
+        let mut head = [0; 16];
+        let read = rustix::io::pread(&file, &mut head, 0).unwrap_or(0);
+        let opened = guarded(path, || Reader::of_file(file, path));
+        let (reader, info) = opened.map_err(|error| match (error, foreign(&head[..read])) {
+            (DecodeError::Format { path, .. }, Some(demuxer)) => {
+                DecodeError::Foreign { info: Box::new(TrackInfo::of(&path, None)), path, demuxer }
+            }
+            (error, _) => error,
+        })?;
         Ok(Self { reader, block: StereoBlock::default(), converter: std::mem::take(converter), info, ended: false })
     }
 
@@ -215,6 +235,15 @@ impl Decoder {
     /// Appends what the resampler still holds: now the length is exactly that of the file, in 48 kHz.
     pub fn finish(mut self, out: &mut Vec<i16>) {
         self.converter.finish(out);
+    }
+}
+
+/// As what FFmpeg reads a file that begins so.
+fn foreign(head: &[u8]) -> Option<Demuxer> {
+    match head {
+        [b'F', b'O', b'R', b'M', ..] => Demuxer::named("aiff"),
+        [0x30, 0x26, 0xB2, 0x75, ..] => Demuxer::named("asf"),
+        _ => None,
     }
 }
 

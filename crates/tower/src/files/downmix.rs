@@ -3,7 +3,7 @@
 use symphonia::core::audio::{Channels, Position};
 
 /// How much of one channel goes to left and to right.
-type Gains = (f32, f32);
+pub(crate) type Gains = (f32, f32);
 
 /// -3 dB: a centre heard from two loudspeakers keeps its power (ITU-R BS.775).
 const HALF_POWER: f32 = std::f32::consts::FRAC_1_SQRT_2;
@@ -12,7 +12,7 @@ const HALF_POWER: f32 = std::f32::consts::FRAC_1_SQRT_2;
 ///
 /// One channel goes to both sides at full level; two pass unchanged. More are folded as in ITU-R BS.775 and scaled
 /// so that no side can clip. Where positions are unknown, the first two channels are taken for left and right.
-pub(super) fn gains(channels: &Channels) -> Vec<Gains> {
+pub(crate) fn gains(channels: &Channels) -> Vec<Gains> {
     match (channels, channels.count()) {
         (_, 0) => Vec::new(),
         (_, 1) => vec![(1.0, 1.0)],
@@ -24,6 +24,14 @@ pub(super) fn gains(channels: &Channels) -> Vec<Gains> {
             gains[1] = (0.0, 1.0);
             gains
         }
+    }
+}
+
+/// The gains of channels in an order of their own.
+pub(crate) fn gains_in_order(positions: &[Position]) -> Vec<Gains> {
+    match positions.len() {
+        1 => vec![(1.0, 1.0)],
+        _ => never_clipping(positions.iter().copied().map(gains_of).collect()),
     }
 }
 
@@ -73,7 +81,7 @@ fn never_clipping(mut gains: Vec<Gains>) -> Vec<Gains> {
 /// Appends `interleaved`, folded by `gains`, to `stereo`, multiplied by `scale`.
 ///
 /// A value that is no number (a float file may hold any bits) becomes silence.
-pub(super) fn fold(interleaved: &[f32], gains: &[Gains], scale: f32, stereo: &mut Vec<f32>) {
+pub(crate) fn fold(interleaved: &[f32], gains: &[Gains], scale: f32, stereo: &mut Vec<f32>) {
     if gains.is_empty() {
         return;
     }

@@ -8,6 +8,7 @@ use super::rounds::Rounds;
 use super::songs::{SongOnAir, Songs};
 use crate::config::Config;
 use crate::decode::board::Board;
+use crate::decode::ffmpeg::FfmpegSettings;
 use crate::decode::process::DecoderSettings;
 use arc_swap::ArcSwapOption;
 use rustix::event::{EventfdFlags, eventfd};
@@ -65,6 +66,8 @@ pub struct Backing {
     pub decoders: Arc<Board>,
     /// How loud songs without tags are.
     pub levels: Option<Arc<Levels>>,
+    /// FFmpeg, for what the tower does not decode itself.
+    pub ffmpeg: Option<FfmpegSettings>,
 }
 
 impl PlayerSettings {

@@ -126,6 +126,8 @@ pub(super) fn measure(path: &Path, settings: &DecoderSettings, is_wanted: impl F
             Piece::Record(record) => match record.body {
                 Body::Started { tags, .. } if tags.mastering.has_gain() => done = Some(Measured::Tagged),
                 Body::Ended { outcome, .. } if outcome != Outcome::Over => done = Some(Measured::Unknown),
+                // What FFmpeg alone decodes is not measured.
+                Body::NeedsFfmpeg { .. } => done = Some(Measured::Unknown),
                 Body::Flushed => done = done.or(Some(Measured::Level(std::mem::take(&mut meter).level()))),
                 _ => {}
             },

@@ -21,7 +21,7 @@
 mod charset;
 pub mod convert;
 pub mod decode;
-mod downmix;
+pub(crate) mod downmix;
 pub mod folder;
 mod handle;
 mod id3;
@@ -47,6 +47,7 @@ pub use decode::{DecodeError, Decoder, TrackInfo};
 pub use handle::{Backing, Joining, NowPlaying, PlayerHandle, PlayerSettings};
 pub use levels::Levels;
 pub use media::MediaBoard;
+pub use packets::StereoBlock;
 pub use player::Player;
 pub use playlist::{Item, Place, Playlist, Round};
 pub use programme::{Programme, Step};

@@ -2,18 +2,21 @@
 
 use super::convert::is_convertible;
 use super::downmix;
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatReader, Track, TrackType};
 use symphonia::core::packet::Packet;
+use symphonia::core::units::{Duration, Timestamp};
 
 /// Channels that a track may have.
 const CHANNELS_MAX: usize = 64;
 
 /// What one packet decodes to: left and right interleaved, in steps of 16 bits (full scale is +-32768).
 #[derive(Debug, Default)]
-pub(crate) struct StereoBlock {
+pub struct StereoBlock {
+    /// Samples per second.
     pub rate_hz: u32,
+    /// The samples.
     pub samples: Vec<f32>,
 }
 
@@ -30,6 +33,17 @@ impl PacketDecoder {
     pub(crate) fn new(format: &dyn FormatReader, gapless: bool) -> Result<Self, Error> {
         let track = format.default_track(TrackType::Audio).ok_or(Error::Unsupported("no audio track"))?;
         Ok(Self { decoder: make_decoder(track, gapless)?, track_id: track.id, interleaved: Vec::new() })
+    }
+
+    /// For packets that come without a container.
+    pub(crate) fn of(params: &AudioCodecParameters) -> Result<Self, Error> {
+        let decoder = symphonia::default::get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default())?;
+        Ok(Self { decoder, track_id: 0, interleaved: Vec::new() })
+    }
+
+    /// As [`decode`](Self::decode), of a packet that comes without a container.
+    pub(crate) fn decode_bytes(&mut self, packet: &[u8], block: &mut StereoBlock) -> Result<(), Error> {
+        self.decode(&Packet::new(0, Timestamp::ZERO, Duration::ZERO, packet), block)
     }
 
     /// Decodes `packet` and appends what it gives; nothing if it is of another track.

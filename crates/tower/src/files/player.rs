@@ -276,6 +276,12 @@ impl Player {
                 let more = skipped.saturating_sub(std::mem::replace(&mut self.skipped, skipped));
                 self.line.report(|id| Event::Skipped(id, more));
             }
+            Body::NeedsFfmpeg { file, demuxer } => {
+                if let Some(planned) = self.files.iter().find(|planned| planned.item == file) {
+                    self.line.lend_ffmpeg(demuxer, Some(planned.opened.file.as_fd()));
+                }
+            }
+            Body::FfmpegOver => self.line.end_ffmpeg(),
             Body::Flushed => self.output.finish(),
             Body::Cover(piece) => Cover::collect(&mut self.cover, &piece),
             Body::Warning(text) => tracing::debug!(player = %self.name, text, "the decoder says"),

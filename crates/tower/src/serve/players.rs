@@ -1,6 +1,7 @@
 //! What plays files: the tower's own programme, and the fallback.
 
 use crate::config::{Config, Input};
+use crate::decode::process::DecoderSettings;
 use crate::files::{Backing, Place, Player, PlayerHandle, PlayerSettings, Playlist, TrackInfo};
 use crate::ingest::Inputs;
 use crate::ingest::names::{PLAY, PLAY_ID};
@@ -146,7 +147,8 @@ fn settings(name: &str, paths: &[PathBuf], shuffle: bool, backing: &Backing, fro
         GoOn::Kept => playlist.going_on(kept()),
         GoOn::Behind(place) => playlist.going_on_behind(place.cloned()),
     };
-    PlayerSettings { playlist, backing: backing.clone(), ..PlayerSettings::new(name, paths, shuffle) }
+    let decoder = DecoderSettings { ffmpeg: backing.ffmpeg.clone(), ..DecoderSettings::default() };
+    PlayerSettings { playlist, backing: backing.clone(), decoder, ..PlayerSettings::new(name, paths, shuffle) }
 }
 
 const fn player_buffer_ticks(fade_ms: u64) -> usize {

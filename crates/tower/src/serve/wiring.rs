@@ -4,6 +4,7 @@ use super::chronicle::Chronicle;
 use super::outputs::{self, Beginning, HISTORY_MS, burst_frames, delay_ticks};
 use super::players;
 use crate::config::{Config, Loaded, OUTPUTS_MAX, Sources, WhenFull, state_dir};
+use crate::decode::ffmpeg::FfmpegSettings;
 use crate::decode::process::DecoderSettings;
 use crate::desk::Desk;
 use crate::files::media;
@@ -91,8 +92,9 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
         rounds: state_dir(&config).and_then(|folder| Rounds::open(&folder)),
         decoders: Arc::default(),
         levels: Some(Levels::open(state_dir(&config).as_deref(), DecoderSettings::default())),
+        ffmpeg: Some(FfmpegSettings::from_config(&config.encoder)),
     };
-    backing.decoders.try_decoder(DecoderSettings::default());
+    backing.decoders.try_decoder(DecoderSettings { ffmpeg: backing.ffmpeg.clone(), ..DecoderSettings::default() });
     let (fallback_player, fallback_file) = players::start_fallback(&config, &titles, &backing).unzip();
     let fallback_gauge = fallback_file.as_ref().map(BufferReader::gauge);
     let router = build_router(&config, past_ticks, fallback_file);

@@ -74,7 +74,6 @@ impl ChildSettings {
     /// The least FFmpeg must see before it begins, and nothing kept back: the first PCM comes after 0.1 s instead of 2.4 s.
     fn command(&self, stream: Foreign) -> Vec<OsString> {
         let format = match stream {
-            Foreign::OggOpus => "ogg",
             Foreign::Adts => "aac",
         };
         let arguments =
@@ -285,9 +284,8 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
     }
 
     fn play(&mut self, values: &[f32]) {
-        if let Stream::Foreign(foreign) = self.stream {
-            let codec = if foreign == Foreign::Adts { "aac" } else { "opus" };
-            let _ = self.figures.sound.set((codec, SAMPLE_RATE_HZ));
+        if let Stream::Foreign(Foreign::Adts) = self.stream {
+            let _ = self.figures.sound.set(("aac", SAMPLE_RATE_HZ));
         }
         let frames = (values.len() / CHANNELS) as u64;
         self.taken += frames;
@@ -310,6 +308,8 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
                 self.figures.bad_packets.fetch_max(bad_packets, Relaxed);
             }
             Body::Warning(text) => tracing::debug!(text, "a source's decoder says"),
+            Body::NeedsFfmpeg { demuxer, .. } => self.line.lend_ffmpeg(demuxer, None),
+            Body::FfmpegOver => self.line.end_ffmpeg(),
             Body::Ended { outcome, .. } => self.ended = Some(outcome),
             Body::Started { .. } | Body::Cover(_) | Body::Flushed => {}
         }

@@ -3,7 +3,6 @@
 
 use crate::titles::Title;
 use radio_signal::ogg::page::{FIRST, MAGIC, NoPage, PAGE_BYTES_MAX, Page};
-use std::io::{self, Read};
 
 /// Bytes of comments that are looked at. What is longer holds pictures, which come last.
 const COMMENTS_BYTES_MAX: usize = 64 * 1024;
@@ -94,7 +93,7 @@ impl Comments {
 }
 
 /// The title that a packet of comments tells, if it is one and tells one.
-fn title_of(packet: &[u8]) -> Option<Title> {
+pub(crate) fn title_of(packet: &[u8]) -> Option<Title> {
     let skip = BEGINNINGS.iter().find_map(|(beginning, skip)| packet.starts_with(beginning).then_some(*skip))?;
     let mut rest = packet.get(skip..)?;
     let _vendor = text(&mut rest)?;
@@ -125,33 +124,6 @@ fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (text, after) = rest.split_at_checked(length)?;
     *rest = after;
     Some(text)
-}
-
-/// Bytes that are read on, and the titles in them told.
-pub struct Commented<R> {
-    inner: R,
-    comments: Comments,
-    heard: Box<dyn FnMut(Title) + Send>,
-}
-
-impl<R> Commented<R> {
-    /// Bytes of `inner`; `heard` is called from whoever reads.
-    pub fn new(inner: R, heard: impl FnMut(Title) + Send + 'static) -> Self {
-        Self { inner, comments: Comments::default(), heard: Box::new(heard) }
-    }
-
-    /// What it is read from.
-    pub const fn inner(&mut self) -> &mut R {
-        &mut self.inner
-    }
-}
-
-impl<R: Read> Read for Commented<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(bytes)?;
-        self.comments.push(&bytes[..count]).into_iter().for_each(&mut self.heard);
-        Ok(count)
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ pub enum Format {
     Aac,
     /// Vorbis or FLAC in Ogg, or Opus that is not said to be.
     Ogg,
-    /// Opus in Ogg, which takes FFmpeg.
+    /// Opus in Ogg.
     Opus,
     /// FLAC as in a file.
     Flac,
@@ -21,9 +21,9 @@ pub enum Format {
 pub const READABLE: &str = "this tower reads audio/mpeg (MP3), audio/aac (ADTS, HE-AAC too), application/ogg or audio/ogg with Vorbis, FLAC or \
      Opus, audio/flac and audio/wav; choose one of these in the source";
 /// The same where FFmpeg is not installed.
-pub const READABLE_WITHOUT_FFMPEG: &str = "this tower reads audio/mpeg (MP3), audio/aac (ADTS above 24 kHz), application/ogg or audio/ogg with Vorbis \
-     or FLAC, audio/flac and audio/wav; choose one of these in the source, or install FFmpeg beside the tower (Debian: \
-     apt install ffmpeg; or set encoder.ffmpeg to its path), which reads Opus and HE-AAC";
+pub const READABLE_WITHOUT_FFMPEG: &str = "this tower reads audio/mpeg (MP3), audio/aac (ADTS above 24 kHz), application/ogg or audio/ogg with \
+     Vorbis, FLAC or Opus, audio/flac and audio/wav; choose one of these in the source, or install FFmpeg beside the tower \
+     (Debian: apt install ffmpeg; or set encoder.ffmpeg to its path), which reads HE-AAC";
 
 /// The list that holds here.
 #[must_use]

@@ -141,7 +141,6 @@ pub fn decide(head: &Head, mount: Option<Mount<'_>>) -> Verdict {
         ("", "SOURCE") => Format::Mp3,
         ("", _) => return refuse(NO_CONTENT_TYPE, stays),
         (content_type, _) => match Format::of(content_type) {
-            Some(Format::Opus) if !mount.has_ffmpeg => return refuse(unreadable(false), stays),
             Some(format) => format,
             None => return refuse(unreadable(mount.has_ffmpeg), stays),
         },

@@ -1,15 +1,13 @@
 //! The first bytes of a stream: who can decode it is known by them, whatever its sender calls it.
 
 use super::formats::Format;
+use crate::media::stream::probe::{self, Begins, Kind};
 use radio_signal::mpeg::adts::{AdtsHeader, HEADER_BYTES as ADTS_BYTES};
-use radio_signal::ogg::page::{HEADER_BYTES as PAGE_BYTES, MAGIC as OGG};
+use radio_signal::mpeg::elementary::{Coding, ElementaryHeader};
 use std::io::{self, Read};
 
-/// Bytes that are looked at: a page of Ogg with one short segment and the name of its codec, and more than enough of
-/// anything else.
+/// Bytes that are looked at: more than enough of a header of anything.
 const OPENING_BYTES: usize = 64;
-/// What the first packet of Opus begins with.
-const OPUS: &[u8] = b"OpusHead";
 /// AAC in an audio stream of its own framing (LOAS), which begins with these 11 bits.
 const LOAS: u16 = 0x56E0;
 /// SBR doubles the rate, so a stream of a higher rate has none. What is below may have it: nothing in ADTS tells.
@@ -18,8 +16,6 @@ const SBR_RATE_HZ_MAX: u32 = 24_000;
 /// What a decoder child reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Foreign {
-    /// Opus in Ogg.
-    OggOpus,
     /// AAC in ADTS that may have SBR, or is of another object type than LC.
     Adts,
 }
@@ -38,13 +34,11 @@ pub enum Decoder {
 /// Who decodes a stream that begins with `opening` and is said to be of `format`.
 #[must_use]
 pub fn decoder_of(opening: &[u8], format: Format) -> Decoder {
-    if opening.starts_with(&OGG) {
-        let packet = opening.get(26).and_then(|&segments| opening.get(PAGE_BYTES + usize::from(segments)..));
-        let is_opus = packet.is_some_and(|packet| packet.starts_with(OPUS));
-        return if is_opus { Decoder::Child(Foreign::OggOpus) } else { Decoder::Inside(Format::Ogg) };
+    if let Some(format) = container_of(opening) {
+        return Decoder::Inside(format);
     }
     match format {
-        Format::Opus => Decoder::Nobody("it is not Opus in Ogg"),
+        Format::Aac if is_mpeg_audio(opening) => Decoder::Inside(Format::Mp3),
         Format::Aac => {
             if matches!(opening, [first, second, ..] if u16::from_be_bytes([*first, *second]) & 0xFFE0 == LOAS) {
                 return Decoder::Nobody("it is AAC in LATM/LOAS; let the source send ADTS");
@@ -59,8 +53,24 @@ pub fn decoder_of(opening: &[u8], format: Format) -> Decoder {
                 Decoder::Child(Foreign::Adts)
             }
         }
-        _ => Decoder::Inside(format),
+        // It is not what it is said to be, and has no headers that another process would need.
+        _ => Decoder::Inside(Format::Mp3),
     }
+}
+
+/// The container that a stream begins with.
+fn container_of(opening: &[u8]) -> Option<Format> {
+    match probe::container(opening) {
+        Begins::Yes(Kind::Ogg) => Some(Format::Ogg),
+        Begins::Yes(Kind::Flac) => Some(Format::Flac),
+        Begins::Yes(Kind::Wav) => Some(Format::Wav),
+        _ => None,
+    }
+}
+
+fn is_mpeg_audio(opening: &[u8]) -> bool {
+    let header = ElementaryHeader::read(opening);
+    header.is_some_and(|header| matches!(header.format.coding, Coding::Mpeg { .. }))
 }
 
 /// A stream of which the first bytes have been looked at.
@@ -116,14 +126,15 @@ mod tests {
     }
 
     #[test]
-    fn ogg_is_known_by_its_first_packet_whatever_it_is_called() {
-        for called in [Format::Ogg, Format::Opus, Format::Mp3] {
-            let opus = page(b"OpusHead\x01\x02\0\0\0\0\0\0\0\0\0");
-            assert_eq!(decoder_of(&opus, called), Decoder::Child(Foreign::OggOpus));
-            assert_eq!(decoder_of(&page(b"\x01vorbis and more"), called), Decoder::Inside(Format::Ogg));
+    fn containers_are_known_by_their_first_bytes_whatever_they_are_called() {
+        for called in [Format::Ogg, Format::Opus, Format::Mp3, Format::Aac, Format::Flac] {
+            let inside = |bytes: &[u8]| decoder_of(bytes, called);
+            assert_eq!(inside(&page(b"OpusHead\x01\x02\0\0\0\0\0\0\0\0\0")), Decoder::Inside(Format::Ogg));
+            assert_eq!(inside(b"fLaC\0\0\0\x22"), Decoder::Inside(Format::Flac));
+            assert_eq!(inside(b"RIFF\0\0\0\0WAVEfmt "), Decoder::Inside(Format::Wav));
+            assert_eq!(inside(&[0xFF, 0xFB, 0x94, 0x64, 0, 0]), Decoder::Inside(Format::Mp3));
         }
-        assert!(matches!(decoder_of(b"ID3", Format::Opus), Decoder::Nobody(_)));
-        assert_eq!(decoder_of(b"OggS", Format::Ogg), Decoder::Inside(Format::Ogg), "too short to tell");
+        assert_eq!(decoder_of(b"what is this?", Format::Opus), Decoder::Inside(Format::Mp3), "no headers to keep");
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 /// Bytes of headers that are kept for the next process. More, as with a picture in the tags, are not:
 /// a process that dies is then followed only at the next title.
 const HEADERS_BYTES_MAX: usize = 256 * 1024;
+/// Bytes by which a file of FLAC or WAVE is known.
+const MARK_BYTES: usize = 12;
 /// The last bytes of a stream that are kept.
 const LOG_BYTES_MAX: usize = 64 * 1024;
 
@@ -35,13 +37,18 @@ pub struct Pieces {
     in_headers: bool,
     /// Bytes of which only whole groups may follow the headers: the samples of WAVE.
     group_bytes: usize,
+    /// Bytes of the stream that were taken, and of those, those up to the end of the headers.
+    taken: u64,
+    headers_end: u64,
 }
 
 impl Pieces {
     /// Of a stream for FFmpeg that has not begun.
     #[must_use]
     pub const fn new(stream: Foreign) -> Self {
-        Self::framed(if matches!(stream, Foreign::OggOpus) { Framing::Ogg } else { Framing::None })
+        match stream {
+            Foreign::Adts => Self::framed(Framing::None),
+        }
     }
 
     /// Of a stream for the tower's own decoder that has not begun.
@@ -57,7 +64,15 @@ impl Pieces {
 
     const fn framed(framing: Framing) -> Self {
         let in_headers = matches!(framing, Framing::Flac | Framing::Wav);
-        Self { framing, unfinished: Vec::new(), headers: Vec::new(), in_headers, group_bytes: 1 }
+        Self {
+            framing,
+            unfinished: Vec::new(),
+            headers: Vec::new(),
+            in_headers,
+            group_bytes: 1,
+            taken: 0,
+            headers_end: 0,
+        }
     }
 
     /// What a process that begins now must read before the next piece; nothing where each frame is a beginning.
@@ -110,23 +125,44 @@ impl Pieces {
         self.unfinished.drain(..from);
     }
 
-    /// Keeps the head of a stream, once it is whole.
+    /// Keeps the head of a file, once it is whole. Files follow each other.
     fn push_head(&mut self, bytes: &[u8]) {
-        if !self.in_headers {
-            return;
-        }
         self.unfinished.extend_from_slice(bytes);
-        let head = match self.framing {
-            Framing::Flac => flac_head(&self.unfinished).map(|bytes| (bytes, 1)),
-            _ => wav_head(&self.unfinished),
+        self.taken += bytes.len() as u64;
+        loop {
+            if !self.in_headers {
+                let next = self.next_file();
+                self.unfinished.drain(..next);
+                self.in_headers = self.unfinished.len() >= MARK_BYTES;
+            }
+            if !self.in_headers {
+                return;
+            }
+            let head = match self.framing {
+                Framing::Flac => flac_head(&self.unfinished).map(|bytes| (bytes, 1)),
+                _ => wav_head(&self.unfinished),
+            };
+            match head {
+                Head::Unfinished if self.unfinished.len() <= HEADERS_BYTES_MAX => return,
+                Head::Whole((bytes, group_bytes)) => {
+                    (self.headers, self.group_bytes) = (self.unfinished[..bytes].to_vec(), group_bytes);
+                    self.unfinished.drain(..bytes);
+                    self.headers_end = self.taken - self.unfinished.len() as u64;
+                }
+                Head::Unfinished | Head::None => _ = self.unfinished.drain(..1),
+            }
+            self.in_headers = false;
+        }
+    }
+
+    /// Bytes before the mark of another file, or before what may become one.
+    fn next_file(&self) -> usize {
+        let is_mark = |bytes: &[u8]| match self.framing {
+            Framing::Flac => bytes.starts_with(b"fLaC") && bytes[5..8] == *b"\0\0\x22",
+            _ => (bytes.starts_with(b"RIFF") || bytes.starts_with(b"RF64")) && bytes[8..12] == *b"WAVE",
         };
-        self.in_headers = head == Head::Unfinished && self.unfinished.len() <= HEADERS_BYTES_MAX;
-        if let Head::Whole((bytes, group_bytes)) = head {
-            (self.headers, self.group_bytes) = (self.unfinished[..bytes].to_vec(), group_bytes);
-        }
-        if !self.in_headers {
-            self.unfinished = Vec::new();
-        }
+        let marks = self.unfinished.windows(MARK_BYTES).position(is_mark);
+        marks.unwrap_or(self.unfinished.len().saturating_sub(MARK_BYTES - 1))
     }
 }
 
@@ -170,7 +206,7 @@ fn wav_head(bytes: &[u8]) -> Head<(usize, usize)> {
     if bytes.len() < at {
         return Head::Unfinished;
     }
-    if !bytes.starts_with(b"RIFF") || &bytes[8..12] != b"WAVE" {
+    if !(bytes.starts_with(b"RIFF") || bytes.starts_with(b"RF64")) || &bytes[8..12] != b"WAVE" {
         return Head::None;
     }
     while let Some((name, size)) = bytes.get(at..at + 8).map(|head| head.split_at(4)) {
@@ -241,11 +277,11 @@ impl Log {
         if position <= headers.len() as u64 && first == 0 {
             return Beginning { prefix: self.from(0).0, input_byte: 0, end: self.end };
         }
-        let head = headers.len() as u64;
-        let groups = (position.max(first).saturating_sub(head)).div_ceil(self.pieces.group_bytes.max(1) as u64);
-        let from = (head + groups * self.pieces.group_bytes.max(1) as u64).min(self.end);
+        let (head, group) = (self.pieces.headers_end, self.pieces.group_bytes.max(1) as u64);
+        let groups = (position.max(first).saturating_sub(head)).div_ceil(group);
+        let from = (head + groups * group).min(self.end);
         let prefix = [headers, &self.from(from).0].concat();
-        Beginning { prefix, input_byte: from.saturating_sub(head), end: self.end }
+        Beginning { prefix, input_byte: from.saturating_sub(headers.len() as u64), end: self.end }
     }
 }
 
@@ -275,7 +311,7 @@ mod tests {
         let all = [&b"junk Ogg"[..], &head, &tags, &audio[0], &damaged, &audio[2]].concat();
         let whole = [&head[..], &tags, &audio[0], &audio[2]].concat();
         for size in [1, 7, 300, 5000] {
-            let (mut pieces, mut out) = (Pieces::new(Foreign::OggOpus), Vec::new());
+            let (mut pieces, mut out) = (Pieces::of(Format::Ogg), Vec::new());
             all.chunks(size).for_each(|bytes| pieces.push(bytes, &mut out));
             assert_eq!(out, whole, "in pieces of {size}");
             assert_eq!(pieces.headers(), [&head[..], &tags].concat());
@@ -284,7 +320,7 @@ mod tests {
 
     #[test]
     fn the_next_title_has_headers_of_its_own_and_they_are_limited() {
-        let (mut pieces, mut out) = (Pieces::new(Foreign::OggOpus), Vec::new());
+        let (mut pieces, mut out) = (Pieces::of(Format::Ogg), Vec::new());
         let first = page(FIRST, 0, b"OpusHead 1");
         pieces.push(&[&first[..], &page(0, 960, b"audio")].concat(), &mut out);
         assert_eq!(pieces.headers(), first);
@@ -318,7 +354,21 @@ mod tests {
             }
             let mut pieces = Pieces::of(format);
             pieces.push(&vec![b'x'; 2 * HEADERS_BYTES_MAX], &mut Vec::new());
-            assert!(pieces.headers().is_empty() && pieces.unfinished.is_empty());
+            assert!(pieces.headers().is_empty() && pieces.unfinished.len() < MARK_BYTES);
+        }
+    }
+
+    #[test]
+    fn the_next_file_in_a_row_has_a_head_of_its_own() {
+        let flac = |bytes: &[u8]| [&b"fLaC\x80\0\0\x22"[..], &[bytes[0]; 34], bytes].concat();
+        let (one, two) = (flac(b"1 first frames"), flac(b"2 other frames"));
+        for size in [1, 7, 1000] {
+            let mut log = Log::new(Pieces::of(Format::Flac));
+            [&one[..], &two].concat().chunks(size).for_each(|bytes| log.push(bytes));
+            assert_eq!(log.pieces.headers(), &two[..42], "in pieces of {size}");
+            let begun = log.beginning(one.len() as u64 + 44);
+            assert_eq!(begun.prefix, [&two[..42], &two[44..]].concat());
+            assert_eq!(begun.input_byte, one.len() as u64 + 44 - 42);
         }
     }
 

@@ -16,25 +16,32 @@ pub struct Seam {
     held: Vec<f32>,
     /// Samples of the child's fade that are over.
     begun: usize,
+    /// Samples of a fade.
+    fade: usize,
 }
 
 impl Default for Seam {
-    /// Before the first child, whose beginning is left as it is.
     fn default() -> Self {
-        Self { held: Vec::new(), begun: FADE }
+        Self::of(FADE)
     }
 }
 
 impl Seam {
+    /// With fades of so many samples, before the first child, whose beginning is left as it is.
+    #[must_use]
+    pub const fn of(fade: usize) -> Self {
+        Self { held: Vec::new(), begun: fade, fade }
+    }
+
     /// Takes whole frames of stereo, and appends to `out` what need not be held back.
     pub fn push(&mut self, values: &[f32], out: &mut Vec<f32>) {
         let from = self.held.len();
         self.held.extend_from_slice(values);
-        for frame in self.held[from..].chunks_exact_mut(CHANNELS).take(FADE - self.begun) {
-            fade(frame, self.begun, FADE);
+        for frame in self.held[from..].chunks_exact_mut(CHANNELS).take(self.fade - self.begun) {
+            fade(frame, self.begun, self.fade);
             self.begun += 1;
         }
-        let ready = self.held.len().saturating_sub(FADE * CHANNELS);
+        let ready = self.held.len().saturating_sub(self.fade * CHANNELS);
         out.extend(self.held.drain(..ready));
     }
 

@@ -17,5 +17,8 @@ mod source_clients;
 mod source_requests;
 mod station;
 mod steady_inputs;
+mod stream_damage;
+mod stream_material;
+mod stream_segments;
 mod title_mounts;
 mod titles;

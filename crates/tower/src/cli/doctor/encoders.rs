@@ -3,6 +3,7 @@
 use super::Finding;
 use crate::config::{BITRATES_KBPS, Config, EncoderKind, Output};
 use crate::decode::board;
+use crate::decode::ffmpeg::{self, FfmpegSettings};
 use crate::decode::process::DecoderSettings;
 use crate::encoder::environment;
 use radio_signal::ogg::Packets;
@@ -96,7 +97,7 @@ pub(super) fn ffmpeg(config: &Config) -> Finding {
             let other = if has_builtin { "encoder = \"builtin\"" } else { "codec = \"opus\" or \"mp3\" at 48000 Hz" };
             Finding::problem(CHECK, found, format!("{remedy}, or use {other}"))
         } else {
-            Finding::warning(CHECK, format!("{found}; no output needs it, but sources in Opus and HE-AAC do"), remedy)
+            Finding::warning(CHECK, format!("{found}; no output needs it, but sources in HE-AAC do"), remedy)
         }
     };
     let ask = |what: &str| {
@@ -113,10 +114,18 @@ pub(super) fn ffmpeg(config: &Config) -> Finding {
             let version = String::from_utf8_lossy(&version);
             let version: String =
                 version.split_whitespace().nth(2).unwrap_or("of unknown version").chars().take(40).collect();
-            if String::from_utf8_lossy(&encoders).contains("libmp3lame") {
-                Finding::ok(CHECK, format!("{version}, with libmp3lame"))
-            } else {
+            let settings = FfmpegSettings::from_config(&config.encoder);
+            if !String::from_utf8_lossy(&encoders).contains("libmp3lame") {
                 bad(format!("{version} has no libmp3lame"), "install a build that has it")
+            } else if let Err(problem) = ffmpeg::trial(&DecoderSettings::default(), &settings) {
+                Finding::warning(
+                    CHECK,
+                    format!("{version}, but it decodes no files in its sandbox ({problem})"),
+                    "use a kernel of 5.13 or newer with Landlock, and FFmpeg itself as encoder.ffmpeg, not a script that \
+                     starts it",
+                )
+            } else {
+                Finding::ok(CHECK, format!("{version}, with libmp3lame; decodes files in its sandbox"))
             }
         }
     }

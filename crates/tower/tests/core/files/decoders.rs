@@ -28,7 +28,7 @@ fn decoder_pid(tower: &Tower, before: Option<u64>) -> u64 {
     alarm::wait_for("a decoder", PATIENCE, other)
 }
 
-fn kill(signal: &str, pid: u64) {
+pub(super) fn kill(signal: &str, pid: u64) {
     let killed = Command::new("kill").args([signal, &pid.to_string()]).status().expect("kill is there");
     assert!(killed.success());
 }

@@ -4,6 +4,7 @@ mod decode;
 mod decoders;
 mod feed;
 mod fixtures;
+mod foreign;
 mod on_air;
 mod player;
 mod skip;

@@ -1,0 +1,166 @@
+//! FFmpeg inside a sandbox that is closed before it begins, as it cannot close one itself.
+//!
+//! It may read its libraries, the one file that it decodes, what `/proc/self` and
+//! `/sys/devices/system` say, and nothing else; it may open no socket. What the sandbox needs is
+//! done by the tower's own executable, which then becomes FFmpeg.
+
+use super::demuxer::Demuxer;
+use super::sandbox;
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+};
+use rustix::process::Resource;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where libraries and what they read are; what is not there is left out.
+const READABLE: [&str; 13] = [
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/nix/store",
+    "/gnu/store",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.preload",
+    "/proc/self",
+    "/sys/devices/system",
+];
+/// The Landlock rights that are taken away; a kernel that knows fewer takes those.
+const LANDLOCK: ABI = ABI::V6;
+/// Files that it may hold: libraries are open only while they are mapped.
+const FILES_MAX: u64 = 64;
+
+/// System calls that reading a file or a pipe never needs. An allowlist, as for the tower's own
+/// decoders, would have to follow every library of every FFmpeg.
+const REFUSED: &[libc::c_long] = &[
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_pidfd_open,
+    libc::SYS_kill,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_setns,
+    libc::SYS_unshare,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_kexec_load,
+    libc::SYS_reboot,
+    libc::SYS_setuid,
+    libc::SYS_setgid,
+    libc::SYS_setsid,
+];
+
+/// Becomes FFmpeg, which decodes standard input to PCM on standard output as `tower decode` does.
+/// A `seekable` input is a file.
+///
+/// # Errors
+/// It cannot be started; or a file is to be read and the kernel has no Landlock, without which FFmpeg
+/// could open others.
+pub fn become_ffmpeg(ffmpeg: &Path, demuxer: Demuxer, is_seekable: bool) -> io::Result<()> {
+    let program = resolved(ffmpeg).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "FFmpeg is not installed"))?;
+    let input = io::stdin();
+    let has_landlock = close(&program, is_seekable.then(|| input.as_fd()));
+    if is_seekable && !has_landlock {
+        let reason = "FFmpeg reads files only where the kernel has Landlock (5.13 or newer)";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
+    }
+    let mut command = Command::new(program);
+    command.args("-nostdin -hide_banner -loglevel error -threads 1 -protocol_whitelist".split(' '));
+    if is_seekable {
+        command.args(["file", "-f", demuxer.name(), "-i", "/proc/self/fd/0"]);
+    } else {
+        // The least it must see before it begins, and nothing kept back: the first PCM comes after
+        // 0.1 s instead of 2.4 s.
+        command.args("pipe -fflags nobuffer -probesize 32 -analyzeduration 0 -f".split(' '));
+        command.args([demuxer.name(), "-i", "pipe:0"]);
+    }
+    command.args("-map 0:a:0 -f f32le -ar 48000 -ac 2 pipe:1".split(' '));
+    Err(command.exec())
+}
+
+/// The file of a program that is named as a shell would name it.
+#[must_use]
+pub fn resolved(program: &Path) -> Option<PathBuf> {
+    if program.components().count() > 1 {
+        return program.canonicalize().ok();
+    }
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders)
+        .find_map(|folder| folder.join(program).canonicalize().ok().filter(|it| it.is_file()))
+}
+
+/// Closes the sandbox; whether Landlock is part of it.
+fn close(program: &Path, file: Option<BorrowedFd<'_>>) -> bool {
+    for (resource, max) in [(Resource::Nofile, FILES_MAX), (Resource::Core, 0), (Resource::Fsize, 0)] {
+        sandbox::set_limit(resource, max);
+    }
+    let _ = rustix::thread::set_no_new_privs(true);
+    let has_landlock = landlock(program, file).is_ok_and(|status| status != RulesetStatus::NotEnforced);
+    let _ = filter().map(|filter| seccompiler::apply_filter(&filter));
+    has_landlock
+}
+
+fn landlock(program: &Path, file: Option<BorrowedFd<'_>>) -> Result<RulesetStatus, RulesetError> {
+    let read: BitFlags<AccessFs> = AccessFs::from_read(LANDLOCK);
+    let mut rules = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(LANDLOCK))?
+        .handle_access(AccessNet::from_all(LANDLOCK))?
+        .scope(Scope::from_all(LANDLOCK))?
+        .create()?;
+    for path in READABLE.map(Path::new).into_iter().chain([program]) {
+        rules = permit(rules, path, read)?;
+    }
+    rules = permit(rules, Path::new("/dev/null"), AccessFs::ReadFile | AccessFs::WriteFile)?;
+    if let Some(file) = file.filter(|_| !is_in_memory()) {
+        rules = rules.add_rule(PathBeneath::new(file, AccessFs::ReadFile))?;
+    }
+    Ok(rules.restrict_self()?.ruleset)
+}
+
+/// Whether standard input is a file in memory, which needs no right and for which none can be given.
+fn is_in_memory() -> bool {
+    std::fs::read_link("/proc/self/fd/0").is_ok_and(|name| name.to_string_lossy().starts_with("/memfd:"))
+}
+
+fn permit(rules: RulesetCreated, path: &Path, rights: BitFlags<AccessFs>) -> Result<RulesetCreated, RulesetError> {
+    let Ok(place) = PathFd::new(path) else { return Ok(rules) };
+    // Of a file, only the rights to files.
+    let rights = if path.is_dir() { rights } else { rights & AccessFs::from_file(LANDLOCK) };
+    rules.add_rule(PathBeneath::new(place, rights))
+}
+
+fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
+    let rules: Vec<(libc::c_long, Vec<SeccompRule>)> = REFUSED.iter().map(|&call| (call, Vec::new())).collect();
+    let refused = SeccompAction::Errno(libc::EPERM as u32);
+    let architecture = std::env::consts::ARCH.try_into()?;
+    SeccompFilter::new(rules.into_iter().collect(), SeccompAction::Allow, refused, architecture)?.try_into()
+}

@@ -1,0 +1,28 @@
+//! Live streams to sound, whatever they change to on the way. Used inside the decoder process only.
+//!
+//! A stream is a row of *segments*: what it begins with is found out by its bytes, decoded until it
+//! changes, ends or is damaged, and then found out again at that byte.
+//!
+//! - `row`: the row. It alone reads, through `input`, which keeps what has not been taken.
+//! - [`probe`]: what some bytes begin with.
+//! - `segment`: what all kinds of segments have in common: they look at the bytes that are there, say
+//!   how many they take, and put out sound, silence in place of what is damaged, and titles.
+//! - `elementary`: MPEG audio and AAC in ADTS. [`ogg`]: Vorbis, FLAC and Opus in Ogg. `flac`, with
+//!   `flac_frame`, and `wav`: files one after the other.
+//! - `codec`: the decoders of packets.
+//! - [`joiner`]: sound at any rate to 48 kHz, faded where it breaks off.
+
+mod codec;
+mod elementary;
+mod flac;
+mod flac_frame;
+mod input;
+pub mod joiner;
+pub mod ogg;
+pub mod probe;
+mod row;
+mod segment;
+mod wav;
+
+pub use row::{Options, Stream};
+pub use segment::Event;

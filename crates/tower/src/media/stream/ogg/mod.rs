@@ -1,0 +1,121 @@
+//! Ogg (RFC 3533): a chain of links, of whose logical streams the first with audio is heard.
+//!
+//! - [`Ogg`] reads pages: which logical stream is heard, what is lost between two pages.
+//! - [`packets`]: a stream's pages to packets.
+//! - [`link`]: its packets to sound; [`audio`]: by which codec.
+
+mod audio;
+mod link;
+mod packets;
+
+use super::segment::{Out, Segment, Step};
+use audio::Identified;
+use link::Link;
+use packets::Assembly;
+use radio_signal::ogg::page::{FIRST, MAGIC, NoPage, Page};
+use std::collections::VecDeque;
+
+/// FFmpeg's demuxer of Ogg.
+const DEMUXER: &str = "ogg";
+/// Streams that may begin beside each other before the first that is known.
+const STREAMS_MAX: usize = 16;
+/// The last page of a stream.
+const LAST: u8 = 4;
+/// A page on which no packet ends has no time.
+const NO_TIME: u64 = u64::MAX;
+
+/// A segment of Ogg.
+pub struct Ogg {
+    trims_end: bool,
+    /// What is heard: its serial number, its packets, their sound.
+    heard: Option<(u32, Assembly, Link)>,
+    /// All pages since the last that was no first one are: streams begin beside each other.
+    in_group: bool,
+    /// Packets of the last page that are not decoded yet.
+    waiting: VecDeque<Vec<u8>>,
+}
+
+impl Ogg {
+    /// A segment that has not begun; see [`Options::trims_end`](super::stream::Options::trims_end).
+    #[must_use]
+    pub fn new(trims_end: bool) -> Self {
+        Self { trims_end, heard: None, in_group: false, waiting: VecDeque::new() }
+    }
+
+    fn take(&mut self, page: &Page, bytes: &[u8], is_over: bool, out: &mut Out) -> Step {
+        let (header, content) = (page.header, &bytes[page.content.clone()]);
+        let took = Step::Took(page.content.end as u64);
+        if header.flags & FIRST != 0 {
+            if self.in_group && self.heard.is_some() {
+                return took;
+            }
+            return match audio::identify(content) {
+                Identified::Audio(codec) => {
+                    self.in_group = true;
+                    self.heard =
+                        Some((header.stream, Assembly::after(header.number), Link::new(codec, self.trims_end)));
+                    took
+                }
+                Identified::Other => match known_beside(&bytes[page.content.end..], is_over) {
+                    Beside::Unfinished => Step::More,
+                    Beside::None => Step::Needs(DEMUXER),
+                    Beside::Known => {
+                        (self.in_group, self.heard) = (true, None);
+                        took
+                    }
+                },
+            };
+        }
+        self.in_group = false;
+        let heard = self.heard.as_mut().filter(|(serial, ..)| *serial == header.stream);
+        let Some((_, assembly, link)) = heard else { return took };
+        let segments = &bytes[page.segments.clone()];
+        let pages_lost = assembly.push(header, segments, content, &mut self.waiting);
+        let is_last = header.flags & LAST != 0;
+        link.begin_page((header.granule != NO_TIME).then_some(header.granule), pages_lost, is_last, out);
+        took
+    }
+}
+
+impl Segment for Ogg {
+    fn step(&mut self, bytes: &[u8], is_over: bool, out: &mut Out) -> Step {
+        if let (Some(packet), Some((.., link))) = (self.waiting.pop_front(), &mut self.heard) {
+            return match link.take(&packet, out) {
+                Ok(()) => Step::Took(0),
+                Err(link::TakesFfmpeg) => Step::Needs(DEMUXER),
+            };
+        }
+        match Page::read(bytes) {
+            Ok(page) => self.take(&page, bytes, is_over, out),
+            Err(NoPage::Unfinished) if is_over => Step::Lost,
+            Err(NoPage::Unfinished) => Step::More,
+            // Damaged: the next one is looked for behind its mark.
+            Err(NoPage::Garbage) if bytes.starts_with(&MAGIC) => Step::Took(1),
+            Err(NoPage::Garbage) => Step::Lost,
+        }
+    }
+}
+
+/// Whether a stream that is known begins beside others.
+enum Beside {
+    Known,
+    None,
+    Unfinished,
+}
+
+fn known_beside(mut bytes: &[u8], is_over: bool) -> Beside {
+    for _ in 0..STREAMS_MAX {
+        match Page::read(bytes) {
+            Ok(page) if page.header.flags & FIRST == 0 => return Beside::None,
+            Ok(page) => {
+                if let Identified::Audio(_) = audio::identify(&bytes[page.content.clone()]) {
+                    return Beside::Known;
+                }
+                bytes = &bytes[page.content.end..];
+            }
+            Err(NoPage::Unfinished) if !is_over => return Beside::Unfinished,
+            Err(_) => return Beside::None,
+        }
+    }
+    Beside::None
+}

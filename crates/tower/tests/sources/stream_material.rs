@@ -1,0 +1,148 @@
+//! Pieces of streams, made by FFmpeg, and what the tower's own decoder makes of them.
+
+use radio_tower::media::stream::joiner::Joiner;
+use radio_tower::media::stream::{Event, Options, Stream};
+use radio_tower::source::formats::Format;
+use std::f64::consts::TAU;
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+/// A way to code a piece.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    coding: &'static [&'static str],
+    rate_hz: u32,
+    channels: u32,
+}
+
+const MP3: &[&str] = &["-c:a", "libmp3lame", "-b:a", "96k", "-f", "mp3"];
+const AAC: &[&str] = &["-c:a", "aac", "-b:a", "96k", "-f", "adts"];
+const VORBIS: &[&str] = &["-c:a", "libvorbis", "-q:a", "4", "-page_duration", "60000", "-f", "ogg"];
+const OPUS: &[&str] = &["-c:a", "libopus", "-b:a", "64k", "-page_duration", "60000", "-f", "ogg"];
+
+impl Kind {
+    pub const MP3_44100: Self = Self::new(MP3, 44_100, 2);
+    pub const MP3_48000: Self = Self::new(MP3, 48_000, 2);
+    pub const MP3_44100_MONO: Self = Self::new(MP3, 44_100, 1);
+    pub const MP3_22050_MONO: Self = Self::new(MP3, 22_050, 1);
+    pub const MP2_48000: Self = Self::new(&["-c:a", "mp2", "-b:a", "128k", "-f", "mp2"], 48_000, 2);
+    pub const AAC_44100: Self = Self::new(AAC, 44_100, 2);
+    pub const AAC_48000_MONO: Self = Self::new(AAC, 48_000, 1);
+    pub const FLAC: Self = Self::new(&["-c:a", "flac", "-f", "flac"], 44_100, 2);
+    pub const WAV: Self = Self::new(&["-c:a", "pcm_s16le", "-f", "wav"], 44_100, 2);
+    pub const VORBIS: Self = Self::new(VORBIS, 44_100, 2);
+    pub const VORBIS_MONO: Self = Self::new(VORBIS, 22_050, 1);
+    pub const OGG_FLAC: Self = Self::new(&["-c:a", "flac", "-page_duration", "60000", "-f", "ogg"], 48_000, 2);
+    pub const OPUS: Self = Self::new(OPUS, 48_000, 2);
+    pub const OPUS_MONO: Self = Self::new(OPUS, 48_000, 1);
+
+    const fn new(coding: &'static [&'static str], rate_hz: u32, channels: u32) -> Self {
+        Self { coding, rate_hz, channels }
+    }
+
+    /// The same at another rate.
+    pub const fn at(self, rate_hz: u32) -> Self {
+        Self { rate_hz, ..self }
+    }
+}
+
+/// What FFmpeg writes.
+pub fn ffmpeg(arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new("ffmpeg").args(["-v", "error"]).args(arguments).arg("-").stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| panic!("cannot run ffmpeg ({error}): apt-get install ffmpeg"));
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// A sine with its frequency as its title.
+pub fn piece(kind: Kind, hz: f64, seconds: f64) -> Vec<u8> {
+    let sine = format!("sine=frequency={hz}:sample_rate={}:duration={seconds}", kind.rate_hz);
+    let (title, channels) = (format!("title={hz} Hz"), kind.channels.to_string());
+    let begin = ["-f", "lavfi", "-i", &sine, "-ac", &channels, "-metadata", &title, "-flags", "+bitexact"];
+    ffmpeg(&[&begin, kind.coding].concat())
+}
+
+/// What the decoder makes of a stream.
+pub struct Heard {
+    /// The left channel at 48 kHz.
+    pub left: Vec<f64>,
+    /// Titles, and the sample before which each came.
+    pub titles: Vec<(String, usize)>,
+    pub bad_packets: u64,
+    /// The stream ended with its bytes.
+    pub ended_well: bool,
+    pub needs: Option<&'static str>,
+    /// What it did not decode.
+    pub unread: Vec<u8>,
+}
+
+/// Decodes a stream that comes in pieces of 1000 bytes.
+pub fn decode(bytes: &[u8]) -> Heard {
+    decode_with(bytes, false)
+}
+
+/// Decodes a stream that ends where it says, as a file does.
+pub fn decode_file(bytes: &[u8]) -> Heard {
+    decode_with(bytes, true)
+}
+
+fn decode_with(bytes: &[u8], trims_end: bool) -> Heard {
+    let options = Options { said: Format::Mp3, trims_end };
+    let mut stream = Stream::new(Dribble(bytes), options);
+    let (mut joiner, mut samples, mut titles) = (Joiner::default(), Vec::new(), Vec::new());
+    let needs = loop {
+        match stream.next_event() {
+            Event::Sound(block) => joiner.push(block.rate_hz, &block.samples, &mut samples),
+            Event::Cut => joiner.cut(&mut samples),
+            Event::Title(title) => titles.push((title.label(), samples.len() / 2)),
+            Event::Format(..) => {}
+            Event::Needs(demuxer) => break Some(demuxer),
+            Event::Over => break None,
+        }
+    };
+    joiner.finish(&mut samples);
+    let bad_packets = stream.bad_packets();
+    let mut unread = Vec::new();
+    stream.unread().read_to_end(&mut unread).expect("bytes");
+    let left = samples.iter().step_by(2).map(|&value| f64::from(value) / 32_768.0).collect();
+    Heard { left, titles, bad_packets, ended_well: needs.is_none() && unread.is_empty(), needs, unread }
+}
+
+struct Dribble<'a>(&'a [u8]);
+
+impl Read for Dribble<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.0.len().min(out.len()).min(1000);
+        self.0.read(&mut out[..count])
+    }
+}
+
+/// Samples of a window, and from one to the next: 20 and 5 ms.
+const WINDOW: usize = 960;
+const STEP: usize = 240;
+
+/// Which of the frequencies is heard, and for how many seconds, one after the other. What is none of
+/// them is between them.
+pub fn runs(samples: &[f64], frequencies: &[f64]) -> Vec<(f64, f64)> {
+    let mut runs: Vec<(f64, f64)> = Vec::new();
+    for window in samples.windows(WINDOW).step_by(STEP) {
+        let power = window.iter().map(|value| value * value).sum::<f64>();
+        let heard = frequencies.iter().copied().find(|&hz| {
+            let (mut re, mut im) = (0.0, 0.0);
+            for (n, value) in window.iter().enumerate() {
+                let angle = TAU * hz * n as f64 / 48_000.0;
+                re += value * angle.cos();
+                im += value * angle.sin();
+            }
+            // A sine has all its power in one frequency.
+            power > 1e-3 && (re * re + im * im) * 2.0 / WINDOW as f64 > 0.8 * power
+        });
+        if let Some(hz) = heard {
+            match runs.last_mut() {
+                Some(run) if run.0 == hz => run.1 += STEP as f64 / 48_000.0,
+                _ => runs.push((hz, STEP as f64 / 48_000.0)),
+            }
+        }
+    }
+    runs
+}
