@@ -172,20 +172,25 @@ mod tests {
     fn loudness_peak_and_the_silent_ends_are_measured() {
         let sine = |n: usize| 0.1 * (TAU * 1000.0 * n as f32 / 48_000.0).sin();
         let mut values = vec![0.0005; 2 * 10_000];
-        values.extend((0..96_000).flat_map(|n| [sine(n); 2]));
+        values.extend((0..960_000).flat_map(|n| [sine(n); 2]));
         values.extend([0.0; 2 * 30_000]);
         let mut meter = LevelMeter::default();
         values.chunks(2 * 777).for_each(|piece| meter.push(piece));
         let level = meter.level();
         // A sine of both channels at -20 dBFS: -20 LUFS (EBU Tech 3341).
         assert!(level.lufs.is_some_and(|lufs| (lufs + 20.0).abs() < 0.3), "{level:?}");
-        assert!((level.true_peak - 0.1).abs() < 0.005, "{level:?}");
+        // Between its samples a tone that begins at once may overshoot by 1 dB.
+        assert!((0.099..0.112).contains(&level.true_peak), "{level:?}");
         // The sine is at 0 every 24 samples.
         assert!(level.head.abs_diff(10_000) < 3 && level.tail.abs_diff(30_000) < 3, "{level:?}");
-        assert_eq!(level.samples, 136_000);
+        assert_eq!(level.samples, 1_000_000);
         assert_eq!(level.sounding(), 0..level.samples - level.tail + 24_000, "half a second of silence is kept");
         assert_eq!(Level { head: 30_000, tail: 0, ..level }.sounding(), 6000..u64::MAX);
-        assert_eq!(Level { head: 136_000, tail: 136_000, ..level }.sounding(), 0..u64::MAX, "silence is a song too");
+        assert_eq!(
+            Level { head: 1_000_000, tail: 1_000_000, ..level }.sounding(),
+            0..u64::MAX,
+            "silence is a song too"
+        );
         let silent = LevelMeter::default().level();
         assert_eq!((silent.lufs, silent.head, silent.tail), (None, 0, 0));
     }
