@@ -97,6 +97,16 @@ export function restartEncoder(mount, button) {
   }, button);
 }
 
+export function skip(status, button) {
+  const { label, next } = status.now_playing ?? {};
+  confirm({
+    title: `Skip ${label || "the song on air"}?`,
+    text: `Listeners hear ${next || "the next song of the playlist"} after a short crossfade. Titles follow by themselves.`,
+    yes: "Skip it",
+    act: () => ask("POST", "/api/skip"),
+  }, button);
+}
+
 /** `done` is called when he is gone: his row, and its button, go with him. */
 export function kickListener({ id, address, mount }, button, done) {
   const who = address ? `the listener at ${address}` : `listener ${id}`;

@@ -12,7 +12,7 @@ const LISTENERS_MS = 5000;
 
 // What takes a role; whoever has a lower one sees the button, and what it would take.
 const ROLES = ["observer", "operator", "admin"];
-const TAKES = { operator: "#fallback, #set-title, .allow, .prefer, .restart, .kick", admin: "#reload" };
+const TAKES = { operator: "#fallback, #skip, #set-title, .allow, .prefer, .restart, .kick", admin: "#reload" };
 
 const desk = { role: null, status: null, events: [], from: 0, next: null, page: 1, timer: 0, stop: () => {}, leaving: null };
 
@@ -88,6 +88,7 @@ function showNow(status) {
   set($("source"), source);
   set($("why"), `because ${reason}; for ${views.duration(Math.max(0, status.tick - since_tick) * 0.024)}`);
   set($("playing"), status.now_playing?.label || "");
+  set($("next"), views.next(status.now_playing));
   const { fallback_forced, preferred, off_air } = status.operator;
   set($("fallback"), fallback_forced ? "Release the fallback" : "Force the fallback");
   $("fallback").setAttribute("aria-pressed", String(fallback_forced));
@@ -135,6 +136,7 @@ function turn(from, page) {
 $("listeners-first").addEventListener("click", () => turn(0, 1));
 $("listeners-next").addEventListener("click", () => turn(desk.next, desk.page + 1));
 $("fallback").addEventListener("click", () => desk.status && actions.forceFallback(desk.status, $("fallback")));
+$("skip").addEventListener("click", () => desk.status && actions.skip(desk.status, $("skip")));
 $("set-title").addEventListener("click", () => actions.setTitle($("set-title")));
 $("reload").addEventListener("click", () => actions.reload($("reload")));
 $("log-out").addEventListener("click", () => {

@@ -143,6 +143,16 @@ export function inputs(status, { allow, prefer }) {
 }
 
 /** Each output: its encoder, its frame buffer, what listeners get. */
+/** What a playlist plays next, and when; empty where nothing is known. */
+export function next(nowPlaying) {
+  const left = nowPlaying?.remaining_ms;
+  const told = [
+    ...(Number.isFinite(left) ? [`${duration(left / 1000)} left`] : []),
+    ...(nowPlaying?.next ? [`next: ${nowPlaying.next}`] : []),
+  ];
+  return told.join(", ");
+}
+
 export function outputs(status, { restart }) {
   const create = ({ mount }) => card(mount, ["Buffer"], [{ className: "restart", act: (button) => restart(mount, button) }]);
   each($("outputs"), status.outputs, ({ mount }) => mount, create, (item, output) => {

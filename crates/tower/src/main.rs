@@ -4,7 +4,9 @@
 
 use clap::Parser;
 use radio_tower::cli::args::{Cli, Command};
-use radio_tower::cli::{check, config, decode, doctor, encode, events, feed, passwd, reload, serve, status, verify};
+use radio_tower::cli::{
+    check, config, decode, doctor, encode, events, feed, passwd, reload, serve, skip, status, verify,
+};
 use radio_tower::config::{ConfigError, Loaded, station_socket_path};
 use std::process::ExitCode;
 
@@ -28,6 +30,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Verify { source, verify: args } => return Ok(verify::run(&args, &warned(source.load(Vec::new())?))),
         Command::Status(args) => status::run(&args, &warned(args.load()?))?,
         Command::Events(args) => events::run(&args, &warned(args.load()?))?,
+        Command::Skip(args) => return skip::run(&args, &args.load()?),
         Command::Reload(args) => return reload::run(&args, &args.load()?),
         Command::Check(args) if args.live => return Ok(check::run_live(args.load())),
         Command::Check(args) => return Ok(check::run(args.load())),

@@ -136,7 +136,7 @@ impl Tower {
                 "since_tick": on_air.since_tick,
             },
             "operator": self.operator_status(),
-            "now_playing": self.titles.now().map(|heard| crate::http::now_playing::to_json(self, &heard)),
+            "now_playing": crate::http::now_playing::current(self),
             "programme": heard.programme,
             "alarms": heard.alarms,
             "health": self.health().to_json(),

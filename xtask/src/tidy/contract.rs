@@ -4,11 +4,12 @@ use super::Source;
 use std::collections::{HashMap, HashSet};
 
 /// Families of clauses and the number of the last one.
-const CLAUSES: [(&str, u32); 11] = [
+const CLAUSES: [(&str, u32); 12] = [
     ("SIG", 5),
     ("IN", 8),
     ("ROUTER", 8),
     ("FALL", 8),
+    ("SONG", 4),
     ("PUMP", 5),
     ("ENC", 12),
     ("MPEG", 4),

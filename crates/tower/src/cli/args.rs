@@ -47,6 +47,8 @@ pub enum Command {
     Events(EventsArgs),
     /// Have a running tower read its configuration again: all of it, or nothing
     Reload(ReloadArgs),
+    /// Skip the song on air of a running tower
+    Skip(SkipArgs),
     /// Say in one line whether a tower is well, for Nagios and the like (exit codes 0 to 3)
     Check(CheckArgs),
     /// Check that a live tower's stream is what one uninterrupted encoder makes of what is on air
@@ -158,6 +160,20 @@ pub struct ReloadArgs {
     /// Only say what would change
     #[arg(long)]
     pub dry_run: bool,
+    /// Show the answer as the API gives it
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `tower skip`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SkipArgs {
+    /// Where the configuration comes from that says where the tower is found.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// TCP port of the tower that is told
+    #[arg(long)]
+    pub port: Option<String>,
     /// Show the answer as the API gives it
     #[arg(long)]
     pub json: bool,
@@ -313,6 +329,16 @@ impl ServeArgs {
 }
 
 impl ReloadArgs {
+    /// The configuration of the tower that is told.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it: the tower would refuse it, too.
+    pub fn load(&self) -> Result<Loaded, ConfigError> {
+        self.source.load_for(self.port.as_ref())
+    }
+}
+
+impl SkipArgs {
     /// The configuration of the tower that is told.
     ///
     /// # Errors

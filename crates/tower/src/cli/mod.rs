@@ -13,6 +13,7 @@ pub mod feed;
 pub mod passwd;
 pub mod reload;
 pub mod serve;
+pub mod skip;
 pub mod status;
 pub mod verify;
 

@@ -32,6 +32,10 @@ pub struct Input {
     pub paths: Vec<PathBuf>,
     /// `playlist`: shuffle each round.
     pub shuffle: bool,
+    /// `playlist`: length of the crossfade between two songs, in ms; 0: none.
+    pub crossfade_ms: u64,
+    /// `playlist`: loudness to which songs are brought, in LUFS. None: they stay as they are.
+    pub loudness_lufs: Option<f32>,
     /// `url`: the stream to pull.
     pub url: String,
     /// `command`: the executable and its arguments.
@@ -150,7 +154,7 @@ impl Input {
                 InputKind::PcmUnix => self.socket == new.socket,
                 InputKind::Playlist => {
                     // Its buffer is made for its crossfade.
-                    self.paths == new.paths && self.shuffle == new.shuffle && self.fade_ms == new.fade_ms
+                    self.paths == new.paths && self.joining() == new.joining() && self.fade_ms == new.fade_ms
                 }
                 InputKind::Command => self.command == new.command && self.timeout_ms == new.timeout_ms,
                 InputKind::Url => {
@@ -175,6 +179,8 @@ impl Default for Input {
             producers_max: 4,
             paths: Vec::new(),
             shuffle: false,
+            crossfade_ms: 0,
+            loudness_lufs: None,
             url: String::new(),
             command: Vec::new(),
             priority: None,

@@ -101,6 +101,16 @@ const BEFORE: &[Key] = &[
     ),
     key("play.shuffle", BOOLEAN, "Shuffle each round."),
     key(
+        "play.crossfade_ms",
+        Valid::Range(0, 12_000, "a time in ms"),
+        "Crossfade between two songs; at most half of a song is in one, and what belongs together on an album has none. 0: one follows the other without a gap.",
+    ),
+    key(
+        "play.loudness_lufs",
+        Valid::Range(-30, -8, "a loudness in LUFS"),
+        "Loudness to which songs are brought, by their ReplayGain or R128 tags, or as they are measured; -18 is what ReplayGain has. Not set: songs stay as they are, to the bit.",
+    ),
+    key(
         "router.grace_ms",
         Valid::Range(0, DAY_MS, "a time in ms"),
         "Silence between the last programme and the fallback; acts in whole ticks, 0 disables it.",
@@ -108,6 +118,16 @@ const BEFORE: &[Key] = &[
     key("router.fade_ms", Valid::Range(1, 10_000, "a time in ms"), "Length of the crossfade at every change."),
     key("fallback.paths", PATHS, "Files and folders that loop when there is no programme; empty: the tone."),
     key("fallback.shuffle", BOOLEAN, "Shuffle each round."),
+    key(
+        "fallback.crossfade_ms",
+        Valid::Range(0, 12_000, "a time in ms"),
+        "Crossfade between two songs; at most half of a song is in one, and what belongs together on an album has none. 0: one follows the other without a gap.",
+    ),
+    key(
+        "fallback.loudness_lufs",
+        Valid::Range(-30, -8, "a loudness in LUFS"),
+        "Loudness to which songs are brought, by their ReplayGain or R128 tags, or as they are measured; -18 is what ReplayGain has. Not set: songs stay as they are, to the bit.",
+    ),
     key("fallback.tone", BOOLEAN, "Whether a 440 Hz tone is sent where there is no file; false: silence."),
     key("fallback.tone_dbfs", Valid::Range(-60, 0, "a level in dBFS"), "Level of the tone."),
     key("encoder.enabled", BOOLEAN, "False: no encoder process ever; prebuilt silence at the exact rate."),

@@ -138,6 +138,16 @@ pub(super) const LISTS: &[Key] = &[
     ),
     key("input.*.shuffle", BOOLEAN, "`playlist`: shuffle each round."),
     key(
+        "input.*.crossfade_ms",
+        Valid::Range(0, 12_000, "a time in ms"),
+        "`playlist`: Crossfade between two songs; at most half of a song is in one, and what belongs together on an album has none. 0: one follows the other without a gap.",
+    ),
+    key(
+        "input.*.loudness_lufs",
+        Valid::Range(-30, -8, "a loudness in LUFS"),
+        "`playlist`: Loudness to which songs are brought, by their ReplayGain or R128 tags, or as they are measured; -18 is what ReplayGain has. Not set: songs stay as they are, to the bit.",
+    ),
+    key(
         "input.*.url",
         Valid::Text("a URL with http or https, at most 2048 bytes"),
         "`url`: the stream to pull, in any format that a source may send.",

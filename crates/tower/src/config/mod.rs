@@ -13,6 +13,7 @@
 mod env;
 mod exposed;
 mod file;
+mod files;
 mod home;
 mod input;
 mod key_table;
@@ -41,6 +42,7 @@ mod webhook;
 
 pub use env::{ENV_VARIABLES, EnvVariable};
 pub use exposed::{StationAccess, configured_addresses};
+pub use files::{Fallback, Play};
 pub use input::{Input, InputKind, SecondSource};
 pub use key_table::KEYS;
 pub use keys::{BITRATES_KBPS, Key, Valid};

@@ -1,5 +1,6 @@
 //! What can be configured: one struct per table of `tower.toml`, with its default values.
 
+use super::files::{Fallback, Play};
 use super::input::Input;
 use super::network::Network;
 use super::output::Output;
@@ -164,16 +165,6 @@ pub enum Pacing {
     Resample,
 }
 
-/// `[play]`: files as the tower's own programme, below the station in priority.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Play {
-    /// Files and folders, played one after the other, for ever.
-    pub paths: Vec<PathBuf>,
-    /// Shuffle each round.
-    pub shuffle: bool,
-}
-
 /// `[router]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -182,20 +173,6 @@ pub struct Router {
     pub grace_ms: u64,
     /// Length of the crossfade at every change, 1 to 10000 ms.
     pub fade_ms: u64,
-}
-
-/// `[fallback]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Fallback {
-    /// Files and folders, looped; empty: the tone.
-    pub paths: Vec<PathBuf>,
-    /// Shuffle each round.
-    pub shuffle: bool,
-    /// Whether a 440 Hz tone is sent where there is no file; false: silence.
-    pub tone: bool,
-    /// Level of the tone, -60 to 0 dBFS.
-    pub tone_dbfs: f32,
 }
 
 /// `[encoder]`: supervision, the same for every output.
@@ -344,12 +321,6 @@ impl Default for Station {
 impl Default for Router {
     fn default() -> Self {
         Self { grace_ms: 1500, fade_ms: 20 }
-    }
-}
-
-impl Default for Fallback {
-    fn default() -> Self {
-        Self { paths: Vec::new(), shuffle: false, tone: true, tone_dbfs: -20.0 }
     }
 }
 

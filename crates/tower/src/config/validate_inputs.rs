@@ -105,7 +105,7 @@ impl Check {
     fn keys_of_other_kinds(&mut self, index: usize, input: &Input) {
         use InputKind::{Command, Icecast, PcmTcp, PcmUnix, Playlist, Url};
         let no = Input::default();
-        let keys: [(&str, &[InputKind], bool); 12] = [
+        let keys: [(&str, &[InputKind], bool); 14] = [
             ("mount", &[Icecast], input.mount != no.mount),
             ("user", &[Icecast, Url], input.user != no.user),
             ("password", &[Icecast, Url], input.password != no.password),
@@ -116,6 +116,8 @@ impl Check {
             ("producers_max", &[PcmTcp, PcmUnix], input.producers_max != no.producers_max),
             ("paths", &[Playlist], input.paths != no.paths),
             ("shuffle", &[Playlist], input.shuffle != no.shuffle),
+            ("crossfade_ms", &[Playlist], input.crossfade_ms != no.crossfade_ms),
+            ("loudness_lufs", &[Playlist], input.loudness_lufs != no.loudness_lufs),
             ("url", &[Url], input.url != no.url),
             ("command", &[Command], input.command != no.command),
         ];

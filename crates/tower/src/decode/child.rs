@@ -97,7 +97,12 @@ impl Output {
     }
 
     pub(super) fn tell(&self, body: Body) -> Result<(), Gone> {
-        let record = Record { input_byte: self.input_byte, output_sample: self.sample, body };
+        self.tell_ahead(0, body)
+    }
+
+    /// Says what holds behind so many samples that are still to be written.
+    fn tell_ahead(&self, samples: u64, body: Body) -> Result<(), Gone> {
+        let record = Record { input_byte: self.input_byte, output_sample: self.sample + samples, body };
         socket::send(&self.records, &record.encode(), None).map_err(|_| Gone)
     }
 
@@ -161,6 +166,8 @@ fn play(
 ) -> Result<(), Gone> {
     output.input_byte = 0;
     let again = file.try_clone();
+    // The end of the file before comes out of the resampler with the first samples of this one.
+    let held = converter.held_samples();
     // The descriptor may have been read by another process, and shares its position.
     let opened = match file.rewind() {
         Ok(()) => Decoder::of_file(file, path, converter),
@@ -175,7 +182,7 @@ fn play(
         }
         Err(error) => return output.tell(Body::Ended { file: number, outcome: outcome_of(error) }),
     };
-    begin(output, number, decoder.info())?;
+    begin(output, number, decoder.info(), held)?;
 
     let wanted = Duration::from_micros(from_sample * 1_000_000 / u64::from(SAMPLE_RATE_HZ));
     let reached = if wanted > SEEK_FROM { decoder.seek(wanted - SEEK_EARLIER) } else { Duration::ZERO };
@@ -198,11 +205,12 @@ fn play(
     output.tell(Body::Ended { file: number, outcome })
 }
 
-fn begin(output: &Output, number: u64, info: &TrackInfo) -> Result<(), Gone> {
+/// A file begins behind so many samples of the one before.
+fn begin(output: &Output, number: u64, info: &TrackInfo, held: u64) -> Result<(), Gone> {
     for piece in info.details.cover.iter().flat_map(|cover| cover.bytes.chunks(PIECE_BYTES_MAX)) {
         output.tell(Body::Cover(piece.to_vec()))?;
     }
-    output.tell(Body::Started { file: number, tags: Tags::from_info(info) })
+    output.tell_ahead(held, Body::Started { file: number, tags: Tags::from_info(info) })
 }
 
 /// A file that FFmpeg decodes. It begins with its first sample: before, nobody knows whether it can be.
@@ -223,7 +231,7 @@ fn play_foreign(
     while pcm.read(&mut stereo) {
         if !has_begun {
             has_begun = true;
-            begin(output, number, info)?;
+            begin(output, number, info, converter.held_samples())?;
             output.tell(Body::Format { codec: demuxer.name().into(), rate_hz: SAMPLE_RATE_HZ })?;
         }
         converter.push_unrounded(SAMPLE_RATE_HZ, &stereo, &mut samples);

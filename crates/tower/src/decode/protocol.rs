@@ -10,6 +10,7 @@ use super::demuxer::Demuxer;
 use super::wire::{Input, VERSION, put_option, put_text, put_u64};
 pub use super::wire::{MESSAGE_BYTES_MAX, Malformed, TEXT_BYTES_MAX};
 use crate::files::TrackInfo;
+use crate::files::mastering::{Mastering, NUMBERS};
 use crate::files::tags::{Cover, Details};
 use std::path::Path;
 use std::time::Duration;
@@ -123,6 +124,8 @@ pub struct Tags {
     pub year: Option<u64>,
     /// Length in ms, where the container states it.
     pub duration_ms: Option<u64>,
+    /// Its place on an album, and its level.
+    pub mastering: Mastering,
 }
 
 impl Tags {
@@ -131,17 +134,17 @@ impl Tags {
     pub fn from_info(info: &TrackInfo) -> Self {
         let Details { album, record_label, isrc, year, .. } = info.details.clone();
         let duration_ms = info.duration.and_then(|duration| u64::try_from(duration.as_millis()).ok());
-        let (title, artist) = (info.title.clone(), info.artist.clone());
-        Self { title, artist, album, record_label, isrc, year: year.map(u64::from), duration_ms }
+        let (title, artist, mastering) = (info.title.clone(), info.artist.clone(), info.mastering.clone());
+        Self { title, artist, album, record_label, isrc, year: year.map(u64::from), duration_ms, mastering }
     }
 
     /// What they say of the file at `path`.
     #[must_use]
     pub fn of_file(self, path: &Path, cover: Option<Cover>) -> TrackInfo {
-        let Self { title, artist, album, record_label, isrc, year, duration_ms } = self;
+        let Self { title, artist, album, record_label, isrc, year, duration_ms, mastering } = self;
         let year = year.and_then(|year| u16::try_from(year).ok());
         let details = Details { album, record_label, isrc, year, cover };
-        TrackInfo { title, artist, details, ..TrackInfo::of(path, duration_ms.map(Duration::from_millis)) }
+        TrackInfo { title, artist, details, mastering, ..TrackInfo::of(path, duration_ms.map(Duration::from_millis)) }
     }
 }
 
@@ -191,13 +194,14 @@ impl Record {
             Body::Ready(Sandboxed { landlock, seccomp, limits }) => {
                 out.extend([0, u8::from(*landlock), u8::from(*seccomp), u8::from(*limits)]);
             }
-            Body::Started { file, tags: Tags { title, artist, album, record_label, isrc, year, duration_ms } } => {
+            Body::Started { file, tags } => {
+                let Tags { title, artist, album, record_label, isrc, year, duration_ms, mastering } = tags;
                 out.push(1);
                 put_u64(&mut out, *file);
-                for text in [title, artist, album, record_label, isrc] {
+                for text in [title, artist, album, record_label, isrc, &mastering.album_artist] {
                     put_option(&mut out, text.as_ref(), |out, text| put_text(out, text));
                 }
-                for number in [year, duration_ms] {
+                for number in [*year, *duration_ms].into_iter().chain(mastering.numbers()) {
                     put_option(&mut out, number.as_ref(), |out, number| put_u64(out, *number));
                 }
             }
@@ -259,8 +263,15 @@ impl Record {
                 let file = input.u64()?;
                 let mut text = || input.option(Input::text);
                 let (title, artist, album, record_label, isrc) = (text()?, text()?, text()?, text()?, text()?);
+                let album_artist = text()?;
                 let (year, duration_ms) = (input.option(Input::u64)?, input.option(Input::u64)?);
-                Body::Started { file, tags: Tags { title, artist, album, record_label, isrc, year, duration_ms } }
+                let mut numbers = [None; NUMBERS];
+                for number in &mut numbers {
+                    *number = input.option(Input::u64)?;
+                }
+                let mastering = Mastering::of(album_artist, numbers);
+                let tags = Tags { title, artist, album, record_label, isrc, year, duration_ms, mastering };
+                Body::Started { file, tags }
             }
             2 => Body::Format { codec: input.text()?, rate_hz: input.u32()? },
             3 => Body::Title { artist: input.text()?, title: input.text()? },

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 fn bodies() -> Vec<Body> {
     let title = Some("Sinnerman, süß".into());
-    let tags = Tags { title, year: Some(1965), duration_ms: Some(1234), ..Tags::default() };
+    let mastering = Mastering { album_artist: Some("X".into()), track_gain_mdb: Some(-7530), ..Mastering::default() };
+    let tags = Tags { title, year: Some(1965), duration_ms: Some(1234), mastering, ..Tags::default() };
     vec![
         Body::Ready(Sandboxed { landlock: true, seccomp: false, limits: true }),
         Body::Started { file: 7, tags },

@@ -5,7 +5,7 @@ pub const MESSAGE_BYTES_MAX: usize = 8192;
 /// Bytes of one text in a message; longer texts are cut at a character.
 pub const TEXT_BYTES_MAX: usize = 1200;
 /// Version of these messages; tower and decoder are the same executable, so another one is an error.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 
 /// Bytes that are no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -14,7 +14,7 @@ pub mod titles;
 use crate::config::{Config, Input, InputKind};
 use crate::files::PlayerHandle;
 use crate::ingest::names::InputNames;
-use crate::serve::players;
+use crate::serve::players::{self, GoOn};
 use crate::state::Tower;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,8 +72,8 @@ impl NewFeeds {
     ) -> anyhow::Result<Vec<PlayerHandle>> {
         let lists = self.inputs.iter().map(|(input, _)| input).filter(|input| input.kind == InputKind::Playlist);
         let ids = lists.filter_map(|input| Some((input, names.id(&input.name)?)));
-        ids.map(|(input, id)| players::start_list(config, id, input, (&tower.inputs, &tower.titles, &tower.backing)))
-            .collect()
+        let shared = (&tower.inputs, &tower.titles, &tower.backing);
+        ids.map(|(input, id)| players::start_list(config, id, input, shared, GoOn::Kept)).collect()
     }
 
     /// Ends those that go, and starts those that come. `tower` has their configuration.

@@ -101,6 +101,12 @@ impl Converter {
         self.finish_with(|ready| out.extend_from_slice(ready));
     }
 
+    /// Samples that [`finish`](Self::finish) would append.
+    #[must_use]
+    pub fn held_samples(&self) -> u64 {
+        self.stretch.as_ref().map_or(0, |stretch| stretch.frames_due().saturating_sub(stretch.frames_out))
+    }
+
     fn finish_with(&mut self, ready: impl FnMut(&[f32])) {
         if let Some(stretch) = self.stretch.take() {
             stretch.finish(ready);
@@ -156,6 +162,12 @@ impl Stretch {
         })
     }
 
+    /// Frames that have come, at 48 kHz.
+    fn frames_due(&self) -> u64 {
+        let rate = u64::from(self.rate_hz);
+        (self.frames_in * u64::from(SAMPLE_RATE_HZ) + rate / 2) / rate
+    }
+
     fn push(&mut self, mut stereo: &[f32], mut ready: impl FnMut(&[f32])) {
         self.frames_in += (stereo.len() / CHANNELS) as u64;
         while !stereo.is_empty() {
@@ -170,8 +182,7 @@ impl Stretch {
     }
 
     fn finish(mut self, mut ready: impl FnMut(&[f32])) {
-        let rate = u64::from(self.rate_hz);
-        let frames_due = (self.frames_in * u64::from(SAMPLE_RATE_HZ) + rate / 2) / rate;
+        let frames_due = self.frames_due();
         while self.frames_out < frames_due {
             self.pending.resize(self.chunk_in * CHANNELS, 0.0);
             if !self.convert_chunk(frames_due, &mut ready) {

@@ -2,6 +2,7 @@
 
 use super::container;
 use super::convert::Converter;
+use super::mastering::Mastering;
 use super::packets::StereoBlock;
 use super::reader::Reader;
 use super::tags::{self, Details, Tags};
@@ -89,6 +90,8 @@ pub struct TrackInfo {
     pub artist: Option<String>,
     /// What else is tagged.
     pub details: Details,
+    /// Its place on an album, and its level.
+    pub mastering: Mastering,
     /// Length, where the container states it.
     pub duration: Option<Duration>,
 }
@@ -232,11 +235,11 @@ pub fn tags_of(mut file: File, path: &Path) -> TrackInfo {
     let read = guarded(path, || {
         let layout = tails::layout(&mut file).map_err(|source| DecodeError::Open { path: path.into(), source })?;
         let found = tags::of_file(&mut file, &layout);
-        let Tags { title, artist, details } = match container::format_of(file, path, &layout) {
+        let Tags { title, artist, details, mastering } = match container::format_of(file, path, &layout) {
             Some(mut format) => tags::of_container(&mut *format, found),
             None => tags::of_no_container(found),
         };
-        Ok(TrackInfo { title, artist, details, ..TrackInfo::of(path, None) })
+        Ok(TrackInfo { title, artist, details, mastering, ..TrackInfo::of(path, None) })
     });
     read.unwrap_or_else(|_| TrackInfo::of(path, None))
 }

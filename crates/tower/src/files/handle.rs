@@ -1,9 +1,11 @@
 //! A running player, as the rest of the tower sees it.
 
 use super::decode::TrackInfo;
+use super::levels::Levels;
 use super::media::{self, MediaBoard};
 use super::playlist::Playlist;
 use super::rounds::Rounds;
+use super::songs::{SongOnAir, Songs};
 use crate::config::Config;
 use crate::decode::board::Board;
 use crate::decode::ffmpeg::FfmpegSettings;
@@ -36,6 +38,21 @@ pub struct PlayerSettings {
     pub keeps_files: bool,
     /// How decoders are started.
     pub decoder: DecoderSettings,
+    /// How one song follows another.
+    pub joining: Joining,
+}
+
+/// How one song follows another.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Joining {
+    /// Length of the crossfade between two songs, in ms, at most [`CROSSFADE_MS_MAX`]; 0: none.
+    ///
+    /// [`CROSSFADE_MS_MAX`]: super::join::CROSSFADE_MS_MAX
+    pub crossfade_ms: u64,
+    /// Loudness to which songs are brought, in LUFS; none: they stay as they are.
+    pub loudness_lufs: Option<f32>,
+    /// Songs are played in their order, so those of an album belong together.
+    pub plays_albums: bool,
 }
 
 /// What a player shares with others.
@@ -47,6 +64,8 @@ pub struct Backing {
     pub rounds: Option<Arc<Rounds>>,
     /// What decoders do is told here.
     pub decoders: Arc<Board>,
+    /// How loud songs without tags are.
+    pub levels: Option<Arc<Levels>>,
     /// FFmpeg, for what the tower does not decode itself.
     pub ffmpeg: Option<FfmpegSettings>,
 }
@@ -62,7 +81,14 @@ impl PlayerSettings {
             backing: Backing::default(),
             keeps_files: false,
             decoder: DecoderSettings::default(),
+            joining: Joining::default(),
         }
+    }
+
+    /// The same, one song joined to the other like this.
+    #[must_use]
+    pub fn joined(self, joining: Joining) -> Self {
+        Self { joining, ..self }
     }
 }
 
@@ -81,6 +107,8 @@ pub type NowPlaying = TrackInfo;
 /// What a player shows, and how it is woken.
 pub(super) struct Shared {
     pub(super) stop: AtomicBool,
+    gives_way: AtomicBool,
+    pub(super) songs: Songs,
     pub(super) now_playing: ArcSwapOption<NowPlaying>,
     pub(super) decoder_pid: AtomicU32,
     /// Decoder processes that were replaced.
@@ -102,6 +130,8 @@ impl Shared {
     pub(super) fn new() -> Self {
         Self {
             stop: AtomicBool::new(false),
+            gives_way: AtomicBool::new(false),
+            songs: Songs::default(),
             now_playing: ArcSwapOption::empty(),
             decoder_pid: AtomicU32::new(0),
             replaced: AtomicU64::new(0),
@@ -114,6 +144,11 @@ impl Shared {
         if let Some(wake) = &self.wake {
             let _it_is_awake = rustix::io::write(wake, &1_u64.to_ne_bytes());
         }
+    }
+
+    /// Whether another player has taken its place.
+    pub(super) fn gives_way(&self) -> bool {
+        self.gives_way.load(Ordering::Acquire)
     }
 
     pub(super) fn woken(&self) {
@@ -180,16 +215,37 @@ impl PlayerHandle {
                 "duration_s": info.duration.map(|duration| duration.as_secs_f64()),
             })
         });
+        let on_air = self.on_air().map(|on_air| {
+            json!({
+                "file": on_air.song.info.path.display().to_string(),
+                "label": on_air.song.label(),
+                "remaining_ms": on_air.remaining_ms,
+                "next": on_air.next,
+            })
+        });
         let gone = self.has_ended().then_some("its thread has ended; change its configuration or restart the tower");
         let problem = gone.or_else(|| self.shared.problem.load().as_deref().copied());
         let pid = self.shared.decoder_pid.load(Ordering::Relaxed);
         json!({
             "name": self.name,
             "playing": playing,
+            "on_air": on_air,
             "problem": problem,
             "decoder_pid": (pid > 0).then_some(pid),
             "decoders_replaced": self.shared.replaced.load(Ordering::Relaxed),
         })
+    }
+
+    /// The song of it that is on air, or is next to be heard from where its buffer is.
+    #[must_use]
+    pub fn on_air(&self) -> Option<SongOnAir> {
+        self.shared.songs.on_air().filter(|_| !self.has_ended())
+    }
+
+    /// Stops the player because another has taken its place: what waits in its buffer is played
+    /// until that one is ready, and no longer.
+    pub fn give_way(self) {
+        self.shared.gives_way.store(true, Ordering::Release);
     }
 
     /// Stops the player and waits for its end, at most 200 ms: a thread that hangs in a dead disk is left behind.

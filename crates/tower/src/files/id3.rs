@@ -2,6 +2,7 @@
 //! in whatever charset they really are.
 
 use super::charset::{of_unknown, of_utf16};
+use super::mastering::number_of;
 use super::tags::{Cover, Tags, keep, year_of};
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -93,7 +94,7 @@ fn frames(version: u8, flags: u8, mut body: Vec<u8>) -> Tags {
         }
         rest = behind;
     }
-    fields.tags.artist = fields.tags.artist.or(fields.album_artist);
+    fields.tags.artist = fields.tags.artist.or_else(|| fields.tags.mastering.album_artist.clone());
     fields.tags.details.cover = fields.front.or(fields.tags.details.cover);
     fields.tags
 }
@@ -148,7 +149,6 @@ fn is_id(id: &[u8]) -> bool {
 #[derive(Default)]
 struct Fields {
     tags: Tags,
-    album_artist: Option<String>,
     front: Option<Cover>,
 }
 
@@ -158,7 +158,18 @@ impl Fields {
         match id {
             b"TIT2" | b"TT2" => keep_first(&mut tags.title, content),
             b"TPE1" | b"TP1" => keep_first(&mut tags.artist, content),
-            b"TPE2" | b"TP2" => keep_first(&mut self.album_artist, content),
+            b"TPE2" | b"TP2" => keep_first(&mut tags.mastering.album_artist, content),
+            b"TRCK" | b"TRK" => {
+                tags.mastering.track = tags.mastering.track.or_else(|| number_of(texts(content).first()?));
+            }
+            b"TPOS" | b"TPA" => {
+                tags.mastering.disc = tags.mastering.disc.or_else(|| number_of(texts(content).first()?));
+            }
+            b"TXXX" | b"TXX" => {
+                if let [name, value, ..] = &texts(content)[..] {
+                    tags.mastering.take(name, value);
+                }
+            }
             b"TALB" | b"TAL" => keep_first(&mut tags.details.album, content),
             b"TPUB" | b"TPB" => keep_first(&mut tags.details.record_label, content),
             b"TSRC" | b"TRC" => keep_first(&mut tags.details.isrc, content),

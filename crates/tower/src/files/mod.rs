@@ -11,6 +11,11 @@
 //! - [`programme`]: one file after the other, without a sample between them.
 //! - [`player`]: the thread that keeps an input buffer full, by a decoder process; `opener`: the one that opens its files;
 //!   [`rounds`] keeps where it is across restarts; `handle`: what the rest of the tower sees of it.
+//! - `output`: from the decoder to the buffer; [`join`] crossfades songs, `succession` says how each
+//!   is joined, [`songs`] knows which one is on air.
+//! is on air.
+//! - [`mastering`]: which songs belong together, and how loud tags say they are.
+//! - [`levels`]: how loud songs without tags are, each measured once by [`measure`].
 //! - [`media`]: whether what is configured is there.
 
 mod ape;
@@ -23,19 +28,27 @@ pub(crate) mod downmix;
 pub mod folder;
 mod handle;
 mod id3;
+pub mod join;
+pub mod levels;
 mod list;
+pub mod mastering;
+pub mod measure;
 pub mod media;
 mod opener;
+mod output;
 pub(crate) mod packets;
 pub mod player;
 pub mod playlist;
 pub mod programme;
 mod reader;
 pub mod rounds;
+pub mod songs;
+mod succession;
 pub mod tags;
 
 pub use decode::{DecodeError, Decoder, TrackInfo};
-pub use handle::{Backing, NowPlaying, PlayerHandle, PlayerSettings};
+pub use handle::{Backing, Joining, NowPlaying, PlayerHandle, PlayerSettings};
+pub use levels::Levels;
 pub use media::MediaBoard;
 pub use packets::StereoBlock;
 pub use player::Player;

@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Files that are known to kill decoders; beyond that the oldest would be tried again.
 const CONDEMNED_MAX: usize = 1000;
@@ -252,8 +252,31 @@ impl Worker {
     }
 }
 
+/// What is not there is no error.
+pub(super) fn ignore_missing(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+/// By what the file at `path` is known now.
+pub(super) fn stamp_of(path: &Path) -> Option<Stamp> {
+    open(path).ok().map(|(_, stamp)| stamp)
+}
+
+impl Stamp {
+    /// Bytes, and the time of the last change in ns since 1970; 0 if that is unknown.
+    pub(super) fn numbers(self) -> (u64, u64) {
+        let since = self.modified.and_then(|modified| modified.duration_since(SystemTime::UNIX_EPOCH).ok());
+        (self.bytes, since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or_default())
+    }
+
+    pub(super) fn of_numbers(bytes: u64, modified_ns: u64) -> Self {
+        let modified = (modified_ns > 0).then(|| SystemTime::UNIX_EPOCH + Duration::from_nanos(modified_ns));
+        Self { bytes, modified }
+    }
+}
+
 /// Opens a regular file, and waits for nothing that is none.
-fn open(path: &Path) -> io::Result<(OwnedFd, Stamp)> {
+pub(super) fn open(path: &Path) -> io::Result<(OwnedFd, Stamp)> {
     let file = File::from(rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?);
     let metadata = file.metadata()?;
     if !metadata.is_file() {

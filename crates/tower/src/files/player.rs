@@ -8,6 +8,9 @@
 use super::decode::{DecodeError, TrackInfo};
 use super::handle::{Backing, PlayerHandle, PlayerSettings, Shared};
 use super::opener::{Next, OpenedFile, Opener, Settings};
+use super::output::{Output, Started};
+use super::songs::{Song, label};
+use super::succession::Succession;
 use super::tags::Cover;
 use crate::decode::FILE_LIMITS;
 use crate::decode::intake::{Intake, Piece};
@@ -15,10 +18,8 @@ use crate::decode::line::{Line, Told};
 use crate::decode::process::{Job, Read, timespec};
 use crate::decode::protocol::{Body, Outcome, Record, Request, Tags};
 use crate::decode::supervisor::{Event, Item, Reason};
-use crate::source::seam::Seam;
 use radio_signal::ingest::BufferWriter;
-use radio_signal::pcm::AudioFrame;
-use radio_signal::units::{CHANNELS, TICK_MS, TICK_VALUES};
+use radio_signal::units::{CHANNELS, samples_in_ms};
 use rustix::event::{PollFd, PollFlags};
 use std::collections::{HashSet, VecDeque};
 use std::os::fd::AsFd;
@@ -37,22 +38,15 @@ const SLEEP_MS_MAX: u64 = 500;
 const FILES_AHEAD: usize = 2;
 /// Files of which it is remembered that they have been warned about; beyond that they are skipped in silence.
 const WARNED_MAX: usize = 1000;
-/// Decoded values that wait for room in the buffer, beyond one read.
-const WAITING_VALUES_MAX: usize = 2 * TICK_VALUES;
-
-/// Is told of each file that begins, and of its position in the buffer.
-type Started = Box<dyn FnMut(u64, &TrackInfo) + Send>;
 
 /// Plays files and folders into a buffer, for ever.
 pub struct Player {
     name: String,
-    paths: Vec<PathBuf>,
     backing: Backing,
     opener: Opener,
     line: Line,
     intake: Intake,
-    writer: BufferWriter,
-    started: Started,
+    output: Output,
     shared: Arc<Shared>,
     /// Files that are being decoded or are next, in their order.
     files: VecDeque<Planned>,
@@ -68,9 +62,7 @@ pub struct Player {
     cover: Vec<u8>,
     /// Samples that the process has skipped.
     skipped: u64,
-    seam: Seam,
-    /// Decoded and not yet a whole frame, or waiting for room.
-    samples: Vec<f32>,
+    succession: Succession,
     warned: HashSet<PathBuf>,
     warned_of_nothing: bool,
 }
@@ -92,9 +84,16 @@ impl Player {
     pub fn start(
         settings: PlayerSettings,
         writer: BufferWriter,
-        started: impl FnMut(u64, &TrackInfo) + Send + 'static,
+        mut started: impl FnMut(u64, &TrackInfo) + Send + 'static,
     ) -> PlayerHandle {
-        let (name, started): (_, Started) = (settings.name.clone(), Box::new(started));
+        let (name, rounds) = (settings.name.clone(), settings.backing.rounds.clone());
+        let (of_player, paths) = (settings.name.clone(), settings.paths.clone());
+        let started: Started = Box::new(move |position, song: &Song| {
+            started(position, &song.info);
+            if let (Some(rounds), Some(place)) = (&rounds, &song.place) {
+                rounds.keep(&of_player, &paths, place);
+            }
+        });
         let shared = Arc::new(Shared::new());
         let playing = Arc::clone(&shared);
         PlayerHandle::start(&name, shared, move || match Self::new(settings, playing, writer, started) {
@@ -110,17 +109,16 @@ impl Player {
         started: Started,
     ) -> std::io::Result<Self> {
         let waker = Arc::clone(&shared);
-        let PlayerSettings { name, paths, playlist, backing, keeps_files, decoder } = settings;
+        let PlayerSettings { name, playlist, backing, keeps_files, decoder, joining, .. } = settings;
         let opening = Settings { playlist, media: backing.media.clone(), keeps: keeps_files };
         Ok(Self {
             opener: Opener::start(&name, opening, move || waker.wake())?,
             line: Line::new(decoder, FILE_LIMITS),
             name,
-            paths,
+            succession: Succession::new(joining, backing.levels.clone()),
             backing,
             intake: Intake::new(0),
-            writer,
-            started,
+            output: Output::new(writer, samples_in_ms(joining.crossfade_ms), started, Arc::clone(&shared)),
             shared,
             files: VecDeque::new(),
             next_item: 0,
@@ -130,8 +128,6 @@ impl Player {
             pause_until: None,
             cover: Vec::new(),
             skipped: 0,
-            seam: Seam::default(),
-            samples: Vec::with_capacity(4 * TICK_VALUES),
             warned: HashSet::new(),
             warned_of_nothing: false,
         })
@@ -149,9 +145,9 @@ impl Player {
                 self.follow(told);
             }
             self.send();
-            let wants_pcm = self.samples.len() < WAITING_VALUES_MAX;
+            let wants_pcm = self.output.wants_more();
             let read = self.take(wants_pcm);
-            self.offer_frames();
+            self.output.offer_frames();
             let owes = read == Ok(Read::Nothing) && wants_pcm && self.files.iter().any(|file| file.is_sent);
             self.line.report(|id| Event::Owes(id, owes));
             match read {
@@ -162,6 +158,7 @@ impl Player {
             }
         }
         self.shared.now_playing.store(None);
+        self.output.end();
     }
 
     /// Has the next file at hand, or learns that there is none.
@@ -208,8 +205,20 @@ impl Player {
     }
 
     fn queue(&mut self, opened: OpenedFile) {
+        self.succession.plan(&opened.path, opened.stamp);
         self.files.push_back(Planned { item: self.next_item, opened, is_sent: false, taken: None });
         self.next_item += 1;
+        self.tell_next();
+    }
+
+    /// What follows the song that was begun last.
+    fn tell_next(&self) {
+        let next = self.files.iter().find(|file| file.taken.is_none());
+        self.shared.songs.plan(next.map(|file| {
+            let mut info = TrackInfo::of(&file.opened.path, None);
+            info.named_by_list(file.opened.title.as_deref());
+            label(&info)
+        }));
     }
 
     /// Gives the process what it lacks.
@@ -255,7 +264,7 @@ impl Player {
             *taken += frames;
         }
         self.line.report(|id| Event::Sound(id, frames));
-        self.seam.push(values, &mut self.samples);
+        self.output.push(values);
     }
 
     fn note(&mut self, record: Record) {
@@ -273,7 +282,7 @@ impl Player {
                 }
             }
             Body::FfmpegOver => self.line.end_ffmpeg(),
-            Body::Flushed => self.seam.finish(&mut self.samples),
+            Body::Flushed => self.output.finish(),
             Body::Cover(piece) => Cover::collect(&mut self.cover, &piece),
             Body::Warning(text) => tracing::debug!(player = %self.name, text, "the decoder says"),
             Body::Format { .. } | Body::Title { .. } => {}
@@ -291,12 +300,10 @@ impl Player {
         let mut info = tags.of_file(path, cover);
         info.named_by_list(title.as_deref());
         tracing::info!(player = %self.name, file = %path.display(), title = %info.label(), "playing");
-        let waiting = (self.samples.len() / TICK_VALUES) as u64;
-        (self.started)(self.writer.gauge().offered() + waiting, &info);
-        self.shared.now_playing.store(Some(Arc::new(info)));
-        if let (Some(rounds), Some(place)) = (&self.backing.rounds, place) {
-            rounds.keep(&self.name, &self.paths, place);
-        }
+        self.shared.now_playing.store(Some(Arc::new(info.clone())));
+        let joined = self.succession.next(&info, planned.opened.stamp);
+        self.output.begin(Song { info, place: place.clone() }, joined);
+        self.tell_next();
     }
 
     fn file_ends(&mut self, item: Item, outcome: Outcome) {
@@ -322,7 +329,7 @@ impl Player {
                 self.shared.decoder_pid.store(0, Ordering::Relaxed);
                 self.shared.replaced.store(self.line.replaced(), Ordering::Relaxed);
                 tracing::warn!(player = %self.name, words, "the decoder {}; starting another", reason.text());
-                self.seam.cut(&mut self.samples);
+                self.output.cut();
                 self.cover.clear();
                 self.files.iter_mut().for_each(|file| file.is_sent = false);
                 // A file that a process still reads, though it was killed, is on a disk that does not answer.
@@ -343,21 +350,6 @@ impl Player {
             }
             Told::Exhausted(_) => {} // A player never gives up.
         }
-    }
-
-    /// Hands over whole frames, as many as there is room for; what is left of the last one waits for
-    /// the next samples, of whatever file.
-    fn offer_frames(&mut self) {
-        let (mut offered, mut frame) = (0, AudioFrame::SILENCE);
-        for values in self.samples.chunks_exact(TICK_VALUES) {
-            if self.writer.is_full() {
-                break;
-            }
-            frame.0.copy_from_slice(values);
-            self.writer.offer(&frame);
-            offered += TICK_VALUES;
-        }
-        self.samples.drain(..offered);
     }
 
     fn wait_for_files(&mut self) {
@@ -381,11 +373,7 @@ impl Player {
         };
         self.pause_until.into_iter().for_each(&mut until);
         self.asked.filter(|asked| asked.elapsed() < DISK_WAIT).into_iter().for_each(|asked| until(asked + DISK_WAIT));
-        if self.samples.len() >= TICK_VALUES {
-            // It empties by one frame a tick; a long one is not looked at for each.
-            let room_ticks = (self.writer.gauge().capacity() / 40).clamp(1, 4) as u64;
-            ms = ms.min((TICK_MS * room_ticks / 2) as i64);
-        }
+        ms = ms.min(self.output.wait_ms().map_or(i64::MAX, |wait| wait.try_into().unwrap_or(i64::MAX)));
         let mut fds: Vec<_> = self.shared.wake.iter().map(|wake| PollFd::new(wake, PollFlags::IN)).collect();
         self.line.poll_fds(wants_pcm, &mut fds);
         let _ = rustix::event::poll(&mut fds, Some(&timespec(ms)));
@@ -400,6 +388,6 @@ impl Player {
 
     /// Asked to stop, or nobody will play what is decoded.
     fn stopped(&self) -> bool {
-        self.shared.stop.load(Ordering::Acquire) || self.writer.is_abandoned()
+        self.shared.stop.load(Ordering::Acquire) || self.output.is_abandoned()
     }
 }

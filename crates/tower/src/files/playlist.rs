@@ -68,6 +68,8 @@ pub struct Playlist {
     seed: Option<u64>,
     last: Option<PathBuf>,
     place: Option<Place>,
+    /// The first round goes on behind the file at `place`.
+    is_behind: bool,
     told: HashSet<u64>,
 }
 
@@ -89,13 +91,21 @@ impl Playlist {
     /// As [`new`](Self::new), shuffled by a seed of one's own, or in order if there is none.
     #[must_use]
     pub fn with_seed(paths: Vec<PathBuf>, shuffle_seed: Option<u64>) -> Self {
-        Self { paths, seed: shuffle_seed, last: None, place: None, told: HashSet::new() }
+        Self { paths, seed: shuffle_seed, last: None, place: None, is_behind: false, told: HashSet::new() }
     }
 
     /// The first round goes on at `place`, with the file that was played there.
     #[must_use]
     pub fn going_on(mut self, place: Option<Place>) -> Self {
         self.place = place;
+        self
+    }
+
+    /// The first round goes on behind the file that was played at `place`; behind the last one it
+    /// is the next round.
+    #[must_use]
+    pub fn going_on_behind(mut self, place: Option<Place>) -> Self {
+        (self.is_behind, self.place) = (place.is_some(), place);
         self
     }
 
@@ -121,6 +131,13 @@ impl Playlist {
         {
             round.first = index_of(&place, &round.items);
             round.items.drain(..round.first);
+            if std::mem::take(&mut self.is_behind) {
+                round.first += 1;
+                round.items.remove(0);
+                if round.items.is_empty() {
+                    return self.round();
+                }
+            }
         }
         round
     }

@@ -65,7 +65,7 @@ impl Reader {
         let whole = container.format.default_track(TrackType::Audio).and_then(duration_of);
         let duration = container.edit.and_then(|edit| edit.heard.map(|heard| edit.time(heard))).or(whole);
         let mut info = TrackInfo::of(path, duration);
-        Tags { title: info.title, artist: info.artist, details: info.details } =
+        Tags { title: info.title, artist: info.artist, details: info.details, mastering: info.mastering } =
             tags::of_container(&mut *container.format, found);
         let mut reader = Self {
             path: path.into(),

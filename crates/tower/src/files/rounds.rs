@@ -1,5 +1,6 @@
 //! Where the round of each player is, kept across restarts in the state directory.
 
+use super::opener::ignore_missing;
 use super::playlist::{Place, stable_hash};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -133,10 +134,6 @@ fn write_all(folder: &Path, waiting: &Receiver<(String, Kept)>) {
             Err(_) => {}
         }
     }
-}
-
-fn ignore_missing(error: std::io::Error) -> std::io::Result<()> {
-    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@
 //! RIFF's INFO by [`super::id3`]: symphonia replaces the bytes that Latin-1 does not have before
 //! anything can find out that they are UTF-8 or Windows' charset.
 
+use super::mastering::Mastering;
 use super::{ape, id3};
 use crate::media::tails::Layout;
 use std::io::{Read, Seek};
 use std::sync::Arc;
 use symphonia::core::formats::FormatReader;
-use symphonia::core::meta::{MetadataRevision, StandardTag, StandardVisualKey, Visual};
+use symphonia::core::meta::{MetadataRevision, RawValue, StandardTag, StandardVisualKey, Visual};
 
 /// Characters of a field that are kept.
 const FIELD_CHARS_MAX: usize = 300;
@@ -29,6 +30,8 @@ pub struct Tags {
     pub artist: Option<String>,
     /// The rest.
     pub details: Details,
+    /// Place on an album, and level.
+    pub mastering: Mastering,
 }
 
 /// What tags say beside title and artist.
@@ -97,7 +100,8 @@ impl Tags {
             year: one.year.or(two.year),
             cover: one.cover.or(two.cover),
         };
-        Self { title: self.title.or(other.title), artist: self.artist.or(other.artist), details }
+        let (title, artist) = (self.title.or(other.title), self.artist.or(other.artist));
+        Self { title, artist, details, mastering: self.mastering.or(other.mastering) }
     }
 }
 
@@ -137,12 +141,12 @@ fn of_revision(revision: &MetadataRevision) -> Tags {
     let of_tracks = || revision.per_track.iter().map(|track| &track.metadata);
     let containers = || std::iter::once(&revision.media).chain(of_tracks());
     let mut tags = Tags::default();
-    let (mut album_artist, details) = (None, &mut tags.details);
+    let (details, mastering) = (&mut tags.details, &mut tags.mastering);
     for tag in containers().flat_map(|container| &container.tags) {
         match &tag.std {
             Some(StandardTag::TrackTitle(text)) => keep(&mut tags.title, text),
             Some(StandardTag::Artist(text)) => keep(&mut tags.artist, text),
-            Some(StandardTag::AlbumArtist(text)) => keep(&mut album_artist, text),
+            Some(StandardTag::AlbumArtist(text)) => keep(&mut mastering.album_artist, text),
             Some(StandardTag::Album(text)) => keep(&mut details.album, text),
             Some(StandardTag::Label(text)) => keep(&mut details.record_label, text),
             Some(StandardTag::IdentIsrc(text)) => keep(&mut details.isrc, text),
@@ -152,10 +156,17 @@ fn of_revision(revision: &MetadataRevision) -> Tags {
             Some(StandardTag::RecordingYear(year) | StandardTag::ReleaseYear(year)) => {
                 details.year = details.year.or(Some(*year));
             }
+            Some(StandardTag::TrackNumber(number)) => {
+                mastering.track = mastering.track.or(u16::try_from(*number).ok());
+            }
+            Some(StandardTag::DiscNumber(number)) => mastering.disc = mastering.disc.or(u16::try_from(*number).ok()),
             _ => {}
         }
+        if let RawValue::String(text) = &tag.raw.value {
+            mastering.take(&tag.raw.key, text);
+        }
     }
-    tags.artist = tags.artist.or(album_artist);
+    tags.artist = tags.artist.or_else(|| tags.mastering.album_artist.clone());
     let visuals = || containers().flat_map(|container| &container.visuals);
     let is_front = |visual: &&Visual| visual.usage == Some(StandardVisualKey::FrontCover);
     details.cover = visuals().filter(is_front).chain(visuals()).find_map(|visual| Cover::of(&visual.data));

@@ -1,7 +1,9 @@
 //! What an operator can do to a tower on air. Each action is in the journal, with who did it.
 
 use super::api::error;
+use super::routes::SKIP;
 use super::who::Who;
+use crate::serve::skip::Skipped;
 use crate::state::Tower;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
@@ -25,6 +27,7 @@ pub fn router() -> Router<Arc<Tower>> {
         .route("/api/fallback/forced", put(force_fallback))
         .route("/api/encoder/restart", post(restart_encoder))
         .route("/api/listeners/kick", post(kick))
+        .route(SKIP, post(skip))
 }
 
 /// Reads the JSON of a request.
@@ -124,6 +127,13 @@ async fn restart_encoder(
     }
     note(&tower, who, format!("{mount}: the encoder is restarted"));
     Ok((StatusCode::ACCEPTED, Json(json!({ "mount": mount }))).into_response())
+}
+
+async fn skip(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>) -> Result<Response, Refused> {
+    let Skipped { skipped, next } =
+        crate::serve::skip::skip(&tower).await.map_err(|fault| Refused(StatusCode::CONFLICT, fault.to_string()))?;
+    note(&tower, who, format!("{skipped} is skipped; {next} follows"));
+    Ok((StatusCode::ACCEPTED, Json(json!({ "skipped": skipped, "next": next }))).into_response())
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,7 @@ use super::parameters::Parameters;
 use super::query::Query;
 use super::sender::{Sender, refused};
 use super::who::Who;
+use crate::serve::players::FALLBACK;
 use crate::state::Tower;
 use crate::titles::title::decode;
 use crate::titles::{Details, Heard, Title};
@@ -17,9 +18,10 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use radio_signal::router::OnAir;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::UNIX_EPOCH;
 
 /// The routes of this file.
@@ -56,8 +58,25 @@ pub fn to_json(tower: &Tower, heard: &Heard) -> Value {
     })
 }
 
+/// What is playing, with how much is left of it and what is next, where a player of files knows.
+#[must_use]
+pub fn current(tower: &Tower) -> Option<Value> {
+    let heard = tower.titles.now()?;
+    let name = match heard.source {
+        OnAir::FallbackFile => FALLBACK.to_owned(),
+        source => tower.on_air_name(source),
+    };
+    let players = tower.players.lock().unwrap_or_else(PoisonError::into_inner);
+    let player = players.iter().find(|player| player.name() == name);
+    let song = player.and_then(|player| player.on_air());
+    let mut json = to_json(tower, &heard);
+    json["remaining_ms"] = json!(song.as_ref().and_then(|song| song.remaining_ms));
+    json["next"] = json!(song.and_then(|song| song.next));
+    Some(json)
+}
+
 async fn now_playing(State(tower): State<Arc<Tower>>) -> Response {
-    Json(tower.titles.now().map(|heard| to_json(&tower, &heard))).into_response()
+    Json(current(&tower)).into_response()
 }
 
 async fn history(State(tower): State<Arc<Tower>>) -> Response {

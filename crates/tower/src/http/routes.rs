@@ -72,6 +72,7 @@ pub const ROUTES: &[Route] = &[
     route("/api/fallback/forced", &["PUT"], OPERATOR, "forces the fallback, or releases it: {\"forced\"}"),
     route("/api/encoder/restart", &["POST"], OPERATOR, "replaces the encoder of an output, unheard: {\"mount\"}"),
     route("/api/listeners/kick", &["POST"], OPERATOR, "sends a listener away: {\"id\"}"),
+    route(SKIP, &["POST"], OPERATOR, "skips the song on air, where that is of a playlist"),
     route("/api/config", GET, ADMIN, "the configuration in force, with the origin of each value"),
     route(RELOAD, &["GET"], ADMIN, "what a reload of the configuration would change"),
     route(RELOAD, &["POST"], ADMIN, "reloads the configuration: all of it, or nothing"),
@@ -100,6 +101,9 @@ pub const ROUTES: &[Route] = &[
 
 /// Path at which a source, too, may say what is playing.
 pub const METADATA: &str = "/admin/metadata";
+
+/// Path that skips the song on air.
+pub const SKIP: &str = "/api/skip";
 
 /// Path of the reload, which takes as long as an encoder takes to come on air.
 pub const RELOAD: &str = "/admin/reload";
@@ -206,6 +210,7 @@ mod tests {
                 "PUT /api/fallback/forced",
                 "POST /api/encoder/restart",
                 "POST /api/listeners/kick",
+                "POST /api/skip",
                 "GET|POST /admin/metadata",
                 "GET|POST /admin/killclient",
                 "GET|POST /admin/killsource",

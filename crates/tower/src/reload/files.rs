@@ -6,7 +6,7 @@ use crate::files::PlayerHandle;
 use crate::files::media::{self, MediaPath};
 use crate::ingest::names::{InputNames, PLAY};
 use crate::pump::Order;
-use crate::serve::players::{self, FALLBACK};
+use crate::serve::players::{self, FALLBACK, GoOn};
 use crate::setup::Setup;
 use crate::state::Tower;
 use anyhow::bail;
@@ -51,7 +51,7 @@ impl NewFiles {
             wait_for("fallback.paths", || gauge.offered() as usize >= READY_TICKS).await?;
         }
         let play = (old.play != config.play)
-            .then(|| players::start_play(config, &tower.inputs, &tower.titles, &tower.backing));
+            .then(|| players::start_play(config, &tower.inputs, &tower.titles, &tower.backing, GoOn::Kept));
         let play = play.transpose()?;
         if let Some(Some(player)) = &play {
             wait_for("play.paths", || player.now_playing().is_some()).await?;

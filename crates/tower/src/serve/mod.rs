@@ -2,6 +2,7 @@
 //!
 //! - [`doors`]: everything that can be refused is opened first, so that nothing is ever half started.
 //! - [`wiring`]: joins the stages of the signal path; [`outputs`]: those of one output; [`players`]: those that play files.
+//! - [`mod@skip`]: skips the song on air.
 //! - [`chronicle`]: carries what the pump has to tell into the journal.
 //! - this file: start, wait for a signal, stop.
 
@@ -9,6 +10,7 @@ mod chronicle;
 mod doors;
 pub mod outputs;
 pub mod players;
+pub mod skip;
 mod wiring;
 
 pub use wiring::when_full;

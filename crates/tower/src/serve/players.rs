@@ -2,14 +2,14 @@
 
 use crate::config::{Config, Input};
 use crate::decode::process::DecoderSettings;
-use crate::files::{Backing, Player, PlayerHandle, PlayerSettings, Playlist, TrackInfo};
+use crate::files::{Backing, Place, Player, PlayerHandle, PlayerSettings, Playlist, TrackInfo};
 use crate::ingest::Inputs;
 use crate::ingest::names::{PLAY, PLAY_ID};
 use crate::source::spec;
 use crate::titles::{Title, Titles};
 use anyhow::Context;
 use radio_signal::ingest::{BufferGauge, BufferReader, Gain, SilenceGate, input_buffer};
-use radio_signal::router::{InputId, Jitter, OnAir, SourceSpec};
+use radio_signal::router::{InputId, Jitter, OnAir, SourceId, SourceSpec};
 use radio_signal::units::ticks_in_ms;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +19,44 @@ pub const FALLBACK: &str = "fallback";
 /// What a player of files decodes ahead, beyond the longest fade: 4.8 s.
 const PLAYER_BUFFER_TICKS: u64 = 200;
 const PLAY_PRIORITY: i32 = 10;
+/// Players of one input: while a reload or a skip replaces one, both are there.
+const PLAYERS_MAX: usize = 2;
+
+/// Where a playlist goes on.
+#[derive(Clone, Copy, Debug)]
+pub enum GoOn<'a> {
+    /// With the song that was on air before a restart, where that is kept; else at its beginning.
+    Kept,
+    /// Behind this song.
+    Behind(Option<&'a Place>),
+}
+
+/// A player in the registry of inputs, which its end takes out again: only so many may be there.
+struct Entry {
+    inputs: Arc<Inputs>,
+    id: SourceId,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.inputs.left(self.id);
+    }
+}
+
+/// As [`announce_files`], for a player in the registry; it leaves that when it ends.
+fn announce_source(
+    titles: &Arc<Titles>,
+    inputs: &Arc<Inputs>,
+    id: SourceId,
+    gauge: BufferGauge,
+) -> impl FnMut(u64, &TrackInfo) + use<> {
+    let entry = Entry { inputs: Arc::clone(inputs), id };
+    let mut announce = announce_files(titles, OnAir::Source(id), gauge);
+    move |position, info| {
+        let _ends_with_the_player = &entry;
+        announce(position, info);
+    }
+}
 
 /// Tells `titles` of each file that a player begins, and where in the buffer it begins.
 fn announce_files(titles: &Arc<Titles>, source: OnAir, gauge: BufferGauge) -> impl FnMut(u64, &TrackInfo) + use<> {
@@ -41,7 +79,8 @@ pub fn start_fallback(
     }
     let (writer, reader) = input_buffer(player_buffer_ticks(config.router.fade_ms));
     let started = announce_files(titles, OnAir::FallbackFile, reader.gauge());
-    let settings = settings(FALLBACK, &config.fallback.paths, config.fallback.shuffle, backing);
+    let settings = settings(FALLBACK, &config.fallback.paths, config.fallback.shuffle, backing, GoOn::Kept)
+        .joined(config.fallback.joining());
     // It plays with every disk hung.
     let player = Player::start(PlayerSettings { keeps_files: true, ..settings }, writer, started);
     Some((player, reader))
@@ -53,9 +92,10 @@ pub fn start_fallback(
 /// The router has no place for it.
 pub fn start_play(
     config: &Config,
-    inputs: &Inputs,
+    inputs: &Arc<Inputs>,
     titles: &Arc<Titles>,
     backing: &Backing,
+    from: GoOn<'_>,
 ) -> anyhow::Result<Option<PlayerHandle>> {
     if config.play.paths.is_empty() {
         return Ok(None);
@@ -72,10 +112,10 @@ pub fn start_play(
         gain: Gain::UNITY,
     };
     let (id, writer) = inputs
-        .admit(spec, player_buffer_ticks(config.router.fade_ms), 1)
+        .admit(spec, player_buffer_ticks(config.router.fade_ms), PLAYERS_MAX)
         .context("the player has no place in the router")?;
-    let started = announce_files(titles, OnAir::Source(id), writer.gauge());
-    let settings = settings(PLAY, &config.play.paths, config.play.shuffle, backing);
+    let started = announce_source(titles, inputs, id, writer.gauge());
+    let settings = settings(PLAY, &config.play.paths, config.play.shuffle, backing, from).joined(config.play.joining());
     Ok(Some(Player::start(settings, writer, started)))
 }
 
@@ -87,22 +127,26 @@ pub fn start_list(
     config: &Config,
     id: InputId,
     input: &Input,
-    (inputs, titles, backing): (&Inputs, &Arc<Titles>, &Backing),
+    (inputs, titles, backing): (&Arc<Inputs>, &Arc<Titles>, &Backing),
+    from: GoOn<'_>,
 ) -> anyhow::Result<PlayerHandle> {
     let spec = spec::of(id, input);
-    // While a reload replaces it, those of before and after are there.
     let (id, writer) = inputs
-        .admit(spec, player_buffer_ticks(input.fade_ms(config)).max(input.preroll_ticks + 2), 2)
+        .admit(spec, player_buffer_ticks(input.fade_ms(config)).max(input.preroll_ticks + 2), PLAYERS_MAX)
         .context("a playlist has no place in the router")?;
-    let started = announce_files(titles, OnAir::Source(id), writer.gauge());
-    let settings = settings(&input.name, &input.paths, input.shuffle, backing);
+    let started = announce_source(titles, inputs, id, writer.gauge());
+    let settings = settings(&input.name, &input.paths, input.shuffle, backing, from).joined(input.joining());
     Ok(Player::start(settings, writer, started))
 }
 
-/// A player whose playlist goes on where it was.
-fn settings(name: &str, paths: &[PathBuf], shuffle: bool, backing: &Backing) -> PlayerSettings {
-    let place = backing.rounds.as_ref().and_then(|rounds| rounds.place(name, paths));
-    let playlist = Playlist::new(paths.to_vec(), shuffle).going_on(place);
+/// A player of these files.
+fn settings(name: &str, paths: &[PathBuf], shuffle: bool, backing: &Backing, from: GoOn<'_>) -> PlayerSettings {
+    let kept = || backing.rounds.as_ref().and_then(|rounds| rounds.place(name, paths));
+    let playlist = Playlist::new(paths.to_vec(), shuffle);
+    let playlist = match from {
+        GoOn::Kept => playlist.going_on(kept()),
+        GoOn::Behind(place) => playlist.going_on_behind(place.cloned()),
+    };
     let decoder = DecoderSettings { ffmpeg: backing.ffmpeg.clone(), ..DecoderSettings::default() };
     PlayerSettings { playlist, backing: backing.clone(), decoder, ..PlayerSettings::new(name, paths, shuffle) }
 }

@@ -8,7 +8,7 @@ use crate::decode::ffmpeg::FfmpegSettings;
 use crate::decode::process::DecoderSettings;
 use crate::desk::Desk;
 use crate::files::media;
-use crate::files::{Backing, MediaBoard, Rounds};
+use crate::files::{Backing, Levels, MediaBoard, Rounds};
 use crate::http::auth::Users;
 use crate::http::pace::Pace;
 use crate::http::sender::TITLES_PER_SECOND;
@@ -87,18 +87,23 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
     let inputs = Arc::new(inputs);
     let on_air_at_start = OnAir::Silence(SilenceReason::Start);
     let titles = Arc::new(Titles::new(on_air_at_start));
+    let ffmpeg = Some(FfmpegSettings::from_config(&config.encoder));
+    let decoder = DecoderSettings { ffmpeg: ffmpeg.clone(), ..DecoderSettings::default() };
     let backing = Backing {
         media: Some(MediaBoard::watch(media::configured(&config))),
         rounds: state_dir(&config).and_then(|folder| Rounds::open(&folder)),
         decoders: Arc::default(),
-        ffmpeg: Some(FfmpegSettings::from_config(&config.encoder)),
+        levels: Some(Levels::open(state_dir(&config).as_deref(), decoder.clone())),
+        ffmpeg,
     };
-    backing.decoders.try_decoder(DecoderSettings { ffmpeg: backing.ffmpeg.clone(), ..DecoderSettings::default() });
+    backing.decoders.try_decoder(decoder);
     let (fallback_player, fallback_file) = players::start_fallback(&config, &titles, &backing).unzip();
     let fallback_gauge = fallback_file.as_ref().map(BufferReader::gauge);
     let router = build_router(&config, past_ticks, fallback_file);
-    let players =
-        fallback_player.into_iter().chain(players::start_play(&config, &inputs, &titles, &backing)?).collect();
+    let players = fallback_player
+        .into_iter()
+        .chain(players::start_play(&config, &inputs, &titles, &backing, players::GoOn::Kept)?)
+        .collect();
 
     let figures = Arc::new(PumpFigures::default());
     let journal = Arc::new(Journal::default());

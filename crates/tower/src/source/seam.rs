@@ -45,6 +45,12 @@ impl Seam {
         out.extend(self.held.drain(..ready));
     }
 
+    /// Samples that are held back.
+    #[must_use]
+    pub fn held_samples(&self) -> usize {
+        self.held.len() / CHANNELS
+    }
+
     /// The child is over and another follows: what was held back comes with its fade.
     pub fn cut(&mut self, out: &mut Vec<f32>) {
         // It closes with the last sample, however few there are.

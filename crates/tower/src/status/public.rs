@@ -56,8 +56,12 @@ pub(super) fn view(mut status: Value) -> Value {
             keep(connected, &CONNECTED);
         }
     }
-    for file in list(&mut status["players"]).iter_mut().filter_map(|player| player.pointer_mut("/playing/file")) {
-        *file = file.as_str().and_then(|path| path.rsplit('/').next()).into();
+    for player in list(&mut status["players"]) {
+        for pointer in ["/playing/file", "/on_air/file"] {
+            if let Some(file) = player.pointer_mut(pointer) {
+                *file = file.as_str().and_then(|path| path.rsplit('/').next()).into();
+            }
+        }
     }
     for output in list(&mut status["outputs"]) {
         // Its texts name processes.

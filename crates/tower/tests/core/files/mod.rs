@@ -9,4 +9,6 @@ mod fixtures;
 mod foreign;
 mod on_air;
 mod player;
+mod skip;
+mod songs;
 mod whole;

@@ -1,0 +1,67 @@
+//! How each song of a player is joined to the one before it: with which gain, with or without a
+//! crossfade, and without which of its silence.
+
+use super::decode::TrackInfo;
+use super::handle::Joining;
+use super::levels::Levels;
+use super::measure::Level;
+use super::opener::Stamp;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The songs of a player, one after the other.
+pub(super) struct Succession {
+    joining: Joining,
+    levels: Option<Arc<Levels>>,
+    last: Option<TrackInfo>,
+    gain: f32,
+}
+
+/// How a song is joined.
+pub(super) struct Joined {
+    /// Factor of its samples.
+    pub(super) gain: f32,
+    /// It follows the one before it without a gap and without a crossfade.
+    pub(super) follows: bool,
+    /// Which of its samples are heard.
+    pub(super) kept: Range<u64>,
+}
+
+impl Succession {
+    pub(super) fn new(joining: Joining, levels: Option<Arc<Levels>>) -> Self {
+        let levels = joining.loudness_lufs.and(levels);
+        Self { joining, levels, last: None, gain: 1.0 }
+    }
+
+    /// This file is played soon.
+    pub(super) fn plan(&self, path: &Path, stamp: Stamp) {
+        if let Some(levels) = &self.levels {
+            levels.want(path, stamp);
+        }
+    }
+
+    /// The next song.
+    pub(super) fn next(&mut self, info: &TrackInfo, stamp: Stamp) -> Joined {
+        let follows = self.last.as_ref().is_some_and(|last| info.follows(last));
+        let level = self.levels.as_ref().and_then(|levels| levels.of(&info.path, stamp));
+        // What is one piece has one gain.
+        if !follows {
+            self.gain = self.gain_of(info, level);
+        }
+        // What may be one piece with another song keeps its ends.
+        let level = level.filter(|_| !(self.joining.plays_albums && info.mastering.is_of_an_album()));
+        let kept = level.map_or(0..u64::MAX, |level| level.sounding());
+        self.last = Some(info.clone());
+        Joined { gain: self.gain, follows, kept }
+    }
+
+    /// The factor that brings a song to the loudness that is wanted. One that is on air before it
+    /// was measured stays as it is: any guess would be wrong for it.
+    fn gain_of(&self, info: &TrackInfo, level: Option<Level>) -> f32 {
+        let Joining { loudness_lufs: Some(lufs), plays_albums, .. } = self.joining else { return 1.0 };
+        let of_level = level.filter(|_| !info.mastering.has_gain()).map(|level| level.gain_db(lufs));
+        let gain_db = of_level.unwrap_or_else(|| info.mastering.gain_db(lufs, plays_albums));
+        10.0_f32.powf(gain_db / 20.0)
+    }
+}
