@@ -18,8 +18,6 @@ const NEEDED: &[(&str, &str)] = &[
     ("mpg123", "mpg123"),
     ("curl", "curl"),
     ("espeak-ng", "espeak-ng"),
-    ("oggenc", "vorbis-tools"),
-    ("flac", "flac"),
     ("ezstream", "ezstream"),
     ("ices2", "ices2"),
     ("darkice", "darkice"),

@@ -64,8 +64,8 @@ impl Default for LoudnessMeter {
 }
 
 impl LoudnessMeter {
-    /// Adds a tick of left and right, full scale 1. Of two planes that differ in length, the shorter
-    /// one counts.
+    /// Adds ticks of left and right, full scale 1. Of two planes that differ in length, the shorter
+    /// one counts; of a part of a tick the true peak is not looked at.
     pub fn add(&mut self, planes: [&[f32]; CHANNELS]) {
         let [left, right] = planes;
         let mut samples = left.iter().zip(right);

@@ -31,6 +31,8 @@ const SKIP_PROGRESS_SAMPLES: u64 = SAMPLE_RATE_HZ as u64 * 10;
 const SEEK_FROM: Duration = Duration::from_secs(120);
 /// Decoded before a position that was sought, until the decoder has settled.
 const SEEK_EARLIER: Duration = Duration::from_secs(1);
+/// FFmpeg's demuxer of Ogg.
+const OGG: &str = "ogg";
 /// Full scale of decoded samples.
 pub(super) const FULL_SCALE: f32 = 32_768.0;
 
@@ -176,8 +178,17 @@ fn play(
     let mut decoder = match opened {
         Ok(decoder) => decoder,
         Err(DecodeError::Foreign { demuxer, .. }) if let Some(demuxer) = Demuxer::named(demuxer) => {
-            let info = again.map(|file| tags_of(file, path)).unwrap_or_else(|_| TrackInfo::of(path, None));
-            let outcome = play_foreign(output, requests, (number, from_sample), demuxer, &info, converter)?;
+            let info = again.and_then(|file| file.try_clone().map(|again| (tags_of(file, path), again)));
+            let (info, again) = match info {
+                Ok((info, again)) => (info, Some(again)),
+                Err(_) => (TrackInfo::of(path, None), None),
+            };
+            output.to_skip = from_sample;
+            let of_ogg = again.filter(|_| demuxer.name() == OGG);
+            let outcome = match of_ogg.map(|file| play_ogg(output, file, number, &info, converter)).transpose()? {
+                Some(Some(outcome)) => outcome,
+                _ => play_foreign(output, requests, number, demuxer, &info, converter)?,
+            };
             return output.tell(Body::Ended { file: number, outcome });
         }
         Err(error) => return output.tell(Body::Ended { file: number, outcome: outcome_of(error) }),
@@ -213,11 +224,45 @@ fn begin(output: &Output, number: u64, info: &TrackInfo, held: u64) -> Result<()
     output.tell_ahead(held, Body::Started { file: number, tags: Tags::from_info(info) })
 }
 
+/// A file of Ogg that symphonia does not decode, as a live stream of it would be: Opus. None if it is
+/// for FFmpeg.
+fn play_ogg(
+    output: &mut Output,
+    mut file: File,
+    number: u64,
+    info: &TrackInfo,
+    converter: &mut Converter,
+) -> Result<Option<Outcome>, Gone> {
+    if file.rewind().is_err() {
+        return Ok(None);
+    }
+    let mut stream = Stream::new(file, Options { said: Format::Ogg, trims_end: true });
+    let (mut has_begun, mut samples) = (false, Vec::new());
+    loop {
+        match stream.next_event() {
+            Event::Format(codec, rate_hz) => {
+                if !has_begun {
+                    has_begun = true;
+                    begin(output, number, info, converter.held_samples())?;
+                }
+                output.tell(Body::Format { codec: codec.into(), rate_hz })?;
+            }
+            Event::Sound(block) => converter.push_unrounded(block.rate_hz, &block.samples, &mut samples),
+            Event::Cut | Event::Title(_) => {}
+            Event::Needs(_) if !has_begun => return Ok(None),
+            Event::Needs(_) | Event::Over => break,
+        }
+        output.write(&mut samples, Damage::of(&stream))?;
+    }
+    output.progress(Damage::of(&stream))?;
+    Ok(Some(if has_begun { Outcome::Over } else { Outcome::Empty }))
+}
+
 /// A file that FFmpeg decodes. It begins with its first sample: before, nobody knows whether it can be.
 fn play_foreign(
     output: &mut Output,
     requests: &mut Requests,
-    (number, from_sample): (u64, u64),
+    number: u64,
     demuxer: Demuxer,
     info: &TrackInfo,
     converter: &mut Converter,
@@ -226,7 +271,6 @@ fn play_foreign(
         Ok(socket) => ForeignPcm::new(socket),
         Err(why) => return Ok(Outcome::Unreadable(why)),
     };
-    output.to_skip = from_sample;
     let (mut has_begun, mut stereo, mut samples) = (false, Vec::new(), Vec::new());
     while pcm.read(&mut stereo) {
         if !has_begun {

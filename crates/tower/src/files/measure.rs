@@ -8,7 +8,7 @@ use crate::decode::intake::{Intake, Piece};
 use crate::decode::process::{DecoderProcess, DecoderSettings, Job, Read, timespec};
 use crate::decode::protocol::{Body, Outcome, Request};
 use radio_signal::loudness::LoudnessMeter;
-use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
+use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, TICK_SAMPLES};
 use rustix::event::PollFd;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -65,13 +65,13 @@ pub struct LevelMeter {
     /// Samples up to the last one that is no silence.
     sounding: u64,
     head: Option<u64>,
+    /// Samples of less than a tick, by channel.
     planes: [Vec<f32>; CHANNELS],
 }
 
 impl LevelMeter {
     /// Adds whole frames of stereo, full scale 1.
     pub fn push(&mut self, values: &[f32]) {
-        self.planes.iter_mut().for_each(Vec::clear);
         for frame in values.chunks_exact(CHANNELS) {
             if frame.iter().any(|value| value.abs() > SILENCE) {
                 self.head.get_or_insert(self.samples);
@@ -80,13 +80,23 @@ impl LevelMeter {
             self.samples += 1;
             self.planes.iter_mut().zip(frame).for_each(|(plane, value)| plane.push(*value));
         }
+        self.add_whole_ticks();
+    }
+
+    /// The meter takes whole ticks; what is left waits for more.
+    fn add_whole_ticks(&mut self) {
+        let whole = self.planes[0].len() / TICK_SAMPLES * TICK_SAMPLES;
         let [left, right] = &self.planes;
-        self.meter.add([left, right]);
+        self.meter.add([&left[..whole], &right[..whole]]);
+        self.planes.iter_mut().for_each(|plane| drop(plane.drain(..whole)));
     }
 
     /// What it was.
     #[must_use]
     pub fn level(mut self) -> Level {
+        let whole = self.planes[0].len().next_multiple_of(TICK_SAMPLES);
+        self.planes.iter_mut().for_each(|plane| plane.resize(whole, 0.0));
+        self.add_whole_ticks();
         let lufs = self.meter.integrated_lufs();
         Level {
             lufs: lufs.is_finite().then_some(lufs as f32),

@@ -111,6 +111,7 @@ fn without_bodies(responses: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::routes::SKIP;
     use std::collections::BTreeSet;
 
     fn details() -> Value {
@@ -157,7 +158,9 @@ mod tests {
     #[test]
     fn what_changes_something_by_a_body_says_what_to_send() {
         let document = document();
-        for route in ROUTES.iter().filter(|route| route.path.starts_with("/api/")) {
+        // The path alone says all of it.
+        let has_body = |route: &&Route| route.path.starts_with("/api/") && route.path != SKIP;
+        for route in ROUTES.iter().filter(has_body) {
             for method in route.methods.iter().filter(|method| matches!(**method, "PUT" | "POST")) {
                 let operation = &document["paths"][route.path][method.to_lowercase()];
                 let content = &operation["requestBody"]["content"]["application/json"];

@@ -139,12 +139,12 @@ mod tests {
         std::fs::write(folder.path().join("album/a.MP3"), b"x").unwrap();
         assert!(found(folder.path())[0].found.starts_with("1 audio files"));
         std::fs::write(folder.path().join("b.flac"), b"").unwrap();
-        std::fs::write(folder.path().join("c.wma"), b"x").unwrap();
+        std::fs::write(folder.path().join("c.m4p"), b"x").unwrap();
         let list = folder.path().join("l.m3u");
         std::fs::write(&list, "album/a.MP3\ngone.mp3\n").unwrap();
         let all = found(folder.path());
         assert!(all[0].found.starts_with("2 audio files") && all[0].verdict == Verdict::Ok, "{all:?}");
-        assert!(all[1].found.contains("1 file is in formats that cannot be played (1 .wma)"), "{all:?}");
+        assert!(all[1].found.contains("1 file is in formats that cannot be played (1 .m4p)"), "{all:?}");
         assert!(all[2].found.contains("b.flac: is empty"), "{all:?}");
         assert!(found(&list)[1].found.contains("\"gone.mp3\" is not there"));
         let fallback = MediaPath { key: "fallback.paths".into(), ..media(Path::new("/nowhere")) };
