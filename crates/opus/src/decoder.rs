@@ -109,6 +109,28 @@ impl Decoder {
         Ok(Self { codec, channels, pcm: vec![0.0; PACKET_SAMPLES_MAX * channels] })
     }
 
+    /// A decoder of one or two channels, whose stream is known without its head.
+    ///
+    /// # Errors
+    /// [`DecodeError::Mapping`]: other channels.
+    pub fn of_channels(channels: u8) -> Result<Self, DecodeError> {
+        Self::new(&Head { channels, pre_skip: 0, gain_q8: 0, family: 0, table: Vec::new() })
+    }
+
+    /// Channels of what it decodes.
+    #[must_use]
+    pub const fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Forgets the packets before the next one.
+    pub fn reset(&mut self) {
+        let _an_error_names_no_state = match &mut self.codec {
+            Codec::One(decoder) => decoder.reset_state(),
+            Codec::Several(decoder) => decoder.streams_mut().iter_mut().try_for_each(OpusDecoder::reset_state),
+        };
+    }
+
     /// Decodes a packet: interleaved samples, whose full scale is 1, and which may be beyond it.
     ///
     /// # Errors

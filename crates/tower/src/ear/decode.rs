@@ -3,7 +3,7 @@
 use crate::config::Codec;
 use crate::encoder::Format;
 use anyhow::Context;
-use opus_decoder::OpusDecoder;
+use radio_opus::decoder::Decoder as OpusDecoder;
 use radio_signal::mpeg::adts;
 use radio_signal::ogg::opus;
 use radio_signal::units::CHANNELS;
@@ -37,8 +37,7 @@ pub(super) struct Decoder {
 
 enum Inner {
     Mpeg(Box<dyn AudioDecoder>),
-    /// And interleaved samples.
-    Opus(Box<OpusDecoder>, Vec<f32>),
+    Opus(OpusDecoder),
 }
 
 impl Decoder {
@@ -56,9 +55,8 @@ impl Decoder {
             Codec::Mp3 => (Inner::Mpeg(mpeg(CODEC_ID_MP3)?), MP3_FRAME_SAMPLES),
             Codec::Aac | Codec::HeAac => (Inner::Mpeg(mpeg(CODEC_ID_AAC)?), adts::FRAME_SAMPLES as usize),
             Codec::Opus => {
-                let decoder = OpusDecoder::new(format.sample_rate_hz, channels).context("no decoder of Opus")?;
-                let samples = vec![0.0; decoder.max_frame_size_per_channel() * channels];
-                (Inner::Opus(Box::new(decoder), samples), opus::PACKET_SAMPLES as usize)
+                let decoder = OpusDecoder::of_channels(format.channels).context("no decoder of Opus")?;
+                (Inner::Opus(decoder), opus::PACKET_SAMPLES as usize)
             }
         };
         let may_be_mono = format.codec == Codec::HeAac;
@@ -98,16 +96,16 @@ impl Decoder {
                     _ => false,
                 }
             }
-            Inner::Opus(decoder, samples) => {
-                // Nothing would be taken for a lost packet.
-                if frame.is_empty() || decoder.decode_float(frame, samples, false).ok() != Some(*frame_samples) {
+            Inner::Opus(decoder) => {
+                let channels = decoder.channels();
+                let Ok(samples) = decoder.decode(frame) else { return false };
+                if samples.len() != *frame_samples * channels {
                     return false;
                 }
-                let channels = samples.len() / decoder.max_frame_size_per_channel();
                 planes.resize_with(channels, Vec::new);
                 for (channel, plane) in planes.iter_mut().enumerate() {
                     plane.clear();
-                    plane.extend(samples.iter().skip(channel).step_by(channels).take(*frame_samples));
+                    plane.extend(samples.iter().skip(channel).step_by(channels));
                 }
                 true
             }
@@ -118,7 +116,7 @@ impl Decoder {
     pub(super) fn reset(&mut self) {
         match &mut self.codec {
             Inner::Mpeg(decoder) => decoder.reset(),
-            Inner::Opus(decoder, _) => decoder.reset(),
+            Inner::Opus(decoder) => decoder.reset(),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::repeat::{Log, Pieces};
 use super::seam::Seam;
 use crate::decode::STREAM_LIMITS;
 use crate::decode::board::Board;
+use crate::decode::demuxer::Demuxer;
 use crate::decode::ffmpeg::FfmpegSettings;
 use crate::decode::ffmpeg_sandbox;
 use crate::decode::intake::{Intake, Piece};
@@ -238,7 +239,7 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
         }
         match record.body {
             Body::Ready(sandbox) => self.settings.board.sandboxed(sandbox),
-            Body::Format { codec, rate_hz } => _ = self.figures.sound.set((known(&codec), rate_hz)),
+            Body::Format { codec, rate_hz } => self.figures.sound.set(known(&codec), rate_hz),
             Body::Title { artist, title } => (self.heard)(Title::new(&artist, &title, "")),
             Body::Progress { skipped, bad_packets, .. } => {
                 let more = skipped.saturating_sub(std::mem::replace(&mut self.skipped, skipped));
@@ -271,10 +272,12 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
     }
 }
 
-/// The short name of a codec, for as long as the tower lives: those that it decodes.
+/// The short name of a codec, for as long as the tower lives: those that it decodes, or as what FFmpeg
+/// reads it.
 fn known(codec: &str) -> &'static str {
     let known = ["mp3", "mp2", "mp1", "aac", "vorbis", "flac", "opus", "alac"];
-    known.into_iter().find(|known| *known == codec).unwrap_or("pcm")
+    let own = known.into_iter().find(|known| *known == codec);
+    own.or_else(|| Demuxer::named(codec).map(Demuxer::name)).unwrap_or("pcm")
 }
 
 #[cfg(test)]
