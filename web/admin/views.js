@@ -142,7 +142,6 @@ export function inputs(status, { allow, prefer }) {
   });
 }
 
-/** Each output: its encoder, its frame buffer, what listeners get. */
 /** What a playlist plays next, and when; empty where nothing is known. */
 export function next(nowPlaying) {
   const left = nowPlaying?.remaining_ms;
@@ -153,6 +152,7 @@ export function next(nowPlaying) {
   return told.join(", ");
 }
 
+/** Each output: its encoder, its frame buffer, what listeners get. */
 export function outputs(status, { restart }) {
   const create = ({ mount }) => card(mount, ["Buffer"], [{ className: "restart", act: (button) => restart(mount, button) }]);
   each($("outputs"), status.outputs, ({ mount }) => mount, create, (item, output) => {

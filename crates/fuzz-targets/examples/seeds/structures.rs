@@ -11,7 +11,7 @@ pub(crate) fn decoder_records() -> Vec<Seed> {
     let play = Request::Play { file: 3, from_sample: 48_000, extension: "flac".into() };
     vec![
         ("ready", of(Body::Ready(Sandboxed { landlock: true, seccomp: true, limits: true }))),
-        ("started", of(Body::Started { file: 3, tags })),
+        ("started", of(Body::Started { file: 3, tags: Box::new(tags) })),
         ("cover", of(Body::Cover(vec![0xFF; 100]))),
         ("format", of(Body::Format { codec: "mp3".into(), rate_hz: 44_100 })),
         ("title", of(Body::Title { artist: "Nina Simone".into(), title: "Sinnerman".into() })),

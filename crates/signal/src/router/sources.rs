@@ -315,7 +315,7 @@ impl Sources {
             }
             let offered = source.reader.offered();
             if source.held_ticks == 0 {
-                (source.first_ticks, source.held_from) = (0, offered - fill as u64);
+                (source.first_ticks, source.held_from) = (0, offered.saturating_sub(fill as u64));
             }
             // The first lump may come over several ticks.
             let ahead_ticks = (offered - source.held_from).saturating_sub(source.held_ticks);

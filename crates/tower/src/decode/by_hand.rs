@@ -72,7 +72,9 @@ pub fn decode(
                         Input::File(file, _) => Some(file.as_fd()),
                         Input::Stream(_) => None,
                     };
-                    process.lend_ffmpeg(settings, demuxer, file).context("the decoder takes no FFmpeg")?;
+                    process
+                        .lend_ffmpeg(settings, demuxer, file)
+                        .map_err(|reason| anyhow!("the decoder {}", reason.text()))?;
                 }
                 Body::FfmpegOver => process.end_ffmpeg().map_err(|reason| anyhow!("FFmpeg {}", reason.text()))?,
                 Body::Ended { outcome: ended, .. } if matches!(input, Input::Stream(_)) => return result_of(ended),

@@ -221,7 +221,7 @@ fn begin(output: &Output, number: u64, info: &TrackInfo, held: u64) -> Result<()
     for piece in info.details.cover.iter().flat_map(|cover| cover.bytes.chunks(PIECE_BYTES_MAX)) {
         output.tell(Body::Cover(piece.to_vec()))?;
     }
-    output.tell_ahead(held, Body::Started { file: number, tags: Tags::from_info(info) })
+    output.tell_ahead(held, Body::Started { file: number, tags: Box::new(Tags::from_info(info)) })
 }
 
 /// A file of Ogg that symphonia does not decode, as a live stream of it would be: Opus. None if it is

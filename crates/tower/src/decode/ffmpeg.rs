@@ -28,6 +28,8 @@ const PCM_BYTES: usize = 64 * 1024;
 /// After its last sample it ends within this time, or is killed.
 const ENDING_MS: i64 = 500;
 
+/// Reads of its complaints in one turn.
+const COMPLAINTS_MAX: usize = 8;
 /// A trial is over within this time, even on a machine that is busy.
 const TRIAL_MAX: Duration = Duration::from_secs(20);
 
@@ -158,7 +160,8 @@ impl Ffmpeg {
     /// Takes what it complains of.
     pub(super) fn listen(&mut self) {
         let mut buffer = [0; 1024];
-        while let Some(stderr) = &mut self.stderr {
+        for _ in 0..COMPLAINTS_MAX {
+            let Some(stderr) = &mut self.stderr else { return };
             match stderr.read(&mut buffer) {
                 Ok(0) => self.stderr = None,
                 Ok(count) => self.said.push(&buffer[..count], self.started.elapsed().as_secs(), self.child.id()),
@@ -177,6 +180,11 @@ impl Ffmpeg {
         }
     }
 
+    /// Its process id.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has had of the processor; none where that cannot be read.
     pub(super) fn processor_time(&self) -> Option<ProcessorTime> {
         processor_time(self.child.id())
@@ -190,8 +198,11 @@ impl Ffmpeg {
 
 impl Drop for Ffmpeg {
     fn drop(&mut self) {
+        // While it is not buried, its number and its group are its own; something that it has started
+        // may live on in the group.
+        let _ = rustix::process::kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        let _ = self.child.kill();
         if matches!(self.child.try_wait(), Ok(None)) {
-            let _ = rustix::process::kill_process_group(Pid::from_child(&self.child), Signal::KILL);
             // One that cannot be killed is left to the kernel.
             let _ = rustix::event::poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&timespec(ENDING_MS)));
             let _ = self.child.try_wait();

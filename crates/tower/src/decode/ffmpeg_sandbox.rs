@@ -11,7 +11,9 @@ use landlock::{
     RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 use rustix::process::Resource;
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
@@ -76,7 +78,34 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_setuid,
     libc::SYS_setgid,
     libc::SYS_setsid,
+    libc::SYS_setpgid,
+    libc::SYS_tkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_setpriority,
+    libc::SYS_ioprio_set,
+    libc::SYS_shmget,
+    libc::SYS_msgget,
+    libc::SYS_semget,
+    libc::SYS_mq_open,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_fork,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_vfork,
 ];
+/// Calls that are refused where they are about another process than the caller.
+const REFUSED_OF_OTHERS: &[libc::c_long] = &[
+    libc::SYS_prlimit64,
+    libc::SYS_sched_setscheduler,
+    libc::SYS_sched_setparam,
+    libc::SYS_sched_setattr,
+    libc::SYS_sched_setaffinity,
+];
+
+/// Commands of `fcntl` by which a signal is sent, from Linux's `fcntl.h`.
+const F_SETSIG: libc::c_int = 10;
+const F_SETOWN_EX: libc::c_int = 15;
 
 /// Becomes FFmpeg, which decodes standard input to PCM on standard output as `tower decode` does.
 /// A `seekable` input is a file.
@@ -87,9 +116,9 @@ const REFUSED: &[libc::c_long] = &[
 pub fn become_ffmpeg(ffmpeg: &Path, demuxer: Demuxer, is_seekable: bool) -> io::Result<()> {
     let program = resolved(ffmpeg).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "FFmpeg is not installed"))?;
     let input = io::stdin();
-    let has_landlock = close(&program, is_seekable.then(|| input.as_fd()));
-    if is_seekable && !has_landlock {
-        let reason = "FFmpeg reads files only where the kernel has Landlock (5.13 or newer)";
+    let is_closed = close(&program, is_seekable.then(|| input.as_fd()));
+    if is_seekable && !is_closed {
+        let reason = "FFmpeg reads files only where the kernel has Landlock (5.13 or newer) and seccomp";
         return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
     }
     let mut command = Command::new(program);
@@ -117,15 +146,14 @@ pub fn resolved(program: &Path) -> Option<PathBuf> {
         .find_map(|folder| folder.join(program).canonicalize().ok().filter(|it| it.is_file()))
 }
 
-/// Closes the sandbox; whether Landlock is part of it.
+/// Closes the sandbox; whether all of it is closed.
 fn close(program: &Path, file: Option<BorrowedFd<'_>>) -> bool {
     for (resource, max) in [(Resource::Nofile, FILES_MAX), (Resource::Core, 0), (Resource::Fsize, 0)] {
         sandbox::set_limit(resource, max);
     }
     let _ = rustix::thread::set_no_new_privs(true);
     let has_landlock = landlock(program, file).is_ok_and(|status| status != RulesetStatus::NotEnforced);
-    let _ = filter().map(|filter| seccompiler::apply_filter(&filter));
-    has_landlock
+    has_landlock & filter().is_ok_and(|filter| seccompiler::apply_filter(&filter).is_ok())
 }
 
 fn landlock(program: &Path, file: Option<BorrowedFd<'_>>) -> Result<RulesetStatus, RulesetError> {
@@ -159,7 +187,21 @@ fn permit(rules: RulesetCreated, path: &Path, rights: BitFlags<AccessFs>) -> Res
 }
 
 fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
-    let rules: Vec<(libc::c_long, Vec<SeccompRule>)> = REFUSED.iter().map(|&call| (call, Vec::new())).collect();
+    let mut rules: Vec<(libc::c_long, Vec<SeccompRule>)> = REFUSED.iter().map(|&call| (call, Vec::new())).collect();
+    let first_is_not = |value: u64| {
+        let is_another = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, value)?;
+        Ok::<_, seccompiler::BackendError>(vec![SeccompRule::new(vec![is_another])?])
+    };
+    for &call in REFUSED_OF_OTHERS {
+        rules.push((call, first_is_not(0)?));
+    }
+    // The number stays what it is when this process becomes FFmpeg.
+    rules.push((libc::SYS_tgkill, first_is_not(u64::from(std::process::id()))?));
+    let of_signals = [libc::F_SETOWN, F_SETSIG, F_SETOWN_EX].into_iter().map(|command| {
+        let is_it = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, command as u64)?;
+        SeccompRule::new(vec![is_it])
+    });
+    rules.push((libc::SYS_fcntl, of_signals.collect::<Result<_, _>>()?));
     let refused = SeccompAction::Errno(libc::EPERM as u32);
     let architecture = std::env::consts::ARCH.try_into()?;
     SeccompFilter::new(rules.into_iter().collect(), SeccompAction::Allow, refused, architecture)?.try_into()

@@ -14,6 +14,8 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
+/// What a sample may be at most, as a multiple of full scale.
+const BEYOND_MAX: f32 = 64.0;
 /// Bytes that are read at once: 43 ms.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -145,7 +147,9 @@ impl ForeignPcm {
         self.filled += count;
         let whole = self.filled - self.filled % 8;
         let values = self.bytes[..whole].chunks_exact(4);
-        samples.extend(values.map(|it| f32::from_le_bytes([it[0], it[1], it[2], it[3]]) * FULL_SCALE));
+        let values = values.map(|it| f32::from_le_bytes([it[0], it[1], it[2], it[3]]));
+        let finite = |value: f32| if value.is_finite() { value.clamp(-BEYOND_MAX, BEYOND_MAX) } else { 0.0 };
+        samples.extend(values.map(|value| finite(value) * FULL_SCALE));
         self.bytes.copy_within(whole..self.filled, 0);
         self.filled -= whole;
         true

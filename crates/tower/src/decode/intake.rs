@@ -3,7 +3,7 @@
 use super::process::{DecoderProcess, Read};
 use super::protocol::Record;
 use super::supervisor::Reason;
-use radio_signal::units::CHANNELS;
+use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::collections::VecDeque;
 
 /// Records that wait for the samples before them. More stay in the socket, and hold up the process.
@@ -55,6 +55,11 @@ impl Intake {
         while self.records.len() < RECORDS_MAX
             && let Some(record) = process.record()?
         {
+            // A record is ahead of the samples by what is on its way.
+            let read = self.sample + (self.fresh.len() / CHANNELS) as u64;
+            if record.output_sample > read.saturating_add(u64::from(SAMPLE_RATE_HZ)) {
+                return Err(Reason::Nonsense);
+            }
             self.silent_records = if self.fresh.is_empty() { self.silent_records + 1 } else { 0 };
             self.records.push_back(record);
         }

@@ -52,9 +52,10 @@ impl Line {
 
     /// Starts FFmpeg for what its process cannot decode: `file`, or the stream.
     pub fn lend_ffmpeg(&mut self, demuxer: Demuxer, file: Option<BorrowedFd<'_>>) {
-        if let Some((_, process)) = &mut self.live {
-            // A process that takes no message is about to be seen as lost.
-            let _ = process.lend_ffmpeg(&self.settings, demuxer, file);
+        if let Some((id, process)) = &mut self.live
+            && let Err(reason) = process.lend_ffmpeg(&self.settings, demuxer, file)
+        {
+            self.supervisor.handle(now(), Event::Lost(*id, reason));
         }
     }
 

@@ -76,6 +76,7 @@ pub struct DecoderProcess {
     pcm: OwnedFd,
     stderr: Option<OwnedFd>,
     records: OwnedFd,
+    records_are_over: bool,
     /// Bytes of a sample of which the rest has not come.
     odd: Vec<u8>,
     said: Diagnostics,
@@ -144,8 +145,9 @@ impl DecoderProcess {
             }
         };
         let (stderr, odd, said, started) = (Some(stderr), Vec::new(), Diagnostics::default(), Instant::now());
-        let (ffmpeg, ffmpegs_ran_ns) = (None, 0);
-        let process = Self { child, pidfd, pcm, stderr, records, odd, said, started, ffmpeg, ffmpegs_ran_ns };
+        let (records_are_over, ffmpeg, ffmpegs_ran_ns) = (false, None, 0);
+        let process =
+            Self { child, pidfd, pcm, stderr, records, records_are_over, odd, said, started, ffmpeg, ffmpegs_ran_ns };
         Ok((process, stdin_ours))
     }
 
@@ -166,14 +168,16 @@ impl DecoderProcess {
     /// Starts FFmpeg for a file, or for the stream, which the process cannot decode, and tells it so.
     ///
     /// # Errors
-    /// The process takes no more messages.
+    /// The process has one, or takes no more messages.
     pub fn lend_ffmpeg(
         &mut self,
         settings: &DecoderSettings,
         demuxer: Demuxer,
         file: Option<BorrowedFd<'_>>,
-    ) -> Result<(), Errno> {
-        self.forget_ffmpeg();
+    ) -> Result<(), Reason> {
+        if self.ffmpeg.is_some() {
+            return Err(Reason::Nonsense);
+        }
         let none = || Err("this format needs FFmpeg, which is not used here".to_owned());
         let started = settings.ffmpeg.as_ref().map_or_else(none, |ffmpeg| {
             Ffmpeg::start(settings, ffmpeg, demuxer, file).map_err(|error| format!("FFmpeg cannot be started: {error}"))
@@ -185,6 +189,7 @@ impl DecoderProcess {
             }
             Err(why) => self.request(&Request::NoFfmpeg(why), None),
         }
+        .map_err(|_| Reason::Failed)
     }
 
     /// Tells the process how its FFmpeg has ended.
@@ -203,21 +208,19 @@ impl DecoderProcess {
         }
     }
 
-    fn forget_ffmpeg(&mut self) {
-        if let Some(ffmpeg) = self.ffmpeg.take() {
-            self.ffmpegs_ran_ns += ffmpeg.processor_time().map_or(0, |time| time.ran_ns);
-        }
-    }
-
     /// The next record, if one has come.
     ///
     /// # Errors
     /// It wrote what is no record.
-    pub fn record(&self) -> Result<Option<Record>, Reason> {
+    pub fn record(&mut self) -> Result<Option<Record>, Reason> {
         let mut bytes = [0; MESSAGE_BYTES_MAX + 1];
         match socket::receive(&self.records, &mut bytes) {
             // Its end is seen by that of its PCM.
-            Ok((0, _)) | Err(_) => Ok(None),
+            Ok((0, _)) => {
+                self.records_are_over = true;
+                Ok(None)
+            }
+            Err(_) => Ok(None),
             Ok((length, _)) => Record::decode(&bytes[..length]).map(Some).map_err(|_| Reason::Nonsense),
         }
     }
@@ -253,7 +256,7 @@ impl DecoderProcess {
     pub fn poll_fds<'a>(&'a self, wants_pcm: bool, fds: &mut Vec<PollFd<'a>>) {
         if wants_pcm {
             fds.push(PollFd::new(&self.pcm, PollFlags::IN));
-            fds.push(PollFd::new(&self.records, PollFlags::IN));
+            fds.extend((!self.records_are_over).then(|| PollFd::new(&self.records, PollFlags::IN)));
         }
         fds.extend(self.stderr.as_ref().map(|stderr| PollFd::new(stderr, PollFlags::IN)));
         fds.extend(self.ffmpeg.as_ref().and_then(Ffmpeg::poll_fd));
@@ -266,6 +269,23 @@ impl DecoderProcess {
         let ffmpeg = ffmpeg.unwrap_or_default();
         let ran_ns = own.ran_ns + ffmpeg.ran_ns + self.ffmpegs_ran_ns;
         Some(ProcessorTime { ran_ns, is_runnable: own.is_runnable || ffmpeg.is_runnable, ..own })
+    }
+
+    /// Gives it, and FFmpeg where that decodes for it, only the time that nothing else wants of the
+    /// processor and the disk. Where the system refuses, it takes its share as others do.
+    #[allow(unsafe_code, reason = "only libc has `sched_setscheduler` and `ioprio_set`")]
+    pub fn make_idle(&self) {
+        const IOPRIO_WHO_PROCESS: libc::c_long = 1;
+        const IOPRIO_IDLE: libc::c_long = 3 << 13;
+        let parameters = libc::sched_param { sched_priority: 0 };
+        for pid in [Some(self.pid()), self.ffmpeg.as_ref().map(Ffmpeg::pid)].into_iter().flatten() {
+            // SAFETY: `parameters` outlives the call; the process is a child that is not buried, so
+            // its number is its own.
+            unsafe {
+                libc::sched_setscheduler(pid as libc::pid_t, libc::SCHED_IDLE, &parameters);
+                libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, libc::c_long::from(pid), IOPRIO_IDLE);
+            }
+        }
     }
 
     /// Why it gives no more, once it has closed its output. Waits a little for its end.
@@ -350,7 +370,9 @@ fn append(bytes: &[u8], odd: &mut Vec<u8>, samples: &mut Vec<f32>) {
     odd.extend_from_slice(bytes);
     let whole = odd.len() - odd.len() % FRAME_BYTES;
     let values = odd[..whole].chunks_exact(size_of::<f32>());
-    samples.extend(values.map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]])));
+    let values = values.map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]]));
+    // No decoder of ours writes another.
+    samples.extend(values.map(|value| if value.is_finite() { value } else { 0.0 }));
     odd.drain(..whole);
 }
 

@@ -39,7 +39,7 @@ pub enum Body {
         /// Its number, from the request.
         file: u64,
         /// Its tags and length.
-        tags: Tags,
+        tags: Box<Tags>,
     },
     /// A piece of the picture of the file that begins next, in its order.
     Cover(Vec<u8>),
@@ -195,7 +195,7 @@ impl Record {
                 out.extend([0, u8::from(*landlock), u8::from(*seccomp), u8::from(*limits)]);
             }
             Body::Started { file, tags } => {
-                let Tags { title, artist, album, record_label, isrc, year, duration_ms, mastering } = tags;
+                let Tags { title, artist, album, record_label, isrc, year, duration_ms, mastering } = &**tags;
                 out.push(1);
                 put_u64(&mut out, *file);
                 for text in [title, artist, album, record_label, isrc, &mastering.album_artist] {
@@ -271,7 +271,7 @@ impl Record {
                 }
                 let mastering = Mastering::of(album_artist, numbers);
                 let tags = Tags { title, artist, album, record_label, isrc, year, duration_ms, mastering };
-                Body::Started { file, tags }
+                Body::Started { file, tags: Box::new(tags) }
             }
             2 => Body::Format { codec: input.text()?, rate_hz: input.u32()? },
             3 => Body::Title { artist: input.text()?, title: input.text()? },

@@ -9,7 +9,7 @@ fn bodies() -> Vec<Body> {
     let tags = Tags { title, year: Some(1965), duration_ms: Some(1234), mastering, ..Tags::default() };
     vec![
         Body::Ready(Sandboxed { landlock: true, seccomp: false, limits: true }),
-        Body::Started { file: 7, tags },
+        Body::Started { file: 7, tags: Box::new(tags) },
         Body::Format { codec: "mp3".into(), rate_hz: 44_100 },
         Body::Title { artist: "A".into(), title: String::new() },
         Body::Progress { skipped: 1, bad_packets: 2, resyncs: 3 },

@@ -35,7 +35,6 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_close,
     libc::SYS_fstat,
     libc::SYS_statx,
-    libc::SYS_fcntl,
     libc::SYS_fadvise64,
     // Memory.
     libc::SYS_brk,
@@ -56,7 +55,6 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_sigaltstack,
     libc::SYS_getpid,
     libc::SYS_gettid,
-    libc::SYS_tgkill,
     libc::SYS_exit,
     libc::SYS_exit_group,
 ];
@@ -107,6 +105,16 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
         let is_data = SeccompCondition::new(2, SeccompCmpArgLen::Dword, executable, 0)?;
         rules.push((call, vec![SeccompRule::new(vec![is_data])?]));
     }
+    // No signal to another process, whatever Landlock's version.
+    let own_pid = u64::from(std::process::id());
+    let is_own = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, own_pid)?;
+    rules.push((libc::SYS_tgkill, vec![SeccompRule::new(vec![is_own])?]));
+    let harmless = [libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL, libc::F_DUPFD, libc::F_DUPFD_CLOEXEC];
+    let of_fcntl = harmless.into_iter().map(|command| {
+        let is_it = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, command as u64)?;
+        SeccompRule::new(vec![is_it])
+    });
+    rules.push((libc::SYS_fcntl, of_fcntl.collect::<Result<_, _>>()?));
     #[cfg(target_arch = "x86_64")]
     rules.push((libc::SYS_poll, Vec::new()));
     let architecture = std::env::consts::ARCH.try_into()?;

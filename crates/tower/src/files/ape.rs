@@ -1,5 +1,6 @@
 //! The items of an APE tag.
 
+use super::mastering::number_of;
 use super::tags::{Cover, Tags, keep, year_of};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -51,6 +52,9 @@ fn take(tags: &mut Tags, key: &[u8], value: &[u8]) {
             let picture = value.iter().position(|&byte| byte == 0).map(|end| &value[end + 1..]);
             details.cover = details.cover.take().or(picture.and_then(Cover::of));
         }
-        _ => {}
+        "album artist" | "albumartist" => keep(&mut tags.mastering.album_artist, &text),
+        "track" => tags.mastering.track = tags.mastering.track.or(number_of(&text)),
+        "disc" => tags.mastering.disc = tags.mastering.disc.or(number_of(&text)),
+        other => tags.mastering.take(other, &text),
     }
 }

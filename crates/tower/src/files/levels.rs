@@ -1,7 +1,7 @@
 //! How loud songs without tags are: measured once each, one at a time, and kept across restarts in
 //! the state directory.
 
-use super::measure::{Level, Measured, idle_this_thread, measure};
+use super::measure::{Level, Measured, measure};
 use super::opener::{Stamp, ignore_missing};
 use crate::decode::process::DecoderSettings;
 use base64::Engine;
@@ -146,7 +146,6 @@ impl Known {
 
 /// Measures what is wanted, one at a time, until nobody is left to want anything.
 fn measure_all(shared: &Shared, decoder: &DecoderSettings, waiting: &Receiver<PathBuf>) {
-    idle_this_thread();
     let mut has_warned = false;
     while let Ok(path) = waiting.recv() {
         let Some(stamp) = super::opener::stamp_of(&path) else { continue };
@@ -158,7 +157,9 @@ fn measure_all(shared: &Shared, decoder: &DecoderSettings, waiting: &Receiver<Pa
         tracing::debug!(file = %path.display(), ?measured, "measured");
         shared.lock().keep(path, stamp, measured);
         let Some(folder) = &shared.folder else { continue };
-        let text = serde_json::to_vec(&as_written(&shared.lock()));
+        // Players wait for the lock.
+        let file = as_written(&shared.lock());
+        let text = serde_json::to_vec(&file);
         let written = text.map_err(Into::into).and_then(|text| write(folder, &text));
         if let Err(error) = &written
             && !has_warned

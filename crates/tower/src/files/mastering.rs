@@ -107,7 +107,8 @@ impl Mastering {
     pub fn gain_db(&self, loudness_lufs: f32, plays_albums: bool) -> f32 {
         let album = self.album_gain_mdb.filter(|_| plays_albums).map(|gain| (gain, self.album_peak_ppm));
         let track = self.track_gain_mdb.map(|gain| (gain, self.track_peak_ppm));
-        let Some((gain_mdb, peak_ppm)) = album.or(track) else { return 0.0 };
+        let other = || self.album_gain_mdb.map(|gain| (gain, self.album_peak_ppm));
+        let Some((gain_mdb, peak_ppm)) = album.or(track).or_else(other) else { return 0.0 };
         let wanted = gain_mdb as f32 / 1000.0 + loudness_lufs - REPLAY_GAIN_LUFS;
         limited(wanted, peak_ppm.map(|peak| peak as f32 / 1e6))
     }

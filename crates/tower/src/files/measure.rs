@@ -125,6 +125,7 @@ pub(super) fn measure(path: &Path, settings: &DecoderSettings, is_wanted: impl F
     // Of its own: a descriptor that another decoder reads has one position for both.
     let (file, _) = opener::open(path).ok()?;
     let (mut process, _) = DecoderProcess::start(settings, &Job::Files).ok()?;
+    process.make_idle();
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_owned();
     process.request(&Request::Play { file: 0, from_sample: 0, extension }, Some(file.as_fd())).ok()?;
     process.request(&Request::Flush, None).ok()?;
@@ -136,7 +137,7 @@ pub(super) fn measure(path: &Path, settings: &DecoderSettings, is_wanted: impl F
             Piece::Pcm(values) => meter.push(values),
             Piece::Record(record) => match record.body {
                 Body::Started { tags, .. } if tags.mastering.has_gain() => done = Some(Measured::Tagged),
-                Body::Ended { outcome, .. } if outcome != Outcome::Over => done = Some(Measured::Unknown),
+                Body::Ended { outcome: Outcome::Empty | Outcome::Unreadable(_), .. } => done = Some(Measured::Unknown),
                 Body::NeedsFfmpeg { demuxer, .. } => needs = Some(demuxer),
                 Body::FfmpegOver => ffmpeg_is_over = true,
                 Body::Flushed => done = done.or(Some(Measured::Level(std::mem::take(&mut meter).level()))),
@@ -148,8 +149,12 @@ pub(super) fn measure(path: &Path, settings: &DecoderSettings, is_wanted: impl F
         {
             return Some(Measured::Unknown);
         }
+        if needs.is_some() {
+            process.make_idle();
+        }
         if meter.samples > SAMPLES_MAX {
-            return Some(Measured::Level(meter.level()));
+            // What stands there is not its end.
+            return Some(Measured::Level(Level { tail: 0, ..meter.level() }));
         }
         match read {
             _ if done.is_some() => return done,
@@ -163,20 +168,6 @@ pub(super) fn measure(path: &Path, settings: &DecoderSettings, is_wanted: impl F
         }
     }
     None
-}
-
-/// Gives the calling thread, and the processes that it starts, only the time that nothing else
-/// wants of the processor and the disk.
-#[allow(unsafe_code, reason = "only libc has `sched_setscheduler` and `ioprio_set`")]
-pub(super) fn idle_this_thread() {
-    const IOPRIO_WHO_PROCESS: libc::c_long = 1;
-    const IOPRIO_IDLE: libc::c_long = 3 << 13;
-    let parameters = libc::sched_param { sched_priority: 0 };
-    // SAFETY: `parameters` outlives the call, and 0 is the calling thread in both.
-    unsafe {
-        libc::sched_setscheduler(0, libc::SCHED_IDLE, &parameters);
-        libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0_i64, IOPRIO_IDLE);
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@
 //!   [`rounds`] keeps where it is across restarts; `handle`: what the rest of the tower sees of it.
 //! - `output`: from the decoder to the buffer; [`join`] crossfades songs, `succession` says how each
 //!   is joined, [`songs`] knows which one is on air.
-//! is on air.
 //! - [`mastering`]: which songs belong together, and how loud tags say they are.
 //! - [`levels`]: how loud songs without tags are, each measured once by [`measure`].
 //! - [`media`]: whether what is configured is there.

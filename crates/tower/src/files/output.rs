@@ -140,7 +140,8 @@ impl Output {
             let room_ticks = (self.writer.gauge().capacity() / 40).clamp(1, 4) as u64;
             return Some(TICK_MS * room_ticks / 2);
         }
-        self.join.holds().then_some(TICK_MS * LOW_TICKS as u64 / 2)
+        let ms = if self.is_low() { TICK_MS / 2 } else { TICK_MS * LOW_TICKS as u64 / 2 };
+        self.join.holds().then_some(ms)
     }
 
     /// The player ends. Where another plays on in its place, what waits in the buffer is not

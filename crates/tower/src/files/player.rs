@@ -270,7 +270,7 @@ impl Player {
     fn note(&mut self, record: Record) {
         match record.body {
             Body::Ready(sandbox) => self.backing.decoders.sandboxed(sandbox),
-            Body::Started { file, tags } => self.file_begins(file, tags),
+            Body::Started { file, tags } => self.file_begins(file, *tags),
             Body::Ended { file, outcome } => self.file_ends(file, outcome),
             Body::Progress { skipped, .. } => {
                 let more = skipped.saturating_sub(std::mem::replace(&mut self.skipped, skipped));

@@ -131,7 +131,9 @@ impl Playlist {
         {
             round.first = index_of(&place, &round.items);
             round.items.drain(..round.first);
-            if std::mem::take(&mut self.is_behind) {
+            // Where it is gone, the next one stands in its place.
+            let is_there = round.items.first().is_some_and(|item| item.path == place.path);
+            if std::mem::take(&mut self.is_behind) && is_there {
                 round.first += 1;
                 round.items.remove(0);
                 if round.items.is_empty() {

@@ -16,7 +16,7 @@ pub enum Step {
     /// Samples, or none yet; ask again.
     Audio,
     /// A file begins.
-    Started(TrackInfo),
+    Started(Box<TrackInfo>),
     /// A file could not be played, or not to its end; the next step goes on with the next one.
     Failed(DecodeError),
     /// Something else that is wrong with what is configured, told once.
@@ -131,7 +131,7 @@ impl Programme {
                 self.decoder = Some(decoder);
                 self.gone_in_a_row = 0;
                 self.place = Some(Place { seed: self.seed, path, index });
-                Step::Started(info)
+                Step::Started(Box::new(info))
             }
             Err(error) => {
                 let is_gone =

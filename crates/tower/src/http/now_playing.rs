@@ -7,6 +7,7 @@ use super::parameters::Parameters;
 use super::query::Query;
 use super::sender::{Sender, refused};
 use super::who::Who;
+use crate::files::PlayerHandle;
 use crate::serve::players::FALLBACK;
 use crate::state::Tower;
 use crate::titles::title::decode;
@@ -68,7 +69,7 @@ pub fn current(tower: &Tower) -> Option<Value> {
     };
     let players = tower.players.lock().unwrap_or_else(PoisonError::into_inner);
     let player = players.iter().find(|player| player.name() == name);
-    let song = player.and_then(|player| player.on_air());
+    let song = player.and_then(PlayerHandle::on_air);
     let mut json = to_json(tower, &heard);
     json["remaining_ms"] = json!(song.as_ref().and_then(|song| song.remaining_ms));
     json["next"] = json!(song.and_then(|song| song.next));

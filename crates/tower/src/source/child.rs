@@ -6,7 +6,7 @@
 use super::decoder::{DecoderFigures, StreamEnd};
 use super::feeder::{self, Fed, Shared, lock};
 use super::formats::Format;
-use super::repeat::{Log, Pieces};
+use super::repeat::{Beginning, Log, Pieces};
 use super::seam::Seam;
 use crate::decode::STREAM_LIMITS;
 use crate::decode::board::Board;
@@ -94,6 +94,7 @@ pub fn decode<R: Read + Send + 'static>(
         last_words: String::new(),
         seam: Seam::default(),
         samples: Vec::new(),
+        beginning: None,
     };
     let end = decoding.run();
     shared.stop.store(true, Relaxed);
@@ -127,14 +128,19 @@ struct Decoding<'a, H, S> {
     last_words: String,
     seam: Seam,
     samples: Vec<f32>,
+    /// With what the next process begins.
+    beginning: Option<Beginning>,
 }
 
 impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
     fn run(mut self) -> StreamEnd {
         self.line.start();
         loop {
-            let beginning = lock(&self.shared.log).beginning(self.resume);
-            let job = Job::Stream { format: self.format, input_byte: beginning.input_byte, output_sample: 0 };
+            if self.line.process().is_none() {
+                self.beginning = Some(lock(&self.shared.log).beginning(self.resume));
+            }
+            let input_byte = self.beginning.as_ref().map_or(0, |beginning| beginning.input_byte);
+            let job = Job::Stream { format: self.format, input_byte, output_sample: 0 };
             self.line.turn(&job);
             while let Some(told) = self.line.told() {
                 if let Some(end) = self.follow(told) {
@@ -150,7 +156,7 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
                 return self.finish(outcome);
             }
             let unread = self.stdin.upgrade().and_then(|stdin| rustix::io::ioctl_fionread(&*stdin).ok()).unwrap_or(0);
-            let owes = read == Ok(Taken::Nothing) && wants_pcm && unread > 0;
+            let owes = read == Ok(Taken::Nothing) && wants_pcm && (unread > 0 || self.shared.is_over.load(Relaxed));
             self.line.report(|id| Event::Owes(id, owes));
             match read {
                 Ok(Taken::Some) => {}
@@ -176,7 +182,8 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
                 self.stdin = Arc::downgrade(&stdin);
                 (self.intake, self.skipped, self.given) = (Intake::new(0), 0, 0);
                 self.figures.child_pid.store(self.line.process().map_or(0, |process| process.pid()), Relaxed);
-                let beginning = lock(&self.shared.log).beginning(self.resume);
+                // That of the turn in which it was started, by which it counts.
+                let beginning = self.beginning.take()?;
                 let _feeder_has_ended = self.to_feeder.send(Fed { stdin, beginning });
                 None
             }

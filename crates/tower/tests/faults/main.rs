@@ -9,6 +9,7 @@ mod bad_ffmpeg;
 mod busy_machine;
 mod disagree;
 mod double;
+mod hostile_media;
 mod kills;
 mod lies;
 mod missing;

@@ -19,7 +19,7 @@ const SAMPLE_BYTES: u64 = 4;
 /// What comes next.
 pub(super) enum Item {
     /// A file begins.
-    Started(TrackInfo),
+    Started(Box<TrackInfo>),
     /// Something to tell.
     Note(String),
     /// One frame; only the very last may be shorter.
@@ -122,7 +122,7 @@ fn read_raw_stdin(items: &SyncSender<Item>) -> anyhow::Result<()> {
 
 /// Cuts raw PCM into frames. `frame` is what the file before left over, and then what this one does.
 fn read_raw(name: &str, mut input: impl Read, frame: &mut Vec<u8>, items: &SyncSender<Item>) -> anyhow::Result<Flow> {
-    if give(items, Item::Started(TrackInfo::of(Path::new(name), None))).is_break() {
+    if give(items, Item::Started(Box::new(TrackInfo::of(Path::new(name), None)))).is_break() {
         return Ok(Flow::Break(()));
     }
     loop {

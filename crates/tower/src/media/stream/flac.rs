@@ -55,6 +55,12 @@ impl Segment for Flac {
         let more = if is_over { Step::Lost } else { Step::More };
         match self.place {
             Place::Mark => {
+                // FFmpeg needs all of it.
+                let begin = MARK.len() + 4;
+                let Some(info) = bytes.get(begin..begin + STREAM_INFO_BYTES) else { return more };
+                if bytes.starts_with(MARK) && (Codec::flac(info).is_err() || !is_convertible(rate_of(info))) {
+                    return Step::Needs(DEMUXER);
+                }
                 self.place = Place::Blocks;
                 if bytes.starts_with(MARK) { Step::Took(MARK.len() as u64) } else { Step::Lost }
             }
@@ -76,6 +82,11 @@ impl Segment for Flac {
     }
 }
 
+/// The rate in Hz that STREAMINFO states.
+fn rate_of(info: &[u8]) -> u32 {
+    u32::from_be_bytes([0, info[10], info[11], info[12]]) >> 4
+}
+
 impl Flac {
     /// One block before the frames; `None` if it is not there.
     fn take_block(&mut self, bytes: &[u8]) -> Option<Step> {
@@ -85,7 +96,7 @@ impl Flac {
             let info = bytes.get(4..4 + STREAM_INFO_BYTES)?;
             let Ok(codec) = Codec::flac(info) else { return Some(Step::Needs(DEMUXER)) };
             self.codec = Some(codec);
-            self.rate_hz = u32::from_be_bytes([0, info[10], info[11], info[12]]) >> 4;
+            self.rate_hz = rate_of(info);
             if !is_convertible(self.rate_hz) {
                 return Some(Step::Needs(DEMUXER));
             }

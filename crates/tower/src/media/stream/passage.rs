@@ -43,12 +43,9 @@ impl Passage {
             splitter::Step::More => Part::More,
             splitter::Step::Tag(length) => Part::Skips(length),
             splitter::Step::Frame(header) | splitter::Step::Contents(header) => {
-                let is_ours = header.header_bytes > 0 && Codec::elementary(header.format).is_none();
-                if is_ours || *self.format.get_or_insert(header.format) == header.format {
-                    Part::Passes(header.frame_bytes)
-                } else {
-                    Part::Over
-                }
+                let first = *self.format.get_or_insert(header.format);
+                let is_foreign = header.header_bytes > 0 && Codec::elementary(header.format).is_none();
+                if first == header.format || is_foreign { Part::Passes(header.frame_bytes) } else { Part::Over }
             }
             // FFmpeg hides what is damaged better than nothing would.
             splitter::Step::Cut(_, length) => Part::Passes(length),

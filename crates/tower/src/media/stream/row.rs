@@ -83,17 +83,22 @@ impl<R: Read> Stream<R> {
         self.out.is_heard
     }
 
+    /// What has not been decoded, behind [`Event::Needs`] all that it is about, and then the rest.
+    pub fn unread(&mut self) -> impl Read {
+        &mut self.input
+    }
+
     /// Moves what `passage` passes on of the bytes that are here to `out`, after [`Event::Needs`].
     pub fn pass(&mut self, passage: &mut Passage, out: &mut Vec<u8>) -> Passed {
         let input = &mut self.input;
         match passage.step(input.window(), input.is_over()) {
             Part::Passes(bytes) => {
                 out.extend_from_slice(&input.window()[..bytes]);
-                input.take(bytes as u64);
+                input.pass(bytes as u64);
                 Passed::Some
             }
             Part::Skips(bytes) => {
-                input.take(bytes);
+                input.pass(bytes);
                 Passed::Some
             }
             Part::More if !input.is_over() && input.window().len() < AHEAD_BYTES_MAX => Passed::Nothing,
@@ -201,5 +206,61 @@ impl<R: Read> Stream<R> {
             self.resyncs += 1;
             segment.resume(bytes_lost, &mut self.out);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use radio_signal::mpeg::AdtsHeader;
+
+    fn frames(rate_hz: u32, fill: u8, count: usize) -> Vec<u8> {
+        let mut frame = AdtsHeader::write(rate_hz, 2, 200).expect("valid").to_vec();
+        frame.resize(207, fill);
+        frame.repeat(count)
+    }
+
+    /// Bytes a few at a time.
+    struct Few<'a>(&'a [u8]);
+
+    impl Read for Few<'_> {
+        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+            let count = self.0.len().min(out.len()).min(100);
+            (&mut self.0).take(count as u64).read(out)
+        }
+    }
+
+    #[test]
+    fn frames_that_ffmpeg_decodes_are_passed_on_each_once_until_others_follow() {
+        let (he_aac, plain) = (frames(24_000, 1, 20), frames(48_000, 2, 20));
+        let bytes = [&he_aac[..10 * 207], b"garbage", &he_aac[10 * 207..], &plain].concat();
+        let mut stream = Stream::new(Few(&bytes), Options { said: Format::Aac, trims_end: false });
+        assert!(matches!(stream.next_event(), Event::Needs("aac")));
+        let (mut passage, mut passed) = (Passage::of("aac"), Vec::new());
+        loop {
+            match stream.pass(&mut passage, &mut passed) {
+                Passed::Some => {}
+                Passed::Nothing => stream.read_more(),
+                Passed::All => break,
+            }
+        }
+        let whole = |bytes: &[u8]| bytes.chunks(207).filter(|frame| he_aac.starts_with(frame)).count();
+        assert!(whole(&passed) >= 10 && (he_aac.len() - 207..=he_aac.len() + 7).contains(&passed.len()));
+        assert_eq!(stream.taken(), (he_aac.len() + 7) as u64, "the plain frames are the tower's own");
+    }
+
+    #[test]
+    fn what_is_passed_on_without_frames_is_all_of_it() {
+        let bytes: Vec<u8> = (0..50_000_u32).map(|n| n as u8).collect();
+        let mut stream = Stream::new(Few(&bytes), Options { said: Format::Ogg, trims_end: false });
+        let (mut passage, mut passed) = (Passage::of("matroska"), Vec::new());
+        loop {
+            match stream.pass(&mut passage, &mut passed) {
+                Passed::Some => {}
+                Passed::Nothing => stream.read_more(),
+                Passed::All => break,
+            }
+        }
+        assert!(passed == bytes);
     }
 }

@@ -40,7 +40,12 @@ impl Segment for Wav {
     fn step(&mut self, bytes: &[u8], is_over: bool, out: &mut Out) -> Step {
         let more = if is_over { Step::Lost } else { Step::More };
         if !self.begun {
-            self.begun = true;
+            // FFmpeg needs all of it.
+            match is_own(bytes) {
+                Some(true) => self.begun = true,
+                Some(false) => return Step::Needs(DEMUXER),
+                None => return more,
+            }
             return Step::Took(MARK_BYTES as u64);
         }
         match self.left {
@@ -101,6 +106,15 @@ impl Wav {
         }
         Step::Took(whole as u64)
     }
+}
+
+/// Whether a file that begins with `bytes` is of samples that are decoded here, as far as its first
+/// chunk tells; `None`: more bytes will.
+fn is_own(bytes: &[u8]) -> Option<bool> {
+    let head = bytes.get(MARK_BYTES..MARK_BYTES + 8)?;
+    let Some(size) = head.strip_prefix(b"fmt ").and_then(|size| size.first_chunk()) else { return Some(true) };
+    let size = (u32::from_le_bytes(*size) as usize).min(FORMAT_BYTES_MAX);
+    Some(Format::read(bytes.get(MARK_BYTES + 8..MARK_BYTES + 8 + size)?).is_some())
 }
 
 /// Where in `bytes` another file begins, or may.

@@ -38,7 +38,7 @@ pub struct Ogg {
 }
 
 impl Ogg {
-    /// A segment that has not begun; see [`Options::trims_end`](super::stream::Options::trims_end).
+    /// A segment that has not begun; see [`Options::trims_end`](super::Options::trims_end).
     #[must_use]
     pub fn new(trims_end: bool) -> Self {
         Self { trims_end, heard: None, in_group: false, waiting: VecDeque::new() }
