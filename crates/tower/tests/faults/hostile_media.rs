@@ -182,7 +182,7 @@ fn damaged_files_of_every_format_are_played_or_left_out_and_nobody_notices() {
     wait_until("the last song", limit, || playing("99999 last"));
     undisturbed.show(&tower);
     let away = away_ticks(&tower, "play");
-    println!("{} files, away {away:?} ticks", count);
+    println!("{count} files, away {away:?} ticks");
     assert!(away.iter().all(|ticks| *ticks <= AWAY_TICKS_MAX), "{away:?}: {:?}", tower.events("files"));
 }
 
