@@ -38,6 +38,8 @@ const ROWS: &[Row] = &[
     ("put", "/api/inputs/allowed", r#"{"input": "station", "allowed": true}"#, &[202]),
     ("put", "/api/inputs/preferred", r#"{"input": null}"#, &[202]),
     ("put", "/api/fallback/forced", r#"{"forced": false}"#, &[202]),
+    // No playlist is on air where everything is asked.
+    ("post", "/api/skip", "", &[409]),
     ("post", "/api/encoder/restart", r#"{"mount": "/nowhere"}"#, &[404]),
     ("post", "/api/listeners/kick", r#"{"id": 0}"#, &[404]),
     ("post", "/admin/reload", "", &[200]),

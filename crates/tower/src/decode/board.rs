@@ -4,7 +4,6 @@ use super::intake::{Intake, Piece};
 use super::process::{DecoderProcess, DecoderSettings, Job, Read, timespec};
 use super::protocol::{Body, Sandboxed};
 use super::supervisor::Reason;
-use super::{ffmpeg, ffmpeg_sandbox};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -22,7 +21,6 @@ pub struct Board(Mutex<Shown>);
 #[derive(Debug, Default)]
 struct Shown {
     sandbox_problem: Option<String>,
-    ffmpeg_problem: Option<String>,
     given_up: u64,
     last: Option<(Instant, PathBuf, &'static str)>,
 }
@@ -31,16 +29,9 @@ impl Board {
     /// Tries a decoder, so that a missing sandbox is known before anything is decoded.
     pub fn try_decoder(self: &Arc<Self>, settings: DecoderSettings) {
         let board = Arc::clone(self);
-        let spawned = thread::Builder::new().name("decoder-trial".into()).spawn(move || {
-            match trial(&settings) {
-                Ok(sandbox) => board.sandboxed(sandbox),
-                Err(problem) => board.lock().sandbox_problem = Some(problem),
-            }
-            // Where there is no FFmpeg, nothing is lacking: it is told to who needs it.
-            let ffmpeg = settings.ffmpeg.as_ref().filter(|ffmpeg| ffmpeg_sandbox::resolved(&ffmpeg.program).is_some());
-            if let Some(Err(problem)) = ffmpeg.map(|ffmpeg| ffmpeg::trial(&settings, ffmpeg)) {
-                board.lock().ffmpeg_problem = Some(problem);
-            }
+        let spawned = thread::Builder::new().name("decoder-trial".into()).spawn(move || match trial(&settings) {
+            Ok(sandbox) => board.sandboxed(sandbox),
+            Err(problem) => board.lock().sandbox_problem = Some(problem),
         });
         if let Err(error) = spawned {
             tracing::warn!(%error, "no thread to try a decoder; raise the limit of processes");
@@ -59,12 +50,10 @@ impl Board {
         shown.last = Some((Instant::now(), path.to_owned(), reason.text()));
     }
 
-    /// What the sandbox lacks; none while it is whole, or no decoder has run. And why FFmpeg decodes
-    /// no files, though it is installed.
+    /// What the sandbox lacks; none while it is whole, or no decoder has run.
     #[must_use]
-    pub fn problems(&self) -> (Option<String>, Option<String>) {
-        let shown = self.lock();
-        (shown.sandbox_problem.clone(), shown.ffmpeg_problem.clone())
+    pub fn sandbox_problem(&self) -> Option<String> {
+        self.lock().sandbox_problem.clone()
     }
 
     /// Files that were given up since start, and the last one and why, for ten minutes.

@@ -14,7 +14,7 @@ use rustix::process::Resource;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -116,7 +116,9 @@ const F_SETOWN_EX: libc::c_int = 15;
 pub fn become_ffmpeg(ffmpeg: &Path, demuxer: Demuxer, is_seekable: bool) -> io::Result<()> {
     let program = resolved(ffmpeg).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "FFmpeg is not installed"))?;
     let input = io::stdin();
-    let is_closed = close(&program, is_seekable.then(|| input.as_fd()));
+    // A script needs a shell and whatever it calls. What it reads from a pipe it may go on reading.
+    let is_closed = is_seekable || !is_script(&program);
+    let is_closed = is_closed && close(&program, is_seekable.then(|| input.as_fd()));
     if is_seekable && !is_closed {
         let reason = "FFmpeg reads files only where the kernel has Landlock (5.13 or newer) and seccomp";
         return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
@@ -133,6 +135,11 @@ pub fn become_ffmpeg(ffmpeg: &Path, demuxer: Demuxer, is_seekable: bool) -> io::
     }
     command.args("-map 0:a:0 -f f32le -ar 48000 -ac 2 pipe:1".split(' '));
     Err(command.exec())
+}
+
+fn is_script(program: &Path) -> bool {
+    let mut first = [0; 2];
+    std::fs::File::open(program).is_ok_and(|mut file| file.read_exact(&mut first).is_ok()) && &first == b"#!"
 }
 
 /// The file of a program that is named as a shell would name it.
@@ -164,8 +171,17 @@ fn landlock(program: &Path, file: Option<BorrowedFd<'_>>) -> Result<RulesetStatu
         .handle_access(AccessNet::from_all(LANDLOCK))?
         .scope(Scope::from_all(LANDLOCK))?
         .create()?;
-    for path in READABLE.map(Path::new).into_iter().chain([program]) {
-        rules = permit(rules, path, read)?;
+    // One that is installed by itself, as under /opt, has its libraries beside it.
+    let beside = program
+        .parent()
+        .and_then(Path::parent)
+        .into_iter()
+        .flat_map(|folder| [folder.join("lib"), folder.join("lib64")]);
+    let named = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let named = std::env::split_paths(&named).filter(|path| path.is_absolute());
+    let readable = READABLE.map(PathBuf::from).into_iter().chain([program.to_owned()]).chain(beside).chain(named);
+    for path in readable {
+        rules = permit(rules, &path, read)?;
     }
     rules = permit(rules, Path::new("/dev/null"), AccessFs::ReadFile | AccessFs::WriteFile)?;
     if let Some(file) = file.filter(|_| !is_in_memory()) {

@@ -177,13 +177,6 @@ pub(super) fn decoder_sandbox(problem: &str) -> String {
     )
 }
 
-pub(super) fn ffmpeg_sandbox(problem: &str) -> String {
-    format!(
-        "FFmpeg decodes no files here ({problem}): what only FFmpeg reads is skipped, all other files play. It takes a kernel of \
-         5.13 or newer with Landlock, and FFmpeg itself as encoder.ffmpeg, not a script that starts it; `tower doctor` tries it"
-    )
-}
-
 /// `count` files, of which `path` is the last.
 pub(super) fn decoder_killed(count: u64, path: &Path, reason: &str) -> String {
     let what = if count == 1 { "a file has".to_owned() } else { format!("{count} files have") };

@@ -356,9 +356,8 @@ impl Ear {
         let text = || advice::clock_stopped(age_ms);
         watch.observe((Kind::ClockStopped, None), now, is_stopped, &tower.journal, text);
 
-        let (problem, ffmpeg) = tower.backing.decoders.problems();
-        let problem = problem.map(|it| advice::decoder_sandbox(&it)).or(ffmpeg.map(|it| advice::ffmpeg_sandbox(&it)));
-        let text = || problem.clone().unwrap_or_default();
+        let problem = tower.backing.decoders.sandbox_problem();
+        let text = || advice::decoder_sandbox(problem.as_deref().unwrap_or_default());
         watch.observe((Kind::DecoderSandbox, None), now, problem.is_some(), &tower.journal, text);
         let (count, last) = tower.backing.decoders.given_up();
         let (path, reason) = last.clone().unwrap_or_default();

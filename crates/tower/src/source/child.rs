@@ -6,7 +6,7 @@
 use super::decoder::{DecoderFigures, StreamEnd};
 use super::feeder::{self, Fed, Shared, lock};
 use super::formats::Format;
-use super::repeat::{Beginning, Log, Pieces};
+use super::repeat::{Log, Pieces};
 use super::seam::Seam;
 use crate::decode::STREAM_LIMITS;
 use crate::decode::board::Board;
@@ -94,7 +94,7 @@ pub fn decode<R: Read + Send + 'static>(
         last_words: String::new(),
         seam: Seam::default(),
         samples: Vec::new(),
-        beginning: None,
+        first_byte: 0,
     };
     let end = decoding.run();
     shared.stop.store(true, Relaxed);
@@ -128,19 +128,16 @@ struct Decoding<'a, H, S> {
     last_words: String,
     seam: Seam,
     samples: Vec<f32>,
-    /// With what the next process begins.
-    beginning: Option<Beginning>,
+    /// The byte of the stream that is the first of the process that runs.
+    first_byte: u64,
 }
 
 impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
     fn run(mut self) -> StreamEnd {
         self.line.start();
         loop {
-            if self.line.process().is_none() {
-                self.beginning = Some(lock(&self.shared.log).beginning(self.resume));
-            }
-            let input_byte = self.beginning.as_ref().map_or(0, |beginning| beginning.input_byte);
-            let job = Job::Stream { format: self.format, input_byte, output_sample: 0 };
+            // Where it begins is known when it has started: by then what killed the one before is.
+            let job = Job::Stream { format: self.format, input_byte: 0, output_sample: 0 };
             self.line.turn(&job);
             while let Some(told) = self.line.told() {
                 if let Some(end) = self.follow(told) {
@@ -182,8 +179,8 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
                 self.stdin = Arc::downgrade(&stdin);
                 (self.intake, self.skipped, self.given) = (Intake::new(0), 0, 0);
                 self.figures.child_pid.store(self.line.process().map_or(0, |process| process.pid()), Relaxed);
-                // That of the turn in which it was started, by which it counts.
-                let beginning = self.beginning.take()?;
+                let beginning = lock(&self.shared.log).beginning(self.resume);
+                self.first_byte = beginning.input_byte;
                 let _feeder_has_ended = self.to_feeder.send(Fed { stdin, beginning });
                 None
             }
@@ -242,7 +239,7 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
 
     fn note(&mut self, record: Record) {
         if self.taken > 0 {
-            self.resume = record.input_byte;
+            self.resume = self.first_byte.saturating_add(record.input_byte);
         }
         match record.body {
             Body::Ready(sandbox) => self.settings.board.sandboxed(sandbox),

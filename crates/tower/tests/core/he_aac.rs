@@ -36,7 +36,7 @@ fn he_aac_is_killed_and_hangs_and_no_sample_is_missing() {
     let setup = common::setup().line("station.when_full = \"wait\"").line(&output());
     // Nothing but what is done to it here may end a process.
     let patient =
-        ["suspicion_ms = 3000", "first_frame_ms = 20_000", "stall_threshold_ms = 20_000", "hold_max_ms = 4000"];
+        ["suspicion_ms = 1500", "first_frame_ms = 20_000", "stall_threshold_ms = 20_000", "hold_max_ms = 4000"];
     let tower = patient.iter().fold(setup, |setup, line| setup.line(&format!("encoder.{line}"))).start();
     let (monitor, listener) = (tower.monitor(Some(0)), tower.listen("/he?burst=30"));
     assert_eq!((monitor.first_serial, listener.first_frame()), (0, 0), "both begin with the tower");
