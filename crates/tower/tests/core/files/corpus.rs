@@ -18,6 +18,9 @@ const EDGE_SAMPLES: usize = 2400;
 /// What differs by less than one step and a half of 16 bits is the same.
 const STEP: f64 = 1.5 / 32_768.0;
 
+/// Formats of so few bits that their rounding is heard as noise.
+const COARSE: [&str; 5] = ["u8.wav", "alaw.wav", "mulaw.wav", "ms.wav", "ima.wav"];
+
 /// A file of the corpus, and the one that FFmpeg is asked about.
 struct Case<'a> {
     format: &'a Format,
@@ -169,6 +172,8 @@ fn difference(case: &Case<'_>, ours: &[f32], theirs: &[f32]) -> Option<String> {
         / pairs().map(|(one, _)| one * one).sum::<f64>();
     let is_same = match case.format.like {
         Like::Lossless if case.rate_hz == 48_000 => worst <= STEP,
+        // Noise up to half of the rate, where two resamplers differ.
+        Like::Lossless if COARSE.iter().any(|name| case.format.extension == *name) => rest.sqrt() < 0.01,
         Like::Lossless => worst <= 2.0 * STEP,
         Like::Lossy | Like::Exact => rest.sqrt() < 0.01,
     };

@@ -103,7 +103,8 @@ pub(super) const FORMATS: &[Format] = &[
     },
     format("enc.oga", &["oggenc", "-Q", "-q", "5", "-o", "OUT", "IN"], Like::Exact, By::Tower),
     format("vorbis.webm", ffmpeg!("-c:a" "libvorbis"), Like::Lossy, By::Tower),
-    foreign("mp2.mka", "matroska", ffmpeg!("-c:a" "mp2")),
+    // In stereo the tower decodes it.
+    Format { channels: &[1], ..foreign("mp2.mka", "matroska", ffmpeg!("-c:a" "mp2")) },
     format("enc.opus", &["opusenc", "--quiet", "IN", "OUT"], Like::Exact, By::Tower),
     foreign("opus.webm", "matroska", ffmpeg!("-c:a" "libopus" "-ar" "48000")),
     foreign("speex.ogg", "ogg", ffmpeg!("-c:a" "libspeex" "-ar" "16000")),
