@@ -315,11 +315,12 @@ impl Sources {
             }
             let offered = source.reader.offered();
             if source.held_ticks == 0 {
-                (source.first_ticks, source.held_from) = (0, offered.saturating_sub(fill as u64));
+                (source.first_ticks, source.held_from) = (fill, offered.saturating_sub(fill as u64));
+            } else if source.long_lump_ticks() > 0 {
+                // A long first lump may come over several ticks.
+                let ahead_ticks = offered.saturating_sub(source.held_from).saturating_sub(source.held_ticks);
+                source.first_ticks = source.first_ticks.max(ahead_ticks as usize);
             }
-            // The first lump may come over several ticks.
-            let ahead_ticks = (offered - source.held_from).saturating_sub(source.held_ticks);
-            source.first_ticks = source.first_ticks.max(ahead_ticks as usize);
             source.held_ticks = source.held_ticks.saturating_add(1);
         }
     }
