@@ -173,7 +173,7 @@ fn difference(case: &Case<'_>, ours: &[f32], theirs: &[f32]) -> Option<String> {
     let is_same = match case.format.like {
         Like::Lossless if case.rate_hz == 48_000 => worst <= STEP,
         // Noise up to half of the rate, where two resamplers differ.
-        Like::Lossless if COARSE.iter().any(|name| case.format.extension == *name) => rest.sqrt() < 0.01,
+        Like::Lossless if COARSE.contains(&case.format.extension) => rest.sqrt() < 0.01,
         Like::Lossless => worst <= 2.0 * STEP,
         Like::Lossy | Like::Exact => rest.sqrt() < 0.01,
     };
