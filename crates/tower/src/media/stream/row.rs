@@ -238,6 +238,7 @@ mod tests {
         assert!(matches!(stream.next_event(), Event::Needs("aac")));
         let (mut passage, mut passed) = (Passage::of("aac"), Vec::new());
         loop {
+            assert!(passed.len() <= bytes.len(), "something is passed on twice");
             match stream.pass(&mut passage, &mut passed) {
                 Passed::Some => {}
                 Passed::Nothing => stream.read_more(),
@@ -255,6 +256,7 @@ mod tests {
         let mut stream = Stream::new(Few(&bytes), Options { said: Format::Ogg, trims_end: false });
         let (mut passage, mut passed) = (Passage::of("matroska"), Vec::new());
         loop {
+            assert!(passed.len() <= bytes.len(), "something is passed on twice");
             match stream.pass(&mut passage, &mut passed) {
                 Passed::Some => {}
                 Passed::Nothing => stream.read_more(),
