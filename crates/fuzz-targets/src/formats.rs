@@ -9,20 +9,17 @@
 use crate::{muted, ogg};
 use radio_signal::mpeg::packetizer::Packetizer;
 use radio_signal::ogg::{Packets, Paging};
+use radio_tower::media::stream::head::HEAD_BYTES_MAX;
 use radio_tower::media::stream::{Event, Options, Stream};
 use radio_tower::source::formats::Format;
-use radio_tower::source::opening::format_of;
-use radio_tower::source::repeat::Pieces;
 
 const FORMATS: [Format; 6] = [Format::Mp3, Format::Aac, Format::Ogg, Format::Opus, Format::Flac, Format::Wav];
 /// Bit of the first byte that asks for true checksums of Ogg pages.
 const MENDS_CHECKSUMS: u8 = 0x80;
 /// Samples that one input decodes to at most: a few bits of FLAC are a block of silence, and a low rate becomes 48 kHz.
 const VALUES_MAX: usize = 20_000_000;
-/// Bytes of stream headers that are kept for the next decoder process.
-const HEADERS_BYTES_MAX: usize = 256 * 1024;
 
-/// Decoding ends, gives no more audio than the bytes can hold, and a stream is cut into the same pieces in any chunking.
+/// Decoding ends, and gives no more audio than the bytes can hold, and no longer head than is kept.
 pub fn run(bytes: &[u8]) {
     let Some((&which, bytes)) = bytes.split_first() else { return };
     let format = FORMATS[usize::from(which & !MENDS_CHECKSUMS) % FORMATS.len()];
@@ -30,33 +27,22 @@ pub fn run(bytes: &[u8]) {
     let _may_be_no_ogg = Packets::new().push(&stream);
     let _taken = Packetizer::new().push(&stream);
     Paging::new().push(&stream);
-    let format = format_of(&stream[..stream.len().min(64)], format);
     decode_whole(&stream, format);
-    cut(&stream, format);
 }
 
 fn decode_whole(stream: &[u8], format: Format) {
-    let mut values = 0;
+    let (mut values, mut head_bytes_max) = (0, 0);
     muted::catch(|| {
         let mut decoder = Stream::new(stream, Options { said: format, trims_end: false });
         while values <= VALUES_MAX {
             match decoder.next_event() {
                 Event::Sound(block) => values += block.samples.len(),
+                Event::Head(head) => head_bytes_max = head_bytes_max.max(head.bytes.len()),
                 Event::Over | Event::Needs(_) => break,
                 _ => {}
             }
         }
     });
     assert!(values <= VALUES_MAX, "{values} samples of {} bytes", stream.len());
-}
-
-fn cut(stream: &[u8], format: Format) {
-    let pieces_of = |size: usize| {
-        let (mut pieces, mut out) = (Pieces::of(format), Vec::new());
-        stream.chunks(size).for_each(|read| pieces.push(read, &mut out));
-        (pieces.headers().to_vec(), out)
-    };
-    let (headers, whole) = pieces_of(4096);
-    assert!(whole.len() <= stream.len() && headers.len() <= HEADERS_BYTES_MAX, "{} of {}", whole.len(), stream.len());
-    assert_eq!((headers, whole), pieces_of(1 + stream.len() % 97));
+    assert!(head_bytes_max <= HEAD_BYTES_MAX, "a head of {head_bytes_max} bytes");
 }

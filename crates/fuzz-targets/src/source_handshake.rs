@@ -11,7 +11,7 @@ pub fn run(bytes: &[u8]) {
     let (read, rest) = bytes.split_at(bytes.len().min(head::HEAD_BYTES_MAX));
     let Ok(Some(head)) = head::parse(read) else { return };
     let credentials = Credentials::new("source", "a password that no fuzzer finds");
-    let mount = Mount { credentials: &credentials, is_busy: false, must_wait: false, has_ffmpeg: true };
+    let mount = Mount { credentials: &credentials, is_busy: false, must_wait: false };
     assert!(!matches!(decide(&head, Some(mount)), Verdict::Admit(_)));
     for framing in [Framing::UntilEnd, Framing::Length(100), Framing::Chunked] {
         let mut all = Vec::new();

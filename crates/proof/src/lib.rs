@@ -31,6 +31,7 @@ pub mod desks;
 pub mod exclusive;
 pub mod frames;
 pub mod http;
+pub mod hung_disk;
 pub mod icy;
 pub mod judge;
 pub mod listener;

@@ -76,6 +76,14 @@ impl Drop for Watch {
     }
 }
 
+/// The share of all processors' time that is used from now on for so long, in thousandths.
+#[must_use]
+pub fn busy_permille_for(stretch: Duration) -> u32 {
+    let before = times();
+    std::thread::sleep(stretch);
+    times().busy_permille(before)
+}
+
 /// Time of all processors so far, in hundredths of a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Times {

@@ -1,13 +1,14 @@
 //! The test suite: pure tests by program, tests of live towers one process each, timing tests alone.
 //!
 //! [`programs`] asks cargo what there is to run, [`plan`] makes jobs of it and says which of them may run side by side, [`queue`]
-//! runs them, [`job`] is one of them. [`steady`] gives what failed a second chance and remembers what needed it; [`times`]
+//! runs them while there is [`room`], [`job`] is one of them. [`steady`] gives what failed a second chance and remembers what needed it; [`times`]
 //! says where the time went.
 
 mod job;
 mod plan;
 mod programs;
 mod queue;
+mod room;
 mod steady;
 #[cfg(test)]
 mod steady_tests;
@@ -43,7 +44,7 @@ pub(crate) fn run(selection: &Selection, tally: &mut Tally) -> Result<()> {
     let mut results: Vec<JobResult> = Vec::new();
     for phase in phases.into_iter().filter(|phase| phase.count() > 0) {
         let name = phase.name;
-        println!("\n--- {name}: {} jobs, {} at a time", phase.count(), phase.slots);
+        println!("\n--- {name}: {} jobs, {} at a time at most", phase.count(), phase.slots);
         let (started, watch) = (Instant::now(), Watch::start());
         results.extend(queue::run(phase, folder));
         println!(

@@ -50,8 +50,10 @@ pub(super) struct Phase {
     pub jobs: Vec<Job>,
     /// Those of which one runs at a time.
     pub heavy: Vec<Job>,
-    /// How many run at a time, a heavy one among them.
+    /// How many run at a time at most, a heavy one among them.
     pub slots: usize,
+    /// How many of them do however busy the machine is.
+    pub always: usize,
 }
 
 impl Phase {
@@ -111,9 +113,9 @@ pub(super) fn phases(programs: &[Program], selection: &Selection, times: &Times)
     pure.sort_by_key(|job| times.milliseconds(job).map(std::cmp::Reverse));
     Ok(vec![
         // Each of them uses all processors by itself.
-        Phase { name: "pure tests", jobs: pure, heavy: Vec::new(), slots: 2 },
-        Phase { name: "live towers", jobs: beside, heavy, slots: slots(cores) },
-        Phase { name: "timing, alone", jobs: alone, heavy: Vec::new(), slots: 1 },
+        Phase { name: "pure tests", jobs: pure, heavy: Vec::new(), slots: 2, always: 2 },
+        Phase { name: "live towers", jobs: beside, heavy, slots: slots(cores), always: 2 * cores },
+        Phase { name: "timing, alone", jobs: alone, heavy: Vec::new(), slots: 1, always: 1 },
     ])
 }
 

@@ -2,13 +2,14 @@
 
 use super::job::{JobResult, Verdict};
 use super::plan::Phase;
+use super::room::Room;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError, mpsc};
 
-/// Runs the jobs of `phase`, as many at a time as it has slots, in their order. Outputs go to a file each in `folder`.
+/// Runs the jobs of `phase`, as many at a time as it has slots and the machine has room, in their order. Outputs go to a file each in `folder`.
 pub(super) fn run(phase: Phase, folder: &Path) -> Vec<JobResult> {
-    let (count, slots) = (phase.count(), phase.slots);
+    let (count, slots, room) = (phase.count(), phase.slots, Room::new(phase.always));
     let waiting = Mutex::new((VecDeque::from(phase.heavy), VecDeque::from(phase.jobs)));
     // The first worker alone takes heavy ones.
     let next = |is_first: bool| {
@@ -19,13 +20,16 @@ pub(super) fn run(phase: Phase, folder: &Path) -> Vec<JobResult> {
     let (sender, ended) = mpsc::channel();
     std::thread::scope(|scope| {
         for worker in 0..slots.min(count) {
-            let (sender, next) = (sender.clone(), &next);
+            let (sender, next, room) = (sender.clone(), &next, &room);
             scope.spawn(move || {
-                while let Some(job) = next(worker == 0) {
+                loop {
+                    let place = room.enter();
+                    let Some(job) = next(worker == 0) else { return };
                     let output = folder.join("output").join(job.file_name()).with_extension("log");
                     if sender.send(job.run(&output)).is_err() {
                         return;
                     }
+                    drop(place);
                 }
             });
         }

@@ -16,6 +16,8 @@ pub(crate) fn decoder_records() -> Vec<Seed> {
         ("format", of(Body::Format { codec: "mp3".into(), rate_hz: 44_100 })),
         ("title", of(Body::Title { artist: "Nina Simone".into(), title: "Sinnerman".into() })),
         ("progress", of(Body::Progress { skipped: 1, bad_packets: 2, resyncs: 3 })),
+        ("head", of(Body::Head { group_bytes: 4, end: Some(1044), piece: b"RIFF".to_vec() })),
+        ("lump_ticks", of(Body::LumpTicks(250))),
         ("warning", of(Body::Warning("it ends early".into()))),
         ("ended", of(Body::Ended { file: 3, outcome: Outcome::Damaged("it ends early".into()) })),
         ("flushed", of(Body::Flushed)),

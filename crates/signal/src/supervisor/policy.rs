@@ -41,6 +41,7 @@ pub(super) struct RestartPolicy {
     deaths: Tokens,
     hangs_in_a_row: u32,
     hangs: Tokens,
+    excused_in_a_row: u32,
 }
 
 /// So many may follow each other at once.
@@ -61,6 +62,7 @@ impl RestartPolicy {
             deaths: Tokens::all(),
             hangs_in_a_row: 0,
             hangs: Tokens::all(),
+            excused_in_a_row: 0,
         }
     }
 
@@ -69,7 +71,7 @@ impl RestartPolicy {
     }
 
     pub(super) fn caught_up(&mut self) {
-        (self.failures_in_a_row, self.hangs_in_a_row) = (0, 0);
+        (self.failures_in_a_row, self.hangs_in_a_row, self.excused_in_a_row) = (0, 0, 0);
     }
 
     pub(super) fn died(&mut self, now: MonoTime, had_caught_up: bool) -> Verdict {
@@ -102,10 +104,17 @@ impl RestartPolicy {
         Verdict::After { wait_ms: wait_ms.min(HUNG_RETRY_MS_MAX) }
     }
 
-    /// One died while there was too little of the processor: the next one is tried soon, however
-    /// often.
-    pub(super) fn excused(&self, had_caught_up: bool) -> Verdict {
-        if had_caught_up { Verdict::AtOnce } else { Verdict::After { wait_ms: self.backoff_ms(0) } }
+    /// One died while there was too little of the processor: as on an idle machine the first two are
+    /// replaced at once, and the next one is tried soon, however often.
+    pub(super) fn excused(&mut self, had_caught_up: bool) -> Verdict {
+        if had_caught_up {
+            return Verdict::AtOnce;
+        }
+        self.excused_in_a_row = self.excused_in_a_row.saturating_add(1);
+        if self.excused_in_a_row <= AT_ONCE_MAX {
+            return Verdict::AtOnce;
+        }
+        Verdict::After { wait_ms: self.backoff_ms(0) }
     }
 
     /// The wait of this step; the last one repeats.

@@ -25,7 +25,7 @@ pub struct DecodeArgs {
     #[arg(value_name = "FILE", required_unless_present_any = ["files", "demuxer"])]
     pub file: Option<PathBuf>,
     /// What a stream is said to be; its bytes decide.
-    #[arg(long, value_enum, default_value = "mp3")]
+    #[arg(long, value_enum, default_value = "unknown")]
     pub format: Format,
     /// FFmpeg, for what the tower cannot decode itself.
     #[arg(long, value_name = "PROGRAM", default_value = "ffmpeg")]
@@ -119,7 +119,7 @@ fn open(path: &Path) -> anyhow::Result<File> {
 
 impl ValueEnum for Format {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Mp3, Self::Aac, Self::Ogg, Self::Opus, Self::Flac, Self::Wav]
+        &[Self::Mp3, Self::Aac, Self::Ogg, Self::Opus, Self::Flac, Self::Wav, Self::Unknown]
     }
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {

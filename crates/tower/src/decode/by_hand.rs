@@ -108,7 +108,7 @@ fn result_of(outcome: Outcome) -> anyhow::Result<()> {
 }
 
 fn say(record: &Record, lines: &mut dyn Write) -> std::io::Result<()> {
-    if matches!(record.body, Body::Progress { .. } | Body::Cover(_)) {
+    if matches!(record.body, Body::Progress { .. } | Body::Cover(_) | Body::Head { .. }) {
         return Ok(());
     }
     let seconds = record.output_sample as f64 / f64::from(SAMPLE_RATE_HZ);

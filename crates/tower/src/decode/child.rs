@@ -6,26 +6,24 @@
 
 use super::demuxer::Demuxer;
 use super::foreign::{self, ForeignPcm};
-use super::protocol::{Body, Outcome, PIECE_BYTES_MAX, Record, Request, Sandboxed, Tags};
+use super::output::Damage;
+pub use super::output::{Gone, Output};
+use super::paged::Paged;
+use super::protocol::{Body, Outcome, PIECE_BYTES_MAX, Request, Tags};
 use super::requests::Requests;
-use super::socket;
 use crate::files::convert::Converter;
 use crate::files::decode::tags_of;
 use crate::files::{DecodeError, Decoder, TrackInfo};
 use crate::media::stream::joiner::Joiner;
 use crate::media::stream::{Event, Options, Stream};
 use crate::source::formats::Format;
-use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
+use radio_signal::units::SAMPLE_RATE_HZ;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-/// Samples between two records of progress while there is sound: 100 ms.
-const PROGRESS_SAMPLES: u64 = SAMPLE_RATE_HZ as u64 / 10;
-/// Samples between two records of progress while what comes is skipped: 10 s.
-const SKIP_PROGRESS_SAMPLES: u64 = SAMPLE_RATE_HZ as u64 * 10;
 /// A position up to which a file is decoded from its beginning, so that the sound is the same to
 /// the bit. What lies behind it is sought.
 const SEEK_FROM: Duration = Duration::from_secs(120);
@@ -33,103 +31,6 @@ const SEEK_FROM: Duration = Duration::from_secs(120);
 const SEEK_EARLIER: Duration = Duration::from_secs(1);
 /// FFmpeg's demuxer of Ogg.
 const OGG: &str = "ogg";
-/// Full scale of decoded samples.
-pub(super) const FULL_SCALE: f32 = 32_768.0;
-
-/// Nothing reads the output any more: the process ends, and that is no error.
-#[derive(Debug, thiserror::Error)]
-#[error("nothing reads what is decoded")]
-pub struct Gone;
-
-/// What was damaged of a stream.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Damage {
-    /// Packets that could not be decoded.
-    bad_packets: u64,
-    /// Times that something was looked for behind damage.
-    resyncs: u64,
-}
-
-impl Damage {
-    /// Of a stream, so far.
-    pub(super) fn of<R: Read>(stream: &Stream<R>) -> Self {
-        Self { bad_packets: stream.bad_packets(), resyncs: stream.resyncs() }
-    }
-}
-
-/// What leaves the process.
-pub struct Output {
-    /// Records go there.
-    records: OwnedFd,
-    pcm: File,
-    /// Bytes of the stream that are decoded.
-    pub(super) input_byte: u64,
-    /// Samples written.
-    sample: u64,
-    /// Samples decoded and not written, and those that are not to be written still.
-    skipped: u64,
-    to_skip: u64,
-    /// Samples decoded at the last record of progress.
-    told_at: u64,
-    bytes: Vec<u8>,
-}
-
-impl Output {
-    /// Writes PCM to `pcm`; the first byte and sample have these numbers.
-    #[must_use]
-    pub fn new(records: OwnedFd, pcm: OwnedFd, input_byte: u64, sample: u64) -> Self {
-        Self {
-            records,
-            pcm: pcm.into(),
-            input_byte,
-            sample,
-            skipped: 0,
-            to_skip: 0,
-            told_at: sample,
-            bytes: Vec::new(),
-        }
-    }
-
-    /// Says that the sandbox is closed.
-    ///
-    /// # Errors
-    /// Nothing reads it.
-    pub fn ready(&self, sandbox: Sandboxed) -> Result<(), Gone> {
-        self.tell(Body::Ready(sandbox))
-    }
-
-    pub(super) fn tell(&self, body: Body) -> Result<(), Gone> {
-        self.tell_ahead(0, body)
-    }
-
-    /// Says what holds behind so many samples that are still to be written.
-    fn tell_ahead(&self, samples: u64, body: Body) -> Result<(), Gone> {
-        let record = Record { input_byte: self.input_byte, output_sample: self.sample + samples, body };
-        socket::send(&self.records, &record.encode(), None).map_err(|_| Gone)
-    }
-
-    fn progress(&mut self, damage: Damage) -> Result<(), Gone> {
-        self.told_at = self.sample + self.skipped;
-        let Damage { bad_packets, resyncs } = damage;
-        self.tell(Body::Progress { skipped: self.skipped, bad_packets, resyncs })
-    }
-
-    /// Writes samples in steps of 16 bits, but those that are to be skipped, and empties them.
-    pub(super) fn write(&mut self, samples: &mut Vec<f32>, damage: Damage) -> Result<(), Gone> {
-        let skipped = (samples.len() / CHANNELS).min(usize::try_from(self.to_skip).unwrap_or(usize::MAX));
-        self.to_skip -= skipped as u64;
-        self.skipped += skipped as u64;
-        for piece in samples[skipped * CHANNELS..].chunks(4096) {
-            self.bytes.clear();
-            self.bytes.extend(piece.iter().flat_map(|value| (value / FULL_SCALE).to_le_bytes()));
-            self.pcm.write_all(&self.bytes).map_err(|_| Gone)?;
-            self.sample += (piece.len() / CHANNELS) as u64;
-        }
-        samples.clear();
-        let period = if self.to_skip > 0 { SKIP_PROGRESS_SAMPLES } else { PROGRESS_SAMPLES };
-        if self.sample + self.skipped >= self.told_at + period { self.progress(damage) } else { Ok(()) }
-    }
-}
 
 /// Decodes the files that `requests` names, one after the other and without a sample between them,
 /// until its other end is closed.
@@ -248,7 +149,7 @@ fn play_ogg(
                 output.tell(Body::Format { codec: codec.into(), rate_hz })?;
             }
             Event::Sound(block) => converter.push_unrounded(block.rate_hz, &block.samples, &mut samples),
-            Event::Cut | Event::Title(_) => {}
+            Event::Cut | Event::Title(_) | Event::Head(_) => {}
             Event::Needs(_) if !has_begun => return Ok(None),
             Event::Needs(_) | Event::Over => break,
         }
@@ -310,16 +211,18 @@ fn outcome_of(error: DecodeError) -> Outcome {
 /// Nothing reads the output.
 pub fn decode_stream(output: &mut Output, requests: &mut Requests, stdin: File, format: Format) -> Result<(), Gone> {
     let Ok(stdin_again) = stdin.as_fd().try_clone_to_owned() else { return Err(Gone) };
-    let mut stream = Stream::new(stdin, Options { said: format, trims_end: false });
+    let mut stream = Stream::new(Paged::new(stdin), Options { said: format, trims_end: false });
     let (mut joiner, mut samples) = (Joiner::default(), Vec::new());
     let (first_byte, mut is_heard) = (output.input_byte, false);
     let mut reason = String::from("it holds no audio");
     loop {
         let event = stream.next_event();
-        output.input_byte = first_byte + stream.taken();
+        output.input_byte = first_byte + stream.resume_byte();
+        output.tell_lumps(stream.source().lump_ticks())?;
         match event {
             Event::Sound(block) => joiner.push(block.rate_hz, &block.samples, &mut samples),
             Event::Cut => joiner.cut(&mut samples),
+            Event::Head(head) => output.tell_head(head)?,
             Event::Title(title) => output.tell(Body::Title { artist: title.artist, title: title.title })?,
             Event::Format(codec, rate_hz) => output.tell(Body::Format { codec: codec.into(), rate_hz })?,
             Event::Needs(name) => {

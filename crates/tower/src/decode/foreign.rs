@@ -1,7 +1,8 @@
 //! A file or stream that the process cannot decode itself: FFmpeg's PCM, as it comes from the socket.
 
-use super::child::{Damage, FULL_SCALE, Gone, Output};
 use super::demuxer::Demuxer;
+use super::output::{Damage, FULL_SCALE, Gone, Output};
+use super::paged::Paged;
 use super::protocol::{Body, Request};
 use super::requests::Requests;
 use crate::media::stream::joiner::Joiner;
@@ -57,13 +58,13 @@ pub(super) fn ended(output: &Output, requests: &mut Requests) -> Result<String, 
 pub(super) fn pass(
     output: &mut Output,
     joiner: &mut Joiner,
-    stream: &mut Stream<File>,
+    stream: &mut Stream<Paged<File>>,
     demuxer: Demuxer,
     (stdin, socket): (BorrowedFd<'_>, OwnedFd),
 ) -> Result<bool, Gone> {
     let (mut passage, mut pcm) = (Passage::of(demuxer.name()), ForeignPcm::new(socket));
     let (mut to_pass, mut is_over, mut is_heard) = (Vec::new(), false, false);
-    let (mut stereo, mut samples, first_byte) = (Vec::new(), Vec::new(), output.input_byte - stream.taken());
+    let (mut stereo, mut samples, first_byte) = (Vec::new(), Vec::new(), output.input_byte - stream.resume_byte());
     loop {
         while !is_over && to_pass.len() < READ_BYTES {
             match stream.pass(&mut passage, &mut to_pass) {
@@ -88,6 +89,7 @@ pub(super) fn pass(
         let has_input = came(1, PollFlags::IN | PollFlags::HUP);
         if has_input {
             stream.read_more();
+            output.tell_lumps(stream.source().lump_ticks())?;
         }
         if can_write && writes {
             match rustix::net::send(&pcm.socket, &to_pass, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
@@ -105,7 +107,7 @@ pub(super) fn pass(
                 is_heard = true;
                 output.tell(Body::Format { codec: demuxer.name().into(), rate_hz: SAMPLE_RATE_HZ })?;
             }
-            output.input_byte = first_byte + stream.taken();
+            output.input_byte = first_byte + stream.resume_byte();
             joiner.push(SAMPLE_RATE_HZ, &stereo, &mut samples);
             stereo.clear();
             output.write(&mut samples, Damage::of(stream))?;
@@ -114,7 +116,7 @@ pub(super) fn pass(
 }
 
 /// Passes over what FFmpeg would decode, where there is none.
-pub(super) fn skip(stream: &mut Stream<File>, demuxer: Demuxer) {
+pub(super) fn skip(stream: &mut Stream<Paged<File>>, demuxer: Demuxer) {
     let (mut passage, mut skipped) = (Passage::of(demuxer.name()), Vec::new());
     loop {
         match stream.pass(&mut passage, &mut skipped) {

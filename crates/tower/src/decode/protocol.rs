@@ -15,7 +15,7 @@ use crate::files::tags::{Cover, Details};
 use std::path::Path;
 use std::time::Duration;
 
-/// Bytes of a picture in one message.
+/// Bytes of a picture, or of a head, in one message.
 pub const PIECE_BYTES_MAX: usize = 4096;
 
 /// A message from a decoder process.
@@ -66,6 +66,17 @@ pub enum Body {
         /// Times that the container was searched for again.
         resyncs: u64,
     },
+    /// A piece of what another process must read before it can go on with the stream, in its order.
+    Head {
+        /// Behind it, only whole groups of so many bytes may be left out.
+        group_bytes: u32,
+        /// The byte of the input behind it, in its last piece.
+        end: Option<u64>,
+        /// At most [`PIECE_BYTES_MAX`].
+        piece: Vec<u8>,
+    },
+    /// So many ticks of sound may be kept back by the stream's pages, and then come at once.
+    LumpTicks(u32),
     /// Something is wrong, and decoding goes on.
     Warning(String),
     /// The decoder cannot read a file, or the stream (number 0): it waits for FFmpeg, which may.
@@ -246,6 +257,16 @@ impl Record {
                 put_text(&mut out, demuxer.name());
             }
             Body::FfmpegOver => out.push(10),
+            Body::Head { group_bytes, end, piece } => {
+                out.push(11);
+                out.extend(group_bytes.to_le_bytes());
+                put_option(&mut out, end.as_ref(), |out, end| put_u64(out, *end));
+                out.extend_from_slice(&piece[..piece.len().min(PIECE_BYTES_MAX)]);
+            }
+            Body::LumpTicks(ticks) => {
+                out.push(12);
+                out.extend(ticks.to_le_bytes());
+            }
         }
         out
     }
@@ -295,6 +316,15 @@ impl Record {
                 Body::NeedsFfmpeg { file, demuxer: Demuxer::named(&demuxer).ok_or(Malformed)? }
             }
             10 => Body::FfmpegOver,
+            11 => {
+                let (group_bytes, end) = (input.u32()?, input.option(Input::u64)?);
+                let piece = std::mem::take(&mut input.0);
+                if piece.len() > PIECE_BYTES_MAX {
+                    return Err(Malformed);
+                }
+                Body::Head { group_bytes, end, piece: piece.to_vec() }
+            }
+            12 => Body::LumpTicks(input.u32()?),
             _ => return Err(Malformed),
         };
         input.end(Self { input_byte, output_sample, body })

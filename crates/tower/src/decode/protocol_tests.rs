@@ -19,6 +19,7 @@ fn bodies() -> Vec<Body> {
         Body::Flushed,
         Body::NeedsFfmpeg { file: 9, demuxer: Demuxer::named("asf").expect("it is known") },
         Body::FfmpegOver,
+        Body::LumpTicks(250),
     ]
 }
 
@@ -35,6 +36,18 @@ fn each_message_is_read_as_it_was_written_and_not_if_it_is_cut_or_longer() {
     let (none, ended) = (Request::NoFfmpeg("none".into()), Request::FfmpegEnded(String::new()));
     for request in [play, Request::Flush, Request::Ffmpeg, none, ended] {
         assert_eq!(Request::decode(&request.encode()), Ok(request));
+    }
+}
+
+#[test]
+fn pieces_of_a_head_are_read_as_they_were_written_and_none_is_too_long() {
+    for (end, length) in [(None, PIECE_BYTES_MAX), (Some(u64::MAX), 7), (Some(0), 0)] {
+        let body = Body::Head { group_bytes: 4, end, piece: vec![9; length] };
+        let record = Record { input_byte: 1, output_sample: 2, body };
+        let bytes = record.encode();
+        assert_eq!(Record::decode(&bytes), Ok(record));
+        let longer = [&bytes[..], &[0; PIECE_BYTES_MAX]].concat();
+        assert_eq!(Record::decode(&longer).is_ok(), length == 0);
     }
 }
 
@@ -57,7 +70,7 @@ fn a_long_text_is_cut_at_a_character() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_a_message_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0u8..9) {
+    fn any_bytes_are_a_message_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0u8..14) {
         let begun = [&[VERSION][..], &[0; 16], &[kind], &bytes].concat();
         for bytes in [&bytes, &begun] {
             if let Ok(record) = Record::decode(bytes) {

@@ -3,12 +3,10 @@
 use super::request;
 use super::titles::TitledAudio;
 use crate::config::{Input, InputKind};
-use crate::source::child::ChildSettings;
+use crate::source::child::{self, ChildSettings};
 use crate::source::decoder::StreamEnd;
 use crate::source::formats::{Format, readable};
-use crate::source::opening::Opened;
-use crate::source::paged::Paged;
-use crate::source::session::{SessionFigures, Sink, decode};
+use crate::source::session::{SessionFigures, Sink};
 use crate::source::{body::BodyEnd, spec};
 use crate::state::Tower;
 use crate::titles::Title;
@@ -51,6 +49,8 @@ struct State {
     attempts: u64,
     /// Why there is none, as of the last attempt.
     problem: Option<String>,
+    /// What came at the last attempt was no sound.
+    is_unreadable: bool,
 }
 
 /// A stream that comes.
@@ -88,7 +88,14 @@ impl Pull {
                 "resyncs": decoder.resyncs.load(Relaxed),
             })
         });
-        json!({ "connected": stream, "attempts": state.attempts, "problem": state.problem })
+        let problem = state.problem.as_ref().filter(|_| !state.is_heard());
+        json!({ "connected": stream, "attempts": state.attempts, "problem": problem })
+    }
+}
+
+impl State {
+    fn is_heard(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.figures.decoder.sound.get().is_some())
     }
 }
 
@@ -132,12 +139,13 @@ impl Puller {
                 wait = WAIT_MIN;
             }
             let mut state = self.shared.lock();
+            let was_heard = state.is_heard();
             (state.socket, state.stream) = (None, None);
             if state.is_ended {
                 return;
             }
             // Told once, not with each attempt.
-            let is_news = state.problem.as_ref() != Some(&why);
+            let is_news = was_heard || state.problem.as_ref() != Some(&why);
             state.problem = Some(why.clone());
             drop(state);
             if is_news {
@@ -169,10 +177,7 @@ impl Puller {
 
         let figures = Arc::new(SessionFigures::default());
         let answer = request::ask(input, &figures.bytes, |socket| self.hold(socket))?;
-        let Some(format) = Format::of(&answer.content_type) else {
-            let has_ffmpeg = children.has_ffmpeg();
-            bail!("it sends {:?}; {}", answer.content_type, readable(has_ffmpeg));
-        };
+        let format = Format::of(&answer.content_type);
         let places = self.tower.inputs.admit(spec::of(number, input), input.capacity_ticks, SOURCES_MAX);
         let (id, writer) = places.context("the router has no place for it")?;
         let left = Leaving { tower: &self.tower, id };
@@ -180,24 +185,32 @@ impl Puller {
             let mut state = self.shared.lock();
             let content_type = answer.content_type.clone();
             state.stream = Some(Stream { content_type, since: Instant::now(), figures: Arc::clone(&figures) });
-            state.problem = None;
             figures.stop.store(state.is_ended, Relaxed);
         }
-        self.tell(&format!("source {} connected to {}, {}", id.producer, shown(&input.url), answer.content_type));
+        if !std::mem::take(&mut self.shared.lock().is_unreadable) {
+            self.tell(&format!("source {} connected to {}, {}", id.producer, shown(&input.url), answer.content_type));
+        }
 
         let tower = Arc::clone(&self.tower);
         let heard = move |title: String| _ = tower.title_arrives_at(OnAir::Source(id), Title::new("", &title, ""));
         let audio = TitledAudio::new(answer.body, answer.interval_bytes, heard);
         let tower = Arc::clone(&self.tower);
         let titled = move |title| _ = tower.title_arrives_at(OnAir::Source(id), title);
-        let audio = Arc::new(Mutex::new(Opened::new(Paged::new(audio, writer.gauge()))?));
+        let (audio, gauge) = (Arc::new(Mutex::new(audio)), writer.gauge());
         let mut sink = Sink::new(writer, input.when_full, &figures.stop).named(&input.name);
-        let end = decode(&audio, format, &children, &figures.decoder, titled, |samples| sink.take(samples));
+        let lumps = |ticks| gauge.expect_lumps(ticks);
+        let end =
+            child::decode(&audio, format, &children, &figures.decoder, titled, lumps, |samples| sink.take(samples));
         sink.finish();
         drop(left);
-        let body_end = audio.lock().unwrap_or_else(PoisonError::into_inner).rest().rest().bytes().end();
+        let body_end = audio.lock().unwrap_or_else(PoisonError::into_inner).bytes().end();
         Ok(match (end, body_end) {
-            (StreamEnd::Unreadable(why) | StreamEnd::Damaged(why), _) => format!("nothing of it can be read: {why}"),
+            (StreamEnd::Unreadable(why), _) => {
+                self.shared.lock().is_unreadable = true;
+                let readable = readable(children.has_ffmpeg());
+                bail!("nothing of it can be read, {:?}: {why}; {readable}", answer.content_type);
+            }
+            (StreamEnd::Damaged(why), _) => format!("nothing more of it can be read: {why}"),
             (_, Some(BodyEnd::TimedOut)) => format!("nothing came for {} ms (input timeout_ms)", input.timeout_ms),
             _ => "it ended".into(),
         })

@@ -44,7 +44,7 @@ pub struct Join<T> {
     /// Samples of the song that came last, beside what it has in `incoming`.
     song_samples: u64,
     /// The newest of them, interleaved, at most a crossfade.
-    held: Vec<f32>,
+    held: VecDeque<f32>,
     incoming: Option<Incoming<T>>,
     /// Songs that are heard from so many samples on, of those that went out.
     heard: VecDeque<(u64, T)>,
@@ -71,7 +71,7 @@ impl<T> Join<T> {
             given: 0,
             begins: VecDeque::new(),
             song_samples: 0,
-            held: Vec::new(),
+            held: VecDeque::new(),
             incoming: None,
             heard: VecDeque::new(),
         }
@@ -184,14 +184,14 @@ impl<T> Join<T> {
         let overlap = overlap_max.min(head.len() / CHANNELS / 2);
         self.give(self.held.len() - overlap * CHANNELS, out);
         self.heard.push_back((self.given, song));
-        let pairs = self.held.chunks_exact(CHANNELS).zip(head.chunks_exact(CHANNELS));
+        let pairs = self.held.make_contiguous().chunks_exact(CHANNELS).zip(head.chunks_exact(CHANNELS));
         for (sample, (old, new)) in pairs.enumerate() {
             let (fade_out, fade_in) = gains(sample, overlap);
             out.extend(old.iter().zip(new).map(|(old, new)| old * fade_out + new * fade_in));
         }
         self.given += overlap as u64;
         self.held.clear();
-        self.held.extend_from_slice(&head[overlap * CHANNELS..]);
+        self.held.extend(&head[overlap * CHANNELS..]);
         self.song_samples = (head.len() / CHANNELS) as u64;
         self.give_surplus(out);
     }

@@ -25,6 +25,9 @@ const WAITING_MAX: usize = 64;
 const BYTES_MAX: u64 = 16 << 20;
 /// The form of the file, and how it is measured: of another one nothing is believed.
 const VERSION: u32 = 1;
+/// Songs that are written for each that is measured, at most: of 50,000 the last fifty are measured
+/// again after a restart.
+const WRITTEN_PER_SONG_MAX: usize = 1000;
 /// Name of the file.
 const NAME: &str = "levels.json";
 
@@ -146,7 +149,7 @@ impl Known {
 
 /// Measures what is wanted, one at a time, until nobody is left to want anything.
 fn measure_all(shared: &Shared, decoder: &DecoderSettings, waiting: &Receiver<PathBuf>) {
-    let mut has_warned = false;
+    let (mut has_warned, mut unwritten) = (false, 0);
     while let Ok(path) = waiting.recv() {
         let Some(stamp) = super::opener::stamp_of(&path) else { continue };
         if shared.lock().songs.get(&path).is_some_and(|song| song.stamp == stamp) {
@@ -157,6 +160,10 @@ fn measure_all(shared: &Shared, decoder: &DecoderSettings, waiting: &Receiver<Pa
         tracing::debug!(file = %path.display(), ?measured, "measured");
         shared.lock().keep(path, stamp, measured);
         let Some(folder) = &shared.folder else { continue };
+        unwritten += 1;
+        if unwritten * WRITTEN_PER_SONG_MAX < shared.lock().songs.len() {
+            continue;
+        }
         // Players wait for the lock.
         let file = as_written(&shared.lock());
         let text = serde_json::to_vec(&file);
@@ -167,6 +174,7 @@ fn measure_all(shared: &Shared, decoder: &DecoderSettings, waiting: &Receiver<Pa
             tracing::warn!(folder = %folder.display(), %error, "what is measured of songs is not kept");
         }
         has_warned = written.is_err();
+        unwritten = 0;
     }
 }
 

@@ -8,7 +8,7 @@ use super::succession::Joined;
 use crate::source::seam::Seam;
 use radio_signal::ingest::BufferWriter;
 use radio_signal::pcm::AudioFrame;
-use radio_signal::units::{TICK_MS, TICK_SAMPLES, TICK_VALUES};
+use radio_signal::units::{SAMPLE_RATE_HZ, TICK_MS, TICK_SAMPLES, TICK_VALUES};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,8 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn new(writer: BufferWriter, crossfade_samples: usize, started: Started, shared: Arc<Shared>) -> Self {
-        shared.songs.play_from(writer.gauge());
+        let crossfade_ms = crossfade_samples as u64 * 1000 / u64::from(SAMPLE_RATE_HZ);
+        shared.songs.play_from(writer.gauge(), crossfade_ms);
         Self {
             seam: Seam::default(),
             join: Join::new(crossfade_samples),

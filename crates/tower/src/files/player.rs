@@ -285,6 +285,8 @@ impl Player {
             Body::Flushed => self.output.finish(),
             Body::Cover(piece) => Cover::collect(&mut self.cover, &piece),
             Body::Warning(text) => tracing::debug!(player = %self.name, text, "the decoder says"),
+            // Of streams.
+            Body::Head { .. } | Body::LumpTicks(_) => {}
             Body::Format { .. } | Body::Title { .. } => {}
         }
     }

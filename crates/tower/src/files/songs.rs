@@ -54,6 +54,8 @@ pub(super) struct Songs(Mutex<Inner>);
 #[derive(Default)]
 struct Inner {
     gauge: Option<BufferGauge>,
+    /// How long before the end of a song the next one begins.
+    crossfade_ms: u64,
     /// With their positions in the buffer, in ticks; the first one is on air.
     begun: VecDeque<(u64, Arc<Song>)>,
     /// What follows the last of them.
@@ -61,9 +63,10 @@ struct Inner {
 }
 
 impl Songs {
-    /// Positions are those in this buffer.
-    pub(super) fn play_from(&self, gauge: BufferGauge) {
-        self.lock().gauge = Some(gauge);
+    /// Positions are those in this buffer, and songs are crossfaded for so long.
+    pub(super) fn play_from(&self, gauge: BufferGauge, crossfade_ms: u64) {
+        let mut inner = self.lock();
+        (inner.gauge, inner.crossfade_ms) = (Some(gauge), crossfade_ms);
     }
 
     /// A song begins at this position.
@@ -91,7 +94,8 @@ impl Songs {
         let until_next = following.map(|(next, _)| next.saturating_sub(taken) * TICK_MS);
         let by_length = || {
             let length_ms = u64::try_from(song.info.duration?.as_millis()).ok()?;
-            Some(length_ms.saturating_sub((taken - position) * TICK_MS))
+            let crossfade_ms = inner.crossfade_ms.min(length_ms / 2);
+            Some(length_ms.saturating_sub(crossfade_ms + (taken - position) * TICK_MS))
         };
         let next = following.map(|(_, song)| song.label()).or_else(|| inner.planned.clone());
         Some(SongOnAir { remaining_ms: until_next.or_else(by_length), next, song })
@@ -129,20 +133,20 @@ mod tests {
     fn a_song_is_on_air_from_its_first_sample_to_the_first_of_the_next() {
         let (mut writer, mut reader) = input_buffer(300);
         let (songs, mut frame) = (Songs::default(), AudioFrame::SILENCE);
-        songs.play_from(writer.gauge());
+        songs.play_from(writer.gauge(), 240);
         (0..200).for_each(|_| _ = writer.offer(&frame));
         songs.begins(0, song("a.mp3"));
         assert!(songs.on_air().is_none(), "nothing is heard yet");
         songs.plan(Some("b.mp3".into()));
         reader.pop(&mut frame);
         let on_air = songs.on_air().expect("the first");
-        assert_eq!((on_air.remaining_ms, on_air.next.as_deref()), (Some(2400 - 24), Some("b.mp3")));
+        assert_eq!((on_air.remaining_ms, on_air.next.as_deref()), (Some(2400 - 240 - 24), Some("b.mp3")));
         songs.begins(90, song("c.mp3"));
         let on_air = songs.on_air().expect("still the first");
         let known = (on_air.song.label(), on_air.remaining_ms, on_air.next.as_deref());
         assert_eq!(known, ("a".into(), Some(89 * 24), Some("c")), "what is known is told, not what was planned");
         (0..90).for_each(|_| _ = reader.pop(&mut frame));
         let on_air = songs.on_air().expect("the next");
-        assert_eq!((on_air.song.label(), on_air.remaining_ms), ("c".into(), Some(2400 - 24)));
+        assert_eq!((on_air.song.label(), on_air.remaining_ms), ("c".into(), Some(2400 - 240 - 24)));
     }
 }

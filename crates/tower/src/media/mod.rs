@@ -1,5 +1,6 @@
 //! Formats of audio, byte by byte: what is read here so that a decoder behind it need not be trusted
-//! with it. Used inside the decoder process only.
+//! with it. Used inside the decoder process only; [`stream::head`] also says how long a head may be that
+//! the tower keeps.
 //!
 //! [`stream`]: live streams, whatever they change to on the way.
 //!

@@ -13,8 +13,8 @@ use radio_signal::router::OnAir;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-/// The next song must be decoded within this time.
-const READY_MAX: Duration = Duration::from_secs(2);
+/// The next song must be decoded within this time, on a disk that must be read anew too.
+const READY_MAX: Duration = Duration::from_secs(10);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -40,7 +40,9 @@ pub enum NotSkipped {
     #[error("{0} is being skipped or reloaded; try again in a second")]
     Busy(String),
     /// The rest of the playlist cannot be played.
-    #[error("nothing else of {0} can be played within 2 s, so its song goes on; the log says why")]
+    #[error(
+        "nothing else of {0} can be played within 10 s, so its song goes on; the log says whether its files or its disk are at fault"
+    )]
     NothingElse(String),
 }
 

@@ -6,7 +6,7 @@
 use super::decoder::{DecoderFigures, StreamEnd};
 use super::feeder::{self, Fed, Shared, lock};
 use super::formats::Format;
-use super::repeat::{Log, Pieces};
+use super::repeat::{Head, Log};
 use super::seam::Seam;
 use crate::decode::STREAM_LIMITS;
 use crate::decode::board::Board;
@@ -18,6 +18,7 @@ use crate::decode::line::{Line, Told};
 use crate::decode::process::{DecoderSettings, Job, Read as Taken, timespec};
 use crate::decode::protocol::{Body, Outcome, Record};
 use crate::decode::supervisor::{Event, Reason};
+use crate::media::stream::head::HEAD_BYTES_MAX;
 use crate::titles::Title;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::io::Read;
@@ -58,16 +59,18 @@ impl ChildSettings {
 }
 
 /// Decodes `bytes` to the end. `sink` takes interleaved samples at 48 kHz, with a full scale of 1, and says whether it wants more; it is also
-/// asked while nothing comes, with no samples. `heard` is called with each title, before its sound.
+/// asked while nothing comes, with no samples. `heard` is called with each title, before its sound, and
+/// `lumps` with the ticks of sound that the pages of the stream may keep back.
 pub fn decode<R: Read + Send + 'static>(
     bytes: &Arc<Mutex<R>>,
     format: Format,
     settings: &ChildSettings,
     figures: &DecoderFigures,
     heard: impl FnMut(Title),
+    lumps: impl FnMut(u32),
     sink: impl FnMut(&mut Vec<f32>) -> bool,
 ) -> StreamEnd {
-    let shared = Arc::new(Shared::new(Log::new(Pieces::of(format))));
+    let shared = Arc::new(Shared::new(Log::new()));
     let (to_feeder, stdins) = mpsc::channel();
     let (source, feeding) = (Arc::clone(bytes), Arc::clone(&shared));
     let feed = move || feeder::feed(&source, &stdins, &feeding);
@@ -79,6 +82,7 @@ pub fn decode<R: Read + Send + 'static>(
         settings,
         figures,
         heard,
+        lumps,
         sink,
         shared: &shared,
         to_feeder,
@@ -95,6 +99,9 @@ pub fn decode<R: Read + Send + 'static>(
         seam: Seam::default(),
         samples: Vec::new(),
         first_byte: 0,
+        head: Some(Vec::new()),
+        lump_ticks: 0,
+        lump_ticks_before: 0,
     };
     let end = decoding.run();
     shared.stop.store(true, Relaxed);
@@ -103,11 +110,12 @@ pub fn decode<R: Read + Send + 'static>(
 }
 
 /// The session's side.
-struct Decoding<'a, H, S> {
+struct Decoding<'a, H, L, S> {
     format: Format,
     settings: &'a ChildSettings,
     figures: &'a DecoderFigures,
     heard: H,
+    lumps: L,
     sink: S,
     shared: &'a Shared,
     to_feeder: mpsc::Sender<Fed>,
@@ -130,9 +138,14 @@ struct Decoding<'a, H, S> {
     samples: Vec<f32>,
     /// The byte of the stream that is the first of the process that runs.
     first_byte: u64,
+    /// Pieces of a head that is not whole yet; none: it is too long.
+    head: Option<Vec<u8>>,
+    /// What the process said last of the stream's pages, and what those before it did.
+    lump_ticks: u32,
+    lump_ticks_before: u32,
 }
 
-impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
+impl<H: FnMut(Title), L: FnMut(u32), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, L, S> {
     fn run(mut self) -> StreamEnd {
         self.line.start();
         loop {
@@ -181,6 +194,8 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
                 self.figures.child_pid.store(self.line.process().map_or(0, |process| process.pid()), Relaxed);
                 let beginning = lock(&self.shared.log).beginning(self.resume);
                 self.first_byte = beginning.input_byte;
+                self.head = Some(Vec::new());
+                self.lump_ticks_before = self.lump_ticks_before.max(std::mem::take(&mut self.lump_ticks));
                 let _feeder_has_ended = self.to_feeder.send(Fed { stdin, beginning });
                 None
             }
@@ -250,11 +265,28 @@ impl<H: FnMut(Title), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'_, H, S> {
                 self.line.report(|id| Event::Skipped(id, more));
                 self.figures.bad_packets.fetch_max(bad_packets, Relaxed);
             }
+            Body::Head { group_bytes, end, piece } => self.take_head(group_bytes, end, &piece),
+            Body::LumpTicks(ticks) => {
+                self.lump_ticks = ticks;
+                (self.lumps)(ticks.max(self.lump_ticks_before));
+            }
             Body::Warning(text) => tracing::debug!(text, "a source's decoder says"),
             Body::NeedsFfmpeg { demuxer, .. } => self.line.lend_ffmpeg(demuxer, None),
             Body::FfmpegOver => self.line.end_ffmpeg(),
             Body::Ended { outcome, .. } => self.ended = Some(outcome),
             Body::Started { .. } | Body::Cover(_) | Body::Flushed => {}
+        }
+    }
+
+    fn take_head(&mut self, group_bytes: u32, end: Option<u64>, piece: &[u8]) {
+        self.head.take_if(|head| head.len() + piece.len() > HEAD_BYTES_MAX);
+        if let Some(head) = &mut self.head {
+            head.extend_from_slice(piece);
+        }
+        if let Some(end) = end {
+            let bytes = self.head.replace(Vec::new()).unwrap_or_default();
+            let end = self.first_byte.saturating_add(end);
+            lock(&self.shared.log).set_head(Head { bytes, end, group_bytes });
         }
     }
 
@@ -294,7 +326,7 @@ mod tests {
         let settings = ChildSettings { decoder, board: Arc::default() };
         let source = Arc::new(Mutex::new(std::io::repeat(0)));
         let figures = DecoderFigures::default();
-        let end = decode(&source, Format::Mp3, &settings, &figures, |_| {}, |_| true);
+        let end = decode(&source, Format::Mp3, &settings, &figures, |_| {}, |_| {}, |_| true);
         assert!(matches!(&end, StreamEnd::Unreadable(why) if why.contains("exit status: 1")), "{end:?}");
         assert_eq!(figures.resyncs.load(Relaxed), 6);
     }

@@ -168,7 +168,6 @@ impl SourceDoors {
             credentials: &door.credentials,
             is_busy: door.is_busy(now),
             must_wait: self.guesses.must_wait(address, &user, now),
-            has_ffmpeg: door.children.has_ffmpeg(),
         });
         let verdict = match mount {
             None if !self.doors.is_empty() => self.decide_without_mount(head, address, &user),
@@ -364,6 +363,6 @@ impl Session {
         let words = &self.admission.words;
         let agent = if words.agent.is_empty() { "unnamed program" } else { words.agent.as_str() };
         let content_type = Some(words.content_type.as_str()).filter(|it| !it.is_empty());
-        format!(" with {agent}, {}", content_type.unwrap_or("taken for audio/mpeg"))
+        format!(" with {agent}, {}", content_type.unwrap_or("no content type"))
     }
 }

@@ -41,9 +41,9 @@ pub(super) fn feed(source: &Mutex<impl Read>, processes: &mpsc::Receiver<Fed>, s
     while let Ok(Fed { stdin, beginning }) = processes.recv() {
         let (mut goes_on, mut position) = (write(&stdin, &beginning.prefix, shared), beginning.end);
         while goes_on {
-            let (whole, end) = lock(&shared.log).from(position);
+            let (bytes_behind, end) = lock(&shared.log).from(position);
             position = end;
-            goes_on = write(&stdin, &whole, shared);
+            goes_on = write(&stdin, &bytes_behind, shared);
             if !goes_on {
                 break;
             }

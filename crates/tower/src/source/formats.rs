@@ -1,6 +1,6 @@
 //! The formats that a source may send, by their content types.
 
-/// A format that the tower can read.
+/// What a source says that it sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// MPEG audio.
@@ -15,6 +15,8 @@ pub enum Format {
     Flac,
     /// PCM in WAVE.
     Wav,
+    /// Whatever its bytes are.
+    Unknown,
 }
 
 /// The list that is told to who sends another.
@@ -32,9 +34,9 @@ pub const fn readable(has_ffmpeg: bool) -> &'static str {
 }
 
 impl Format {
-    /// The format of a `Content-Type`; `None` if it is none that can be read.
+    /// The format of a `Content-Type`. Its bytes decide.
     #[must_use]
-    pub fn of(content_type: &str) -> Option<Self> {
+    pub fn of(content_type: &str) -> Self {
         let lower = content_type.to_ascii_lowercase();
         let (media_type, parameters) = lower.split_once(';').unwrap_or((&lower, ""));
         let format = match media_type.trim() {
@@ -44,10 +46,10 @@ impl Format {
             "audio/opus" | "audio/x-opus" => Self::Opus,
             "audio/flac" | "audio/x-flac" => Self::Flac,
             "audio/wav" | "audio/x-wav" | "audio/wave" | "audio/vnd.wave" => Self::Wav,
-            _ => return None,
+            _ => Self::Unknown,
         };
         // `codecs=opus` says at once what would otherwise be found out later.
-        Some(if format == Self::Ogg && parameters.contains("opus") { Self::Opus } else { format })
+        if format == Self::Ogg && parameters.contains("opus") { Self::Opus } else { format }
     }
 
     /// Its name on the command line of `tower decode`.
@@ -68,6 +70,7 @@ impl Format {
             Self::Ogg | Self::Opus => "ogg",
             Self::Flac => "flac",
             Self::Wav => "wav",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -78,14 +81,14 @@ mod tests {
 
     #[test]
     fn content_types_are_taken_as_programs_write_them() {
-        assert_eq!(Format::of("audio/mpeg"), Some(Format::Mp3));
-        assert_eq!(Format::of("Application/OGG"), Some(Format::Ogg));
-        assert_eq!(Format::of("audio/ogg; codecs=vorbis"), Some(Format::Ogg));
-        assert_eq!(Format::of("audio/aacp"), Some(Format::Aac));
-        assert_eq!(Format::of("audio/ogg; codecs=opus"), Some(Format::Opus));
-        assert_eq!(Format::of("audio/opus"), Some(Format::Opus));
-        for unreadable in ["audio/mp4a-latm", "video/mp4", "application/octet-stream", ""] {
-            assert_eq!(Format::of(unreadable), None, "{unreadable}");
+        assert_eq!(Format::of("audio/mpeg"), Format::Mp3);
+        assert_eq!(Format::of("Application/OGG"), Format::Ogg);
+        assert_eq!(Format::of("audio/ogg; codecs=vorbis"), Format::Ogg);
+        assert_eq!(Format::of("audio/aacp"), Format::Aac);
+        assert_eq!(Format::of("audio/ogg; codecs=opus"), Format::Opus);
+        assert_eq!(Format::of("audio/opus"), Format::Opus);
+        for other in ["audio/mp4a-latm", "video/mp4", "application/octet-stream", ""] {
+            assert_eq!(Format::of(other), Format::Unknown, "{other}");
         }
     }
 }

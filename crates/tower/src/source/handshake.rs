@@ -16,8 +16,6 @@ const NO_MOUNT: Refusal = Refusal::new(
     "Not Found",
     "no [[input]] of this tower has this mount; give one the kind icecast and this mount, or another mount to the source",
 );
-const NO_CONTENT_TYPE: Refusal =
-    Refusal::new(400, "Bad Request", "a source must say what it sends: Content-Type is missing");
 /// Somebody else is on the mount. 403 says "try again" to BUTT, where 409 would make it give up.
 pub const BUSY: Refusal = Refusal::new(403, "Forbidden", "mount in use: another source is connected; try again later");
 const fn unreadable(has_ffmpeg: bool) -> Refusal {
@@ -90,8 +88,6 @@ pub struct Mount<'a> {
     pub is_busy: bool,
     /// Whether the address has given too many wrong passwords.
     pub must_wait: bool,
-    /// Whether there is an FFmpeg for what the tower cannot read itself.
-    pub has_ffmpeg: bool,
 }
 
 /// What becomes of a request.
@@ -136,15 +132,7 @@ pub fn decide(head: &Head, mount: Option<Mount<'_>>) -> Verdict {
         Given::Right => {}
     }
     let words = Words::of(head);
-    let format = match (words.content_type.as_str(), head.method.as_str()) {
-        // Programs that old send MP3 and nothing else.
-        ("", "SOURCE") => Format::Mp3,
-        ("", _) => return refuse(NO_CONTENT_TYPE, stays),
-        (content_type, _) => match Format::of(content_type) {
-            Some(format) => format,
-            None => return refuse(unreadable(mount.has_ffmpeg), stays),
-        },
-    };
+    let format = Format::of(&words.content_type);
     if mount.is_busy {
         return refuse(BUSY, stays);
     }

@@ -2,9 +2,8 @@
 //!
 //! A request passes [`handshake`], which decides and does no I/O, and [`doors`] and `holder`, which know what is connected where. [`icy`] leads those of Shoutcast 1 to the same; [`claim`] says who else speaks for a source. Then
 //! its socket leaves for a thread of its own: [`body`] is what comes from it, without the chunks of
-//! [`chunked`], and [`paged`] looks how long its pages are;
-//! a [`child`] makes PCM of it, fed as [`repeat`] says by the container that [`opening`] knows, and joined to the next by a
-//! [`seam`]; [`decoder`] counts;
+//! [`chunked`]; a [`child`] makes PCM of it, fed by `feeder`, after one that died as [`repeat`] says, and
+//! joined to it by a [`seam`]; [`decoder`] counts;
 //! [`session`] puts that into the source's buffer, as `ingest/producer.rs` does for PCM.
 
 pub mod body;
@@ -18,8 +17,6 @@ pub mod formats;
 pub mod handshake;
 mod holder;
 pub mod icy;
-pub mod opening;
-pub mod paged;
 pub mod repeat;
 pub mod seam;
 pub mod session;

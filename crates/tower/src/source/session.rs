@@ -3,10 +3,8 @@
 use super::body::{Body, BodyEnd};
 use super::child::{self, ChildSettings};
 use super::decoder::{DecoderFigures, StreamEnd};
-use super::formats::{Format, readable};
+use super::formats::readable;
 use super::handshake::{self, Admission};
-use super::opening::{Opened, format_of};
-use super::paged::Paged;
 use crate::config::{Input, WhenFull};
 use crate::ingest::producer::ClockWarning;
 use crate::titles::Title;
@@ -74,9 +72,11 @@ fn serve(
     socket.write_all(admission.welcome)?;
 
     let body = Body::new(socket, admission.framing, beyond, Arc::clone(&figures.bytes));
-    let body = Arc::new(Mutex::new(Opened::new(Paged::new(body, writer.gauge()))?));
+    let (body, gauge) = (Arc::new(Mutex::new(body)), writer.gauge());
     let mut sink = Sink::new(writer, input.when_full, &figures.stop).named(&input.name);
-    let end = decode(&body, admission.format, children, &figures.decoder, heard, |samples| sink.take(samples));
+    let lumps = |ticks| gauge.expect_lumps(ticks);
+    let end =
+        child::decode(&body, admission.format, children, &figures.decoder, heard, lumps, |samples| sink.take(samples));
     let is_wanted = end != StreamEnd::Unwanted && !figures.stop.load(Relaxed);
     if is_wanted {
         sink.finish();
@@ -85,7 +85,6 @@ fn serve(
     }
 
     let mut body = body.lock().unwrap_or_else(PoisonError::into_inner);
-    let body = body.rest().rest();
     let body_end = body.end();
     if is_wanted {
         let has_ffmpeg = children.has_ffmpeg();
@@ -93,19 +92,6 @@ fn serve(
         let _may_have_hung_up = bid_farewell(body.socket(), if admission.wants_final_answer { &answer } else { b"" });
     }
     Ok(told(&end, body_end, is_wanted, input))
-}
-
-/// Decodes a stream by processes.
-pub fn decode<R: Read + Send + 'static>(
-    bytes: &Arc<Mutex<Opened<R>>>,
-    format: Format,
-    children: &ChildSettings,
-    figures: &DecoderFigures,
-    heard: impl FnMut(Title),
-    sink: impl FnMut(&mut Vec<f32>) -> bool,
-) -> StreamEnd {
-    let format = format_of(bytes.lock().unwrap_or_else(PoisonError::into_inner).opening(), format);
-    child::decode(bytes, format, children, figures, heard, sink)
 }
 
 /// Answers, and reads what is still being sent for a moment: closing on unread bytes resets the connection, and the

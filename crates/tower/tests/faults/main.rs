@@ -10,6 +10,7 @@ mod busy_machine;
 mod disagree;
 mod double;
 mod hostile_media;
+mod hung_disk;
 mod kills;
 mod lies;
 mod missing;

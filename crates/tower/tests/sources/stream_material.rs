@@ -1,7 +1,7 @@
 //! Pieces of streams, made by FFmpeg, and what the tower's own decoder makes of them.
 
 use radio_tower::media::stream::joiner::Joiner;
-use radio_tower::media::stream::{Event, Options, Stream};
+use radio_tower::media::stream::{Event, Head, Options, Stream};
 use radio_tower::source::formats::Format;
 use std::f64::consts::TAU;
 use std::io::Read;
@@ -68,6 +68,8 @@ pub(crate) struct Heard {
     pub(crate) left: Vec<f64>,
     /// Titles, and the sample before which each came.
     pub(crate) titles: Vec<(String, usize)>,
+    /// What another process would have to read first.
+    pub(crate) heads: Vec<Head>,
     pub(crate) bad_packets: u64,
     /// The stream ended with its bytes.
     pub(crate) ended_well: bool,
@@ -89,12 +91,13 @@ pub(crate) fn decode_file(bytes: &[u8]) -> Heard {
 fn decode_with(bytes: &[u8], trims_end: bool) -> Heard {
     let options = Options { said: Format::Mp3, trims_end };
     let mut stream = Stream::new(Dribble(bytes), options);
-    let (mut joiner, mut samples, mut titles) = (Joiner::default(), Vec::new(), Vec::new());
+    let (mut joiner, mut samples, mut titles, mut heads) = (Joiner::default(), Vec::new(), Vec::new(), Vec::new());
     let needs = loop {
         match stream.next_event() {
             Event::Sound(block) => joiner.push(block.rate_hz, &block.samples, &mut samples),
             Event::Cut => joiner.cut(&mut samples),
             Event::Title(title) => titles.push((title.label(), samples.len() / 2)),
+            Event::Head(head) => heads.push(head),
             Event::Format(..) => {}
             Event::Needs(demuxer) => break Some(demuxer),
             Event::Over => break None,
@@ -105,7 +108,7 @@ fn decode_with(bytes: &[u8], trims_end: bool) -> Heard {
     let mut unread = Vec::new();
     stream.unread().read_to_end(&mut unread).expect("bytes");
     let left = samples.iter().step_by(2).map(|&value| f64::from(value) / 32_768.0).collect();
-    Heard { left, titles, bad_packets, ended_well: needs.is_none() && unread.is_empty(), needs, unread }
+    Heard { left, titles, heads, bad_packets, ended_well: needs.is_none() && unread.is_empty(), needs, unread }
 }
 
 struct Dribble<'a>(&'a [u8]);

@@ -67,6 +67,28 @@ fn files_of_flac_and_of_wave_in_a_row_are_heard_with_any_size_in_their_heads() {
 }
 
 #[test]
+fn with_its_head_another_process_goes_on_in_the_middle_of_any_format() {
+    let kinds = [
+        (Kind::FLAC, Kind::FLAC.at(48_000)),
+        (Kind::WAV, Kind::WAV.at(22_050)),
+        (Kind::VORBIS_MONO, Kind::VORBIS),
+        (Kind::OPUS, Kind::OGG_FLAC),
+        (Kind::VORBIS, Kind::OPUS),
+        (Kind::FLAC, Kind::MP3_44100),
+    ];
+    for (before, kind) in kinds {
+        let (one, two) = (piece(before, 500.0, 1.0), piece(kind, 900.0, 2.0));
+        let head = decode(&[one, two.clone()].concat()).heads.pop().expect("each kind has a head");
+        let begin = decode(&two).heads.pop().map_or(0, |head| head.ahead as usize);
+        let middle = begin + (two.len() - begin) / 8 * 4;
+        let heard = decode(&[&head.bytes[..], &two[middle..]].concat());
+        let found = runs(&heard.left, &[500.0, 900.0]);
+        assert!(matches!(found[..], [(900.0, 0.6..=1.4)]), "{found:?}");
+        assert_eq!(heard.heads.last().map(|again| &again.bytes), Some(&head.bytes), "it is told again");
+    }
+}
+
+#[test]
 fn a_chain_of_ogg_changes_codec_and_its_titles_come_before_their_sound() {
     let kinds = [Kind::VORBIS, Kind::OGG_FLAC, Kind::OPUS, Kind::VORBIS_MONO, Kind::OPUS, Kind::OPUS_MONO];
     let hz = |n: usize| 400.0 + 300.0 * n as f64;

@@ -113,6 +113,20 @@ fn deaths_on_a_machine_that_is_too_busy_do_not_count() {
 }
 
 #[test]
+fn on_a_machine_that_is_too_busy_two_that_die_before_catching_up_are_replaced_at_once_and_the_next_waits() {
+    let mut shell = Shell::started(alone());
+    for replaced_at_once in [true, true, false, false] {
+        shell.owes(shell.main(), 60);
+        shell.while_it(Does::Waits(1), 400);
+        shell.dies();
+        shell.wait_ms(0);
+        assert_eq!(shell.live.len(), usize::from(replaced_at_once));
+        shell.wait_ms(1000);
+        assert_eq!(shell.live.len(), 1);
+    }
+}
+
+#[test]
 fn where_one_waits_for_the_processor_too_long_its_stand_in_starts_and_it_stays() {
     let (mut shell, process) = late(with_stand_in());
     shell.while_it(Does::Waits(0), 1900);

@@ -2,6 +2,7 @@
 
 use super::codec::Codec;
 use super::flac_frame::{FrameHeader, HEADER_BYTES_MAX, crc16};
+use super::head::Head;
 use super::probe;
 use super::segment::{Out, Segment, Step};
 use crate::files::convert::is_convertible;
@@ -24,6 +25,7 @@ enum Place {
 /// Decodes the frames of a file.
 pub(super) struct Flac {
     place: Place,
+    head_is_told: bool,
     codec: Option<Codec>,
     rate_hz: u32,
     /// The first frame's header, which the others are like.
@@ -46,7 +48,15 @@ struct Seen {
 
 impl Default for Flac {
     fn default() -> Self {
-        Self { place: Place::Mark, codec: None, rate_hz: 0, first: None, seen: Seen::default(), last: (0, 0) }
+        Self {
+            place: Place::Mark,
+            head_is_told: false,
+            codec: None,
+            rate_hz: 0,
+            first: None,
+            seen: Seen::default(),
+            last: (0, 0),
+        }
     }
 }
 
@@ -58,6 +68,10 @@ impl Segment for Flac {
                 // FFmpeg needs all of it.
                 let begin = MARK.len() + 4;
                 let Some(info) = bytes.get(begin..begin + STREAM_INFO_BYTES) else { return more };
+                if bytes.starts_with(MARK) && !std::mem::replace(&mut self.head_is_told, true) {
+                    out.head(Head::of_flac(info));
+                    return Step::Took(0);
+                }
                 if bytes.starts_with(MARK) && (Codec::flac(info).is_err() || !is_convertible(rate_of(info))) {
                     return Step::Needs(DEMUXER);
                 }

@@ -23,6 +23,11 @@ impl<R: Read> Input<R> {
         Self { inner, bytes: Vec::new(), from: 0, to_skip: 0, taken: 0, is_over: false }
     }
 
+    /// What it reads from.
+    pub(super) const fn source(&self) -> &R {
+        &self.inner
+    }
+
     /// What is there and has not been taken.
     pub(super) fn window(&self) -> &[u8] {
         &self.bytes[self.from..]

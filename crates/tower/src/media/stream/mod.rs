@@ -10,6 +10,7 @@
 //! - `elementary`: MPEG audio and AAC in ADTS. [`ogg`]: Vorbis, FLAC and Opus in Ogg. `flac`, with
 //!   `flac_frame`, and `wav`: files one after the other.
 //! - `passage`: what goes to FFmpeg instead.
+//! - [`head`]: what another process must read before it can go on.
 //! - `codec`: the decoders of packets.
 //! - [`joiner`]: sound at any rate to 48 kHz, faded where it breaks off.
 
@@ -17,6 +18,7 @@ mod codec;
 mod elementary;
 mod flac;
 mod flac_frame;
+pub mod head;
 mod input;
 pub mod joiner;
 pub mod ogg;
@@ -26,6 +28,7 @@ mod row;
 mod segment;
 mod wav;
 
+pub use head::Head;
 pub use passage::Passage;
 pub use row::{Options, Passed, Stream};
 pub use segment::Event;

@@ -2,6 +2,7 @@
 
 use super::elementary::Elementary;
 use super::flac::Flac;
+use super::head::Head;
 use super::input::Input;
 use super::ogg::Ogg;
 use super::passage::{Part, Passage};
@@ -77,10 +78,24 @@ impl<R: Read> Stream<R> {
         self.input.taken()
     }
 
+    /// Where another process would go on: behind what has been taken, but not behind a head that has
+    /// not been told.
+    #[must_use]
+    pub fn resume_byte(&self) -> u64 {
+        let head_bytes = self.segment.as_ref().map_or(0, |(_, segment)| segment.head_bytes());
+        self.input.taken().saturating_sub(head_bytes)
+    }
+
     /// Whether there was ever sound.
     #[must_use]
     pub const fn is_heard(&self) -> bool {
         self.out.is_heard
+    }
+
+    /// What it is read from.
+    #[must_use]
+    pub const fn source(&self) -> &R {
+        self.input.source()
     }
 
     /// What has not been decoded, behind [`Event::Needs`] all that it is about, and then the rest.
@@ -121,27 +136,27 @@ impl<R: Read> Stream<R> {
             if let Some(event) = self.out.events.pop_front() {
                 return event;
             }
-            let event = if self.lost_at.is_some() { self.find() } else { self.step() };
-            if let Some(event) = event {
+            if self.lost_at.is_none() {
+                self.step();
+            } else if let Some(event) = self.find() {
                 return event;
             }
         }
     }
 
     /// Lets the segment take something.
-    fn step(&mut self) -> Option<Event> {
+    fn step(&mut self) {
         let (input, out) = (&mut self.input, &mut self.out);
         let Some((_, segment)) = &mut self.segment else {
             self.lost_at = Some(input.taken());
-            return None;
+            return;
         };
         match segment.step(input.window(), input.is_over(), out) {
             Step::Took(bytes) => input.pass(bytes),
-            Step::Needs(demuxer) => return Some(Event::Needs(demuxer)),
+            Step::Needs(demuxer) => out.events.push_back(Event::Needs(demuxer)),
             Step::More if !input.is_over() && input.window().len() < AHEAD_BYTES_MAX => input.read_more(),
             Step::More | Step::Lost => self.lost_at = Some(input.taken()),
         }
-        None
     }
 
     /// Looks for what comes next: the same segment again, or another.
@@ -159,7 +174,7 @@ impl<R: Read> Stream<R> {
             }
         }
         match found {
-            Found::Kind(_, kind) => return self.begin(kind),
+            Found::Kind(_, kind) => self.begin(kind),
             Found::Same(_) => self.go_on(),
             Found::Tag(bytes) => input.pass(bytes),
             Found::Nothing(bytes) => {
@@ -178,24 +193,30 @@ impl<R: Read> Stream<R> {
     }
 
     /// Begins with `kind` at the byte that is next.
-    fn begin(&mut self, kind: Kind) -> Option<Event> {
+    fn begin(&mut self, kind: Kind) {
         let segment: Box<dyn Segment + Send> = match (kind, &self.segment) {
             // Their frames and pages tell by themselves what they belong to.
             (Kind::Elementary | Kind::Ogg, Some((before, _))) if *before == kind => {
                 self.go_on();
-                return None;
+                return;
             }
-            (Kind::Elementary, _) => Box::new(Elementary::default()),
+            (Kind::Elementary, _) => {
+                self.out.head(Head::none());
+                Box::new(Elementary::default())
+            }
             (Kind::Ogg, _) => Box::new(Ogg::new(self.options.trims_end)),
             (Kind::Flac, _) => Box::new(Flac::default()),
             (Kind::Wav, _) => Box::new(Wav::default()),
-            (Kind::Foreign(demuxer), _) => return Some(Event::Needs(demuxer)),
+            (Kind::Foreign(demuxer), _) => {
+                self.out.head(Head::none());
+                self.out.events.push_back(Event::Needs(demuxer));
+                return;
+            }
         };
         if self.segment.as_ref().is_some_and(|(before, _)| *before != kind) {
             self.out.cut();
         }
         (self.segment, self.lost_at) = (Some((kind, segment)), None);
-        None
     }
 
     /// The segment goes on at the byte that is next.
@@ -235,6 +256,7 @@ mod tests {
         let (he_aac, plain) = (frames(24_000, 1, 20), frames(48_000, 2, 20));
         let bytes = [&he_aac[..10 * 207], b"garbage", &he_aac[10 * 207..], &plain].concat();
         let mut stream = Stream::new(Few(&bytes), Options { said: Format::Aac, trims_end: false });
+        assert!(matches!(stream.next_event(), Event::Head(_)));
         assert!(matches!(stream.next_event(), Event::Needs("aac")));
         let (mut passage, mut passed) = (Passage::of("aac"), Vec::new());
         loop {

@@ -1,5 +1,6 @@
 //! What all kinds of segments have in common.
 
+use super::head::Head;
 use crate::files::packets::StereoBlock;
 use crate::titles::Title;
 use std::collections::VecDeque;
@@ -15,6 +16,9 @@ pub enum Event {
     Title(Title),
     /// The codec of what follows, and its rate in Hz.
     Format(&'static str, u32),
+    /// What another process must read before it goes on with what follows. Of frames that each are a
+    /// beginning it is none.
+    Head(Head),
     /// What follows needs FFmpeg, whose demuxer of this name reads it. All of it is still unread.
     Needs(&'static str),
     /// There is no more.
@@ -39,6 +43,11 @@ pub(super) enum Step {
 pub(super) trait Segment {
     /// Looks at `bytes`, behind which nothing comes if `is_over`.
     fn step(&mut self, bytes: &[u8], is_over: bool, out: &mut Out) -> Step;
+
+    /// Bytes at the end of those that were taken that belong to a head which has not been told.
+    fn head_bytes(&self) -> u64 {
+        0
+    }
 
     /// Whether it goes on, behind damage, with what begins with `bytes`.
     fn goes_on_with(&self, _bytes: &[u8]) -> bool {
@@ -86,6 +95,11 @@ impl Out {
             self.events.push_back(Event::Sound(StereoBlock { rate_hz, samples }));
             self.cut();
         }
+    }
+
+    /// Tells what another process must read first.
+    pub(super) fn head(&mut self, head: Head) {
+        self.events.push_back(Event::Head(head));
     }
 
     pub(super) fn cut(&mut self) {

@@ -1,6 +1,7 @@
 //! A segment of PCM in WAVE, up to the next one.
 
 use super::codec::Codec;
+use super::head::Head;
 use super::probe::{self, Begins, Kind};
 use super::segment::{Out, Segment, Step};
 use crate::files::convert::is_convertible;
@@ -25,6 +26,7 @@ const UNKNOWN_SIZE: u32 = 0x7FFF_FFFF - 0xFFFF;
 /// Decodes the samples of a file.
 #[derive(Default)]
 pub(super) struct Wav {
+    head_is_told: bool,
     begun: bool,
     format: Option<Format>,
     /// Bytes of samples to come; none before them, the greatest number where that is not known.
@@ -40,12 +42,18 @@ impl Segment for Wav {
     fn step(&mut self, bytes: &[u8], is_over: bool, out: &mut Out) -> Step {
         let more = if is_over { Step::Lost } else { Step::More };
         if !self.begun {
-            // FFmpeg needs all of it.
-            match is_own(bytes) {
-                Some(true) => self.begun = true,
-                Some(false) => return Step::Needs(DEMUXER),
-                None => return more,
+            let Some(is_own) = is_own(bytes) else { return more };
+            if !self.head_is_told {
+                let Some(head) = Head::of_wav(bytes, is_over) else { return more };
+                out.head(head);
+                self.head_is_told = true;
+                return Step::Took(0);
             }
+            // FFmpeg needs all of it.
+            if !is_own {
+                return Step::Needs(DEMUXER);
+            }
+            self.begun = true;
             return Step::Took(MARK_BYTES as u64);
         }
         match self.left {

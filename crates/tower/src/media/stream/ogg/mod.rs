@@ -10,6 +10,7 @@ pub mod comments;
 mod link;
 mod packets;
 
+use super::head::{HEAD_BYTES_MAX, Head, is_header};
 use super::segment::{Out, Segment, Step};
 use audio::Identified;
 use link::Link;
@@ -33,6 +34,8 @@ pub struct Ogg {
     heard: Option<(u32, Assembly, Link)>,
     /// All pages since the last that was no first one are: streams begin beside each other.
     in_group: bool,
+    /// Pages of headers, until the first other one comes.
+    head: Option<Vec<u8>>,
     /// Packets of the last page that are not decoded yet.
     waiting: VecDeque<Vec<u8>>,
 }
@@ -41,7 +44,7 @@ impl Ogg {
     /// A segment that has not begun; see [`Options::trims_end`](super::Options::trims_end).
     #[must_use]
     pub fn new(trims_end: bool) -> Self {
-        Self { trims_end, heard: None, in_group: false, waiting: VecDeque::new() }
+        Self { trims_end, heard: None, in_group: false, head: None, waiting: VecDeque::new() }
     }
 
     fn take(&mut self, page: &Page, bytes: &[u8], is_over: bool, out: &mut Out) -> Step {
@@ -60,7 +63,12 @@ impl Ogg {
                 }
                 Identified::Other => match known_beside(&bytes[page.content.end..], is_over) {
                     Beside::Unfinished => Step::More,
-                    Beside::None => Step::Needs(DEMUXER),
+                    Beside::None => {
+                        // FFmpeg reads them again, in another process too.
+                        let Some(head) = Head::of_ogg(bytes, is_over) else { return Step::More };
+                        out.head(head);
+                        Step::Needs(DEMUXER)
+                    }
                     Beside::Known => {
                         (self.in_group, self.heard) = (true, None);
                         took
@@ -79,7 +87,25 @@ impl Ogg {
     }
 }
 
+impl Ogg {
+    /// Keeps a page of headers that was taken, if it is one.
+    fn keep_head(&mut self, begins: bool, page: &[u8]) {
+        if begins {
+            self.head = Some(Vec::new());
+        }
+        if let Some(head) = &mut self.head {
+            head.extend_from_slice(page);
+        }
+        // Nothing is told of one that is too long, or has no end.
+        self.head.take_if(|head| head.len() > HEAD_BYTES_MAX);
+    }
+}
+
 impl Segment for Ogg {
+    fn head_bytes(&self) -> u64 {
+        self.head.as_ref().map_or(0, |head| head.len() as u64)
+    }
+
     fn step(&mut self, bytes: &[u8], is_over: bool, out: &mut Out) -> Step {
         if let (Some(packet), Some((.., link))) = (self.waiting.pop_front(), &mut self.heard) {
             return match link.take(&packet, out) {
@@ -88,7 +114,18 @@ impl Segment for Ogg {
             };
         }
         match Page::read(bytes) {
-            Ok(page) => self.take(&page, bytes, is_over, out),
+            Ok(page) if !is_header(&page.header) && self.head.is_some() => {
+                self.head.take().map(Head::of_pages).into_iter().for_each(|head| out.head(head));
+                Step::Took(0)
+            }
+            Ok(page) => {
+                let begins = page.header.flags & FIRST != 0 && !self.in_group;
+                let step = self.take(&page, bytes, is_over, out);
+                if step == Step::Took(page.content.end as u64) {
+                    self.keep_head(begins, &bytes[..page.content.end]);
+                }
+                step
+            }
             Err(NoPage::Unfinished) if is_over => Step::Lost,
             Err(NoPage::Unfinished) => Step::More,
             // Damaged: the next one is looked for behind its mark.
