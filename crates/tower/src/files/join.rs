@@ -130,7 +130,7 @@ impl<T> Join<T> {
 
     /// Whether samples are held.
     #[must_use]
-    pub const fn holds(&self) -> bool {
+    pub fn holds(&self) -> bool {
         !self.held.is_empty() || self.incoming.is_some()
     }
 

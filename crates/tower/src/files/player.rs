@@ -346,6 +346,12 @@ impl Player {
                 let Some(at) = self.files.iter().position(|file| file.item == item) else { return };
                 let Some(file) = self.files.remove(at) else { return };
                 let OpenedFile { path, stamp, .. } = file.opened;
+                // One that does not work waits for its disk, which is no fault of the file.
+                if reason == Reason::Hangs {
+                    let file = path.display();
+                    tracing::warn!(player = %self.name, "{file} is left out this time: its disk does not answer");
+                    return;
+                }
                 self.opener.condemn(&path, stamp);
                 self.backing.decoders.give_up(&path, reason);
                 self.warn_once(&DecodeError::Kills { path, reason: reason.text() });

@@ -129,6 +129,11 @@ fn a_stream_counts_its_bytes_and_samples_on_from_what_it_is_told() {
     writer.join().expect("no panic").expect("it takes all");
     assert!(values == sine(48_000, 20_000));
     assert_eq!(records.last().map(|(sample, _)| *sample), Some(20_000));
+    let head = records.iter().find_map(|(_, body)| match body {
+        Body::Head { group_bytes, end, piece } => Some((*group_bytes, *end, piece.len())),
+        _ => None,
+    });
+    assert_eq!(head, Some((8, Some(1044), 44)), "what another process would read first, and where it ends");
     let path = env!("CARGO_BIN_EXE_tower");
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("a.wav");
