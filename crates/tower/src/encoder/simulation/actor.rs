@@ -10,6 +10,7 @@ use radio_signal::supervisor::Reason;
 use radio_signal::units::{TICK_BYTES, TICK_SAMPLES};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::io::Read;
 
 /// Ticks that a frame depends on, beside its own: fewer than the shortest replay, so that every replay is long enough.
 const MEMORY_TICKS: u64 = 9;
@@ -255,7 +256,7 @@ impl Actor {
         match self.step {
             Step::Waits if self.dies_after != Some(self.frames) => {
                 let lacks = TICK_BYTES.saturating_sub(self.held.len());
-                self.held.extend(self.input.drain(..lacks));
+                self.hold(lacks);
                 self.step = Step::Encodes;
             }
             _ => {}
@@ -267,7 +268,7 @@ impl Actor {
         match was {
             Step::Loads => self.step = Step::Loaded,
             Step::Loaded => {
-                self.held.extend(self.input.drain(..));
+                self.hold(self.input.len());
                 (self.step, self.left_ns) = (Step::Opens, self.needs.open_ns);
             }
             Step::Encodes => self.encode(poison),
@@ -279,8 +280,19 @@ impl Actor {
         }
     }
 
+    /// Reads so many bytes of its pipe.
+    fn hold(&mut self, bytes: usize) {
+        // Not byte by byte: all that the simulation does beside this takes a fifth of the time.
+        let (first, second) = self.input.as_slices();
+        let here = bytes.min(first.len());
+        self.held.extend(&first[..here]);
+        self.held.extend(&second[..bytes - here]);
+        self.input.drain(..bytes);
+    }
+
     fn encode(&mut self, poison: Option<u64>) {
-        let tick: Vec<u8> = self.held.drain(..TICK_BYTES).collect();
+        let mut tick = [0; TICK_BYTES];
+        self.held.read_exact(&mut tick).expect("a tick was waited for");
         if poison.is_some_and(|poison| tick == super::pcm(poison).to_le_bytes()) {
             self.end = Some(Reason::Signalled { signal: 11 });
             return;
