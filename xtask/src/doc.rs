@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::process::Command;
 
 /// The release profile shares its artifacts with clippy and the tests.
-const DOCUMENTATION: &str = "doc --workspace --no-deps --document-private-items --release";
+const DOCUMENTATION: &str = "doc --workspace --no-deps --document-private-items --profile suite";
 
 /// Fails on any warning, for instance a link to an item that does not exist.
 pub(crate) fn doc() -> Result<()> {

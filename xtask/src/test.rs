@@ -42,10 +42,10 @@ pub(crate) fn test(filters: &[String]) -> Result<()> {
     if filters.is_empty() {
         steps.cargo("format", "fmt --all --check", &[]);
         steps.run("structure", |_| tidy::run());
-        steps.cargo("lints", "clippy --workspace --all-targets --release -- -D warnings", &[]);
+        steps.cargo("lints", "clippy --workspace --all-targets --profile suite -- -D warnings", &[]);
         steps.run("documentation", |_| doc::doc());
     }
-    steps.cargo("build of all tests", "test --workspace --release --no-run", &[]);
+    steps.cargo("build of all tests", "test --workspace --profile suite --no-run", &[]);
     steps.run("tests", |steps| suite::run(&everything(filters), &mut steps.tests));
     if filters.is_empty() {
         for package in loom_packages() {
@@ -58,7 +58,7 @@ pub(crate) fn test(filters: &[String]) -> Result<()> {
 
 fn everything(filters: &[String]) -> Selection {
     Selection {
-        cargo: vec!["--workspace".into(), "--release".into()],
+        cargo: suite::ALL.map(str::to_owned).to_vec(),
         live: true,
         pure: true,
         filters: filters.to_vec(),

@@ -27,8 +27,10 @@ const PARTS: [(&str, &[&str]); 6] = [
     ("encoder drivers", &["encoder"]),
     ("shards", &["shard-"]),
     ("control", &["control"]),
-    ("inputs", &["producer", "source", "pull"]),
+    (INPUTS, &["producer", "source", "pull", "player-"]),
 ];
+/// The part of what takes sound from outside.
+const INPUTS: &str = "inputs";
 /// The part of all other threads, and that of helper processes.
 const OTHERS: &str = "others";
 const HELPERS: &str = "helper processes";
@@ -56,11 +58,12 @@ pub(super) fn run(lab: &Lab) -> Vec<Figure> {
 }
 
 /// What the tower takes over a while.
-struct Cost {
+pub(super) struct Cost {
     /// Percent of a core, by part.
     parts: BTreeMap<&'static str, f64>,
     encoders_percent: f64,
     pss_mb: f64,
+    helpers_pss_mb: f64,
     encoders_pss_mb: f64,
 }
 
@@ -95,7 +98,7 @@ fn part_of(thread: &str) -> &'static str {
 }
 
 impl Cost {
-    fn over(tower: &Tower, span: Duration) -> Self {
+    pub(super) fn over(tower: &Tower, span: Duration) -> Self {
         let children = Children::of(tower);
         let (from, (parts_before, encoders_before)) = (Instant::now(), spent(tower, &children));
         std::thread::sleep(span);
@@ -110,8 +113,24 @@ impl Cost {
             parts: parts.into_iter().map(since).collect(),
             encoders_percent: percent(encoders.saturating_sub(encoders_before)),
             pss_mb: mb(&[tower.pid()]) + mb(&children.helpers),
+            helpers_pss_mb: mb(&children.helpers),
             encoders_pss_mb: mb(&children.encoders),
         }
+    }
+
+    /// Of processes that are no encoders: those that decode.
+    pub(super) fn helpers_percent(&self) -> f64 {
+        self.parts.get(HELPERS).copied().unwrap_or_default()
+    }
+
+    /// Memory of the same.
+    pub(super) fn helpers_pss_mb(&self) -> f64 {
+        self.helpers_pss_mb
+    }
+
+    /// Of the tower's own threads that take sound from outside.
+    pub(super) fn inputs_percent(&self) -> f64 {
+        self.parts.get(INPUTS).copied().unwrap_or_default()
     }
 
     /// One figure for each part, in the order of [`PARTS`].

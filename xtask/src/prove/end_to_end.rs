@@ -16,7 +16,7 @@ const PURE: [&str; 2] = ["offline source_clocks::", "radio-fuzz-targets/corpora 
 /// They do not build, or a test failed.
 pub(super) fn full_length() -> Result<()> {
     let selection = Selection {
-        cargo: ["--workspace", "--release"].map(str::to_owned).to_vec(),
+        cargo: suite::ALL.map(str::to_owned).to_vec(),
         environment: vec![("RADIO_PROVE".to_owned(), "1".to_owned())],
         full_length: true,
         ..Selection::default()

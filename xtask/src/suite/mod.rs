@@ -24,6 +24,8 @@ use radio_proof::machine::Watch;
 use std::path::Path;
 use std::time::Instant;
 
+/// Arguments of `cargo test` for all tests there are.
+pub(crate) const ALL: [&str; 3] = ["--workspace", "--profile", "suite"];
 /// Where outputs, times and records are kept.
 const FOLDER: &str = "target/tests";
 
