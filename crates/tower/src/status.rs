@@ -102,7 +102,7 @@ impl Tower {
         // Whatever comes and goes has its time there: an encoder that is replaced before anybody hears of it is no reason.
         for alarm in alarms {
             let told = if alarm.severity == Severity::Failing { &mut reasons } else { &mut warnings };
-            told.push(alarm.public_text());
+            told.push(alarm.public_text.clone());
         }
         Health { reasons, warnings }
     }

@@ -46,7 +46,15 @@ impl Listened {
         };
         let since =
             SystemTime::now().checked_sub(age)?.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
-        Some(RaisedAlarm { alarm: Kind::Deaf, mount: None, severity, since, tick: self.tick, text })
+        Some(RaisedAlarm {
+            alarm: Kind::Deaf,
+            mount: None,
+            severity,
+            since,
+            tick: self.tick,
+            public_text: text.clone(),
+            text,
+        })
     }
 }
 

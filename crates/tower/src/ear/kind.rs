@@ -109,20 +109,6 @@ impl Kind {
         }
     }
 
-    /// Whether its text, behind the first sentence, tells what is not for everybody.
-    #[must_use]
-    pub const fn names_what_is_private(self) -> bool {
-        matches!(
-            self,
-            Self::EncoderFailed
-                | Self::EncoderStandIn
-                | Self::MachineBusy
-                | Self::DiskFull
-                | Self::MediaMissing
-                | Self::DecoderKilled
-        )
-    }
-
     /// Whether each output has one of its own.
     #[must_use]
     pub const fn is_of_output(self) -> bool {

@@ -2,7 +2,7 @@
 //! (SPEC ENC-13).
 
 use super::kind::Kind;
-use super::watch::{Moment, RaisedAlarm, Tally, Watch, seconds};
+use super::watch::{AlarmText, Moment, RaisedAlarm, Tally, Watch, seconds};
 use crate::encoder::processor::processor_time;
 use crate::setup::OutputState;
 use crate::state::Tower;
@@ -149,28 +149,29 @@ pub(super) fn has_turn(is_shedding: bool, index: usize, outputs: usize, now_ms: 
     !is_shedding || now_ms / TURN_MS % turns == index as u64
 }
 
-/// What the alarm says; the first sentence is for everybody.
-fn text(busy_ms: u64, measure: &Measure, mount: Option<&str>, needs: Option<f64>) -> String {
+/// What the alarm says.
+fn text(busy_ms: u64, measure: &Measure, mount: Option<&str>, needs: Option<f64>) -> AlarmText {
     let percent = |part: f64| format!("{:.1} %", part * 100.0);
-    let mut text = format!("this machine has been too busy for the tower for {}. ", seconds(busy_ms));
+    let mut private = String::new();
     if let Some(mount) = mount {
         let needs = needs.map_or_else(String::new, |needs| format!(", of which it needs {}", percent(needs)));
         let (waits, gets) = (percent(measure.waits), percent(measure.gets));
-        text += &format!(
+        private += &format!(
             "The encoder of {mount} waited for a processor for {waits} of the last seconds and got {gets} of a core{needs}. "
         );
     }
     if let Some(waits) = measure.group_waits {
-        text += &format!("Processes of the tower's control group waited for {} of that time. ", percent(waits));
+        private += &format!("Processes of the tower's control group waited for {} of that time. ", percent(waits));
     }
     if measure.late_ticks > 0.0 {
-        text += &format!("Of the clock's ticks {} were late. ", percent(measure.late_ticks));
+        private += &format!("Of the clock's ticks {} were late. ", percent(measure.late_ticks));
     }
-    text + &format!(
+    private += &format!(
         "Until this is over the tower leaves out work that listeners do not hear: {}. End other programs, or give the tower \
          more of the machine (`tower doctor` names each priority that it lacks)",
         LEFT_OUT.join("; ")
-    )
+    );
+    AlarmText::private(format!("this machine has been too busy for the tower for {}", seconds(busy_ms)), private)
 }
 
 /// For how long processes of the tower's control group have waited for a processor; none if that
@@ -204,10 +205,10 @@ mod tests {
         let text = text(12_000, &measure, Some("/aac"), Some(0.042));
         for part in ["12 s", "/aac", "62.0 %", "2.1 %", "4.2 %", "90.0 %", "12.5 %", "off-air monitor", "tower doctor"]
         {
-            assert!(text.contains(part), "{part} is missing in {text}");
+            assert!(text.whole().contains(part), "{part} is missing in {text:?}");
         }
-        let public = text.split_once(". ").map(|(first, _)| first);
-        assert_eq!(public, Some("this machine has been too busy for the tower for 12 s"));
+        let public = "this machine has been too busy for the tower for 12 s; `tower status` says more";
+        assert_eq!(text.shortened(), public);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::ears::Ears;
 use super::kind::Kind;
 use super::output::{Notice, ProgrammeEar};
 use super::uplink::UplinkWatch;
-use super::watch::{Moment, Watch};
+use super::watch::{AlarmText, Moment, Watch};
 use super::{Findings, Histogram, LIKENESS_MIN, Listened, advice, batch, disk, pressure::has_turn};
 use crate::encoder::State;
 use crate::pump::clock;
@@ -293,7 +293,7 @@ impl Ear {
         let state = encoder.state;
         let not_running_ms = lasted(&mut ears.not_running_since_ms, now.now_ms, state != State::Running);
         let about = ears.about(&encoder);
-        let mut tell = |kind, is_wrong, text: &dyn Fn() -> String| {
+        let mut tell = |kind, is_wrong, text: &dyn Fn() -> AlarmText| {
             watch.observe((kind, Some(id)), now, is_wrong, &tower.journal, text);
         };
         tell(Kind::FramesLate, is_late, &|| advice::frames_late(behind_ticks, lasted_ms, about));

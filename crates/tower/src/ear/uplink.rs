@@ -2,7 +2,7 @@
 //! `server.mbit_max` refuses newcomers (SPEC LIS-8).
 
 use super::kind::Kind;
-use super::watch::{Moment, Watch, seconds};
+use super::watch::{AlarmText, Moment, Watch, seconds};
 use crate::state::Tower;
 use crate::uplink::mbit;
 use radio_fanout::{MountFigures, Snapshot};
@@ -32,7 +32,7 @@ impl UplinkWatch {
         let laggards = laggards.iter().map(|laggard| (laggard.id.0, laggard.address));
         let congested = self.congestion.observe(now.now_ms, snapshot.listeners, laggards);
         watch.observe((Kind::UplinkFull, None), now, congested.is_some(), &tower.journal, || {
-            congested.map_or_else(String::new, |congested| uplink_full(congested, now.now_ms, sent_mbit))
+            congested.map_or_else(|| AlarmText::public(""), |congested| uplink_full(congested, now.now_ms, sent_mbit))
         });
         let is_refusing = self.refused.is_recent(now.now_ms, tower.uplink.refused());
         let rate = tower.fanout.rate();
@@ -42,22 +42,22 @@ impl UplinkWatch {
     }
 }
 
-fn uplink_full(congested: Congested, now_ms: u64, sent_mbit: f64) -> String {
+fn uplink_full(congested: Congested, now_ms: u64, sent_mbit: f64) -> AlarmText {
     let Congested { behind, listeners, addresses, since_ms } = congested;
     let lasted = seconds(now_ms.saturating_sub(since_ms));
-    format!(
+    AlarmText::public(format!(
         "the uplink is full: {behind} of {listeners} listeners, at {addresses} addresses, have lagged together for {lasted}, while \
          {sent_mbit:.2} Mbit/s are sent in all. The fault is with the network of this machine, not with the listeners (or the \
          machine is too busy to send, if listeners.overruns grows in `tower status --json`). Set server.mbit_max below what \
          the uplink carries, add outputs of lower bitrate, or add an edge server"
-    )
+    ))
 }
 
-fn uplink_limit(mbit: f64, mbit_max: f64) -> String {
-    format!(
+fn uplink_limit(mbit: f64, mbit_max: f64) -> AlarmText {
+    AlarmText::public(format!(
         "newcomers are refused: all listeners together are sent {mbit:.2} of server.mbit_max = {mbit_max} Mbit/s. Raise it if \
          the uplink carries more, add outputs of lower bitrate, or name another server in server.overflow_url"
-    )
+    ))
 }
 
 /// Bytes that were sent until the last look.
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn an_alarm_names_how_many_since_when_and_the_remedy() {
         let congested = Congested { behind: 12, listeners: 40, addresses: 9, since_ms: 1000 };
-        let text = uplink_full(congested, 9000, 5.125);
+        let text = uplink_full(congested, 9000, 5.125).whole();
         for part in ["12 of 40 listeners", "9 addresses", "for 8.0 s", "5.12 Mbit/s", "server.mbit_max", "edge"] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }

@@ -25,16 +25,41 @@ pub struct RaisedAlarm {
     pub since: f64,
     /// The tick at which it was raised.
     pub tick: Serial,
-    /// What is wrong and what to do.
+    /// What is wrong and what to do, for operators.
     pub text: String,
+    /// The same for everybody: what is wrong, without the words of a process or the path of a disk.
+    #[serde(skip)]
+    pub public_text: String,
 }
 
-impl RaisedAlarm {
-    /// The same for everybody: what is wrong, without the words of a process or the path of a disk.
-    #[must_use]
-    pub fn public_text(&self) -> String {
-        let first_sentence = self.text.split_once(". ").filter(|_| self.alarm.names_what_is_private());
-        first_sentence.map_or_else(|| self.text.clone(), |(what, _)| format!("{what}; `tower status` says more"))
+/// What an alarm says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AlarmText {
+    /// What is wrong, for everybody.
+    public: String,
+    /// Further sentences for operators alone: words of a process, paths. Empty if there are none.
+    private: String,
+}
+
+impl AlarmText {
+    /// All of it is for everybody.
+    pub(super) fn public(text: impl Into<String>) -> Self {
+        Self { public: text.into(), private: String::new() }
+    }
+
+    /// Behind a first sentence for everybody, the rest is for operators.
+    pub(super) fn private(public: impl Into<String>, private: impl Into<String>) -> Self {
+        Self { public: public.into(), private: private.into() }
+    }
+
+    /// For operators.
+    pub(super) fn whole(&self) -> String {
+        if self.private.is_empty() { self.public.clone() } else { format!("{}. {}", self.public, self.private) }
+    }
+
+    /// For everybody.
+    pub(super) fn shortened(&self) -> String {
+        if self.private.is_empty() { self.public.clone() } else { format!("{}; `tower status` says more", self.public) }
     }
 }
 
@@ -143,14 +168,15 @@ impl Watch {
         moment: Moment,
         is_wrong: bool,
         journal: &Journal,
-        text: impl FnOnce() -> String,
+        text: impl FnOnce() -> AlarmText,
     ) {
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.kind == kind && entry.output == output) else {
             return;
         };
         match entry.alarm.observe(moment.now_ms, is_wrong) {
             Some(Change::Raised { since_ms }) => {
-                let text = format!("{}{}", entry.prefix(), text());
+                let (prefix, said) = (entry.prefix(), text());
+                let (text, public_text) = (prefix.clone() + &said.whole(), prefix + &said.shortened());
                 journal.note(moment.tick, "alarm", format!("ALARM {}: {text}", kind.name()));
                 let ago = Duration::from_millis(moment.now_ms.saturating_sub(since_ms));
                 let since =
@@ -162,6 +188,7 @@ impl Watch {
                     since,
                     tick: moment.tick,
                     text,
+                    public_text,
                 });
                 entry.times += 1;
             }
@@ -247,13 +274,15 @@ mod tests {
         let journal = Journal::default();
         for now_ms in (0..=6000).step_by(500) {
             let moment = Moment { now_ms, tick: now_ms / 24 };
-            watch
-                .observe((Kind::Silence, Some(STREAM)), moment, now_ms <= 3000, &journal, || "nothing is heard".into());
+            let text = || AlarmText::private("nothing is heard", "ffmpeg says: /etc/x");
+            watch.observe((Kind::Silence, Some(STREAM)), moment, now_ms <= 3000, &journal, text);
+            let public = watch.raised().first().map(|alarm| alarm.public_text.clone());
+            assert!(public.is_none_or(|text| text == "/stream: nothing is heard; `tower status` says more"));
             assert_eq!(watch.is_raised(Kind::Silence, Some(STREAM)), (2000..4000).contains(&now_ms), "{now_ms}");
         }
         let told: Vec<_> = journal.newest(9).into_iter().map(|event| (event.kind, event.text)).collect();
         let wanted = [
-            ("alarm", "ALARM silence: /stream: nothing is heard".to_owned()),
+            ("alarm", "ALARM silence: /stream: nothing is heard. ffmpeg says: /etc/x".to_owned()),
             ("alarm_over", "/stream: over after 3.0 s: silence".to_owned()),
         ];
         assert_eq!(told, wanted);

@@ -3,7 +3,7 @@
 //! A request passes [`handshake`], which decides and does no I/O, and [`doors`] and `holder`, which know what is connected where. [`icy`] leads those of Shoutcast 1 to the same; [`claim`] says who else speaks for a source. Then
 //! its socket leaves for a thread of its own: [`body`] is what comes from it, without the chunks of
 //! [`chunked`]; a [`child`] makes PCM of it, fed by `feeder`, after one that died as [`repeat`] says, and
-//! joined to it by a [`seam`]; [`decoder`] counts;
+//! joined to it by a [`seam`]; [`decoder`] counts, and [`end`] says how it ended;
 //! [`session`] puts that into the source's buffer, as `ingest/producer.rs` does for PCM.
 
 pub mod body;
@@ -12,6 +12,7 @@ pub mod chunked;
 pub mod claim;
 pub mod decoder;
 pub mod doors;
+pub mod end;
 mod feeder;
 pub mod formats;
 pub mod handshake;

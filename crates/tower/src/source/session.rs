@@ -1,9 +1,9 @@
 //! One connected source, on a thread of its own: from its socket to its buffer.
 
-use super::body::{Body, BodyEnd};
+use super::body::Body;
 use super::child::{self, ChildSettings};
 use super::decoder::{DecoderFigures, StreamEnd};
-use super::formats::readable;
+use super::end::SessionEnd;
 use super::handshake::{self, Admission};
 use crate::config::{Input, WhenFull};
 use crate::ingest::producer::ClockWarning;
@@ -42,7 +42,7 @@ pub struct Terms<'a> {
     pub children: &'a ChildSettings,
 }
 
-/// Serves one source to its end; `heard` is called with the titles within it. Says in a few words how it ended.
+/// Serves one source to its end; `heard` is called with the titles within it.
 pub fn run(
     socket: TcpStream,
     beyond: Vec<u8>,
@@ -50,11 +50,9 @@ pub fn run(
     writer: BufferWriter,
     figures: &SessionFigures,
     heard: impl FnMut(Title),
-) -> String {
-    match serve(socket, beyond, terms, writer, figures, heard) {
-        Ok(text) => text,
-        Err(error) => format!("its connection broke: {error}"),
-    }
+) -> SessionEnd {
+    let served = serve(socket, beyond, terms, writer, figures, heard);
+    served.unwrap_or_else(|error| SessionEnd::Broken(Some(error.to_string())))
 }
 
 fn serve(
@@ -64,7 +62,7 @@ fn serve(
     writer: BufferWriter,
     figures: &SessionFigures,
     heard: impl FnMut(Title),
-) -> std::io::Result<String> {
+) -> std::io::Result<SessionEnd> {
     let Terms { admission, input, children } = terms;
     socket.set_nonblocking(false)?;
     socket.set_read_timeout(Some(Duration::from_millis(input.timeout_ms)))?;
@@ -91,7 +89,7 @@ fn serve(
         let answer = handshake::final_answer(!matches!(end, StreamEnd::Unreadable(_)), has_ffmpeg);
         let _may_have_hung_up = bid_farewell(body.socket(), if admission.wants_final_answer { &answer } else { b"" });
     }
-    Ok(told(&end, body_end, is_wanted, input))
+    Ok(if is_wanted { SessionEnd::of(end, body_end, input.timeout_ms) } else { SessionEnd::Ended })
 }
 
 /// Answers, and reads what is still being sent for a moment: closing on unread bytes resets the connection, and the
@@ -104,18 +102,6 @@ fn bid_farewell(socket: &mut TcpStream, answer: &[u8]) -> std::io::Result<()> {
     let mut unread = [0; 4096];
     while Instant::now() < until && socket.read(&mut unread)? > 0 {}
     Ok(())
-}
-
-fn told(end: &StreamEnd, body: Option<BodyEnd>, is_wanted: bool, input: &Input) -> String {
-    match (end, body) {
-        _ if !is_wanted => "another one took over, or the tower ended it".into(),
-        (_, Some(BodyEnd::Malformed)) => "its chunked body makes no sense".into(),
-        (StreamEnd::Unreadable(reason), _) => format!("it could not be read ({reason}); {}", readable(true)),
-        (StreamEnd::Damaged(reason), _) => format!("nothing more of it could be read: {reason}"),
-        (_, Some(BodyEnd::TimedOut)) => format!("nothing came for {} ms (input timeout_ms)", input.timeout_ms),
-        (_, Some(BodyEnd::Broken)) => "its connection broke".into(),
-        (_, Some(BodyEnd::Closed | BodyEnd::Whole) | None) => "it ended".into(),
-    }
 }
 
 /// Cuts samples into ticks and puts them into the buffer, following the source's clock (SPEC IN-7).
