@@ -3,10 +3,13 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Length of the stretches that are looked at.
 const STRETCH: Duration = Duration::from_millis(500);
+
+/// Processor time of the work that is done to see how long it takes.
+const WORK_S: f64 = 0.1;
 
 /// From this share of its processors' time on, in thousandths, who needs some has to wait for it.
 const CROWDED_PERMILLE: u32 = 800;
@@ -73,6 +76,20 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// How many times as long as on an idle machine work takes now: some of it is done to see.
+#[must_use]
+pub fn stretch() -> f64 {
+    let ran = || rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = |time: rustix::time::Timespec| time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9;
+    let (begun, from) = (Instant::now(), seconds(ran()));
+    loop {
+        let work = seconds(ran()) - from;
+        if work >= WORK_S {
+            return (begun.elapsed().as_secs_f64() / work).max(1.0);
+        }
     }
 }
 

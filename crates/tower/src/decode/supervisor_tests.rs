@@ -28,6 +28,8 @@ enum Fault {
     StuckAt(u64),
     /// It works and gives nothing more.
     SpinsAt(u64),
+    /// It works, and takes eight times as long as its sound lasts.
+    SlowsAt(u64),
     /// It waits for the processor for two seconds, and goes on.
     WaitsAt(u64),
     /// It cannot be started.
@@ -101,6 +103,9 @@ impl World {
             Fault::KilledAt(at) if reached(at) => (Some(Reason::Killed), false, false),
             Fault::HangsAt(at) | Fault::StuckAt(at) if reached(at) => (None, false, false),
             Fault::SpinsAt(at) if reached(at) => (None, true, false),
+            Fault::SlowsAt(at) if reached(at) && !self.now.since_ms(MonoTime(0)).is_multiple_of(8 * STEP_MS) => {
+                (None, true, false)
+            }
             Fault::WaitsAt(at) if reached(at) && actor.waited_ms < 2000 => {
                 actor.waited_ms += STEP_MS;
                 (None, false, true)
@@ -154,7 +159,7 @@ impl World {
                 let time = actor.map(|actor| ProcessorTime {
                     ran_ns: actor.ran_ns,
                     waited_ns: 0,
-                    is_runnable: matches!(actor.fault, Fault::SpinsAt(at) | Fault::WaitsAt(at) if actor.given >= at),
+                    is_runnable: matches!(actor.fault, Fault::SpinsAt(at) | Fault::SlowsAt(at) | Fault::WaitsAt(at) if actor.given >= at),
                 });
                 self.machine.handle(self.now, Event::Looked(id, time));
             }
@@ -193,6 +198,14 @@ fn one_that_works_and_gives_nothing_has_its_credit_and_its_item_is_given_up() {
     assert_eq!(world.kills, [Reason::Processor]);
     assert_eq!(world.given_up, [(7, Reason::Processor)]);
     assert!((2000..=2000 + 2 * LOOK_MS).contains(&world.gap_ms), "{} ms", world.gap_ms);
+}
+
+#[test]
+fn one_that_is_too_slow_for_its_sound_has_its_credit_and_its_item_is_given_up() {
+    let mut world = World::new(LIMITS, &[Fault::SlowsAt(4800)]);
+    world.run(6000);
+    assert_eq!(world.given_up, [(7, Reason::Processor)]);
+    assert!(world.gap_ms <= 8 * STEP_MS, "it is heard until then, and the next one at once: {} ms", world.gap_ms);
 }
 
 #[test]
@@ -251,7 +264,7 @@ proptest! {
 
     /// Whatever processes do, the line gives sound again when the faults are over.
     #[test]
-    fn after_any_faults_there_is_sound_again(faults in prop::collection::vec((0u8..8, 0u64..100_000), 0..12)) {
+    fn after_any_faults_there_is_sound_again(faults in prop::collection::vec((0u8..9, 0u64..100_000), 0..12)) {
         let faults: Vec<Fault> = faults.iter().map(|&(kind, at)| match kind {
             0 => Fault::DiesAt(at),
             1 => Fault::KilledAt(at),
@@ -259,6 +272,7 @@ proptest! {
             4 => Fault::SpinsAt(at),
             5 => Fault::WaitsAt(at),
             6 => Fault::NoStart,
+            7 => Fault::SlowsAt(at),
             _ => Fault::None,
         }).collect();
         let mut world = World::new(LIMITS, &faults);

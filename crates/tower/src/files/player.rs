@@ -285,9 +285,7 @@ impl Player {
             Body::Flushed => self.output.finish(),
             Body::Cover(piece) => Cover::collect(&mut self.cover, &piece),
             Body::Warning(text) => tracing::debug!(player = %self.name, text, "the decoder says"),
-            // Of streams.
-            Body::Head { .. } | Body::LumpTicks(_) => {}
-            Body::Format { .. } | Body::Title { .. } => {}
+            Body::Format { .. } | Body::Title { .. } | Body::Head { .. } | Body::LumpTicks(_) => {}
         }
     }
 

@@ -91,6 +91,13 @@ fn write_tag_bomb(path: &Path, song: &[u8]) {
     file.write_all(song).expect("a temporary file");
 }
 
+/// Good sound, and then 2 MB that say every 27 bytes that a page of Ogg of 50 kB begins: more than four
+/// gigabytes to add up, if each were believed.
+fn processor_bomb(good: &[u8]) -> Vec<u8> {
+    let page = [&b"OggS\0\0"[..], &[0xFF; 21]].concat();
+    [good, &page.repeat((2 << 20) / page.len())].concat()
+}
+
 fn good_wav(path: &Path, seconds: usize) {
     let pcm = measure::to_stereo_s16(&measure::sine(500.0, 0.3, 0.0, 48_000 * seconds));
     fs::write(path, material::wav(&pcm)).expect("a temporary file");
@@ -167,6 +174,7 @@ fn damaged_files_of_every_format_are_played_or_left_out_and_nobody_notices() {
             good_wav(&folder.path().join(format!("{n:05} good.wav")), 1);
         }
     }
+    fs::write(folder.path().join("99997.ogg"), processor_bomb(&goods[2])).expect("a temporary file");
     write_tag_bomb(&folder.path().join("99998.mp3"), &goods[0]);
     good_wav(&folder.path().join("99999 last.wav"), 5);
     let tower = common::setup()
@@ -224,6 +232,7 @@ fn damaged_streams_of_every_format_cost_themselves_and_the_next_source_is_heard(
     wait_until("the last to be gone", LIMIT, || tower.status()["inputs"][1]["source"]["connected"].is_null());
     let undisturbed = Undisturbed::begin(&tower);
     round(0, if full_length() { 2000 } else { 48 });
+    send(&tower, "audio/ogg", &processor_bomb(&goods[2]));
     wait_until("the last to be gone", LIMIT, || tower.status()["inputs"][1]["source"]["connected"].is_null());
     undisturbed.show(&tower);
     // Whatever they were, a good one is heard at once.

@@ -12,6 +12,7 @@ mod external_decoders;
 mod input_rules;
 mod inputs;
 mod media;
+mod mixed_playlist;
 mod ogg_pauses;
 mod producers;
 mod source_clients;

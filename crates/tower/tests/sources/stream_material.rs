@@ -127,8 +127,21 @@ const STEP: usize = 240;
 /// Which of the frequencies is heard, and for how many seconds, one after the other. What is none of
 /// them is between them.
 pub(crate) fn runs(samples: &[f64], frequencies: &[f64]) -> Vec<(f64, f64)> {
-    let mut runs: Vec<(f64, f64)> = Vec::new();
-    for window in samples.windows(WINDOW).step_by(STEP) {
+    runs_in(samples, frequencies).into_iter().map(|run| (run.hz, run.seconds)).collect()
+}
+
+/// A frequency that is heard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) hz: f64,
+    pub(crate) first_sample: usize,
+    pub(crate) seconds: f64,
+}
+
+/// The same, and where each begins.
+pub(crate) fn runs_in(samples: &[f64], frequencies: &[f64]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (at, window) in samples.windows(WINDOW).step_by(STEP).enumerate() {
         let power = window.iter().map(|value| value * value).sum::<f64>();
         let heard = frequencies.iter().copied().find(|&hz| {
             let (mut re, mut im) = (0.0, 0.0);
@@ -137,13 +150,13 @@ pub(crate) fn runs(samples: &[f64], frequencies: &[f64]) -> Vec<(f64, f64)> {
                 re += value * angle.cos();
                 im += value * angle.sin();
             }
-            // A sine has all its power in one frequency.
-            power > 1e-3 && (re * re + im * im) * 2.0 / WINDOW as f64 > 0.8 * power
+            // A sine has all its power in one frequency, and most of it in one that is a hundredth off.
+            power > 1e-3 && (re * re + im * im) * 2.0 / WINDOW as f64 > 0.6 * power
         });
         if let Some(hz) = heard {
             match runs.last_mut() {
-                Some(run) if run.0 == hz => run.1 += STEP as f64 / 48_000.0,
-                _ => runs.push((hz, STEP as f64 / 48_000.0)),
+                Some(run) if run.hz == hz => run.seconds += STEP as f64 / 48_000.0,
+                _ => runs.push(Run { hz, first_sample: at * STEP, seconds: STEP as f64 / 48_000.0 }),
             }
         }
     }

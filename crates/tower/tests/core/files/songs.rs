@@ -74,20 +74,23 @@ struct Made {
 
 /// Song `number`: of a format, rate, level and length of its own; every third has no tags.
 fn made(folder: &Path, number: usize) -> Made {
-    const FORMATS: [(&str, &[&str]); 4] = [
+    const FORMATS: [(&str, &[&str]); 5] = [
         ("wav", &[]),
+        // Times to the sample: by default they are in ms.
+        ("m4a", &["-c:a", "aac", "-b:a", "192k", "-movie_timescale", "7056000"]),
         ("flac", &[]),
         ("mp3", &["-c:a", "libmp3lame", "-b:a", "192k"]),
         ("ogg", &["-c:a", "libvorbis", "-q:a", "6"]),
     ];
     let (extension, codec) = FORMATS[number % FORMATS.len()];
-    let rate_hz: u32 = if (number / 4).is_multiple_of(2) { 48_000 } else { 44_100 };
+    let rate_hz: u32 = if (number / 5).is_multiple_of(2) { 48_000 } else { 44_100 };
     // Whole samples at either rate: 147 at 44.1 kHz are 160 at 48 kHz.
     let units = 150 + (number * 37) % 440;
     let samples = units * if rate_hz == 48_000 { 160 } else { 147 };
     let level = [0.5, 0.25, 0.1, 0.05][(number / 2) % 4];
     let source = folder.join(format!("source-{number:03}.wav"));
-    write_wav(&source, rate_hz, 2, &song(rate_hz, 300.0 + 10.0 * number as f64, level, samples));
+    let pcm = song(rate_hz, 300.0 + 10.0 * number as f64, level, samples);
+    write_wav(&source, rate_hz, 2, &pcm);
     let name = format!("{number:03}.{extension}");
     let title = format!("title=Song {number}");
     let mut options = codec.to_vec();
@@ -98,6 +101,12 @@ fn made(folder: &Path, number: usize) -> Made {
         options.extend(["-metadata", &title, "-metadata", "artist=The Masts"]);
         format!("The Masts - Song {number}")
     };
+    // Some were brought to a level by another program, which wrote the gain.
+    let gain = format!("REPLAYGAIN_TRACK_GAIN={:.2} dB", -18.0 - loudness_at(rate_hz, &pcm));
+    let peak = format!("REPLAYGAIN_TRACK_PEAK={level:.6}");
+    if number % 5 == 4 {
+        options.extend(["-metadata", &gain, "-metadata", &peak]);
+    }
     let path = ffmpeg(&source, &name, &options);
     std::fs::remove_file(&source).expect("our own file");
     Made { path, label, samples: units * 160 }
@@ -168,6 +177,14 @@ fn songs_are_crossfaded_as_long_as_is_configured_and_what_is_one_on_an_album_is_
     let overlap = 240 * 48;
     let samples = [0, 48_000, 2 * 48_000 - overlap, 3 * 48_000 - 2 * overlap];
     assert_eq!(begun, samples.map(|sample| (sample / TICK_SAMPLES) as u64), "1 and 2 are one piece");
+}
+
+/// The loudness of 16-bit PCM at any rate: of a sine, which is the same at another.
+fn loudness_at(rate_hz: u32, pcm: &[i16]) -> f64 {
+    let at_48_khz = |n: usize| (n as f64 * f64::from(rate_hz) / 48_000.0) as usize;
+    let samples = (pcm.len() / 2) as f64 * 48_000.0 / f64::from(rate_hz);
+    let value = |n: usize| f32::from(pcm[2 * at_48_khz(n)]) / 32_768.0;
+    loudness(&(0..samples as usize).flat_map(|n| [value(n); 2]).collect::<Vec<f32>>())
 }
 
 fn loudness(values: &[f32]) -> f64 {
@@ -247,4 +264,40 @@ fn songs_without_tags_are_measured_once_and_come_to_one_loudness_without_their_s
     // Two seconds, and of the three of silence behind it half a second.
     let last = begun[3] - begun[2];
     assert!(last.abs_diff(96_000 + 24_000) < EDGE + TICK_SAMPLES, "the last song lasts {last} samples");
+}
+
+#[test]
+fn a_hundred_songs_with_tags_and_without_come_to_one_loudness() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    std::fs::create_dir(&state).expect("a folder");
+    let songs: Vec<Made> = (0..100).map(|number| made(folder.path(), number)).collect();
+    let paths: Vec<PathBuf> = songs.iter().map(|song| song.path.clone()).collect();
+    let decoder = DecoderSettings { program: env!("CARGO_BIN_EXE_tower").into(), ..DecoderSettings::default() };
+    let joining = Joining { loudness_lufs: Some(-20.0), ..Joining::default() };
+    let levels = || Levels::open(Some(&state), decoder.clone());
+    // Each is measured when it is about to be played, unless it is being measured still.
+    let known =
+        || std::fs::read_to_string(state.join("levels.json")).unwrap_or_default().matches("path_base64").count();
+    let (player, mut reader, _) = start_measured(&paths, joining, levels());
+    let begun = Instant::now();
+    while known() < songs.len() {
+        assert!(begun.elapsed() < DEADLINE, "{} of {} are measured", known(), songs.len());
+        take(&mut reader, TICK_SAMPLES);
+    }
+    player.stop();
+    drop(reader);
+    let (player, mut reader, begun) = start_measured(&paths, joining, levels());
+    let all: usize = songs.iter().map(|song| song.samples).sum();
+    let values = take(&mut reader, all);
+    player.stop();
+    let begun: Vec<usize> = begun.lock().expect("no panic").iter().map(|(at, _)| *at as usize * TICK_SAMPLES).collect();
+    let mut at_fault = Vec::new();
+    for (number, (song, begins)) in songs.iter().zip(begun).enumerate() {
+        let heard = loudness(&values[2 * begins..2 * (begins + song.samples).min(all)]);
+        if (heard + 20.0).abs() >= 1.0 {
+            at_fault.push((number, heard));
+        }
+    }
+    assert!(at_fault.is_empty(), "not within 1 LU of -20 LUFS: {at_fault:.2?}");
 }

@@ -116,7 +116,7 @@ impl Child for Player {
             if actor.output.is_empty() {
                 return if actor.stdout_closed || actor.end.is_some() { Ok(0) } else { Err(Errno::AGAIN) };
             }
-            Ok(std::io::Read::read(&mut actor.output, buffer).expect("memory"))
+            Ok(io::Read::read(&mut actor.output, buffer).expect("memory"))
         })
     }
 
