@@ -144,7 +144,9 @@ proptest! {
             prop_assert_eq!(heard.left_out, 0);
             let steps = excess_ticks / (PREROLL_TICKS as f64 / 2.0) + 2.0;
             prop_assert!(!heard.breaks.is_empty() && heard.breaks.len() as f64 <= steps, "{heard:?}");
-            prop_assert!(heard.breaks.iter().all(|(_, count)| *count >= PREROLL_TICKS / 2), "{:?}", heard.breaks);
+            // One may not be over at the end.
+            let mut whole = heard.breaks.iter().filter(|(from, count)| from + count < ticks);
+            prop_assert!(whole.all(|(_, count)| *count >= PREROLL_TICKS / 2), "{:?}", heard.breaks);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the station says of itself, passed on to whoever listens at this moment (SPEC API-4). Nothing is stored.
 
 use crate::http::pace::Pace;
+use crate::titles::Details;
 use axum::extract::ws::Utf8Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -98,10 +99,24 @@ impl StationEvent {
 }
 
 impl StationEvent {
-    /// What else it says of a song; nothing if a field is of another kind than it should be.
+    /// What else it says of a song: each field that is of the kind that it should be. Automation writes
+    /// numbers as texts, and null for what it does not know.
     #[must_use]
-    pub fn details(&self) -> crate::titles::Details {
-        serde_json::from_value(Value::Object(self.metadata.clone())).unwrap_or_default()
+    pub fn details(&self) -> Details {
+        let mut taken = Map::new();
+        for name in Details::FIELDS {
+            let Some(value) = self.metadata.get(name) else { continue };
+            let number = value.as_str().and_then(|text| serde_json::from_str::<serde_json::Number>(text.trim()).ok());
+            for value in std::iter::once(value.clone()).chain(number.map(Value::Number)) {
+                let mut more = taken.clone();
+                more.insert(name.to_owned(), value);
+                if serde_json::from_value::<Details>(Value::Object(more.clone())).is_ok() {
+                    taken = more;
+                    break;
+                }
+            }
+        }
+        serde_json::from_value(Value::Object(taken)).unwrap_or_default()
     }
 }
 
@@ -140,6 +155,18 @@ impl StationEvents {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_field_of_a_song_counts_by_itself() {
+        let metadata = serde_json::json!({
+            "title": "T", "album": null, "label": "Dim", "isrc": 7, "year": " 1999", "duration_sec": "215.5", "mood": {}
+        });
+        let Value::Object(metadata) = metadata else { unreachable!() };
+        let event = StationEvent { event_type: "song_playing".into(), timestamp: 0.0, metadata };
+        let details = event.details();
+        assert_eq!((details.album.as_str(), details.record_label.as_str(), details.isrc.as_str()), ("", "Dim", ""));
+        assert_eq!((details.year, details.duration_s), (Some(1999), Some(215.5)));
+    }
 
     #[test]
     fn an_event_has_a_type_a_time_and_metadata_or_is_refused_with_its_shape() {

@@ -84,6 +84,9 @@ fn large_folder(lab: &Lab, folder: &Path) -> [Figure; 3] {
     let (tower, first_sound) = start_with(lab, &large);
     let large_mb = pss_mb(&tower);
     let before = tower.events("on_air").len();
+    let config = tower.path("tower.toml");
+    let text = std::fs::read_to_string(&config).expect("its configuration");
+    std::fs::write(&config, text + "\nplay.shuffle = true\n").expect("a temporary file");
     let from = Instant::now();
     process::signal(tower.pid(), Signal::HUP);
     wait_for("the configuration to be read again", PATIENCE, || {

@@ -8,6 +8,9 @@ use rustix::event::PollFd;
 use std::collections::VecDeque;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
+/// For how long a process that was killed is waited for, before another is started beside it.
+const ENDING_MS: i64 = 50;
+
 /// What has become of the processes of a [`Line`].
 #[derive(Debug)]
 pub enum Told {
@@ -69,6 +72,12 @@ impl Line {
         }
     }
 
+    /// Whether FFmpeg decodes for its process.
+    #[must_use]
+    pub fn has_ffmpeg(&self) -> bool {
+        self.live.as_ref().is_some_and(|(_, process)| process.has_ffmpeg())
+    }
+
     /// Tells the machine what its process does.
     pub fn report(&mut self, event: impl FnOnce(ProcessId) -> Event) {
         if let Some((id, _)) = self.live {
@@ -121,6 +130,8 @@ impl Line {
                 let words = self.last_words.take().unwrap_or_default();
                 if let Some((id, mut process)) = self.live.take_if(|(live, _)| *live == id) {
                     process.kill();
+                    // One that does not wait for a disk ends at once.
+                    process.wait_dead(ENDING_MS);
                     if process.is_buried() {
                         self.supervisor.handle(now(), Event::Buried(id));
                     } else {
@@ -133,7 +144,7 @@ impl Line {
                 self.told.push_back(Told::Lost(reason, words));
             }
             Action::Look(id) => {
-                let time = self.live.as_ref().and_then(|(_, process)| process.processor_time());
+                let time = self.live.as_ref().and_then(|(_, process)| process.look());
                 self.supervisor.handle(now(), Event::Looked(id, time));
             }
             Action::GiveUp(item, reason) => self.told.push_back(Told::GiveUp(item, reason)),

@@ -40,7 +40,7 @@ pub const MEMORY_BYTES_MAX: u64 = 256 << 20;
 /// its file go on.
 pub(crate) const FILE_LIMITS: Settings = Settings {
     stall_ms: 1500,
-    processor_start_ms: 3000,
+    processor_start_ms: 2000,
     processor_per_second_ms: 700,
     strikes_max: 3,
     deaths_max: None,
@@ -50,7 +50,7 @@ pub(crate) const FILE_LIMITS: Settings = Settings {
 /// The limits of a source's decoders. A source is live, with a fraction of a second in hand.
 pub(crate) const STREAM_LIMITS: Settings = Settings {
     stall_ms: 500,
-    processor_start_ms: 3000,
+    processor_start_ms: 2000,
     processor_per_second_ms: 900,
     strikes_max: u32::MAX,
     deaths_max: Some(5),

@@ -3,14 +3,13 @@
 use super::demuxer::Demuxer;
 use super::ffmpeg::{Ffmpeg, FfmpegEnd, FfmpegSettings};
 use super::protocol::{MESSAGE_BYTES_MAX, Record, Request};
-use super::supervisor::Reason;
+use super::supervisor::{Look, Reason};
 use super::{MEMORY_BYTES_MAX, socket};
 use crate::encoder::diagnostics::Diagnostics;
 use crate::encoder::environment;
 use crate::encoder::processor::processor_time;
 use crate::encoder::spawn::{Lifetime, limit};
 use crate::source::formats::Format;
-use radio_signal::supervisor::ProcessorTime;
 use radio_signal::units::CHANNELS;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -264,11 +263,18 @@ impl DecoderProcess {
 
     /// What it has had of the processor, with its FFmpeg; none where that cannot be read.
     #[must_use]
-    pub fn processor_time(&self) -> Option<ProcessorTime> {
+    pub fn look(&self) -> Option<Look> {
         let (own, ffmpeg) = (processor_time(self.pid())?, self.ffmpeg.as_ref().and_then(Ffmpeg::processor_time));
-        let ffmpeg = ffmpeg.unwrap_or_default();
-        let ran_ns = own.ran_ns + ffmpeg.ran_ns + self.ffmpegs_ran_ns;
-        Some(ProcessorTime { ran_ns, is_runnable: own.is_runnable || ffmpeg.is_runnable, ..own })
+        let ran_ns = own.ran_ns + ffmpeg.map_or(0, |time| time.ran_ns) + self.ffmpegs_ran_ns;
+        // Passing bytes on to FFmpeg is no sign that those are decoded.
+        let decodes = ffmpeg.unwrap_or(own);
+        Some(Look { ran_ns, decoding_ns: decodes.ran_ns, is_runnable: decodes.is_runnable })
+    }
+
+    /// Whether FFmpeg decodes for it.
+    #[must_use]
+    pub const fn has_ffmpeg(&self) -> bool {
+        self.ffmpeg.is_some()
     }
 
     /// Gives it, and FFmpeg where that decodes for it, only the time that nothing else wants of the

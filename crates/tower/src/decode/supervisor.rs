@@ -6,7 +6,6 @@
 //! *dying* until the kernel has ended it; two that do not end (a disk that does not answer) are the
 //! most there may be, and until one of them ends no other is started.
 
-use radio_signal::supervisor::ProcessorTime;
 use radio_signal::units::{MonoTime, SAMPLE_RATE_HZ};
 use std::collections::VecDeque;
 
@@ -18,6 +17,8 @@ const LOOK_MS: u64 = 250;
 const BACKOFF_MS: u64 = 200;
 /// up to this.
 const BACKOFF_MS_MAX: u64 = 5000;
+/// Without a wait the next item is begun behind one that is given up, so often in a row.
+const GIVEN_UP_AT_ONCE_MAX: u32 = 20;
 
 /// The number of a process.
 pub type ProcessId = u64;
@@ -35,7 +36,8 @@ pub struct Settings {
     pub processor_per_second_ms: u64,
     /// An item at one place of which so many processes hung or were killed is given up.
     pub strikes_max: u32,
-    /// So many processes in a row may die before one is settled; none: they are started for ever.
+    /// So many processes in a row may fail before one is settled; none: they are started for ever.
+    /// Those that are killed from outside do not count.
     pub deaths_max: Option<u32>,
     /// A process that has given so many samples has nothing to do with the deaths before it, nor has
     /// an item that has given a tenth of that with the strikes before.
@@ -62,13 +64,24 @@ pub enum Event {
     /// It is done with an item.
     Over(ProcessId, Item),
     /// Its processor time was read.
-    Looked(ProcessId, Option<ProcessorTime>),
+    Looked(ProcessId, Option<Look>),
     /// It gives nothing more.
     Lost(ProcessId, Reason),
     /// A process that was given up has ended.
     Buried(ProcessId),
     /// The deadline has passed.
     Timeout,
+}
+
+/// The processor time of a process so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// All of it, of what it has started too.
+    pub ran_ns: u64,
+    /// Of that, what decodes now has taken: while that changes, it works.
+    pub decoding_ns: u64,
+    /// What decodes runs, or waits for the processor.
+    pub is_runnable: bool,
 }
 
 /// Why a process is given up.
@@ -145,6 +158,8 @@ pub struct Supervisor {
     next_id: ProcessId,
     spawn_at: Option<MonoTime>,
     deaths: u32,
+    /// Of those, the ones that were not killed from outside.
+    failures: u32,
     replaced: u64,
     /// The item in which processes hung or were killed, and how many.
     strikes: Option<(Item, u32)>,
@@ -161,8 +176,8 @@ struct Process {
     item_samples: u64,
     /// Since when it owes sound without a sign of life.
     owes_since: Option<MonoTime>,
-    /// Its processor time at that sign, once it has been read.
-    ran_at_sign_ns: Option<u64>,
+    /// What it had taken to decode at that sign, once it has been read.
+    decoding_at_sign_ns: Option<u64>,
     ran_ns: u64,
     credit_ns: i64,
     look_at: MonoTime,
@@ -180,6 +195,7 @@ impl Supervisor {
             next_id: 0,
             spawn_at: None,
             deaths: 0,
+            failures: 0,
             replaced: 0,
             strikes: None,
             actions: VecDeque::new(),
@@ -209,7 +225,7 @@ impl Supervisor {
                     && owes != process.owes_since.is_some()
                 {
                     process.owes_since = owes.then_some(now);
-                    process.ran_at_sign_ns = None;
+                    process.decoding_at_sign_ns = None;
                     process.look_at = process.look_at.max(now);
                 }
             }
@@ -271,16 +287,16 @@ impl Supervisor {
         process.credit_ns = process.credit_ns.saturating_add_unsigned(earned_ns).min(start_ns);
         if process.owes_since.is_some() {
             process.owes_since = Some(now);
-            process.ran_at_sign_ns = None;
+            process.decoding_at_sign_ns = None;
         }
         process.samples += given;
         process.item_samples += given;
         if process.samples >= settled_samples {
-            self.deaths = 0;
+            (self.deaths, self.failures) = (0, 0);
         }
     }
 
-    fn looked(&mut self, now: MonoTime, id: ProcessId, time: Option<ProcessorTime>) {
+    fn looked(&mut self, now: MonoTime, id: ProcessId, time: Option<Look>) {
         let stall_ms = self.settings.stall_ms;
         let Some(process) = self.alive(id) else { return };
         process.look_at = now.plus_ms(LOOK_MS);
@@ -293,11 +309,11 @@ impl Supervisor {
             return self.lose(now, id, Reason::Processor);
         }
         let Some(since) = process.owes_since else { return };
-        let ran_at_sign_ns = *process.ran_at_sign_ns.get_or_insert(time.ran_ns);
+        let at_sign_ns = *process.decoding_at_sign_ns.get_or_insert(time.decoding_ns);
         // One that works is judged by its credit, one that waits for the processor by nobody.
-        let works = time.is_runnable || time.ran_ns > ran_at_sign_ns;
+        let works = time.is_runnable || time.decoding_ns != at_sign_ns;
         if works {
-            process.ran_at_sign_ns = Some(time.ran_ns);
+            process.decoding_at_sign_ns = Some(time.decoding_ns);
             process.owes_since = Some(now);
         } else if now.since_ms(since) >= stall_ms {
             self.lose(now, id, Reason::Hangs);
@@ -307,6 +323,7 @@ impl Supervisor {
     fn lose(&mut self, now: MonoTime, id: ProcessId, reason: Reason) {
         let Some(process) = self.live.take_if(|process| process.id == id) else { return };
         self.kill(id, reason);
+        let mut is_given_up = false;
         if let Some(item) = process.item {
             let moved_on = process.item_samples >= self.settings.settled_samples / 10;
             let before = self.strikes.filter(|(struck, _)| *struck == item && !moved_on).map_or(0, |(_, count)| count);
@@ -314,13 +331,16 @@ impl Supervisor {
             if reason.is_of_the_item() || before + 1 >= self.settings.strikes_max {
                 self.strikes = None;
                 self.actions.push_back(Action::GiveUp(item, reason));
+                is_given_up = true;
             }
         }
         self.deaths += 1;
+        // What kills it from outside says nothing about what it decodes.
+        self.failures += u32::from(reason != Reason::Killed);
         if !self.wanted {
             return;
         }
-        if self.settings.deaths_max.is_some_and(|max| self.deaths > max) {
+        if self.settings.deaths_max.is_some_and(|max| self.failures > max) {
             self.wanted = false;
             self.actions.push_back(Action::Exhausted(reason));
             return;
@@ -328,6 +348,7 @@ impl Supervisor {
         self.replaced += 1;
         let wait_ms = match self.deaths {
             0 | 1 => 0,
+            deaths if is_given_up && deaths <= GIVEN_UP_AT_ONCE_MAX => 0,
             deaths => (BACKOFF_MS << (deaths - 2).min(10)).min(BACKOFF_MS_MAX),
         };
         self.spawn_at = Some(now.plus_ms(wait_ms));
@@ -347,10 +368,19 @@ impl Supervisor {
         let id = self.next_id;
         self.next_id += 1;
         let credit_ns = self.start_ns();
-        let (item, owes_since, ran_at_sign_ns) = (None, None, None);
+        let (item, owes_since, decoding_at_sign_ns) = (None, None, None);
         let (samples, item_samples, ran_ns) = (0, 0, 0);
-        let process =
-            Process { id, item, samples, item_samples, owes_since, ran_at_sign_ns, ran_ns, credit_ns, look_at: now };
+        let process = Process {
+            id,
+            item,
+            samples,
+            item_samples,
+            owes_since,
+            decoding_at_sign_ns,
+            ran_ns,
+            credit_ns,
+            look_at: now,
+        };
         self.live = Some(process);
         self.actions.push_back(Action::Spawn(id));
     }

@@ -156,9 +156,9 @@ impl World {
             }
             Action::Look(id) => {
                 let actor = self.process.as_ref().filter(|actor| actor.id == id);
-                let time = actor.map(|actor| ProcessorTime {
+                let time = actor.map(|actor| Look {
                     ran_ns: actor.ran_ns,
-                    waited_ns: 0,
+                    decoding_ns: actor.ran_ns,
                     is_runnable: matches!(actor.fault, Fault::SpinsAt(at) | Fault::SlowsAt(at) | Fault::WaitsAt(at) if actor.given >= at),
                 });
                 self.machine.handle(self.now, Event::Looked(id, time));
@@ -235,6 +235,17 @@ fn an_item_that_kills_is_given_up_at_once_and_one_that_is_killed_at_the_third_ti
     world.run(60_000);
     assert_eq!((world.given_up.as_slice(), world.starts), (&[][..], 21), "it goes on each time");
     assert!(world.gap_ms <= 3 * STEP_MS, "{} ms", world.gap_ms);
+}
+
+#[test]
+fn behind_items_that_kill_the_next_one_is_begun_at_once_and_kills_from_outside_exhaust_nothing() {
+    let mut world = World::new(LIMITS, &[Fault::DiesAt(0); 10]);
+    world.run(5000);
+    assert_eq!((world.given_up.len(), world.starts), (10, 11));
+    assert!(world.gap_ms <= 500, "{} ms", world.gap_ms);
+    let mut world = World::new(Settings { deaths_max: Some(5), ..LIMITS }, &[Fault::KilledAt(480); 20]);
+    world.run(120_000);
+    assert_eq!(world.starts, 21);
 }
 
 #[test]

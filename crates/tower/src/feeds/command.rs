@@ -175,7 +175,7 @@ impl Keeper {
         let tower = Arc::clone(&self.tower);
         process.heard = Box::new(move |title| _ = tower.title_arrives_at(OnAir::Source(id), title));
         let resampler = (input.pacing() == Pacing::Resample).then(DriftResampler::measuring);
-        producer::receive(&mut process, writer, input.when_full, resampler);
+        producer::receive(&input.name, &mut process, writer, input.when_full, resampler);
         drop(left);
         Ok((process.sounded(), process.last_words(input.timeout_ms)))
     }

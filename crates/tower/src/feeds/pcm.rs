@@ -223,7 +223,7 @@ impl Producer {
         // Held at the fill that it has: a pre-roll shorter than its lumps would drain what it needs
         // between them.
         let resampler = follows.then(DriftResampler::measuring);
-        let dropped = producer::receive(socket, writer, self.input.when_full, resampler);
+        let dropped = producer::receive(&self.input.name, socket, writer, self.input.when_full, resampler);
         tell(&self.tower, format!("{name}: producer {id}{whose} left; {dropped} frames were dropped"));
     }
 }

@@ -2,7 +2,7 @@
 //! the state directory.
 
 use super::measure::{Level, Measured, measure};
-use super::opener::{Stamp, ignore_missing};
+use super::open::{Stamp, ignore_missing};
 use crate::decode::process::DecoderSettings;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -151,7 +151,7 @@ impl Known {
 fn measure_all(shared: &Shared, decoder: &DecoderSettings, waiting: &Receiver<PathBuf>) {
     let (mut has_warned, mut unwritten) = (false, 0);
     while let Ok(path) = waiting.recv() {
-        let Some(stamp) = super::opener::stamp_of(&path) else { continue };
+        let Some(stamp) = super::open::stamp_of(&path) else { continue };
         if shared.lock().songs.get(&path).is_some_and(|song| song.stamp == stamp) {
             continue;
         }

@@ -3,7 +3,7 @@
 //! By a decoder process of its own, at idle priority: it takes only the time that nothing else
 //! wants.
 
-use super::opener;
+use super::open;
 use crate::decode::intake::{Intake, Piece};
 use crate::decode::process::{DecoderProcess, DecoderSettings, Job, Read, timespec};
 use crate::decode::protocol::{Body, Outcome, Request};
@@ -119,35 +119,41 @@ pub(super) enum Measured {
     Unknown,
 }
 
-/// Measures the file at `path` while `is_wanted`; none: it is not wanted any more, or cannot be
-/// opened.
+/// Measures the file at `path` while `is_wanted`; none: it is not wanted any more, cannot be opened, or
+/// was not measured for a reason that is not its own. Then it is tried again.
 pub(super) fn measure(path: &Path, settings: &DecoderSettings, is_wanted: impl Fn() -> bool) -> Option<Measured> {
     // Of its own: a descriptor that another decoder reads has one position for both.
-    let (file, _) = opener::open(path).ok()?;
+    let (file, _) = open::open(path).ok()?;
     let (mut process, _) = DecoderProcess::start(settings, &Job::Files).ok()?;
     process.make_idle();
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_owned();
     process.request(&Request::Play { file: 0, from_sample: 0, extension }, Some(file.as_fd())).ok()?;
     process.request(&Request::Flush, None).ok()?;
     let (mut intake, mut meter, mut done, mut last) = (Intake::new(0), LevelMeter::default(), None, Instant::now());
+    let mut is_foreign = false;
     while is_wanted() {
         process.listen();
         let (mut needs, mut ffmpeg_is_over) = (None, false);
         let read = intake.take(&mut process, true, |piece| match piece {
             Piece::Pcm(values) => meter.push(values),
             Piece::Record(record) => match record.body {
-                Body::Started { tags, .. } if tags.mastering.has_gain() => done = Some(Measured::Tagged),
-                Body::Ended { outcome: Outcome::Empty | Outcome::Unreadable(_), .. } => done = Some(Measured::Unknown),
-                Body::NeedsFfmpeg { demuxer, .. } => needs = Some(demuxer),
+                Body::Started { tags, .. } if tags.mastering.has_gain() => done = Some(Some(Measured::Tagged)),
+                // FFmpeg may be installed later.
+                Body::Ended { outcome: Outcome::Empty | Outcome::Unreadable(_), .. } => {
+                    done = Some(if is_foreign { None } else { Some(Measured::Unknown) });
+                }
+                Body::NeedsFfmpeg { demuxer, .. } => (needs, is_foreign) = (Some(demuxer), true),
                 Body::FfmpegOver => ffmpeg_is_over = true,
-                Body::Flushed => done = done.or(Some(Measured::Level(std::mem::take(&mut meter).level()))),
+                Body::Flushed => {
+                    done = done.or_else(|| Some(Some(Measured::Level(std::mem::take(&mut meter).level()))));
+                }
                 _ => {}
             },
         });
         if needs.is_some_and(|demuxer| process.lend_ffmpeg(settings, demuxer, Some(file.as_fd())).is_err())
             || ffmpeg_is_over && process.end_ffmpeg().is_err()
         {
-            return Some(Measured::Unknown);
+            return None;
         }
         if needs.is_some() {
             process.make_idle();
@@ -157,14 +163,14 @@ pub(super) fn measure(path: &Path, settings: &DecoderSettings, is_wanted: impl F
             return Some(Measured::Level(Level { tail: 0, ..meter.level() }));
         }
         match read {
-            _ if done.is_some() => return done,
+            _ if let Some(done) = done => return done,
             Ok(Read::Some) => last = Instant::now(),
             Ok(Read::Nothing) if last.elapsed() < STALL => {
                 let mut fds: Vec<PollFd<'_>> = Vec::new();
                 process.poll_fds(true, &mut fds);
                 let _ = rustix::event::poll(&mut fds, Some(&timespec(LOOK_MS as i64)));
             }
-            Ok(Read::Nothing | Read::Ended) | Err(_) => return Some(Measured::Unknown),
+            Ok(Read::Nothing | Read::Ended) | Err(_) => return None,
         }
     }
     None

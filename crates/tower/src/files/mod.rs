@@ -9,7 +9,8 @@
 //! - [`convert`]: any rate to 48 kHz and 16 bits, across file boundaries.
 //! - [`decode`]: the two together, and what can go wrong with a file.
 //! - [`programme`]: one file after the other, without a sample between them.
-//! - [`player`]: the thread that keeps an input buffer full, by a decoder process; `opener`: the one that opens its files;
+//! - [`player`]: the thread that keeps an input buffer full, by a decoder process; `opener`: the one that opens its files (`open`);
+//!   `warnings`: what it says of them once;
 //!   [`rounds`] keeps where it is across restarts; `handle`: what the rest of the tower sees of it.
 //! - `output`: from the decoder to the buffer; [`join`] crossfades songs, `succession` says how each
 //!   is joined, [`songs`] knows which one is on air.
@@ -33,6 +34,7 @@ mod list;
 pub mod mastering;
 pub mod measure;
 pub mod media;
+mod open;
 mod opener;
 mod output;
 pub(crate) mod packets;
@@ -44,6 +46,7 @@ pub mod rounds;
 pub mod songs;
 mod succession;
 pub mod tags;
+mod warnings;
 
 pub use decode::{DecodeError, Decoder, TrackInfo};
 pub use handle::{Backing, Joining, NowPlaying, PlayerHandle, PlayerSettings};

@@ -3,8 +3,9 @@
 
 use super::DecodeError;
 use super::media::{LOOK_PERIOD, MediaBoard};
+use super::open::{Stamp, is_of_the_disk, open};
 use super::playlist::{Item, Place, Playlist, Round};
-use rustix::fs::{MemfdFlags, Mode, OFlags, SeekFrom};
+use rustix::fs::{MemfdFlags, SealFlags, SeekFrom};
 use rustix::io::Errno;
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
@@ -13,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 /// Files that are known to kill decoders; beyond that the oldest would be tried again.
 const CONDEMNED_MAX: usize = 1000;
@@ -25,13 +26,6 @@ const SHELF_PIECE_BYTES_MIN: u64 = 256 << 10;
 
 /// Files in a row that are gone since their folder was read; then it is read again.
 const GONE_MAX: u32 = 5;
-
-/// By what a file that has changed is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
-    bytes: u64,
-    modified: Option<SystemTime>,
-}
 
 /// A file that is open.
 #[derive(Debug)]
@@ -189,7 +183,7 @@ impl Worker {
                     return Next::File(self.keep(OpenedFile { path, stamp, file, title, place: Some(place) }));
                 }
                 Err(source) => {
-                    self.gone(source.kind() == io::ErrorKind::NotFound, place);
+                    self.gone(is_of_the_disk(&source), place);
                     return Next::Failed(DecodeError::Open { path, source });
                 }
             }
@@ -252,42 +246,9 @@ impl Worker {
     }
 }
 
-/// What is not there is no error.
-pub(super) fn ignore_missing(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
-}
-
-/// By what the file at `path` is known now.
-pub(super) fn stamp_of(path: &Path) -> Option<Stamp> {
-    open(path).ok().map(|(_, stamp)| stamp)
-}
-
-impl Stamp {
-    /// Bytes, and the time of the last change in ns since 1970; 0 if that is unknown.
-    pub(super) fn numbers(self) -> (u64, u64) {
-        let since = self.modified.and_then(|modified| modified.duration_since(SystemTime::UNIX_EPOCH).ok());
-        (self.bytes, since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or_default())
-    }
-
-    pub(super) fn of_numbers(bytes: u64, modified_ns: u64) -> Self {
-        let modified = (modified_ns > 0).then(|| SystemTime::UNIX_EPOCH + Duration::from_nanos(modified_ns));
-        Self { bytes, modified }
-    }
-}
-
-/// Opens a regular file, and waits for nothing that is none.
-pub(super) fn open(path: &Path) -> io::Result<(OwnedFd, Stamp)> {
-    let file = File::from(rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?);
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
-    }
-    Ok((file.into(), Stamp { bytes: metadata.len(), modified: metadata.modified().ok() }))
-}
-
 /// Copies the beginning of a file into memory.
 fn copy(file: &OwnedFd, bytes_max: u64) -> io::Result<(OwnedFd, u64)> {
-    let memory = rustix::fs::memfd_create("radio-tower-fallback", MemfdFlags::CLOEXEC)?;
+    let memory = rustix::fs::memfd_create("radio-tower-fallback", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     let (mut from, mut to) = (File::from(file.try_clone()?), File::from(memory.try_clone()?));
     let (mut buffer, mut copied) = (vec![0; 64 * 1024], 0);
     while copied < bytes_max {
@@ -299,6 +260,8 @@ fn copy(file: &OwnedFd, bytes_max: u64) -> io::Result<(OwnedFd, u64)> {
         to.write_all(&buffer[..count])?;
         copied += count as u64;
     }
+    // Decoders get it, and one may be taken over by what it reads.
+    rustix::fs::fcntl_add_seals(&memory, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
     rewind(file)?;
     Ok((memory, copied))
 }
@@ -345,6 +308,21 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_of_the_network_that_was_taken_away_is_read_again_after_a_few_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let music = folder.path().join("music");
+        std::fs::create_dir(&music).expect("a folder");
+        (0..9).for_each(|n| std::fs::write(music.join(format!("{n}.mp3")), b"music").expect("a file"));
+        let opener = opener(vec![music.clone()], false);
+        assert!(matches!(next(&opener), Next::File(_)));
+        // A file stands where the folder was: its songs are not simply missing.
+        std::fs::remove_dir_all(&music).expect("our own folder");
+        std::fs::write(&music, b"no folder").expect("a file");
+        (0..GONE_MAX).for_each(|_| assert!(matches!(next(&opener), Next::Failed(_))));
+        assert!(!matches!(next(&opener), Next::Failed(DecodeError::Open { path, .. }) if path.starts_with(&music)));
+    }
+
+    #[test]
     fn files_are_kept_in_memory_up_to_a_limit_and_given_when_no_disk_answers() {
         let folder = tempfile::tempdir().expect("a folder");
         let paths = ["a", "b", "c"].map(|name| folder.path().join(name));
@@ -365,7 +343,7 @@ mod tests {
     fn a_pipe_is_no_file_and_is_not_waited_for() {
         let folder = tempfile::tempdir().expect("a folder");
         let pipe = folder.path().join("pipe");
-        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RWXU).expect("a pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).expect("a pipe");
         assert!(matches!(next(&opener(vec![pipe], false)), Next::Failed(DecodeError::Open { .. })));
     }
 }

@@ -138,7 +138,7 @@ impl Output {
     pub(super) fn wait_ms(&self) -> Option<u64> {
         if self.samples.len() >= TICK_VALUES {
             // The buffer empties by one frame a tick; a long one is not looked at for each.
-            let room_ticks = (self.writer.gauge().capacity() / 40).clamp(1, 4) as u64;
+            let room_ticks = (self.writer.gauge().capacity() / 10).clamp(1, 20) as u64;
             return Some(TICK_MS * room_ticks / 2);
         }
         let ms = if self.is_low() { TICK_MS / 2 } else { TICK_MS * LOW_TICKS as u64 / 2 };

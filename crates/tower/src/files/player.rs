@@ -12,6 +12,7 @@ use super::output::{Output, Started};
 use super::songs::{Song, label};
 use super::succession::Succession;
 use super::tags::Cover;
+use super::warnings::Warnings;
 use crate::decode::FILE_LIMITS;
 use crate::decode::intake::{Intake, Piece};
 use crate::decode::line::{Line, Told};
@@ -21,9 +22,8 @@ use crate::decode::supervisor::{Event, Item, Reason};
 use radio_signal::ingest::BufferWriter;
 use radio_signal::units::{CHANNELS, samples_in_ms};
 use rustix::event::{PollFd, PollFlags};
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -36,8 +36,6 @@ const DISK_WAIT: Duration = Duration::from_secs(1);
 const SLEEP_MS_MAX: u64 = 500;
 /// Files that a process has been given: the one that it decodes, and the next.
 const FILES_AHEAD: usize = 2;
-/// Files of which it is remembered that they have been warned about; beyond that they are skipped in silence.
-const WARNED_MAX: usize = 1000;
 
 /// Plays files and folders into a buffer, for ever.
 pub struct Player {
@@ -45,6 +43,8 @@ pub struct Player {
     backing: Backing,
     opener: Opener,
     line: Line,
+    /// The last process could not be started.
+    cannot_start: bool,
     intake: Intake,
     output: Output,
     shared: Arc<Shared>,
@@ -63,8 +63,7 @@ pub struct Player {
     /// Samples that the process has skipped.
     skipped: u64,
     succession: Succession,
-    warned: HashSet<PathBuf>,
-    warned_of_nothing: bool,
+    warnings: Warnings,
 }
 
 /// A file on its way through the decoder.
@@ -114,6 +113,8 @@ impl Player {
         Ok(Self {
             opener: Opener::start(&name, opening, move || waker.wake())?,
             line: Line::new(decoder, FILE_LIMITS),
+            cannot_start: false,
+            warnings: Warnings::new(&name),
             name,
             succession: Succession::new(joining, backing.levels.clone()),
             backing,
@@ -128,8 +129,6 @@ impl Player {
             pause_until: None,
             cover: Vec::new(),
             skipped: 0,
-            warned: HashSet::new(),
-            warned_of_nothing: false,
         })
     }
 
@@ -170,7 +169,7 @@ impl Player {
         self.asked = self.asked.filter(|_| answer.is_none());
         match answer {
             Some(Next::File(opened)) => self.queue(opened),
-            Some(Next::Failed(error)) => self.warn_once(&error),
+            Some(Next::Failed(error)) => self.warnings.file(&error),
             Some(Next::Problem(problem)) => tracing::warn!(player = %self.name, "{problem}"),
             Some(Next::RoundEnded) => self.round_has_ended = true,
             None => {}
@@ -178,7 +177,7 @@ impl Player {
         if self.round_has_ended && (self.heard || self.files.is_empty()) {
             self.round_has_ended = false;
             if std::mem::take(&mut self.heard) {
-                self.warned_of_nothing = false;
+                self.warnings.heard();
             } else {
                 self.wait_for_files();
             }
@@ -198,6 +197,9 @@ impl Player {
             }
         } else if self.line.is_blocked() {
             self.shared.tell("waiting for the disk: two decoders read a file and cannot be ended");
+            self.shared.now_playing.store(None);
+        } else if self.cannot_start {
+            self.shared.tell("its decoder cannot be started: raise the limit of processes; the log says more");
             self.shared.now_playing.store(None);
         } else if !disk_hangs {
             self.shared.clear();
@@ -312,22 +314,23 @@ impl Player {
         let Some(Planned { opened: OpenedFile { path, .. }, .. }) = self.files.remove(at) else { return };
         match outcome {
             Outcome::Over => {}
-            Outcome::Empty => self.warn_once(&DecodeError::Empty { path }),
-            Outcome::Unreadable(reason) => self.warn_once(&DecodeError::Format { path, reason }),
-            Outcome::Damaged(reason) => self.warn_once(&DecodeError::Damaged { path, reason }),
+            Outcome::Empty => self.warnings.file(&DecodeError::Empty { path }),
+            Outcome::Unreadable(reason) => self.warnings.file(&DecodeError::Format { path, reason }),
+            Outcome::Damaged(reason) => self.warnings.file(&DecodeError::Damaged { path, reason }),
         }
     }
 
     fn follow(&mut self, told: Told) {
         match told {
             Told::Started(_) => {
-                (self.intake, self.skipped) = (Intake::new(0), 0);
+                (self.intake, self.skipped, self.cannot_start) = (Intake::new(0), 0, false);
                 let pid = self.line.process().map_or(0, |process| process.pid());
                 self.shared.decoder_pid.store(pid, Ordering::Relaxed);
             }
             Told::Lost(reason, words) => {
                 self.shared.decoder_pid.store(0, Ordering::Relaxed);
                 self.shared.replaced.store(self.line.replaced(), Ordering::Relaxed);
+                self.cannot_start = reason == Reason::NotStarted;
                 tracing::warn!(player = %self.name, words, "the decoder {}; starting another", reason.text());
                 self.output.cut();
                 self.cover.clear();
@@ -352,7 +355,7 @@ impl Player {
                 }
                 self.opener.condemn(&path, stamp);
                 self.backing.decoders.give_up(&path, reason);
-                self.warn_once(&DecodeError::Kills { path, reason: reason.text() });
+                self.warnings.file(&DecodeError::Kills { path, reason: reason.text() });
             }
             Told::Exhausted(_) => {} // A player never gives up.
         }
@@ -363,10 +366,7 @@ impl Player {
             let _is_dead = process.request(&Request::Flush, None);
         }
         self.shared.now_playing.store(None);
-        if !self.warned_of_nothing {
-            self.warned_of_nothing = true;
-            tracing::warn!(player = %self.name, "none of the files can be played; trying again every 5 s");
-        }
+        self.warnings.nothing();
         self.pause_until = Some(Instant::now() + NOTHING_WAIT);
     }
 
@@ -384,12 +384,6 @@ impl Player {
         self.line.poll_fds(wants_pcm, &mut fds);
         let _ = rustix::event::poll(&mut fds, Some(&timespec(ms)));
         self.shared.woken();
-    }
-
-    fn warn_once(&mut self, error: &DecodeError) {
-        if self.warned.len() < WARNED_MAX && self.warned.insert(error.path().into()) {
-            tracing::warn!(player = %self.name, "{error}; going on with the next file");
-        }
     }
 
     /// Asked to stop, or nobody will play what is decoded.

@@ -2,6 +2,7 @@
 
 use super::folder::{Residue, Walk};
 use super::list::{self, BYTES_MAX, Format, Resolver};
+use super::open;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
@@ -222,7 +223,8 @@ impl Reading {
             return self.problem(format!("the list {shown} {reason}; it is left out there"));
         }
         let mut bytes = Vec::new();
-        let read = std::fs::File::open(path).and_then(|file| file.take(BYTES_MAX).read_to_end(&mut bytes));
+        let read =
+            open::open(path).and_then(|(file, _)| std::fs::File::from(file).take(BYTES_MAX).read_to_end(&mut bytes));
         if let Err(error) = read {
             return self.problem(format!("cannot read the list {shown}: {error}; check its permissions"));
         }

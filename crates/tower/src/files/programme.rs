@@ -2,9 +2,9 @@
 
 use super::convert::Converter;
 use super::decode::{DecodeError, Decoder, TrackInfo};
+use super::open::is_of_the_disk;
 use super::playlist::{Item, Place, Playlist, Round};
 use std::collections::VecDeque;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Files in a row that are gone since their folder was read; then it is read again.
@@ -134,8 +134,7 @@ impl Programme {
                 Step::Started(Box::new(info))
             }
             Err(error) => {
-                let is_gone =
-                    matches!(&error, DecodeError::Open { source, .. } if source.kind() == ErrorKind::NotFound);
+                let is_gone = matches!(&error, DecodeError::Open { source, .. } if is_of_the_disk(source));
                 self.gone_in_a_row = if is_gone { self.gone_in_a_row + 1 } else { 0 };
                 if self.gone_in_a_row >= GONE_MAX {
                     // A disk that was taken away, or a folder that was emptied.

@@ -1,6 +1,6 @@
 //! Where the round of each player is, kept across restarts in the state directory.
 
-use super::opener::ignore_missing;
+use super::open::ignore_missing;
 use super::playlist::{Place, stable_hash};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -5,7 +5,7 @@ use super::decode::TrackInfo;
 use super::handle::Joining;
 use super::levels::Levels;
 use super::measure::Level;
-use super::opener::Stamp;
+use super::open::Stamp;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;

@@ -74,16 +74,17 @@ fn receive_on_a_thread(
     stream.set_nonblocking(false)?;
     std::thread::Builder::new().name("producer".into()).spawn(move || {
         let resampler = (station.pacing == Pacing::Resample).then(|| DriftResampler::new(station.preroll_ticks.max(2)));
-        let dropped = receive(stream, writer, station.when_full, resampler);
+        let dropped = receive("station", stream, writer, station.when_full, resampler);
         inputs.left(id);
         tracing::info!(producer = id.producer, frames_dropped = dropped, "a PCM producer left");
     })?;
     Ok(())
 }
 
-/// Reads PCM until there is no more; returns the frames that found the buffer full. With a `resampler` the producer's
+/// Reads PCM of the input `name` until there is no more; returns the frames that found the buffer full. With a `resampler` the producer's
 /// clock is followed.
 pub fn receive(
+    name: &str,
     mut stream: impl Read,
     writer: BufferWriter,
     when_full: WhenFull,
@@ -93,7 +94,7 @@ pub fn receive(
     // A producer that waits is read a tick at a time, so that a read never yields more than the one frame that fits.
     let mut bytes = vec![0; if waits { TICK_BYTES } else { 16 * TICK_BYTES }];
     let mut accumulator = Accumulator::new(SampleFormat::S16Le);
-    let mut sink = Sink { writer, resampler, warning: ClockWarning::new("pcm") };
+    let mut sink = Sink { writer, waits, resampler, warning: ClockWarning::new(name) };
     loop {
         while waits && sink.writer.is_full() && !sink.writer.is_abandoned() {
             std::thread::sleep(Duration::from_millis(TICK_MS / 2));
@@ -111,6 +112,8 @@ pub fn receive(
 /// Where a producer's frames go: straight into its buffer, or through the resampler that follows its clock.
 struct Sink {
     writer: BufferWriter,
+    /// The producer waits for room.
+    waits: bool,
     resampler: Option<DriftResampler>,
     warning: ClockWarning,
 }
@@ -128,6 +131,9 @@ impl Sink {
         match &mut self.resampler {
             None => _ = self.writer.offer(frame),
             Some(resampler) => {
+                if self.waits {
+                    resampler.forget();
+                }
                 let state = self.writer.gauge().state();
                 let writer = &mut self.writer;
                 resampler.push(frame, state, |frame| _ = writer.offer(frame));

@@ -26,10 +26,12 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How often the sink is asked whether it wants more, when nothing comes.
 const LOOK_MS: u64 = 100;
+/// For so long FFmpeg is expected to work at bytes that have come.
+const INPUT_IS_NEW: Duration = Duration::from_secs(1);
 /// Sound that a source may give at once, and how much faster than time it may be after that.
 const AHEAD_S_MAX: f64 = 30.0;
 const SPEED_MAX: f64 = 8.0;
@@ -90,6 +92,8 @@ pub fn decode<R: Read + Send + 'static>(
         line: Line::new(settings.decoder.clone(), STREAM_LIMITS),
         intake: Intake::new(0),
         begun: Instant::now(),
+        came: 0,
+        came_at: Instant::now(),
         taken: 0,
         given: 0,
         resume: 0,
@@ -124,6 +128,9 @@ struct Decoding<'a, H, L, S> {
     line: Line,
     intake: Intake,
     begun: Instant,
+    /// Bytes of the stream that have come, and when the last did.
+    came: u64,
+    came_at: Instant,
     /// Samples that were taken.
     taken: u64,
     /// Those of the process that runs.
@@ -166,7 +173,8 @@ impl<H: FnMut(Title), L: FnMut(u32), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'
                 return self.finish(outcome);
             }
             let unread = self.stdin.upgrade().and_then(|stdin| rustix::io::ioctl_fionread(&*stdin).ok()).unwrap_or(0);
-            let owes = read == Ok(Taken::Nothing) && wants_pcm && (unread > 0 || self.shared.is_over.load(Relaxed));
+            let is_over = self.shared.is_over.load(Relaxed);
+            let owes = read == Ok(Taken::Nothing) && wants_pcm && (unread > 0 || is_over || self.ffmpeg_has_input());
             self.line.report(|id| Event::Owes(id, owes));
             match read {
                 Ok(Taken::Some) => {}
@@ -175,6 +183,16 @@ impl<H: FnMut(Title), L: FnMut(u32), S: FnMut(&mut Vec<f32>) -> bool> Decoding<'
                 Err(reason) => self.line.report(|id| Event::Lost(id, reason)),
             }
         }
+    }
+
+    /// Whether FFmpeg decodes, and bytes for it have come lately: it takes them before it makes sound of
+    /// them.
+    fn ffmpeg_has_input(&mut self) -> bool {
+        let came = lock(&self.shared.log).end();
+        if std::mem::replace(&mut self.came, came) != came {
+            self.came_at = Instant::now();
+        }
+        self.line.has_ffmpeg() && self.came_at.elapsed() < INPUT_IS_NEW
     }
 
     fn seconds_allowed(&self) -> f64 {

@@ -63,6 +63,12 @@ impl Log {
         self.bytes.drain(..too_many);
     }
 
+    /// The position behind the last byte.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.end
+    }
+
     /// Takes the head of what follows.
     pub fn set_head(&mut self, head: Head) {
         self.head = Some(head);

@@ -33,10 +33,16 @@ pub struct Details {
     /// Year of the recording or release.
     pub year: Option<u16>,
     /// Length in seconds.
-    #[serde(alias = "duration")]
+    #[serde(alias = "duration", alias = "duration_sec")]
     pub duration_s: Option<f64>,
     /// Address of a picture.
     pub cover: String,
+}
+
+impl Details {
+    /// Every name that a field may have.
+    pub const FIELDS: [&str; 9] =
+        ["album", "record_label", "label", "isrc", "year", "duration_s", "duration", "duration_sec", "cover"];
 }
 
 /// How a mount's titles are encoded.

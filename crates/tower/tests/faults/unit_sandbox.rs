@@ -129,12 +129,15 @@ fn codecs_sources_and_the_off_air_monitor_work_in_the_units_sandbox() {
     }
     let sound = "aevalsrc='0.2*sin(2*PI*(200+40*sin(t))*t)+0.1*random(0)':s=48000:c=stereo";
     let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-v", "error", "-re", "-f", "lavfi", "-i", sound, "-c:a", "libopus", "-content_type", "audio/ogg"]);
-    ffmpeg.args(["-f", "ogg"]).arg(format!("icecast://source:hackme@{}/live", tower.address)).stdin(Stdio::null());
+    ffmpeg.args(["-v", "error", "-re", "-f", "lavfi", "-i", sound, "-ar", "22050", "-c:a", "aac", "-f", "adts"]);
+    ffmpeg
+        .args(["-content_type", "audio/aac"])
+        .arg(format!("icecast://source:hackme@{}/live", tower.address))
+        .stdin(Stdio::null());
     let mut source = ffmpeg.spawn().expect("ffmpeg: apt-get install ffmpeg");
     let decoder = || tower.status()["inputs"][1]["source"]["connected"]["decoder_pid"].as_u64();
     tower.wait_source("dj", PATIENCE);
-    assert!(decoder().is_some(), "FFmpeg decodes it: {}", tower.status()["inputs"][1]);
+    assert!(decoder().is_some(), "a decoder with FFmpeg behind it: {}", tower.status()["inputs"][1]);
     wait_heard(&tower);
     let alarms = tower.events("alarm");
     let _already_gone = source.kill();

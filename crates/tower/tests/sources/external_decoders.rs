@@ -16,11 +16,11 @@ use std::time::{Duration, Instant};
 const LEVEL_TOLERANCE_DB: f64 = 1.0;
 /// FFmpeg's sine in dBFS: an amplitude of one eighth, as two channels of half the power.
 const SINE_DBFS: f64 = -21.07;
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const INPUT: &str = "input = [{ name = \"dj\", mount = \"/live\", password = \"hackme\" }]";
 const OPUS: [&str; 6] = ["-c:a", "libopus", "-page_duration", "60000", "-f", "ogg"];
 
-fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     common::setup().line("router.grace_ms = 240").line(INPUT)
 }
 
@@ -72,23 +72,29 @@ fn connected(tower: &Tower) -> serde_json::Value {
 
 /// The decoder child, once there is one that is not `before`.
 #[track_caller]
-fn decoder_pid(tower: &Tower, before: Option<u64>) -> u64 {
+pub(crate) fn decoder_pid(tower: &Tower, before: Option<u64>) -> u64 {
     let other = || connected(tower)["decoder_pid"].as_u64().filter(|pid| Some(*pid) != before);
     alarm::wait_for("a decoder child", PATIENCE, other)
 }
 
 /// How many of the tower's children are FFmpeg.
-fn ffmpegs(tower: &Tower) -> usize {
+pub(crate) fn ffmpegs(tower: &Tower) -> usize {
+    ffmpeg_pids(tower).len()
+}
+
+/// FFmpegs that the tower has started.
+pub(crate) fn ffmpeg_pids(tower: &Tower) -> Vec<u64> {
     let parent = tower.pid().to_string();
     let is_ours = |stat: &String| {
         let of = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
         stat.contains("(ffmpeg)") && of == Some(&parent)
     };
     let processes = std::fs::read_dir("/proc").expect("it is mounted").flatten();
-    processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok()).filter(is_ours).count()
+    let stats = processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok()).filter(is_ours);
+    stats.filter_map(|stat| stat.split(' ').next()?.parse().ok()).collect()
 }
 
-fn is_alive(pid: u64) -> bool {
+pub(crate) fn is_alive(pid: u64) -> bool {
     std::path::Path::new(&format!("/proc/{pid}")).exists()
 }
 
@@ -124,8 +130,7 @@ fn aac_of_a_rate_that_may_have_sbr_is_read_by_ffmpeg_and_other_aac_by_the_towers
     }
 }
 
-/// How a source is decoded by the tower's own decoder, in each container that it may begin in the middle of, and by
-/// FFmpeg.
+/// What the tower's own decoder reads, in each container that another process may begin in the middle of.
 const CODINGS: [&[&str]; 5] = [
     &["-c:a", "libmp3lame", "-b:a", "128k", "-f", "mp3", "-content_type", "audio/mpeg"],
     &["-c:a", "libvorbis", "-page_duration", "60000", "-f", "ogg", "-content_type", "audio/ogg"],
@@ -136,7 +141,7 @@ const CODINGS: [&[&str]; 5] = [
 
 /// A source with a tone that bends harder than the tower's own, and less than a cut; its decoder child, and a monitor
 /// that has heard a second of it.
-fn loud(tower: &Tower, coding: &[&str]) -> (crate::program::Source, u64, Monitor) {
+pub(crate) fn loud(tower: &Tower, coding: &[&str]) -> (crate::program::Source, u64, Monitor) {
     let source = crate::program::ffmpeg(tower, LOUD_HZ, coding, "hackme");
     tower.wait_source("dj", PATIENCE);
     let monitor = tower.monitor(None);
@@ -159,7 +164,7 @@ fn assert_smooth(monitor: &Monitor) {
     assert!(all <= changes::CLICK_MAX, "in {} ticks it bends {all:.2} times as hard as in the first", pcm.ticks());
 }
 
-fn kill(signal: &str, pid: u64) {
+pub(crate) fn kill(signal: &str, pid: u64) {
     let killed = Command::new("kill").args([signal, &pid.to_string()]).status().expect("kill is there");
     assert!(killed.success());
 }

@@ -9,6 +9,7 @@ mod children;
 mod commands;
 mod connections;
 mod external_decoders;
+mod ffmpeg_decoders;
 mod input_rules;
 mod inputs;
 mod media;

@@ -87,6 +87,9 @@ fn audio_in(path: &Path) -> io::Result<(String, Vec<String>)> {
 }
 
 fn readable(path: &Path) -> io::Result<()> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("is not a regular file"));
+    }
     match File::open(path)?.read(&mut [0])? {
         0 => Err(io::Error::other("is empty")),
         _ => Ok(()),

@@ -42,7 +42,9 @@ fn with_folder(setup: Setup, files: &[(&str, &[u8])]) -> Tower {
 
 #[test]
 fn a_decoder_that_is_killed_or_stopped_is_replaced_while_its_file_is_heard_without_a_gap() {
-    let tower = with_folder(common::setup(), &[("tone.wav", &tone(300.0, 120))]);
+    // Another is there: the song that was played goes on all the same.
+    let files: [(&str, &[u8]); 2] = [("1 tone.wav", &tone(300.0, 120)), ("2 other.wav", &tone(1000.0, 4))];
+    let tower = with_folder(common::setup(), &files);
     tower.wait_source("play", PATIENCE);
     let mut pid = decoder_pid(&tower, None);
     let monitor = tower.monitor(None);

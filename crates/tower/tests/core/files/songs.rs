@@ -72,21 +72,27 @@ struct Made {
     samples: usize,
 }
 
-/// Song `number`: of a format, rate, level and length of its own; every third has no tags.
+fn lossless(extension: &str) -> bool {
+    matches!(extension, "wav" | "flac")
+}
+
+/// Song `number`: of a format, rate, level and length of its own; some are mono, and every third has no
+/// tags.
 fn made(folder: &Path, number: usize) -> Made {
-    const FORMATS: [(&str, &[&str]); 5] = [
+    const FORMATS: [(&str, &[&str]); 6] = [
         ("wav", &[]),
         // Times to the sample: by default they are in ms.
         ("m4a", &["-c:a", "aac", "-b:a", "192k", "-movie_timescale", "7056000"]),
         ("flac", &[]),
         ("mp3", &["-c:a", "libmp3lame", "-b:a", "192k"]),
         ("ogg", &["-c:a", "libvorbis", "-q:a", "6"]),
+        ("opus", &["-c:a", "libopus", "-b:a", "160k"]),
     ];
     let (extension, codec) = FORMATS[number % FORMATS.len()];
-    let rate_hz: u32 = if (number / 5).is_multiple_of(2) { 48_000 } else { 44_100 };
-    // Whole samples at either rate: 147 at 44.1 kHz are 160 at 48 kHz.
-    let units = 150 + (number * 37) % 440;
-    let samples = units * if rate_hz == 48_000 { 160 } else { 147 };
+    let rate_hz: u32 = [48_000, 44_100, 96_000, 22_050][(number / 6) % if lossless(extension) { 4 } else { 2 }];
+    // Whole samples at each rate: 147 at 44.1 kHz are 160 at 48 kHz.
+    let units = 150 + (number * 37) % 440 / 2 * 2;
+    let samples = units * rate_hz as usize / 300;
     let level = [0.5, 0.25, 0.1, 0.05][(number / 2) % 4];
     let source = folder.join(format!("source-{number:03}.wav"));
     let pcm = song(rate_hz, 300.0 + 10.0 * number as f64, level, samples);
@@ -94,6 +100,10 @@ fn made(folder: &Path, number: usize) -> Made {
     let name = format!("{number:03}.{extension}");
     let title = format!("title=Song {number}");
     let mut options = codec.to_vec();
+    if number % 9 == 4 {
+        // Not mixed: FFmpeg adds 3 dB on the way to some codecs.
+        options.extend(["-af", "pan=mono|c0=c0"]);
+    }
     let label = if number.is_multiple_of(3) || extension == "wav" {
         options.extend(["-map_metadata", "-1"]);
         name.clone()
@@ -104,7 +114,7 @@ fn made(folder: &Path, number: usize) -> Made {
     // Some were brought to a level by another program, which wrote the gain.
     let gain = format!("REPLAYGAIN_TRACK_GAIN={:.2} dB", -18.0 - loudness_at(rate_hz, &pcm));
     let peak = format!("REPLAYGAIN_TRACK_PEAK={level:.6}");
-    if number % 5 == 4 {
+    if number % 7 == 2 {
         options.extend(["-metadata", &gain, "-metadata", &peak]);
     }
     let path = ffmpeg(&source, &name, &options);
