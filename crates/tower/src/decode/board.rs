@@ -104,3 +104,20 @@ pub fn trial(settings: &DecoderSettings) -> Result<Sandboxed, String> {
     }
     sandbox.ok_or_else(|| format!("a decoder does not begin: {}", process.last_words()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_that_a_sandbox_lacks_is_named_until_a_decoder_has_it() {
+        let (board, whole) = (Board::default(), Sandboxed { landlock: true, seccomp: true, limits: true });
+        assert_eq!(board.sandbox_problem(), None, "no decoder has run");
+        board.sandboxed(Sandboxed { landlock: false, seccomp: false, ..whole });
+        assert_eq!(board.sandbox_problem().as_deref(), Some("without Landlock, seccomp"));
+        board.sandboxed(Sandboxed { limits: false, ..whole });
+        assert_eq!(board.sandbox_problem().as_deref(), Some("without resource limits"));
+        board.sandboxed(whole);
+        assert_eq!(board.sandbox_problem(), None);
+    }
+}

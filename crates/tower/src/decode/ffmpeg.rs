@@ -104,6 +104,8 @@ pub(super) struct Ffmpeg {
     stderr: Option<ChildStderr>,
     said: Diagnostics,
     started: Instant,
+    /// How it ended, once it is buried.
+    status: Option<ExitStatus>,
 }
 
 /// How an FFmpeg ended.
@@ -148,7 +150,7 @@ impl Ffmpeg {
         let pidfd = rustix::process::pidfd_open(Pid::from_child(&child), PidfdFlags::NONBLOCK);
         let (said, started) = (Diagnostics::default(), Instant::now());
         match pidfd.and_then(|fd| stderr.iter().try_for_each(|it| rustix::io::ioctl_fionbio(it, true)).map(|()| fd)) {
-            Ok(pidfd) => Ok((Self { child, pidfd, stderr, said, started }, theirs)),
+            Ok(pidfd) => Ok((Self { child, pidfd, stderr, said, started, status: None }, theirs)),
             Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -172,12 +174,42 @@ impl Ffmpeg {
 
     /// How it ended, once it has closed its output. Waits a little for its end.
     pub(super) fn end(mut self) -> FfmpegEnd {
-        let _ = rustix::event::poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&timespec(ENDING_MS)));
+        self.wait_dead(ENDING_MS);
         self.listen();
-        match self.child.try_wait() {
-            Ok(Some(status)) => end_of(status, self.said.last_line()),
-            _ => FfmpegEnd::Lost(Reason::Hangs),
+        match self.bury() {
+            Some(status) => end_of(status, self.said.last_line()),
+            None => FfmpegEnd::Lost(Reason::Hangs),
         }
+    }
+
+    /// Kills it, with whatever it has started.
+    pub(super) fn kill(&mut self) {
+        // While it is not buried, its number and its group are its own.
+        if self.status.is_none() {
+            let _ = rustix::process::kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+            let _ = self.child.kill();
+        }
+    }
+
+    /// How it ended, if it has. Something that it has started may have lived on in its group.
+    fn bury(&mut self) -> Option<ExitStatus> {
+        let mut end = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        let has_ended = matches!(rustix::event::poll(&mut end, Some(&timespec(0))), Ok(1));
+        if has_ended && self.status.is_none() {
+            self.kill();
+            self.status = self.child.try_wait().ok().flatten();
+        }
+        self.status
+    }
+
+    /// Whether it is dead and buried.
+    pub(super) fn is_buried(&mut self) -> bool {
+        self.bury().is_some()
+    }
+
+    /// Waits for its end, at most so long.
+    pub(super) fn wait_dead(&self, ms: i64) {
+        let _ = rustix::event::poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&timespec(ms)));
     }
 
     /// Its process id.
@@ -198,14 +230,11 @@ impl Ffmpeg {
 
 impl Drop for Ffmpeg {
     fn drop(&mut self) {
-        // While it is not buried, its number and its group are its own; something that it has started
-        // may live on in the group.
-        let _ = rustix::process::kill_process_group(Pid::from_child(&self.child), Signal::KILL);
-        let _ = self.child.kill();
-        if matches!(self.child.try_wait(), Ok(None)) {
+        self.kill();
+        if !self.is_buried() {
             // One that cannot be killed is left to the kernel.
-            let _ = rustix::event::poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&timespec(ENDING_MS)));
-            let _ = self.child.try_wait();
+            self.wait_dead(ENDING_MS);
+            self.bury();
         }
     }
 }

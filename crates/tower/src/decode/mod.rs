@@ -3,7 +3,7 @@
 //! - [`child`] is the decoder, `tower decode`, closed in by [`sandbox`]; [`protocol`] (in the numbers and texts of [`wire`]) is what it says
 //!   and is told, over a `socket`.
 //!   What leaves it is `output`; `paged` watches a stream's pages for it.
-//! - [`process`] starts one and moves its bytes; [`intake`] puts its PCM and records in order.
+//! - [`process`] starts one and moves its bytes (`samples`); [`intake`] puts its PCM and records in order.
 //! - [`ffmpeg`] decodes for it what it cannot, as one of FFmpeg's [`demuxer`]s, closed in by
 //!   [`ffmpeg_sandbox`] (`foreign` is the process's side of it); [`by_hand`] plays the tower's part for a person.
 //! - [`supervisor`] decides when one is replaced and what is given up with it; [`mod@line`] does so.
@@ -25,6 +25,7 @@ mod paged;
 pub mod process;
 pub mod protocol;
 pub mod requests;
+mod samples;
 pub mod sandbox;
 mod socket;
 pub mod supervisor;

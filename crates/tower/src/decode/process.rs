@@ -3,6 +3,7 @@
 use super::demuxer::Demuxer;
 use super::ffmpeg::{Ffmpeg, FfmpegEnd, FfmpegSettings};
 use super::protocol::{MESSAGE_BYTES_MAX, Record, Request};
+use super::samples::append;
 use super::supervisor::{Look, Reason};
 use super::{MEMORY_BYTES_MAX, socket};
 use crate::encoder::diagnostics::Diagnostics;
@@ -10,7 +11,6 @@ use crate::encoder::environment;
 use crate::encoder::processor::processor_time;
 use crate::encoder::spawn::{Lifetime, limit};
 use crate::source::formats::Format;
-use radio_signal::units::CHANNELS;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
@@ -27,8 +27,6 @@ use std::time::Instant;
 const PCM_BYTES: usize = 64 * 1024;
 /// Reads of its complaints in one turn.
 const COMPLAINTS_MAX: usize = 8;
-/// Bytes of one sample of both channels.
-const FRAME_BYTES: usize = size_of::<f32>() * CHANNELS;
 /// A process that has closed its output ends itself within this time, or is killed.
 const ENDING_MS: i64 = 200;
 
@@ -320,13 +318,14 @@ impl DecoderProcess {
         if matches!(self.child.try_wait(), Ok(None)) {
             let _ = rustix::process::kill_process_group(rustix::process::Pid::from_child(&self.child), Signal::KILL);
         }
-        self.ffmpeg = None;
+        self.ffmpeg.iter_mut().for_each(Ffmpeg::kill);
     }
 
-    /// Whether it is dead and buried.
+    /// Whether it is dead and buried, with its FFmpeg.
     pub fn is_buried(&mut self) -> bool {
         // An error means that there is nothing left to wait for.
-        !matches!(self.child.try_wait(), Ok(None))
+        let ffmpeg_is = self.ffmpeg.as_mut().is_none_or(Ffmpeg::is_buried);
+        !matches!(self.child.try_wait(), Ok(None)) && ffmpeg_is
     }
 
     /// What tells of its end.
@@ -338,6 +337,7 @@ impl DecoderProcess {
     /// Waits for its end, at most so long.
     pub fn wait_dead(&self, ms: i64) {
         let _ = rustix::event::poll(&mut [self.end_fd()], Some(&timespec(ms)));
+        self.ffmpeg.iter().for_each(|ffmpeg| ffmpeg.wait_dead(ms));
     }
 }
 
@@ -369,32 +369,4 @@ fn words_of(job: &Job, records: &OwnedFd) -> Vec<OsString> {
 /// So many milliseconds, for `poll`.
 pub(crate) const fn timespec(ms: i64) -> Timespec {
     Timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 }
-}
-
-/// Appends whole frames of stereo; bytes of one that is not whole stay in `odd`.
-fn append(bytes: &[u8], odd: &mut Vec<u8>, samples: &mut Vec<f32>) {
-    odd.extend_from_slice(bytes);
-    let whole = odd.len() - odd.len() % FRAME_BYTES;
-    let values = odd[..whole].chunks_exact(size_of::<f32>());
-    let values = values.map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]]));
-    // No decoder of ours writes another.
-    samples.extend(values.map(|value| if value.is_finite() { value } else { 0.0 }));
-    odd.drain(..whole);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn samples_that_are_cut_in_two_are_joined() {
-        let values = [0.5_f32, -1.0, 2.0, 0.25];
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        for size in 1..16 {
-            let (mut odd, mut samples) = (Vec::new(), Vec::new());
-            bytes.chunks(size).for_each(|piece| append(piece, &mut odd, &mut samples));
-            assert_eq!(samples, values);
-            assert!(odd.is_empty());
-        }
-    }
 }

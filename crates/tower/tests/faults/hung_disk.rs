@@ -3,7 +3,6 @@
 
 use crate::common;
 use radio_proof::alarm::wait_until;
-use radio_proof::exclusive;
 use radio_proof::hung_disk::HungDisk;
 use radio_proof::process;
 use radio_proof::tower::{Setup, Tower};
@@ -45,7 +44,6 @@ fn stuck(tower: &Tower) -> usize {
 
 #[test]
 fn while_no_disk_answers_the_fallback_plays_from_memory_and_the_songs_go_on_when_it_does() {
-    let _one_at_a_time = exclusive::hold("gaps");
     let folder = tempfile::tempdir().expect("a folder");
     let (play, fallback) = (folder.path().join("play"), folder.path().join("fallback"));
     [&play, &fallback].into_iter().for_each(|path| fs::create_dir(path).expect("a folder"));

@@ -237,3 +237,11 @@ fn curl_sends_a_chain_of_ogg_whose_links_differ_in_codec() {
     let kinds = [Kind::VORBIS, Kind::OPUS, Kind::OGG_FLAC, Kind::VORBIS_MONO, Kind::OPUS_MONO];
     show_curl(&kinds.map(|kind| (kind, "ogg")), "application/ogg", Titles::InTheStream);
 }
+
+/// AAC of 24 kHz or less may be HE-AAC, which FFmpeg decodes, and hands back what follows.
+#[test]
+fn curl_sends_aac_and_mp3_of_which_ffmpeg_decodes_some_pieces() {
+    let aac = Kind::AAC_44100;
+    let kinds = [aac, aac.at(22_050), Kind::MP3_44100, aac.at(24_000), aac.at(48_000)];
+    show_curl(&kinds.map(|kind| (kind, "aac")), "audio/aac", Titles::None);
+}

@@ -45,6 +45,8 @@ pub struct Stream<R> {
     input: Input<R>,
     options: Options,
     segment: Option<(Kind, Box<dyn Segment + Send>)>,
+    /// Something that is known has begun, here or with FFmpeg.
+    is_known: bool,
     /// What follows is no part of the segment, or damaged, since that byte.
     lost_at: Option<u64>,
     /// Where a segment was last begun.
@@ -57,7 +59,7 @@ impl<R: Read> Stream<R> {
     /// A stream that has not begun.
     pub fn new(inner: R, options: Options) -> Self {
         let (input, out) = (Input::new(inner), Out::default());
-        Self { input, options, segment: None, lost_at: Some(0), begun_at: None, resyncs: 0, out }
+        Self { input, options, segment: None, is_known: false, lost_at: Some(0), begun_at: None, resyncs: 0, out }
     }
 
     /// Packets that could not be decoded.
@@ -182,7 +184,7 @@ impl<R: Read> Stream<R> {
                 if input.is_over() {
                     return Some(Event::Over);
                 }
-                if self.segment.is_none() && input.taken() > UNKNOWN_BYTES_MAX {
+                if !self.is_known && input.taken() > UNKNOWN_BYTES_MAX {
                     // AAC whose frames do not follow each other as they should may be read by FFmpeg.
                     return Some(Event::Needs(if self.options.said == Format::Aac { "aac" } else { "" }));
                 }
@@ -194,6 +196,7 @@ impl<R: Read> Stream<R> {
 
     /// Begins with `kind` at the byte that is next.
     fn begin(&mut self, kind: Kind) {
+        self.is_known = true;
         let segment: Box<dyn Segment + Send> = match (kind, &self.segment) {
             // Their frames and pages tell by themselves what they belong to.
             (Kind::Elementary | Kind::Ogg, Some((before, _))) if *before == kind => {
@@ -270,6 +273,23 @@ mod tests {
         let whole = |bytes: &[u8]| bytes.chunks(207).filter(|frame| he_aac.starts_with(frame)).count();
         assert!(whole(&passed) >= 10 && (he_aac.len() - 207..=he_aac.len() + 7).contains(&passed.len()));
         assert_eq!(stream.taken(), (he_aac.len() + 7) as u64, "the plain frames are the tower's own");
+    }
+
+    #[test]
+    fn behind_a_passage_that_ffmpeg_gave_up_anything_that_is_known_is_looked_for_however_long() {
+        let matroska = [&[0x1A, 0x45, 0xDF, 0xA3][..], &vec![0; 600_000]].concat();
+        let bytes = [&matroska[..], &frames(48_000, 2, 20)].concat();
+        let mut stream = Stream::new(Few(&bytes), Options { said: Format::Unknown, trims_end: false });
+        assert!(matches!(stream.next_event(), Event::Head(_)));
+        assert!(matches!(stream.next_event(), Event::Needs("matroska")));
+        let (mut passage, mut passed) = (Passage::of("matroska"), Vec::new());
+        while passed.len() < 300_000 {
+            if stream.pass(&mut passage, &mut passed) == Passed::Nothing {
+                stream.read_more();
+            }
+        }
+        assert!(matches!(stream.next_event(), Event::Head(_)), "of the frames");
+        assert_eq!(stream.taken(), matroska.len() as u64);
     }
 
     #[test]
