@@ -17,6 +17,8 @@ const NEEDED: &[(&str, &str)] = &[
     ("twolame", "twolame"),
     ("mpg123", "mpg123"),
     ("curl", "curl"),
+    // Root mounts without it.
+    ("fusermount3", "fuse3"),
     ("espeak-ng", "espeak-ng"),
     ("ezstream", "ezstream"),
     ("ices2", "ices2"),
