@@ -81,8 +81,8 @@ fn receive_on_a_thread(
     Ok(())
 }
 
-/// Reads PCM of the input `name` until there is no more; returns the frames that found the buffer full. With a `resampler` the producer's
-/// clock is followed.
+/// Reads PCM of the input `name` until there is no more; returns the frames that found the buffer
+/// full. With a `resampler` the clock of a producer that does not wait is followed.
 pub fn receive(
     name: &str,
     mut stream: impl Read,

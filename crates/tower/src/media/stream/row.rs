@@ -237,6 +237,7 @@ impl<R: Read> Stream<R> {
 mod tests {
     use super::*;
     use radio_signal::mpeg::AdtsHeader;
+    use radio_signal::ogg::page::{FIRST, PageHeader, write};
 
     fn frames(rate_hz: u32, fill: u8, count: usize) -> Vec<u8> {
         let mut frame = AdtsHeader::write(rate_hz, 2, 200).expect("valid").to_vec();
@@ -290,6 +291,29 @@ mod tests {
         }
         assert!(matches!(stream.next_event(), Event::Head(_)), "of the frames");
         assert_eq!(stream.taken(), matroska.len() as u64);
+    }
+
+    #[test]
+    fn a_link_whose_head_is_too_long_does_not_keep_that_of_the_one_before() {
+        let page = |flags, granule, packet: &[u8]| {
+            let mut page = Vec::new();
+            write(PageHeader { flags, granule, stream: 1, number: 0 }, &[packet], &mut page);
+            page
+        };
+        let begin = page(FIRST, 0, b"OpusHead\x01\x02\x38\x01\x80\xBB\0\0\0\0\0");
+        let short = [&begin[..], &page(0, 0, b"OpusTags"), &page(0, 960, &[0xFC])].concat();
+        let long = [&begin[..], &page(0, 0, &[0; 60_000]).repeat(5), &page(0, 960, &[0xFC])].concat();
+        let bytes = [short, long].concat();
+        let mut stream = Stream::new(Few(&bytes), Options { said: Format::Ogg, trims_end: false });
+        let mut heads = Vec::new();
+        loop {
+            match stream.next_event() {
+                Event::Head(head) => heads.push(head.bytes.len()),
+                Event::Over => break,
+                _ => {}
+            }
+        }
+        assert_eq!(heads, [begin.len() + page(0, 0, b"OpusTags").len(), 0]);
     }
 
     #[test]

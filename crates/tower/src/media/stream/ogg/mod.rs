@@ -89,15 +89,17 @@ impl Ogg {
 
 impl Ogg {
     /// Keeps a page of headers that was taken, if it is one.
-    fn keep_head(&mut self, begins: bool, page: &[u8]) {
+    fn keep_head(&mut self, begins: bool, page: &[u8], out: &mut Out) {
         if begins {
             self.head = Some(Vec::new());
         }
         if let Some(head) = &mut self.head {
             head.extend_from_slice(page);
         }
-        // Nothing is told of one that is too long, or has no end.
-        self.head.take_if(|head| head.len() > HEAD_BYTES_MAX);
+        // One that is too long is none, and that of the link before is not for this one.
+        if self.head.take_if(|head| head.len() > HEAD_BYTES_MAX).is_some() {
+            out.head(Head::none());
+        }
     }
 }
 
@@ -122,7 +124,7 @@ impl Segment for Ogg {
                 let begins = page.header.flags & FIRST != 0 && !self.in_group;
                 let step = self.take(&page, bytes, is_over, out);
                 if step == Step::Took(page.content.end as u64) {
-                    self.keep_head(begins, &bytes[..page.content.end]);
+                    self.keep_head(begins, &bytes[..page.content.end], out);
                 }
                 step
             }
