@@ -1,9 +1,9 @@
 //! `check`: the quick loop. `test`: all that must pass.
 
 use crate::steps::Steps;
-use crate::suite::{self, Selection};
+use crate::suite::{self, OfCargo, Selection};
 use crate::{doc, packages, tidy, tools};
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 /// Schedules of the encoder simulation; a plain `cargo test` runs a few hundred.
 const SCHEDULES: (&str, &str) = ("RADIO_SCHEDULES", "3000");
@@ -37,8 +37,8 @@ pub(crate) fn check() -> Result<()> {
 /// `cargo xtask test [PART OF A NAME]...`.
 pub(crate) fn test(filters: &[String]) -> Result<()> {
     let mut steps = Steps::default();
-    steps.run("programs to listen with", |_| packages::ensure());
-    steps.run("programs that judge", |_| tools::ensure());
+    // Nothing is built with them, and their installer mostly waits.
+    let programs = std::thread::spawn(|| packages::ensure().and_then(|()| tools::ensure()));
     if filters.is_empty() {
         steps.cargo("format", "fmt --all --check", &[]);
         steps.run("structure", |_| tidy::run());
@@ -46,13 +46,10 @@ pub(crate) fn test(filters: &[String]) -> Result<()> {
         steps.run("documentation", |_| doc::doc());
     }
     steps.cargo("build of all tests", "test --workspace --profile suite --no-run", &[]);
+    steps.run("programs to listen with and to judge", |_| {
+        programs.join().unwrap_or_else(|_| bail!("the thread that installs them panicked"))
+    });
     steps.run("tests", |steps| suite::run(&everything(filters), &mut steps.tests));
-    if filters.is_empty() {
-        for package in loom_packages() {
-            let arguments = format!("test --release -p {package} --test loom_*");
-            steps.cargo(&format!("interleavings of {package}"), &arguments, &LOOM);
-        }
-    }
     steps.finish()
 }
 
@@ -63,6 +60,7 @@ fn everything(filters: &[String]) -> Selection {
         pure: true,
         filters: filters.to_vec(),
         environment: vec![owned(SCHEDULES)],
+        of_cargo: if filters.is_empty() { interleavings() } else { Vec::new() },
         ..Selection::default()
     }
 }
@@ -71,8 +69,8 @@ fn owned((name, value): (&str, &str)) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }
 
-/// Crates that have a `tests/loom_*.rs`.
-fn loom_packages() -> Vec<&'static str> {
+/// The tests under loom, of the crates that have some.
+fn interleavings() -> Vec<OfCargo> {
     let has_loom = |folder: &str| {
         std::fs::read_dir(format!("{folder}/tests"))
             .is_ok_and(|files| files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("loom_")))
@@ -80,6 +78,10 @@ fn loom_packages() -> Vec<&'static str> {
     [("crates/signal", "radio-signal"), ("crates/fanout", "radio-fanout")]
         .into_iter()
         .filter(|(folder, _)| has_loom(folder))
-        .map(|(_, package)| package)
+        .map(|(_, package)| OfCargo {
+            name: format!("interleavings of {package}"),
+            arguments: ["test", "--release", "-p", package, "--test", "loom_*"].map(str::to_owned).to_vec(),
+            environment: LOOM.map(owned).to_vec(),
+        })
         .collect()
 }

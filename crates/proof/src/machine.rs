@@ -130,17 +130,24 @@ fn times() -> Times {
     parse(&fs::read_to_string("/proc/stat").unwrap_or_default())
 }
 
-/// `cpu user nice system idle iowait irq softirq steal ...`
+/// `cpu user nice system idle iowait irq softirq steal ...`. What runs at a lower priority than all others keeps none of them
+/// waiting: its time counts as idle.
 fn parse(stat: &str) -> Times {
     let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
     let times: Vec<u64> = fields.take(8).filter_map(|field| field.parse().ok()).collect();
-    let idle = times.iter().skip(3).take(2).sum();
+    let idle = times.iter().skip(1).take(1).chain(times.iter().skip(3).take(2)).sum();
     Times { idle, stolen: times.get(7).copied().unwrap_or(0), all: times.iter().sum() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_of_the_lowest_priority_is_idle() {
+        let (before, now) = (parse("cpu 10 0 0 90 0 0 0 0"), parse("cpu 30 60 0 110 0 0 0 0"));
+        assert_eq!(now.busy_permille(before), 200);
+    }
 
     #[test]
     fn waiting_for_a_disk_is_idle_and_work_is_not_nor_is_what_others_took() {

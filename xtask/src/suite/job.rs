@@ -36,6 +36,17 @@ pub(super) enum Tests {
     All,
     /// These, by path.
     These(Vec<String>),
+    /// Those that cargo, which is the program, builds and runs with these arguments.
+    OfCargo(Vec<String>),
+}
+
+/// What a job takes of the processors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    /// As much as any other program.
+    Fair,
+    /// What all others leave.
+    Rest,
 }
 
 /// How it ended.
@@ -67,16 +78,23 @@ pub(super) struct JobResult {
 }
 
 impl Job {
-    /// `core listeners::one`, or the program's name if it runs more than one test.
+    /// `core listeners::one`, `offline folders` for tests of one module, or the program's name.
     pub(super) fn name(&self) -> String {
+        let module = |test: &String| test.split("::").next().unwrap_or_default().to_owned();
         match &self.tests {
             Tests::These(tests) if tests.len() == 1 => format!("{} {}", self.label, tests[0]),
-            Tests::These(_) | Tests::All => self.label.clone(),
+            Tests::These(tests) if tests.iter().all(|test| module(test) == module(&tests[0])) => {
+                format!("{} {}", self.label, module(&tests[0]))
+            }
+            Tests::These(_) | Tests::All | Tests::OfCargo(_) => self.label.clone(),
         }
     }
 
-    /// The same with this test alone.
+    /// The same with this test alone, if that can be.
     pub(super) fn only(&self, test: &str) -> Self {
+        if matches!(self.tests, Tests::OfCargo(_)) {
+            return self.clone();
+        }
         Self { tests: Tests::These(vec![test.to_owned()]), ..self.clone() }
     }
 
@@ -86,9 +104,9 @@ impl Job {
     }
 
     /// Runs it to its end. What it prints is in `output` afterwards.
-    pub(super) fn run(self, output: &Path) -> JobResult {
+    pub(super) fn run(self, output: &Path, share: Share) -> JobResult {
         let started = Instant::now();
-        let (verdict, tally) = match self.run_inner(output) {
+        let (verdict, tally) = match self.run_inner(output, share) {
             Ok(Some(status)) => {
                 let text = String::from_utf8_lossy(&fs::read(output).unwrap_or_default()).into_owned();
                 (verdict(&text, status), Tally::of(&text))
@@ -103,10 +121,11 @@ impl Job {
     }
 
     /// Its exit status; nothing if it had to be ended.
-    fn run_inner(&self, output: &Path) -> Result<Option<ExitStatus>> {
+    fn run_inner(&self, output: &Path, share: Share) -> Result<Option<ExitStatus>> {
         let file = File::create(output).with_context(|| format!("cannot write {}", output.display()))?;
-        let mut command = Command::new(&self.program);
+        let mut command = command(&self.program, share);
         match &self.tests {
+            Tests::OfCargo(arguments) => drop(command.args(arguments)),
             Tests::All => drop(command.args(["--test-threads", "2"])),
             Tests::These(tests) if tests.len() == 1 => {
                 // Nothing else is printed in this process, and what it started prints in between.
@@ -114,8 +133,10 @@ impl Job {
             }
             Tests::These(tests) => drop(command.args(["--exact", "--test-threads", "2"]).args(tests)),
         }
-        command.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if !matches!(self.tests, Tests::OfCargo(_)) {
+            command.env("CARGO_MANIFEST_DIR", &self.folder);
+        }
+        command.current_dir(&self.folder).envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let mut child = command.spawn().with_context(|| format!("cannot run {}", self.program.display()))?;
         let deadline = Instant::now() + self.limit;
@@ -133,6 +154,19 @@ impl Job {
                 return Ok(None);
             }
             std::thread::sleep(POLL);
+        }
+    }
+}
+
+/// The program, or what starts it so that it runs only while nobody else wants to (`SCHED_IDLE`; the nice
+/// value is what the system counts its time by).
+fn command(program: &Path, share: Share) -> Command {
+    match share {
+        Share::Fair => Command::new(program),
+        Share::Rest => {
+            let mut command = Command::new("chrt");
+            command.args(["--idle", "0", "nice", "-n", "19"]).arg(program);
+            command
         }
     }
 }

@@ -14,7 +14,7 @@ mod steady;
 mod steady_tests;
 mod times;
 
-pub(crate) use plan::Selection;
+pub(crate) use plan::{OfCargo, Selection};
 pub(crate) use programs::pure_targets;
 
 use crate::steps::Tally;
@@ -46,7 +46,7 @@ pub(crate) fn run(selection: &Selection, tally: &mut Tally) -> Result<()> {
     let mut results: Vec<JobResult> = Vec::new();
     for phase in phases.into_iter().filter(|phase| phase.count() > 0) {
         let name = phase.name;
-        println!("\n--- {name}: {} jobs, {} at a time at most", phase.count(), phase.slots);
+        println!("\n--- {name}: {} jobs, {} at a time at most", phase.count(), phase.slots + phase.slots_beside);
         let (started, watch) = (Instant::now(), Watch::start());
         results.extend(queue::run(phase, folder));
         println!(

@@ -3,7 +3,7 @@
 //! A test that passes only the second time is *unsteady*: reported, with both outputs kept, and a fault of ours to be mended. More
 //! than [`UNSTEADY_MAX`] of them, or the same one in two runs on end of the same tree, fail the run.
 
-use super::job::{Job, JobResult, Verdict};
+use super::job::{Job, JobResult, Share, Verdict};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -66,7 +66,7 @@ pub(super) fn second_chance(failed: Vec<JobResult>, folder: &Path) -> Result<()>
         let name = job.file_name();
         let (kept_first, second) = (kept.join(format!("{name}.1.log")), kept.join(format!("{name}.2.log")));
         fs::copy(&first, &kept_first).with_context(|| format!("cannot keep {}", first.display()))?;
-        let result = job.run(&second);
+        let result = job.run(&second, Share::Fair);
         if result.verdict == Verdict::Passed {
             println!("UNSTEADY: it passes alone; outputs: {}, {}", kept_first.display(), second.display());
             show(&result.job, &kept_first);
