@@ -1,6 +1,6 @@
 //! A made flake is unsteady, a made fault is red; the limits of both.
 
-use super::job::{Job, Tests, Verdict};
+use super::job::{Job, Share, Tests, Verdict};
 use super::steady::{Record, TooUnsteady, judge, second_chance};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -38,7 +38,7 @@ fn job(folder: &Path, test: &str) -> Job {
 
 /// Runs the tests once; what failed gets its second chance.
 fn suite(folder: &Path, tests: &[&str]) -> Result<(), String> {
-    let run = |test: &&str| job(folder, test).run(&folder.join(format!("{test}.log")));
+    let run = |test: &&str| job(folder, test).run(&folder.join(format!("{test}.log")), Share::Fair);
     let failed = tests.iter().map(run).filter(|result| result.verdict != Verdict::Passed).collect();
     second_chance(failed, folder).map_err(|error| error.to_string())
 }
@@ -70,9 +70,18 @@ fn a_made_fault_is_red_both_times() {
 fn a_test_that_hangs_is_ended_at_its_limit() {
     let folder = tempfile::tempdir().expect("a folder");
     let job = Job { limit: Duration::from_millis(100), ..job(folder.path(), "hang") };
-    let result = job.run(&folder.path().join("hang.log"));
+    let result = job.run(&folder.path().join("hang.log"), Share::Fair);
     assert_eq!(result.verdict, Verdict::Hung);
     assert!(result.took < Duration::from_secs(20) && result.tally.failed == 1);
+}
+
+#[test]
+fn a_job_that_takes_the_rest_of_the_processors_runs_all_the_same_and_is_told_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let result = job(folder.path(), "good").run(&folder.path().join("good.log"), Share::Rest);
+    assert_eq!(result.verdict, Verdict::Passed, "{}", std::fs::read_to_string(&result.output).unwrap_or_default());
+    let hangs = Job { limit: Duration::from_millis(300), ..job(folder.path(), "hang") };
+    assert_eq!(hangs.run(&folder.path().join("hang.log"), Share::Rest).verdict, Verdict::Hung);
 }
 
 #[test]

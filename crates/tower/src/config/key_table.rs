@@ -103,12 +103,12 @@ const BEFORE: &[Key] = &[
     key(
         "play.crossfade_ms",
         Valid::Range(0, 12_000, "a time in ms"),
-        "Crossfade between two songs; at most half of a song is in one, and what belongs together on an album has none. 0: one follows the other without a gap.",
+        "Crossfade between two songs; at most half of a song is in one, and what belongs together on an album has none. Silence of more than half a second at the ends of a song is left out. 0: one follows the other without a gap.",
     ),
     key(
         "play.loudness_lufs",
         Valid::Range(-30, -8, "a loudness in LUFS"),
-        "Loudness to which songs are brought, by their ReplayGain or R128 tags, or as they are measured; -18 is what ReplayGain has. Not set: songs stay as they are, to the bit.",
+        "Loudness to which songs are brought, by their ReplayGain or R128 tags, or as they are measured; -18 is what ReplayGain has. Not set: their level stays as it is.",
     ),
     key(
         "router.grace_ms",
@@ -121,12 +121,12 @@ const BEFORE: &[Key] = &[
     key(
         "fallback.crossfade_ms",
         Valid::Range(0, 12_000, "a time in ms"),
-        "Crossfade between two songs; at most half of a song is in one, and what belongs together on an album has none. 0: one follows the other without a gap.",
+        "Crossfade between two songs; at most half of a song is in one, and what belongs together on an album has none. Silence of more than half a second at the ends of a song is left out. 0: one follows the other without a gap.",
     ),
     key(
         "fallback.loudness_lufs",
         Valid::Range(-30, -8, "a loudness in LUFS"),
-        "Loudness to which songs are brought, by their ReplayGain or R128 tags, or as they are measured; -18 is what ReplayGain has. Not set: songs stay as they are, to the bit.",
+        "Loudness to which songs are brought, by their ReplayGain or R128 tags, or as they are measured; -18 is what ReplayGain has. Not set: their level stays as it is.",
     ),
     key("fallback.tone", BOOLEAN, "Whether a 440 Hz tone is sent where there is no file; false: silence."),
     key("fallback.tone_dbfs", Valid::Range(-60, 0, "a level in dBFS"), "Level of the tone."),

@@ -140,12 +140,12 @@ pub(super) const LISTS: &[Key] = &[
     key(
         "input.*.crossfade_ms",
         Valid::Range(0, 12_000, "a time in ms"),
-        "`playlist`: Crossfade between two songs; at most half of a song is in one, and what belongs together on an album has none. 0: one follows the other without a gap.",
+        "`playlist`: Crossfade between two songs; at most half of a song is in one, and what belongs together on an album has none. Silence of more than half a second at the ends of a song is left out. 0: one follows the other without a gap.",
     ),
     key(
         "input.*.loudness_lufs",
         Valid::Range(-30, -8, "a loudness in LUFS"),
-        "`playlist`: Loudness to which songs are brought, by their ReplayGain or R128 tags, or as they are measured; -18 is what ReplayGain has. Not set: songs stay as they are, to the bit.",
+        "`playlist`: Loudness to which songs are brought, by their ReplayGain or R128 tags, or as they are measured; -18 is what ReplayGain has. Not set: their level stays as it is.",
     ),
     key(
         "input.*.url",

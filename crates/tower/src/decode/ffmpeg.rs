@@ -3,6 +3,7 @@
 //! The tower starts it in [`ffmpeg_sandbox`](super::ffmpeg_sandbox) and gives the process one end of
 //! a socket; PCM comes from the other, and a stream goes to it. A file is passed on as descriptor 0.
 
+use super::MEMORY_BYTES_MAX;
 use super::demuxer::Demuxer;
 use super::process::{DecoderSettings, timespec};
 use super::socket;
@@ -51,7 +52,7 @@ impl FfmpegSettings {
         Self {
             program: encoder.ffmpeg.clone(),
             environment: encoder.environment.clone(),
-            memory_bytes_max: encoder.memory_mib_max.saturating_mul(1024 * 1024),
+            memory_bytes_max: encoder.memory_mib_max.saturating_mul(1024 * 1024).min(MEMORY_BYTES_MAX),
         }
     }
 }

@@ -13,6 +13,7 @@ use landlock::{
 use rustix::process::Resource;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    sock_filter,
 };
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -220,5 +221,21 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
     rules.push((libc::SYS_fcntl, of_signals.collect::<Result<_, _>>()?));
     let refused = SeccompAction::Errno(libc::EPERM as u32);
     let architecture = std::env::consts::ARCH.try_into()?;
-    SeccompFilter::new(rules.into_iter().collect(), SeccompAction::Allow, refused, architecture)?.try_into()
+    let filter = SeccompFilter::new(rules.into_iter().collect(), SeccompAction::Allow, refused, architecture)?;
+    Ok([without_x32(), filter.try_into()?].concat())
+}
+
+/// The same calls have other numbers in the x32 ABI, which some kernels of x86-64 answer too: none of those is let through.
+fn without_x32() -> BpfProgram {
+    if !cfg!(target_arch = "x86_64") {
+        return Vec::new();
+    }
+    const X32: u32 = 0x4000_0000;
+    let step = |code: u32, k: u32, jump_unless: u8| sock_filter { code: code as u16, jt: 0, jf: jump_unless, k };
+    vec![
+        // The number of the call is the first field of what is judged.
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, X32, 1),
+        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32, 0),
+    ]
 }

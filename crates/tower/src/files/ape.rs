@@ -1,5 +1,6 @@
 //! The items of an APE tag.
 
+use super::charset::of_unknown;
 use super::mastering::number_of;
 use super::tags::{Cover, Tags, keep, year_of};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -39,7 +40,7 @@ fn take(tags: &mut Tags, key: &[u8], value: &[u8]) {
     let details = &mut tags.details;
     let key = String::from_utf8_lossy(key).to_ascii_lowercase();
     // Several values have zeros between them.
-    let text = String::from_utf8_lossy(value.split(|&byte| byte == 0).next().unwrap_or_default());
+    let text = of_unknown(value.split(|&byte| byte == 0).next().unwrap_or_default());
     match key.as_str() {
         "title" => keep(&mut tags.title, &text),
         "artist" => keep(&mut tags.artist, &text),

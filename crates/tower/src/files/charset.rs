@@ -1,7 +1,11 @@
 //! Text in tags, in the charset that it really has: many programs write their system's, whatever
 //! the tag declares.
 
-use encoding_rs::{Encoding, KOI8_R, UTF_16BE, UTF_16LE, WINDOWS_1251, WINDOWS_1252};
+use encoding_rs::{
+    BIG5, EUC_KR, Encoding, GBK, IBM866, KOI8_R, SHIFT_JIS, UTF_16BE, UTF_16LE, WINDOWS_1250, WINDOWS_1251,
+    WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1255,
+};
+use std::borrow::Cow;
 
 /// Letters in a row outside ASCII that no Western language has.
 const RUN_MIN: usize = 3;
@@ -12,8 +16,60 @@ pub(super) fn of_unknown(bytes: &[u8]) -> String {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text.to_owned();
     }
-    let cyrillic = [WINDOWS_1251, KOI8_R].into_iter().find(|encoding| is_cyrillic(bytes, encoding));
-    cyrillic.unwrap_or(WINDOWS_1252).decode_without_bom_handling(bytes).0.into_owned()
+    cyrillic(bytes).unwrap_or(WINDOWS_1252).decode_without_bom_handling(bytes).0.into_owned()
+}
+
+/// Text that a program has read in the wrong charset and written so as Unicode: `Ð¡Ð¿Ð»Ð¸Ð½`, `Ñïëèí`,
+/// `BeyoncÃ©`. Its bytes, as they were, are read anew if they can be nothing but UTF-8 or Cyrillic.
+pub(super) fn repaired(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return text.into();
+    }
+    let Some(bytes) = text.chars().map(byte_of_windows).collect::<Option<Vec<u8>>>() else { return text.into() };
+    match std::str::from_utf8(&bytes) {
+        Ok(right) => right.to_owned().into(),
+        Err(_) => match cyrillic(&bytes) {
+            Some(encoding) => encoding.decode_without_bom_handling(&bytes).0.into_owned().into(),
+            None => text.into(),
+        },
+    }
+}
+
+/// The byte that Windows' charset or Latin-1 has for a character.
+fn byte_of_windows(c: char) -> Option<u8> {
+    if let Ok(byte) = u8::try_from(c) {
+        return Some(byte);
+    }
+    let mut utf8 = [0; 4];
+    match *WINDOWS_1252.encode(c.encode_utf8(&mut utf8)).0 {
+        [byte] if !byte.is_ascii() => Some(byte),
+        _ => None,
+    }
+}
+
+/// The charsets that a name of unknown charset may be in, the likeliest first.
+pub(super) fn likely(bytes: &[u8]) -> impl Iterator<Item = &'static Encoding> {
+    let first = cyrillic(bytes).unwrap_or(WINDOWS_1252);
+    // Of Windows and DOS, by the number of people who used them.
+    let others = [
+        WINDOWS_1252,
+        WINDOWS_1251,
+        WINDOWS_1250,
+        GBK,
+        SHIFT_JIS,
+        EUC_KR,
+        BIG5,
+        WINDOWS_1253,
+        WINDOWS_1254,
+        WINDOWS_1255,
+        IBM866,
+        KOI8_R,
+    ];
+    std::iter::once(first).chain(others.into_iter().filter(move |encoding| *encoding != first))
+}
+
+fn cyrillic(bytes: &[u8]) -> Option<&'static Encoding> {
+    [WINDOWS_1251, KOI8_R].into_iter().find(|encoding| is_cyrillic(bytes, encoding))
 }
 
 /// Whether each word with letters outside ASCII has no others, and is written in small letters, in
@@ -71,6 +127,28 @@ mod tests {
         ];
         for (bytes, text) in cases {
             assert_eq!(of_unknown(bytes), text);
+        }
+    }
+
+    #[test]
+    fn text_that_was_read_wrongly_before_it_was_written_is_read_anew() {
+        let cases = [
+            ("BeyoncÃ©", "Beyoncé"),
+            ("Ð¡Ð¿Ð»Ð¸Ð½", "Сплин"),
+            ("Ñïëèí", "Сплин"),
+            ("Êèíî - Ãðóïïà êðîâè (Live)", "Кино - Группа крови (Live)"),
+            ("Donâ€™t", "Don’t"),
+            ("ÅÄÖ", "ÅÄÖ"),
+            ("Café del Mar", "Café del Mar"),
+            ("Déésse", "Déésse"),
+            ("Für Élise", "Für Élise"),
+            ("Ælfrǣd Š", "Ælfrǣd Š"),
+            ("Сплин", "Сплин"),
+            ("東京", "東京"),
+            ("plain", "plain"),
+        ];
+        for (written, meant) in cases {
+            assert_eq!(repaired(written), meant);
         }
     }
 

@@ -10,12 +10,16 @@ use std::path::{Path, PathBuf};
 /// Extensions by which an audio file in a folder is known. A file that is named itself may have
 /// any.
 #[rustfmt::skip]
-pub const AUDIO_EXTENSIONS: [&str; 49] = [
-    "mp3", "mp2", "mp1", "mpa", "wav", "wave", "bwf", "rf64", "w64", "flac", "fla", "ogg", "oga", "m4a", "m4b", "m4r",
-    "mp4", "aac", "aif", "aifc", "aiff", "caf", "mka", "weba", "webm",
-    // These are read by FFmpeg.
-    "3ga", "ac3", "amr", "ape", "asf", "au", "dff", "dsf", "dts", "eac3", "mpc", "mp+", "oma", "opus", "ra", "rm", "shn",
-    "snd", "spx", "tak", "tta", "voc", "wma", "wv",
+pub const AUDIO_EXTENSIONS: [&str; 26] = [
+    "mp3", "mp2", "mp1", "mpa", "wav", "wave", "bwf", "rf64", "w64", "flac", "fla", "ogg", "oga", "opus", "m4a", "m4b",
+    "m4r", "mp4", "aac", "aif", "aifc", "aiff", "caf", "mka", "weba", "webm",
+];
+
+/// Extensions of those that FFmpeg alone reads.
+#[rustfmt::skip]
+pub const FOREIGN_EXTENSIONS: [&str; 23] = [
+    "3ga", "ac3", "amr", "ape", "asf", "au", "dff", "dsf", "dts", "eac3", "mpc", "mp+", "oma", "ra", "rm", "shn", "snd",
+    "spx", "tak", "tta", "voc", "wma", "wv",
 ];
 
 /// Extensions of audio files that nothing reads: locked ones, and notes instead of sound.
@@ -43,11 +47,16 @@ const FOLDERS_MAX: usize = 10_000;
 /// Folders within folders.
 const DEPTH_MAX: usize = 16;
 
+/// How many files there are of each extension, and the first of them.
+pub(super) type Kinds = BTreeMap<String, (usize, PathBuf)>;
+
 /// What folders hold beside the files that are played.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Residue {
-    /// Files that no decoder reads: how many of each extension, and the first of them.
-    pub unplayable: BTreeMap<String, (usize, PathBuf)>,
+    /// Files that no decoder reads.
+    pub unplayable: Kinds,
+    /// Files that FFmpeg alone reads.
+    pub foreign: Kinds,
     /// Folders that cannot be read, or are too many or too deep, each with the reason.
     pub unread: Vec<(PathBuf, String)>,
 }
@@ -99,8 +108,17 @@ impl<'a> Walk<'a> {
             match metadata_of_folder(&entry, &path) {
                 Some(found) if folders.len() < FOLDERS_MAX => folders.push((path, found)),
                 Some(_) => {}
-                None if is_audio(&path) => files.push(path),
-                None => self.note_unplayable(path),
+                None => {
+                    let extension = extension_of(&path);
+                    if FOREIGN_EXTENSIONS.contains(&extension.as_str()) {
+                        note(&mut self.residue.foreign, extension, &path);
+                        files.push(path);
+                    } else if AUDIO_EXTENSIONS.contains(&extension.as_str()) {
+                        files.push(path);
+                    } else if UNPLAYABLE_EXTENSIONS.contains(&extension.as_str()) {
+                        note(&mut self.residue.unplayable, extension, &path);
+                    }
+                }
             }
         }
         files.sort_unstable();
@@ -115,13 +133,15 @@ impl<'a> Walk<'a> {
             self.enter(&folder, &found, depth_left - 1);
         }
     }
+}
 
-    fn note_unplayable(&mut self, path: PathBuf) {
-        let extension = path.extension().and_then(|found| found.to_str()).unwrap_or_default().to_ascii_lowercase();
-        if UNPLAYABLE_EXTENSIONS.contains(&extension.as_str()) {
-            self.residue.unplayable.entry(extension).or_insert((0, path)).0 += 1;
-        }
-    }
+/// In small letters.
+fn extension_of(path: &Path) -> String {
+    path.extension().and_then(|found| found.to_str()).unwrap_or_default().to_ascii_lowercase()
+}
+
+fn note(kinds: &mut Kinds, extension: String, path: &Path) {
+    kinds.entry(extension).or_insert_with(|| (0, path.into())).0 += 1;
 }
 
 fn is_left_out(entry: &DirEntry) -> bool {
@@ -138,19 +158,29 @@ fn metadata_of_folder(entry: &DirEntry, path: &Path) -> Option<Metadata> {
 
 /// Whether a file in a folder is taken for audio.
 pub(crate) fn is_audio(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|found| AUDIO_EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)))
+    let extension = extension_of(path);
+    AUDIO_EXTENSIONS.contains(&extension.as_str()) || FOREIGN_EXTENSIONS.contains(&extension.as_str())
 }
 
 impl Residue {
     /// What cannot be played, in a sentence; none if there is nothing.
     pub(super) fn unplayable_text(&self) -> Option<String> {
-        let count: usize = self.unplayable.values().map(|(count, _)| count).sum();
-        let (_, first) = self.unplayable.values().next()?;
-        let kinds: Vec<String> =
-            self.unplayable.iter().map(|(extension, (count, _))| format!("{count} .{extension}")).collect();
-        let files = if count == 1 { "1 file is" } else { &format!("{count} files are") };
-        let first = first.display();
-        Some(format!("{files} in formats that cannot be played ({}), such as {first}", kinds.join(", ")))
+        let text = told(&self.unplayable, "is in a format", "are in formats")?;
+        Some(format!("{text} that cannot be played; convert them, or take them away"))
     }
+
+    /// What cannot be played without FFmpeg, in a sentence; none if there is nothing.
+    pub(super) fn foreign_text(&self) -> Option<String> {
+        let text = told(&self.foreign, "needs", "need")?;
+        Some(format!("{text} FFmpeg, which is not installed; install it (on Debian: apt-get install ffmpeg)"))
+    }
+}
+
+/// `3 files (2 .wma, 1 .wv; such as /music/a.wma) VERB`.
+fn told(kinds: &Kinds, of_one: &str, of_many: &str) -> Option<String> {
+    let count: usize = kinds.values().map(|(count, _)| count).sum();
+    let (_, first) = kinds.values().next()?;
+    let shares: Vec<String> = kinds.iter().map(|(extension, (count, _))| format!("{count} .{extension}")).collect();
+    let (files, verb) = if count == 1 { ("file", of_one) } else { ("files", of_many) };
+    Some(format!("{count} {files} ({}; such as {}) {verb}", shares.join(", "), first.display()))
 }

@@ -64,10 +64,19 @@ pub struct Backing {
     pub rounds: Option<Arc<Rounds>>,
     /// What decoders do is told here.
     pub decoders: Arc<Board>,
-    /// How loud songs without tags are.
+    /// How loud songs are, and how long they are silent at their ends.
     pub levels: Option<Arc<Levels>>,
     /// FFmpeg, for what the tower does not decode itself.
     pub ffmpeg: Option<FfmpegSettings>,
+}
+
+impl Joining {
+    /// Whether anything is done to songs: only then are they measured and their silent ends left out. Otherwise they are
+    /// what their decoder makes of them, to the bit.
+    #[must_use]
+    pub const fn changes_songs(&self) -> bool {
+        self.crossfade_ms > 0 || self.loudness_lufs.is_some()
+    }
 }
 
 impl PlayerSettings {

@@ -27,7 +27,7 @@ pub(crate) struct Found {
     pub(super) id3v2: Tags,
     /// APE.
     pub(super) ape: Tags,
-    /// RIFF's INFO.
+    /// RIFF's INFO, AIFF's texts.
     pub(super) info: Tags,
     /// ID3v1, which cuts off after 30 bytes.
     pub(super) id3v1: Tags,
@@ -267,6 +267,11 @@ fn chunks(file: &mut (impl Read + Seek), start: u64, found: &mut Found) -> io::R
             if let Some(fields) = list.strip_prefix(b"INFO") {
                 found.info = info(fields);
             }
+        } else if !is_little && (&head[..4] == b"NAME" || &head[..4] == b"AUTH") {
+            let mut text = Vec::new();
+            file.by_ref().take(u64::from(size).min(TEXT_BYTES_MAX as u64)).read_to_end(&mut text)?;
+            let field = if head.starts_with(b"N") { &mut found.info.title } else { &mut found.info.artist };
+            keep(field, &of_unknown(text.split(|&byte| byte == 0).next().unwrap_or_default()));
         }
         at += 8 + u64::from(size) + u64::from(size % 2);
     }

@@ -1,4 +1,4 @@
-//! How loud songs without tags are: measured once each, one at a time, and kept across restarts in
+//! How loud songs are, and how long they are silent at their ends: measured once each, one at a time, and kept across restarts in
 //! the state directory.
 
 use super::measure::{Level, Measured, measure};
@@ -18,11 +18,11 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Songs that are kept; beyond, the one that was measured first is forgotten.
-const KEPT_MAX: usize = 20_000;
+const KEPT_MAX: usize = super::playlist::FILES_MAX;
 /// Songs that wait to be measured; beyond, they are measured when they are asked for again.
 const WAITING_MAX: usize = 64;
 /// Bytes that are read of the file.
-const BYTES_MAX: u64 = 16 << 20;
+const BYTES_MAX: u64 = 64 << 20;
 /// The form of the file, and how it is measured: of another one nothing is believed.
 const VERSION: u32 = 1;
 /// Songs that are written for each that is measured, at most: of 50,000 the last fifty are measured
@@ -67,8 +67,10 @@ struct Kept {
     path_base64: String,
     bytes: u64,
     modified_ns: u64,
-    /// None: its tags say it, or it cannot be decoded.
+    /// None: it cannot be decoded.
     level: Option<Level>,
+    /// Of songs with tags nothing was measured once; they are now.
+    #[serde(default, skip_serializing)]
     is_tagged: bool,
 }
 
@@ -98,7 +100,7 @@ impl Levels {
     pub(super) fn of(&self, path: &Path, stamp: Stamp) -> Option<Level> {
         match self.shared.lock().songs.get(path).filter(|song| song.stamp == stamp)?.measured {
             Measured::Level(level) => Some(level),
-            Measured::Tagged | Measured::Unknown => None,
+            Measured::Unknown => None,
         }
     }
 
@@ -183,11 +185,12 @@ fn as_written(known: &Known) -> File {
     songs.sort_by_key(|(_, song)| song.number);
     let kept = |(path, song): (&PathBuf, &Song)| {
         let (bytes, modified_ns) = song.stamp.numbers();
-        let (level, is_tagged) = match song.measured {
-            Measured::Level(level) => (Some(level), false),
-            other => (None, other == Measured::Tagged),
+        let level = match song.measured {
+            Measured::Level(level) => Some(level),
+            Measured::Unknown => None,
         };
-        Kept { path_base64: STANDARD.encode(path.as_os_str().as_bytes()), bytes, modified_ns, level, is_tagged }
+        let path_base64 = STANDARD.encode(path.as_os_str().as_bytes());
+        Kept { path_base64, bytes, modified_ns, level, is_tagged: false }
     };
     File { version: VERSION, songs: songs.into_iter().map(kept).collect() }
 }
@@ -219,11 +222,10 @@ fn read(path: &Path) -> Result<Known, String> {
     let mut known = Known::default();
     for Kept { path_base64, bytes, modified_ns, level, is_tagged } in file.songs.into_iter().take(KEPT_MAX) {
         let path = STANDARD.decode(path_base64).map_err(|error| error.to_string())?;
-        let measured = match level {
-            Some(level) => Measured::Level(level),
-            None if is_tagged => Measured::Tagged,
-            None => Measured::Unknown,
-        };
+        if is_tagged {
+            continue;
+        }
+        let measured = level.map_or(Measured::Unknown, Measured::Level);
         known.keep(OsString::from_vec(path).into(), Stamp::of_numbers(bytes, modified_ns), measured);
     }
     Ok(known)
@@ -242,13 +244,13 @@ mod tests {
         let stamp = Stamp::of_numbers(1234, 1_700_000_000_123_456_789);
         let mut known = Known::default();
         known.keep(path.clone(), stamp, Measured::Level(LEVEL));
-        known.keep("/srv/tagged.mp3".into(), stamp, Measured::Tagged);
+        known.keep("/srv/no-music.mp3".into(), stamp, Measured::Unknown);
         let text = serde_json::to_vec(&as_written(&known)).expect("text");
         write(folder.path(), &text).expect("our own folder");
         let levels = || Levels::open(Some(folder.path()), DecoderSettings::default());
         assert_eq!(levels().of(&path, stamp), Some(LEVEL));
         assert_eq!(levels().of(&path, Stamp::of_numbers(1235, 1_700_000_000_123_456_789)), None, "it has changed");
-        assert_eq!(levels().of(Path::new("/srv/tagged.mp3"), stamp), None);
+        assert_eq!(levels().of(Path::new("/srv/no-music.mp3"), stamp), None);
         for damaged in [&b""[..], b"{", b"[]", &text[..text.len() - 3], b"{\"version\":9,\"songs\":[]}"] {
             std::fs::write(folder.path().join(NAME), damaged).expect("our own file");
             assert_eq!(levels().of(&path, stamp), None);

@@ -113,8 +113,6 @@ impl LevelMeter {
 pub(super) enum Measured {
     /// It was measured.
     Level(Level),
-    /// Its tags say how loud it is.
-    Tagged,
     /// It cannot be decoded to its end.
     Unknown,
 }
@@ -137,7 +135,6 @@ pub(super) fn measure(path: &Path, settings: &DecoderSettings, is_wanted: impl F
         let read = intake.take(&mut process, true, |piece| match piece {
             Piece::Pcm(values) => meter.push(values),
             Piece::Record(record) => match record.body {
-                Body::Started { tags, .. } if tags.mastering.has_gain() => done = Some(Some(Measured::Tagged)),
                 // FFmpeg may be installed later.
                 Body::Ended { outcome: Outcome::Empty | Outcome::Unreadable(_), .. } => {
                     done = Some(if is_foreign { None } else { Some(Measured::Unknown) });

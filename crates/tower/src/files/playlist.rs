@@ -71,6 +71,8 @@ pub struct Playlist {
     place: Option<Place>,
     /// The first round goes on behind the file at `place`.
     is_behind: bool,
+    /// What FFmpeg alone reads is told of.
+    lacks_ffmpeg: bool,
     told: HashSet<u64>,
 }
 
@@ -92,7 +94,14 @@ impl Playlist {
     /// As [`new`](Self::new), shuffled by a seed of one's own, or in order if there is none.
     #[must_use]
     pub fn with_seed(paths: Vec<PathBuf>, shuffle_seed: Option<u64>) -> Self {
-        Self { paths, seed: shuffle_seed, last: None, place: None, is_behind: false, told: HashSet::new() }
+        let (last, place, told) = (None, None, HashSet::new());
+        Self { paths, seed: shuffle_seed, last, place, is_behind: false, lacks_ffmpeg: false, told }
+    }
+
+    /// Where FFmpeg is not installed, the files in folders that need it are told of.
+    #[must_use]
+    pub fn lacking_ffmpeg(self, lacks_ffmpeg: bool) -> Self {
+        Self { lacks_ffmpeg, ..self }
     }
 
     /// The first round goes on at `place`, with the file that was played there.
@@ -172,7 +181,8 @@ impl Playlist {
         problems.extend(residue.unread.iter().map(|(folder, reason)| {
             format!("{} cannot be read: {reason}; its files are not played", folder.display())
         }));
-        problems.extend(residue.unplayable_text().map(|text| format!("{text}; convert them, or take them away")));
+        problems.extend(residue.unplayable_text());
+        problems.extend(residue.foreign_text().filter(|_| self.lacks_ffmpeg));
         if problems_left_out > 0 {
             problems.push(format!("{problems_left_out} more entries of lists cannot be used"));
         }

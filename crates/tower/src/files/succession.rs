@@ -31,7 +31,7 @@ pub(super) struct Joined {
 
 impl Succession {
     pub(super) fn new(joining: Joining, levels: Option<Arc<Levels>>) -> Self {
-        let levels = joining.loudness_lufs.and(levels);
+        let levels = levels.filter(|_| joining.changes_songs());
         Self { joining, levels, last: None, gain: None }
     }
 

@@ -5,7 +5,7 @@
 //! anything can find out that they are UTF-8 or Windows' charset.
 
 use super::mastering::Mastering;
-use super::{ape, id3};
+use super::{ape, charset, id3};
 use crate::media::tails::Layout;
 use std::io::{Read, Seek};
 use std::sync::Arc;
@@ -176,7 +176,8 @@ fn of_revision(revision: &MetadataRevision) -> Tags {
 /// The first that says something counts.
 pub(super) fn keep(field: &mut Option<String>, text: &str) {
     if field.is_none() {
-        let kept = crate::text::cleaned(text).trim_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}').to_owned();
+        let text = charset::repaired(text);
+        let kept = crate::text::cleaned(&text).trim_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}').to_owned();
         *field = (!kept.is_empty()).then(|| kept.chars().take(FIELD_CHARS_MAX).collect());
     }
 }

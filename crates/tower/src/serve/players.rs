@@ -1,6 +1,7 @@
 //! What plays files: the tower's own programme, and the fallback.
 
 use crate::config::{Config, Input};
+use crate::decode::ffmpeg_sandbox;
 use crate::decode::process::DecoderSettings;
 use crate::files::{Backing, Place, Player, PlayerHandle, PlayerSettings, Playlist, TrackInfo};
 use crate::ingest::Inputs;
@@ -142,7 +143,8 @@ pub fn start_list(
 /// A player of these files.
 fn settings(name: &str, paths: &[PathBuf], shuffle: bool, backing: &Backing, from: GoOn<'_>) -> PlayerSettings {
     let kept = || backing.rounds.as_ref().and_then(|rounds| rounds.place(name, paths));
-    let playlist = Playlist::new(paths.to_vec(), shuffle);
+    let has_ffmpeg = backing.ffmpeg.as_ref().is_some_and(|ffmpeg| ffmpeg_sandbox::resolved(&ffmpeg.program).is_some());
+    let playlist = Playlist::new(paths.to_vec(), shuffle).lacking_ffmpeg(!has_ffmpeg);
     let playlist = match from {
         GoOn::Kept => playlist.going_on(kept()),
         GoOn::Behind(place) => playlist.going_on_behind(place.cloned()),

@@ -50,8 +50,22 @@ fn files_that_nobody_can_play_are_counted_and_one_is_named() {
     let mut playlist = Playlist::new(vec![folder.path().into()], false);
     let problems = playlist.round().problems;
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(problems[0].starts_with("3 files are in formats that cannot be played (1 .m4p, 2 .mid), such as "));
+    assert!(problems[0].starts_with("3 files (1 .m4p, 2 .mid; such as "), "{problems:?}");
+    assert!(problems[0].contains("are in formats that cannot be played"), "{problems:?}");
     assert!(playlist.round().problems.is_empty());
+}
+
+#[test]
+fn files_that_need_ffmpeg_are_counted_and_one_is_named_where_it_is_not_installed() {
+    let folder = folder_of(&["a.mp3", "b.WMA", "c/d.ape", "c/e.wma", "f.opus"]);
+    let playlist = || Playlist::new(vec![folder.path().into()], false);
+    assert!(playlist().round().problems.is_empty(), "FFmpeg is there");
+    let mut without = playlist().lacking_ffmpeg(true);
+    let Round { items, problems, .. } = without.round();
+    assert_eq!((items.len(), problems.len()), (5, 1), "{problems:?}");
+    assert!(problems[0].starts_with("3 files (1 .ape, 2 .wma; such as "), "{problems:?}");
+    assert!(problems[0].contains("need FFmpeg, which is not installed"), "{problems:?}");
+    assert!(without.round().problems.is_empty(), "told once");
 }
 
 #[test]

@@ -259,6 +259,34 @@ fn every_program_names_every_song_in_its_own_way_and_each_is_found() {
 }
 
 #[test]
+fn a_list_in_the_charset_of_its_country_names_files_that_have_unicode_names() {
+    use encoding_rs as charsets;
+    let songs = [
+        ("Сплин/Выхода нет.mp3", charsets::WINDOWS_1251),
+        ("Кино/ГРУППА крови.mp3", charsets::KOI8_R),
+        ("Čeština/Řeka žije.ogg", charsets::WINDOWS_1250),
+        ("Ελλάδα/Τραγούδι.flac", charsets::WINDOWS_1253),
+        ("Türkçe/Şarkı ğ.mp3", charsets::WINDOWS_1254),
+        // The second byte of two of these letters is that of `\\`.
+        ("日本/表示ソ.mp3", charsets::SHIFT_JIS),
+        ("中文/歌曲.wav", charsets::GBK),
+        ("한국/노래.ogg", charsets::EUC_KR),
+    ];
+    let folder = folder_of(&songs.map(|(song, _)| song));
+    for (song, charset) in songs {
+        let text = format!("#EXTM3U\r\n#EXTINF:1,x\r\nC:\\Music\\{}\r\n", song.replace('/', "\\"));
+        let (bytes, _, is_lossy) = charset.encode(&text);
+        assert!(!is_lossy, "{song}");
+        let round = listed(folder.path(), "list.m3u", &bytes);
+        assert_eq!(names(folder.path(), &round), [song], "{}: {:?}", charset.name(), round.problems);
+    }
+    let (title, _, _) = charsets::WINDOWS_1251.encode("#EXTINF:1,Сплин - Выхода нет\n");
+    let round = listed(folder.path(), "title.m3u", &[&title[..], "Сплин/Выхода нет.mp3\n".as_bytes()].concat());
+    assert_eq!(names(folder.path(), &round), ["Сплин/Выхода нет.mp3"]);
+    assert_eq!(round.items[0].title.as_deref(), Some("Сплин - Выхода нет"));
+}
+
+#[test]
 fn a_list_is_read_from_the_folder_it_lies_in_and_windows_finds_its_way_from_there() {
     let folder = folder_of(&["music/A/1.mp3", "music/B/2.mp3", "music/lists/x.txt", "1.mp3"]);
     let lists = folder.path().join("music/lists");

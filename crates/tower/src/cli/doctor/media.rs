@@ -3,6 +3,7 @@
 
 use super::{Finding, Verdict};
 use crate::config::Config;
+use crate::decode::ffmpeg_sandbox;
 use crate::files::Playlist;
 use crate::files::media::{MediaPath, configured};
 use std::fs::File;
@@ -22,10 +23,11 @@ const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
 
 pub(super) fn all(config: &Config) -> Vec<Finding> {
     let unit = unit_text();
-    configured(config).iter().flat_map(|media| look(media, unit.as_deref())).collect()
+    let lacks_ffmpeg = ffmpeg_sandbox::resolved(&config.encoder.ffmpeg).is_none();
+    configured(config).iter().flat_map(|media| look(media, unit.as_deref(), lacks_ffmpeg)).collect()
 }
 
-fn look(media: &MediaPath, unit: Option<&str>) -> Vec<Finding> {
+fn look(media: &MediaPath, unit: Option<&str>, lacks_ffmpeg: bool) -> Vec<Finding> {
     let (check, is_fallback) = match media.key.split('.').next() {
         Some("fallback") => ("fallback", true),
         Some("play") => ("play", false),
@@ -43,7 +45,7 @@ fn look(media: &MediaPath, unit: Option<&str>) -> Vec<Finding> {
         format!("correct {}, or the permissions; if it is a disk, mount it", media.key)
     };
     let mut findings = Vec::new();
-    match audio_in(path) {
+    match audio_in(path, lacks_ffmpeg) {
         Ok((found, problems)) => {
             findings.push(Finding::ok(check, found));
             let remedy = "correct the list, or convert the files; the rest is played";
@@ -69,9 +71,9 @@ fn look(media: &MediaPath, unit: Option<&str>) -> Vec<Finding> {
 }
 
 /// What there is to play at `path`, and what in it cannot be played.
-fn audio_in(path: &Path) -> io::Result<(String, Vec<String>)> {
+fn audio_in(path: &Path, lacks_ffmpeg: bool) -> io::Result<(String, Vec<String>)> {
     path.metadata()?;
-    let round = Playlist::new(vec![path.into()], false).round();
+    let round = Playlist::new(vec![path.into()], false).lacking_ffmpeg(lacks_ffmpeg).round();
     let shown = path.display();
     if round.items.is_empty() {
         let why = if round.problems.is_empty() { "no audio files in it".into() } else { round.problems.join("; ") };
@@ -135,7 +137,7 @@ mod tests {
     #[test]
     fn files_are_counted_and_what_cannot_be_played_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let found = |path: &Path| look(&media(path), None);
+        let found = |path: &Path| look(&media(path), None, false);
         assert_eq!(found(&folder.path().join("gone"))[0].verdict, Verdict::Problem);
         assert!(found(folder.path())[0].found.contains("no audio files"));
         std::fs::create_dir(folder.path().join("album")).unwrap();
@@ -147,18 +149,23 @@ mod tests {
         std::fs::write(&list, "album/a.MP3\ngone.mp3\n").unwrap();
         let all = found(folder.path());
         assert!(all[0].found.starts_with("2 audio files") && all[0].verdict == Verdict::Ok, "{all:?}");
-        assert!(all[1].found.contains("1 file is in formats that cannot be played (1 .m4p)"), "{all:?}");
+        assert!(all[1].found.contains("c.m4p) is in a format that cannot be played"), "{all:?}");
+        std::fs::write(folder.path().join("d.wma"), b"x").unwrap();
+        let without = look(&media(folder.path()), None, true);
+        assert!(without[2].found.starts_with("1 file (1 .wma; such as "), "{without:?}");
+        assert!(without[2].found.contains("needs FFmpeg, which is not installed"), "{without:?}");
+        std::fs::remove_file(folder.path().join("d.wma")).unwrap();
         assert!(all[2].found.contains("b.flac: is empty"), "{all:?}");
         assert!(found(&list)[1].found.contains("\"gone.mp3\" is not there"));
         let fallback = MediaPath { key: "fallback.paths".into(), ..media(Path::new("/nowhere")) };
-        assert_eq!(look(&fallback, None)[0].verdict, Verdict::Warning);
+        assert_eq!(look(&fallback, None, false)[0].verdict, Verdict::Warning);
     }
 
     #[test]
     fn what_the_unit_hides_is_named_with_the_drop_in() {
         let unit = "[Service]\nExecStart=/usr/local/bin/tower serve\nProtectHome=yes\n";
         let music = Path::new("/home/dj/Music");
-        let all = look(&media(music), Some(unit));
+        let all = look(&media(music), Some(unit), false);
         let last = all.last().unwrap();
         assert!(last.found.contains("ProtectHome of the unit hides /home/dj/Music"), "{last:?}");
         let remedy = last.remedy.as_deref().unwrap();

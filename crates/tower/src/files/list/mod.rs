@@ -7,6 +7,7 @@ mod resolve;
 
 pub(super) use resolve::{Resolver, shown};
 
+use super::charset::of_unknown;
 use crate::text::cleaned;
 use crate::titles::title::decode;
 use encoding_rs::Encoding;
@@ -119,7 +120,7 @@ fn title_of_extinf(info: &[u8]) -> Option<String> {
     });
     // A title with a single quote mark in front of its only comma.
     let comma = comma.or_else(|| info.iter().position(|&byte| byte == b','))?;
-    title_of(&decode(&info[comma + 1..], None))
+    title_of(&of_unknown(&info[comma + 1..]))
 }
 
 fn title_of(text: &str) -> Option<String> {
@@ -138,7 +139,7 @@ fn pls(text: &[u8]) -> Vec<Entry> {
         if let Some(number) = number("file").filter(|_| !value.trim_ascii().is_empty()) {
             entries.push((number, Entry { at, location: value.into(), ..Entry::default() }));
         } else if let Some(number) = number("title") {
-            titles.push((number, title_of(&decode(value, None))));
+            titles.push((number, title_of(&of_unknown(value))));
         }
     }
     titles.sort_by_key(|(number, _)| *number);

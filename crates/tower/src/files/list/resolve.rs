@@ -1,9 +1,11 @@
 //! What an entry of a list says to the file that it means.
 //!
 //! As it is written first. Then as the programs write that made the list: `\` for `/`,
-//! percent-encoded, in the charset of Windows, a `file:` URL, the path of another machine. Last, as
+//! percent-encoded, in a charset of Windows, a `file:` URL, the path of another machine. Last, as
 //! systems mean it to which large and small letters are the same, and which decompose letters.
 
+use crate::files::charset::likely;
+use encoding_rs::Encoding;
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -175,16 +177,21 @@ fn has_drive(path: &[u8]) -> bool {
 }
 
 /// A path in all its spellings: as it is, with `/` for `\`, each percent-decoded, each from the
-/// charset of Windows.
+/// charsets of Windows: which one it is shows when the file is there.
 fn add(written: &[u8], forms: &mut Vec<Form>) {
     let slashed: Vec<u8> = written.iter().map(|&byte| if byte == b'\\' { b'/' } else { byte }).collect();
     let decoded = |path: &[u8]| Cow::from(percent_decode(path)).into_owned();
     let mut all = vec![written.to_vec(), decoded(written), slashed.clone(), decoded(&slashed)];
-    let of_windows = |path: &Vec<u8>| match std::str::from_utf8(path) {
-        Ok(_) => None,
-        Err(_) => Some(encoding_rs::WINDOWS_1252.decode(path).0.into_owned().into_bytes()),
+    let in_charsets = |path: &Vec<u8>| -> Vec<Vec<u8>> {
+        if std::str::from_utf8(path).is_ok() {
+            return Vec::new();
+        }
+        let read = |encoding: &'static Encoding| encoding.decode_without_bom_handling_and_without_replacement(path);
+        // Only as text: half a Japanese letter may look like a `\`.
+        let text = likely(path).filter_map(read).map(|text| text.replace('\\', "/").into_bytes());
+        text.collect()
     };
-    all.extend(all.iter().filter_map(of_windows).collect::<Vec<_>>());
+    all.extend(all[..2].iter().flat_map(in_charsets).collect::<Vec<_>>());
     for path in all {
         if path.is_empty() || path.contains(&0) || forms.iter().any(|form| form.path == path) {
             continue;

@@ -211,23 +211,28 @@ fn songs_with_tags_of_every_kind_come_to_one_loudness() {
     let folder = tempfile::tempdir().expect("a folder");
     let tags = |key: &str, value: String| vec!["-metadata".to_owned(), format!("{key}={value}")];
     let (mut paths, mut levels) = (Vec::new(), Vec::new());
-    for (number, extension) in ["flac", "ogg", "mp3"].iter().enumerate() {
-        let level = [0.5, 0.25, 0.125][number];
+    for (number, extension) in ["flac", "ogg", "mp3", "opus"].iter().enumerate() {
+        let level = [0.5, 0.25, 0.125, 0.3][number];
         let pcm = song(48_000, 1000.0, level, 96_000);
         let source = folder.path().join(format!("s{number}.wav"));
         write_wav(&source, 48_000, 2, &pcm);
         let values: Vec<f32> = pcm.iter().map(|value| f32::from(*value) / 32_768.0).collect();
         let gain = -18.0 - loudness(&values);
-        let mut options = tags("REPLAYGAIN_TRACK_GAIN", format!("{gain:.2} dB"));
-        options.extend(tags("REPLAYGAIN_TRACK_PEAK", format!("{level:.6}")));
+        let options = if *extension == "opus" {
+            // In 1/256 dB, to 5 dB less (RFC 7845).
+            tags("R128_TRACK_GAIN", format!("{:.0}", 256.0 * (gain - 5.0)))
+        } else {
+            let gain = tags("REPLAYGAIN_TRACK_GAIN", format!("{gain:.2} dB"));
+            [gain, tags("REPLAYGAIN_TRACK_PEAK", format!("{level:.6}"))].concat()
+        };
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
         paths.push(ffmpeg(&source, &format!("{number}.{extension}"), &options));
     }
     let joining = Joining { loudness_lufs: Some(-20.0), ..Joining::default() };
     let (player, mut reader, _) = start(&paths, joining);
-    let values = take(&mut reader, 3 * 96_000);
+    let values = take(&mut reader, 4 * 96_000);
     player.stop();
-    for song in values.chunks_exact(2 * 96_000).take(3) {
+    for song in values.chunks_exact(2 * 96_000).take(4) {
         levels.push(loudness(song));
     }
     assert!(levels.iter().all(|lufs| (lufs + 20.0).abs() < 0.5), "{levels:?}");
@@ -274,6 +279,44 @@ fn songs_without_tags_are_measured_once_and_come_to_one_loudness_without_their_s
     // Two seconds, and of the three of silence behind it half a second.
     let last = begun[3] - begun[2];
     assert!(last.abs_diff(96_000 + 24_000) < EDGE + TICK_SAMPLES, "the last song lasts {last} samples");
+}
+
+#[test]
+fn with_a_crossfade_alone_silent_ends_are_left_out_and_the_level_stays_with_tags_or_without() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    std::fs::create_dir(&state).expect("a folder");
+    let mut values = song(48_000, 1000.0, 0.1, 96_000);
+    let sounding = loudness_at(48_000, &values);
+    values.extend(vec![0; 2 * 3 * 48_000]);
+    let plain = folder.path().join("plain.wav");
+    write_wav(&plain, 48_000, 2, &values);
+    let tagged = ffmpeg(&plain, "tagged.flac", &["-metadata", "REPLAYGAIN_TRACK_GAIN=-9.00 dB"]);
+    let paths = [plain, tagged];
+    let decoder = DecoderSettings { program: env!("CARGO_BIN_EXE_tower").into(), ..DecoderSettings::default() };
+    let joining = Joining { crossfade_ms: 100, ..Joining::default() };
+    let levels = || Levels::open(Some(&state), decoder.clone());
+    let (player, mut reader, _) = start_measured(&paths, joining, levels());
+    let known =
+        || std::fs::read_to_string(state.join("levels.json")).unwrap_or_default().matches("path_base64").count();
+    let begun = Instant::now();
+    while known() < paths.len() {
+        assert!(begun.elapsed() < DEADLINE, "{} of {} are measured", known(), paths.len());
+        take(&mut reader, TICK_SAMPLES);
+    }
+    player.stop();
+    drop(reader);
+    let (player, mut reader, begun) = start_measured(&paths, joining, levels());
+    let values = take(&mut reader, 4 * 96_000);
+    player.stop();
+    let begun: Vec<usize> = begun.lock().expect("no panic").iter().map(|(at, _)| *at as usize * TICK_SAMPLES).collect();
+    for pair in begun.windows(2).take(2) {
+        // Two seconds and half a second of silence, of which 100 ms are in the crossfade.
+        let lasts = pair[1] - pair[0];
+        assert!(lasts.abs_diff(96_000 + 24_000 - 4800) < EDGE + TICK_SAMPLES, "a song lasts {lasts} samples");
+        let heard = loudness(&values[2 * (pair[0] + 4800)..2 * (pair[0] + 90_000)]);
+        assert!((heard - sounding).abs() < 0.2, "{heard:.1} LUFS, and {sounding:.1} in the file");
+    }
 }
 
 #[test]
