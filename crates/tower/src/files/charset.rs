@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 /// Letters in a row outside ASCII that no Western language has.
 const RUN_MIN: usize = 3;
+/// The same in text that is Unicode, and so right as a rule: `ÅÄÖ` is a word.
+const RUN_MIN_UNICODE: usize = 4;
 
 /// Text that is declared as Latin-1 or not at all: UTF-8 if it can be that, Cyrillic if it looks
 /// like it, and otherwise Latin-1 in its extent of Windows.
@@ -16,7 +18,7 @@ pub(super) fn of_unknown(bytes: &[u8]) -> String {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text.to_owned();
     }
-    cyrillic(bytes).unwrap_or(WINDOWS_1252).decode_without_bom_handling(bytes).0.into_owned()
+    cyrillic(bytes, RUN_MIN).unwrap_or(WINDOWS_1252).decode_without_bom_handling(bytes).0.into_owned()
 }
 
 /// Text that a program has read in the wrong charset and written so as Unicode: `Ð¡Ð¿Ð»Ð¸Ð½`, `Ñïëèí`,
@@ -28,7 +30,7 @@ pub(super) fn repaired(text: &str) -> Cow<'_, str> {
     let Some(bytes) = text.chars().map(byte_of_windows).collect::<Option<Vec<u8>>>() else { return text.into() };
     match std::str::from_utf8(&bytes) {
         Ok(right) => right.to_owned().into(),
-        Err(_) => match cyrillic(&bytes) {
+        Err(_) => match cyrillic(&bytes, RUN_MIN_UNICODE) {
             Some(encoding) => encoding.decode_without_bom_handling(&bytes).0.into_owned().into(),
             None => text.into(),
         },
@@ -49,7 +51,7 @@ fn byte_of_windows(c: char) -> Option<u8> {
 
 /// The charsets that a name of unknown charset may be in, the likeliest first.
 pub(super) fn likely(bytes: &[u8]) -> impl Iterator<Item = &'static Encoding> {
-    let first = cyrillic(bytes).unwrap_or(WINDOWS_1252);
+    let first = cyrillic(bytes, RUN_MIN).unwrap_or(WINDOWS_1252);
     // Of Windows and DOS, by the number of people who used them.
     let others = [
         WINDOWS_1252,
@@ -68,14 +70,14 @@ pub(super) fn likely(bytes: &[u8]) -> impl Iterator<Item = &'static Encoding> {
     std::iter::once(first).chain(others.into_iter().filter(move |encoding| *encoding != first))
 }
 
-fn cyrillic(bytes: &[u8]) -> Option<&'static Encoding> {
-    [WINDOWS_1251, KOI8_R].into_iter().find(|encoding| is_cyrillic(bytes, encoding))
+fn cyrillic(bytes: &[u8], run_min: usize) -> Option<&'static Encoding> {
+    [WINDOWS_1251, KOI8_R].into_iter().find(|encoding| is_cyrillic(bytes, encoding, run_min))
 }
 
 /// Whether each word with letters outside ASCII has no others, and is written in small letters, in
 /// capitals, or with a capital in front: the other Cyrillic charset has them the other way round,
 /// and Western text has such letters singly.
-fn is_cyrillic(bytes: &[u8], encoding: &'static Encoding) -> bool {
+fn is_cyrillic(bytes: &[u8], encoding: &'static Encoding, run_min: usize) -> bool {
     let (text, _) = encoding.decode_without_bom_handling(bytes);
     let words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_ascii());
     let mut longest = 0;
@@ -88,7 +90,7 @@ fn is_cyrillic(bytes: &[u8], encoding: &'static Encoding) -> bool {
         }
         longest = longest.max(letters.len());
     }
-    longest >= RUN_MIN
+    longest >= run_min
 }
 
 /// UTF-16, by its mark; without one, by where its zeros are, and otherwise as declared.

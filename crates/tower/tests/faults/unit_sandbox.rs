@@ -4,7 +4,8 @@
 
 use crate::busy_machine::Busy;
 use crate::scene::{self, BUILTIN, FFMPEG, PATIENCE, Scene, example, saboteur, setup};
-use radio_proof::alarm::wait_until;
+use radio_proof::alarm::{wait_for, wait_until};
+use radio_proof::material;
 use radio_proof::process::{known_as, signal};
 use radio_proof::tower::{Setup, Tower};
 use rustix::process::Signal;
@@ -147,6 +148,24 @@ fn codecs_sources_and_the_off_air_monitor_work_in_the_units_sandbox() {
     let log = tower.stderr();
     let refused = log.lines().filter(|line| line.contains("not permitted") && !line.contains("normal priority"));
     assert_eq!(refused.count(), 0, "{log}");
+}
+
+#[test]
+fn a_unit_that_forbids_the_sandbox_of_decoders_is_an_alarm_and_files_are_heard_all_the_same() {
+    let setup = setup(BUILTIN);
+    let song = setup.path("song.wav");
+    std::fs::write(&song, material::wav(&material::noise(7, 200))).expect("a temporary file");
+    let setup = setup.line(&format!("play.paths = [{:?}]", song.display().to_string()));
+    let calls = "seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self";
+    let tower = sandboxed(setup).variable("WITHOUT_CALLS", calls).start();
+    tower.wait_source("play", PATIENCE);
+    let alarm =
+        || tower.status()["alarms"].as_array()?.iter().find(|alarm| alarm["alarm"] == "decoder_sandbox").cloned();
+    let alarm = wait_for("the alarm", PATIENCE, alarm);
+    let text = alarm["text"].as_str().unwrap_or_default();
+    assert!(text.contains("without Landlock, seccomp"), "{alarm}");
+    tower.listen("/stream").wait_bytes(20_000, PATIENCE);
+    assert_eq!(tower.status()["on_air"]["source"], "play", "{}", tower.status()["on_air"]);
 }
 
 /// What `tower doctor` finds of one check: its verdict, and what it says.

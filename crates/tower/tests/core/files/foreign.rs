@@ -75,25 +75,21 @@ fn without_ffmpeg_the_refusal_says_so() {
     assert!(!output.status.success() && said.contains("FFmpeg is not installed"), "{said}");
 }
 
-#[test]
-fn ffmpeg_writes_no_file_and_opens_none_but_its_libraries_and_its_input() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (path, report, trace) = (wma(folder.path(), 1), folder.path().join("report"), folder.path().join("trace"));
-    let variable = format!("file={}", report.display());
-    decoded(&tower_decode(&path).env("FFREPORT", &variable).output().expect("it runs"));
-    assert!(!report.exists(), "FFmpeg could write a file");
-    let strace = Command::new("strace")
-        .args(["-f", "-qq", "-e", "trace=execve,openat,open,socket,connect", "-o"])
+/// Decodes the file under `strace`, and looks that an FFmpeg that is started opens nothing but its libraries and the file, and no
+/// socket; how many files it opened, and how the decoding ended.
+fn traced(file: &Path, folder: &Path) -> (usize, Output) {
+    let trace = folder.join("trace");
+    let output = Command::new("strace")
+        .args(["-f", "-qq", "-e", "trace=execve,openat,openat2,open,socket,connect", "-o"])
         .arg(&trace)
         .arg(env!("CARGO_BIN_EXE_tower"))
         .arg("decode")
-        .arg(&path)
+        .arg(file)
         .output()
         .expect("strace is there");
-    decoded(&strace);
     let lines = std::fs::read_to_string(&trace).expect("a trace");
     let of_ffmpeg = |line: &&str| line.contains("execve(") && line.contains("/ffmpeg\"") && line.ends_with("= 0");
-    let first = lines.lines().find(of_ffmpeg).expect("FFmpeg was started");
+    let Some(first) = lines.lines().find(of_ffmpeg) else { return (0, output) };
     let pid = first.split_whitespace().next().expect("its number");
     let after = lines.lines().skip_while(|line| *line != first).skip(1);
     let mut seen = 0;
@@ -113,7 +109,98 @@ fn ffmpeg_writes_no_file_and_opens_none_but_its_libraries_and_its_input() {
         assert!(allowed.iter().any(|place| name.starts_with(place)), "FFmpeg opened {name}");
         seen += 1;
     }
+    (seen, output)
+}
+
+#[test]
+fn ffmpeg_writes_no_file_and_opens_none_but_its_libraries_and_its_input() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, report) = (wma(folder.path(), 1), folder.path().join("report"));
+    let variable = format!("file={}", report.display());
+    decoded(&tower_decode(&path).env("FFREPORT", &variable).output().expect("it runs"));
+    assert!(!report.exists(), "FFmpeg could write a file");
+    let (seen, output) = traced(&path, folder.path());
+    decoded(&output);
     assert!(seen > 3, "the trace shows how it opens its libraries");
+}
+
+#[test]
+fn a_file_that_names_another_gets_nothing_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    // What must not be heard: a loud tone, beside a file of silence.
+    ffmpeg(&["-f", "lavfi", "-i", "sine=frequency=300:duration=2", "-c:a", "ac3"], &path("secret.mov"));
+    ffmpeg(&["-f", "lavfi", "-i", "sine=frequency=300:duration=2"], &path("secret.wav"));
+    let silence = ["-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo", "-t", "2", "-c:a", "ac3"];
+    ffmpeg(&silence, &path("own.mov"));
+    let (seen, output) = traced(&path("own.mov"), folder.path());
+    let silent = decoded(&output).iter().all(|value| value.abs() < 1e-3);
+    assert!(seen > 3 && silent, "FFmpeg reads AC-3 in MOV");
+
+    let referring = with_alias(&std::fs::read(path("own.mov")).expect("a file"), &path("secret.mov"));
+    std::fs::write(path("alias.mov"), referring).expect("a file");
+    let follows = ["-v", "error", "-nostdin", "-enable_drefs", "1", "-use_absolute_path", "1", "-i"];
+    let followed = Command::new("ffmpeg").args(follows).arg(path("alias.mov")).args(["-f", "f32le", "-"]).output();
+    assert!(loudest(&followed.expect("ffmpeg").stdout) > 0.01, "one that follows references hears the other file");
+    let secret = path("secret.wav").display().to_string();
+    let lists = [
+        format!("ffconcat version 1.0\nfile '{secret}'\n"),
+        format!("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfile://{secret}\n#EXT-X-ENDLIST\n"),
+        format!("<?xml version=\"1.0\"?><MPD><Period><BaseURL>file://{secret}</BaseURL></Period></MPD>"),
+        format!("<smil><body><audio src=\"{secret}\"/></body></smil>"),
+    ];
+    let mut files = vec![path("alias.mov")];
+    for (number, text) in lists.iter().enumerate() {
+        for extension in ["wma", "mov", "aac", "mp3", "ogg"] {
+            let file = path(&format!("list{number}.{extension}"));
+            std::fs::write(&file, text).expect("a file");
+            files.push(file);
+        }
+    }
+    for file in files {
+        let (_, output) = traced(&file, folder.path());
+        assert!(loudest(&output.stdout) < 1e-3, "{}: another file is heard", file.display());
+    }
+}
+
+fn loudest(pcm: &[u8]) -> f32 {
+    let values = pcm.chunks_exact(4).map(|it| f32::from_le_bytes([it[0], it[1], it[2], it[3]]));
+    values.fold(0.0, |loudest, value| loudest.max(value.abs()))
+}
+
+/// A MOV whose sound is said to lie in another file: its data reference is an alias of the old Mac OS ("QuickTime
+/// File Format", data reference atoms).
+fn with_alias(mov: &[u8], target: &Path) -> Vec<u8> {
+    let mut alias = vec![0; 10];
+    alias.push(0);
+    alias.extend([0; 27 + 12]);
+    alias.push(0);
+    alias.extend([0; 63 + 16 + 4 + 16]);
+    let path = target.display().to_string().into_bytes();
+    alias.extend([0, 2, 0, path.len() as u8]);
+    alias.extend(&path);
+    alias.extend(vec![0; path.len() % 2]);
+    alias.extend([0xFF, 0xFF, 0, 0]);
+    let at = |name: &[u8]| mov.windows(4).position(|four| four == name).expect("the box is there") - 4;
+    // Its list of references: a count, and one entry.
+    let list = at(b"dref");
+    let old_bytes = mov.len().min(list + big_endian(&mov[list..])) - (list + 16);
+    let mut entry = (12 + alias.len() as u32).to_be_bytes().to_vec();
+    entry.extend(b"alis\0\0\0\0");
+    entry.extend(&alias);
+    let mut made = [&mov[..list + 16], &entry, &mov[list + 16 + old_bytes..]].concat();
+    // All around it is longer now. The sound lies before them, where it was.
+    for name in [&b"moov"[..], b"trak", b"mdia", b"minf", b"dinf", b"dref"] {
+        let from = at(name);
+        let bytes = (big_endian(&mov[from..]) + entry.len() - old_bytes) as u32;
+        made[from..from + 4].copy_from_slice(&bytes.to_be_bytes());
+    }
+    assert!(at(b"mdat") < at(b"moov"));
+    made
+}
+
+fn big_endian(bytes: &[u8]) -> usize {
+    u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize
 }
 
 #[test]

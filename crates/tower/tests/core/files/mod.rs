@@ -11,4 +11,5 @@ mod on_air;
 mod player;
 mod skip;
 mod songs;
+mod tag_bombs;
 mod whole;

@@ -1,9 +1,10 @@
 //! Files as programme, as fallback and through `tower feed`: bit for bit on air (SPEC FALL-1, FALL-3, CFG-4).
 
 use crate::common;
+use radio_proof::alarm::wait_until;
 use radio_proof::monitor::MonitorPcm;
 use radio_proof::tower::Setup;
-use radio_proof::{TICK_BYTES, frames, material, numbered, offline};
+use radio_proof::{TICK_BYTES, frames, material, measure, numbered, offline};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -58,6 +59,55 @@ fn a_fallback_file_follows_the_grace_and_loops_without_a_gap() {
     let monitor = tower.monitor(Some(0));
     monitor.wait_serial(500, Duration::from_secs(20));
     assert_in_sequence(&monitor.stop(), &[&jingle, &jingle, &jingle], 5);
+}
+
+#[test]
+fn a_healthy_file_of_any_format_is_named_in_the_log_once_and_nothing_else_is_said_of_it() {
+    const FORMATS: [(&str, &[&str]); 12] = [
+        ("a.wav", &[]),
+        ("b.flac", &[]),
+        ("c.mp3", &["-b:a", "128k"]),
+        ("d.mp3", &["-b:a", "64k", "-write_xing", "0", "-id3v2_version", "0", "-write_id3v1", "1"]),
+        ("e.ogg", &["-c:a", "libvorbis"]),
+        ("f.opus", &["-c:a", "libopus"]),
+        ("g.m4a", &["-c:a", "aac"]),
+        ("h.aac", &["-c:a", "aac"]),
+        ("i.aiff", &[]),
+        ("j.wma", &["-c:a", "wmav2"]),
+        ("k.mka", &["-c:a", "flac"]),
+        ("l.wv", &["-c:a", "wavpack"]),
+    ];
+    let setup = common::setup();
+    std::fs::create_dir(setup.path("music")).expect("a temporary directory");
+    let pcm = measure::to_stereo_s16(&measure::sine(440.0, 0.3, 0.0, 48_000));
+    let source = setup.path("source.wav");
+    std::fs::write(&source, material::wav(&pcm)).expect("a temporary file");
+    for (name, options) in FORMATS {
+        let tags = ["-metadata", "title=A Song", "-metadata", "artist=A Band", "-metadata", "album=An Album"];
+        let made = Command::new("ffmpeg")
+            .args(["-v", "error", "-nostdin", "-i"])
+            .arg(&source)
+            .args(options)
+            .args(tags)
+            .arg(setup.path("music").join(name))
+            .status();
+        assert!(made.expect("ffmpeg: apt-get install ffmpeg").success(), "{name}");
+    }
+    let folder = setup.path("music").display().to_string();
+    let tower = setup.line(&format!("play.paths = [{folder:?}]")).start();
+    let lines_of = |log: &str, name: &str| log.lines().filter(|line| line.contains(name)).count();
+    wait_until("the second round", Duration::from_secs(60), || lines_of(&tower.stderr(), "a.wav") == 2);
+    let log = tower.stderr();
+    let first_round: Vec<&str> = log.lines().take_while(|line| lines_of(line, "a.wav") == 0).collect();
+    let round = log.lines().skip(first_round.len()).take_while(|line| !line.contains("l.wv")).count() + 1;
+    for (name, _) in FORMATS {
+        let lines = log.lines().skip(first_round.len()).take(round).filter(|line| line.contains(name));
+        let said: Vec<&str> = lines.collect();
+        assert!(matches!(said[..], [line] if line.contains("playing")), "{name}: {said:#?}");
+    }
+    let complaints = log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR"));
+    let of_files: Vec<&str> = complaints.filter(|line| line.contains("play") || line.contains(&folder)).collect();
+    assert!(of_files.is_empty(), "{of_files:#?}");
 }
 
 #[test]
