@@ -3,6 +3,7 @@
 use crate::monitor::{Monitor, MonitorPcm};
 use crate::tower::Tower;
 use crate::{alarm, machine, measure};
+use serde_json::Value;
 use std::time::Duration;
 
 /// How much harder than steady a wave may bend at a change. The contract allows 2; a ramp of 1 ms in place of the 20 ms gives
@@ -17,16 +18,16 @@ const ON_AIR_MS_MAX_BUSY: u64 = 1200;
 /// Ticks at which something else came on air, with its name.
 #[must_use]
 pub fn on_air(tower: &Tower) -> Vec<(u64, String)> {
-    let name = |text: String| text.split(" is on air").next().unwrap_or_default().to_owned();
-    tower.events("on_air").into_iter().map(|(tick, text)| (tick, name(text))).collect()
+    let source = |event: Value| event["source"].as_str().unwrap_or_default().to_owned();
+    tower.events("on_air").into_iter().map(|(tick, event)| (tick, source(event))).collect()
 }
 
 /// Milliseconds, by the tower's own clock, from its newest source's connecting to input `name` being on air. Prints them.
 #[track_caller]
 #[must_use]
 pub fn on_air_after_ms(tower: &Tower, name: &str) -> u64 {
-    let Some((connected, text)) = tower.events("source").into_iter().rfind(|(_, text)| text.contains(" connected "))
-    else {
+    let has_connected = |(_, event): &(u64, Value)| event["what"] == "source_connected";
+    let Some((connected, event)) = tower.events("source").into_iter().rfind(has_connected) else {
         panic!("no source has connected: {:?}", tower.status()["events"]);
     };
     // What was on air before it connected was another.
@@ -35,7 +36,7 @@ pub fn on_air_after_ms(tower: &Tower, name: &str) -> u64 {
         panic!("{name} has not been on air since it connected at tick {connected}: {:?}", tower.status()["events"]);
     };
     let took_ms = (on_air - connected) * 24;
-    println!("{text}; on air {took_ms} ms later");
+    println!("{event}; on air {took_ms} ms later");
     took_ms
 }
 

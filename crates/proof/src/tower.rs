@@ -273,16 +273,14 @@ impl Tower {
         seen
     }
 
-    /// Sentences of the events whose kind is `kind`, with their ticks.
+    /// The events whose kind is `kind`: their ticks and their fields, of which `what` is the name.
     #[track_caller]
     #[must_use]
-    pub fn events(&self, kind: &str) -> Vec<(u64, String)> {
+    pub fn events(&self, kind: &str) -> Vec<(u64, Value)> {
         let status = self.status();
         let events = status["events"].as_array().cloned().unwrap_or_default();
-        let wanted = events.iter().filter(|event| event["kind"] == kind);
-        wanted
-            .map(|event| (event["tick"].as_u64().unwrap_or(0), event["text"].as_str().unwrap_or_default().to_owned()))
-            .collect()
+        let wanted = events.into_iter().filter(|event| event["kind"] == kind);
+        wanted.map(|mut event| (event["tick"].as_u64().unwrap_or(0), event["data"].take())).collect()
     }
 
     /// A listener of `target`.

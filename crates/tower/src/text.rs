@@ -1,4 +1,4 @@
-//! Text that comes from strangers, made fit for a log, a terminal and a page.
+//! Text for a log, a terminal and a page: that of strangers is made fit for them.
 
 use std::borrow::Cow;
 
@@ -23,6 +23,12 @@ pub fn utf8_or_latin1(bytes: &[u8]) -> Cow<'_, str> {
         Ok(text) => text.into(),
         Err(_) => bytes.iter().map(|&byte| char::from(byte)).collect(),
     }
+}
+
+/// A length of time for people: `2.5 s`, `90 s`.
+#[must_use]
+pub fn seconds(ms: u64) -> String {
+    if ms < 10_000 { format!("{:.1} s", ms as f64 / 1000.0) } else { format!("{} s", ms / 1000) }
 }
 
 #[cfg(test)]

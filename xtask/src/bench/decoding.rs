@@ -145,12 +145,13 @@ impl Drop for Program {
 
 /// From the event of the connection to that of the source on air.
 fn to_air(tower: &Tower, name: &str) -> Figure {
-    let tick_of = |kind: &str, part: &str| {
-        wait_for(part, PATIENCE, || {
-            tower.events(kind).into_iter().find(|(_, text)| text.contains(part)).map(|(tick, _)| tick)
+    let tick_of = |kind: &str, field: &str, value: &str| {
+        wait_for(value, PATIENCE, || {
+            tower.events(kind).into_iter().find(|(_, event)| event[field] == value).map(|(tick, _)| tick)
         })
     };
-    let (connected, on_air) = (tick_of("source", "connected"), tick_of("on_air", "dj is on air"));
+    let connected = tick_of("source", "what", "source_connected");
+    let on_air = tick_of("on_air", "source", "dj");
     let ms = on_air.saturating_sub(connected) * TICK_MS;
     Figure::new(format!("source in {name}: connected to on air"), ms as f64, "ms").bound(TO_AIR_MS_MAX)
 }

@@ -31,9 +31,10 @@ pub enum SilenceReason {
 }
 
 /// Why there was a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reason {
     /// The first tick of the present.
+    #[default]
     Started,
     /// A source has its pre-roll.
     Present,

@@ -48,7 +48,12 @@ fn told(report: &Value) -> String {
             Some("reconnect") => "its listeners connect again",
             _ => "now",
         };
-        text += &format!("{}: {} -> {}  ({when})\n", word("key"), word("from"), word("to"));
+        let key = word("key");
+        text += &match change["change"].as_str() {
+            Some("added") => format!("{key} comes  ({when})\n"),
+            Some("removed") => format!("{key} goes  ({when})\n"),
+            _ => format!("{key}: {} -> {}  ({when})\n", word("from"), word("to")),
+        };
     }
     if report["applied"] == false {
         text += "nothing is changed yet: that was --dry-run\n";

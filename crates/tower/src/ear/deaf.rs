@@ -1,8 +1,10 @@
 //! The ear itself: what it found last must not be taken for how it is now.
 
 use super::kind::{Kind, Severity};
-use super::watch::{RaisedAlarm, seconds};
+use super::watch::RaisedAlarm;
+use crate::life::events::Event;
 use crate::life::journal::Journal;
+use crate::text::seconds;
 use radio_signal::units::Serial;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -70,10 +72,12 @@ impl Herald {
         let had_told = std::mem::replace(&mut self.has_told, failing.is_some());
         match failing {
             Some(alarm) if !had_told => {
-                journal.note(tick, "alarm", format!("ALARM {}: {}", alarm.alarm.name(), alarm.text));
+                let (alarm, advice) = (alarm.alarm.name(), alarm.text.clone());
+                journal.note(tick, Event::AlarmRaised { alarm, mount: None, advice });
             }
             None if had_told => {
-                journal.note(tick, "alarm_over", format!("over: {}, the tower hears itself again", Kind::Deaf.name()));
+                let alarm = Kind::Deaf.name();
+                journal.note(tick, Event::AlarmOver { alarm, mount: None, lasted_ms: None });
             }
             _ => {}
         }
@@ -120,7 +124,7 @@ mod tests {
             let alarm = listened.alarm(listened.at + Duration::from_secs(after_s), false);
             herald.tell(alarm.as_ref(), after_s, &journal);
         }
-        let told: Vec<_> = journal.newest(9).into_iter().map(|event| (event.tick, event.kind)).collect();
+        let told: Vec<_> = journal.newest(9).into_iter().map(|event| (event.tick, event.kind.name())).collect();
         assert_eq!(told, [(31, "alarm"), (0, "alarm_over")]);
     }
 }

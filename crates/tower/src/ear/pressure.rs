@@ -2,10 +2,11 @@
 //! (SPEC ENC-13).
 
 use super::kind::Kind;
-use super::watch::{AlarmText, Moment, RaisedAlarm, Tally, Watch, seconds};
+use super::watch::{AlarmText, Moment, RaisedAlarm, Tally, Watch};
 use crate::encoder::processor::processor_time;
 use crate::setup::OutputState;
 use crate::state::Tower;
+use crate::text::seconds;
 use radio_signal::pressure::{Look, Measure, PressureWatch, Usage};
 use radio_signal::units::{Serial, TICK_MS};
 use serde_json::{Value, json};

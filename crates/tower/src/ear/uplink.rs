@@ -2,8 +2,9 @@
 //! `server.mbit_max` refuses newcomers (SPEC LIS-8).
 
 use super::kind::Kind;
-use super::watch::{AlarmText, Moment, Watch, seconds};
+use super::watch::{AlarmText, Moment, Watch};
 use crate::state::Tower;
+use crate::text::seconds;
 use crate::uplink::mbit;
 use radio_fanout::{MountFigures, Snapshot};
 use radio_signal::congestion::{Congested, Congestion};

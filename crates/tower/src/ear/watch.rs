@@ -2,6 +2,7 @@
 
 use super::kind::{Kind, Severity};
 use crate::config::{AlarmLimits, Config};
+use crate::life::events::Event;
 use crate::life::journal::Journal;
 use crate::setup::OutputId;
 use radio_signal::alarm::{Alarm, Change};
@@ -142,8 +143,7 @@ impl Watch {
             }
         }
         for entry in before.iter().filter(|entry| entry.raised.is_some()) {
-            let text = format!("{}over: {}, which is watched no more", entry.prefix(), entry.kind.name());
-            journal.note(tick, "alarm_over", text);
+            journal.note(tick, Event::AlarmUnwatched { alarm: entry.kind.name(), mount: entry.mount() });
         }
     }
 
@@ -177,13 +177,14 @@ impl Watch {
             Some(Change::Raised { since_ms }) => {
                 let (prefix, said) = (entry.prefix(), text());
                 let (text, public_text) = (prefix.clone() + &said.whole(), prefix + &said.shortened());
-                journal.note(moment.tick, "alarm", format!("ALARM {}: {text}", kind.name()));
+                let (alarm, mount, advice) = (kind.name(), entry.mount(), said.whole());
+                journal.note(moment.tick, Event::AlarmRaised { alarm, mount, advice });
                 let ago = Duration::from_millis(moment.now_ms.saturating_sub(since_ms));
                 let since =
                     (SystemTime::now() - ago).duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
                 entry.raised = Some(RaisedAlarm {
                     alarm: kind,
-                    mount: entry.output.is_some().then(|| entry.mount.clone()),
+                    mount: entry.mount(),
                     severity: kind.severity(),
                     since,
                     tick: moment.tick,
@@ -194,8 +195,8 @@ impl Watch {
             }
             Some(Change::Over { lasted_ms }) => {
                 entry.raised = None;
-                let (prefix, lasted) = (entry.prefix(), seconds(lasted_ms));
-                journal.note(moment.tick, "alarm_over", format!("{prefix}over after {lasted}: {}", kind.name()));
+                let (alarm, mount) = (kind.name(), entry.mount());
+                journal.note(moment.tick, Event::AlarmOver { alarm, mount, lasted_ms: Some(lasted_ms) });
             }
             None => {}
         }
@@ -219,6 +220,11 @@ impl Watch {
 }
 
 impl Entry {
+    /// The output that it is about.
+    fn mount(&self) -> Option<String> {
+        self.output.is_some().then(|| self.mount.clone())
+    }
+
     fn prefix(&self) -> String {
         if self.mount.is_empty() { String::new() } else { format!("{}: ", self.mount) }
     }
@@ -249,11 +255,6 @@ fn raise_ms(kind: Kind, config: &Config) -> Option<u64> {
     (is_on && (config.encoder.enabled || !wants_encoder)).then_some(raise_ms)
 }
 
-/// A time for people.
-pub(super) fn seconds(ms: u64) -> String {
-    if ms < 10_000 { format!("{:.1} s", ms as f64 / 1000.0) } else { format!("{} s", ms / 1000) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,10 +281,12 @@ mod tests {
             assert!(public.is_none_or(|text| text == "/stream: nothing is heard; `tower status` says more"));
             assert_eq!(watch.is_raised(Kind::Silence, Some(STREAM)), (2000..4000).contains(&now_ms), "{now_ms}");
         }
-        let told: Vec<_> = journal.newest(9).into_iter().map(|event| (event.kind, event.text)).collect();
+        let told: Vec<_> = journal.newest(9).into_iter().map(|event| event.data).collect();
+        let (alarm, mount) = ("silence", Some("/stream".to_owned()));
+        let advice = "nothing is heard. ffmpeg says: /etc/x".to_owned();
         let wanted = [
-            ("alarm", "ALARM silence: /stream: nothing is heard. ffmpeg says: /etc/x".to_owned()),
-            ("alarm_over", "/stream: over after 3.0 s: silence".to_owned()),
+            Event::AlarmRaised { alarm, mount: mount.clone(), advice },
+            Event::AlarmOver { alarm, mount, lasted_ms: Some(3000) },
         ];
         assert_eq!(told, wanted);
         assert_eq!(watch.tallies()[0].times, 1);

@@ -9,6 +9,7 @@ use crate::config::{Input, InputKind, Pacing};
 use crate::encoder::diagnostics::Diagnostics;
 use crate::encoder::spawn::{self, Spawned};
 use crate::ingest::producer;
+use crate::life::events::Event;
 use crate::source::spec;
 use crate::state::Tower;
 use crate::text::utf8_or_latin1;
@@ -123,9 +124,8 @@ impl Keeper {
             };
             // A program that fails in the same way again and again is told of once.
             if is_news || is_settled {
-                let then =
-                    if is_settled { "at once".to_owned() } else { format!("after {} ms at first", wait.as_millis()) };
-                self.tell(&format!("the program ended: {why}; it is started again {then}"));
+                let wait_ms = if is_settled { 0 } else { wait.as_millis() as u64 };
+                self.note(Event::ProgramEnded { input: self.name.clone(), why, wait_ms });
             }
             if is_settled {
                 wait = WAIT_MIN;
@@ -171,7 +171,12 @@ impl Keeper {
         let places = self.tower.inputs.admit(spec::of(number, input), input.capacity_ticks, SOURCES_MAX);
         let (id, writer) = places.context("the router has no place for it")?;
         let left = Leaving { tower: &self.tower, id };
-        self.tell(&format!("source {} is process {}, {executable}", id.producer, process.child.id()));
+        self.note(Event::ProgramStarted {
+            input: self.name.clone(),
+            source: id.producer,
+            pid: process.child.id(),
+            executable: executable.to_owned(),
+        });
         let tower = Arc::clone(&self.tower);
         process.heard = Box::new(move |title| _ = tower.title_arrives_at(OnAir::Source(id), title));
         let resampler = (input.pacing() == Pacing::Resample).then(DriftResampler::measuring);
@@ -180,9 +185,8 @@ impl Keeper {
         Ok((process.sounded(), process.last_words(input.timeout_ms)))
     }
 
-    fn tell(&self, what: &str) {
-        let text = format!("{}: {what}", self.name);
-        self.tower.journal.note(self.tower.figures.tick().unwrap_or(0), "source", text);
+    fn note(&self, event: Event) {
+        self.tower.journal.note(self.tower.figures.tick().unwrap_or(0), event);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::config::{Input, InputKind, Pacing};
 use crate::ingest::{PcmSocket, producer};
+use crate::life::events::Event;
 use crate::source::spec;
 use crate::state::Tower;
 use anyhow::Context;
@@ -141,9 +142,9 @@ async fn take(
     match accepted {
         Ok((socket, address)) => {
             make_room(tower, name, connected).await;
-            let whose = address.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
-            if let Err(why) = enter(tower, name, socket, address, connected) {
-                tell(tower, format!("{name}: a producer{whose} is refused: {why:#}"));
+            if let Err(why) = enter(tower, name, socket, address.clone(), connected) {
+                let (input, why) = (name.to_owned(), format!("{why:#}"));
+                note(tower, Event::ProducerRefused { input, address, why });
             }
         }
         Err(error) => {
@@ -194,11 +195,10 @@ fn enter(
         .inputs
         .admit(spec::of(number, &input), input.capacity_ticks, input.producers_max)
         .context("as many as its `producers_max` allows are connected")?;
-    let whose = address.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
     let has_spoken = Arc::<AtomicBool>::default();
-    let peer = Peer { id, address, socket: to_end, has_spoken: Arc::clone(&has_spoken) };
+    let peer = Peer { id, address: address.clone(), socket: to_end, has_spoken: Arc::clone(&has_spoken) };
     connected.lock().unwrap_or_else(PoisonError::into_inner).push(peer);
-    let producer = Producer { tower: Arc::clone(tower), id, whose, input, connected: Arc::clone(connected) };
+    let producer = Producer { tower: Arc::clone(tower), id, address, input, connected: Arc::clone(connected) };
     let run = move || producer.run(Heard(socket, has_spoken), writer);
     let spawned = std::thread::Builder::new().name("producer".into()).spawn(run);
     // What could not be spawned is dropped, and has left.
@@ -209,22 +209,23 @@ fn enter(
 struct Producer {
     tower: Arc<Tower>,
     id: SourceId,
-    /// ` at ADDRESS`, if it has one.
-    whose: String,
+    /// None on this machine.
+    address: Option<String>,
     input: Input,
     connected: Connected,
 }
 
 impl Producer {
     fn run(self, socket: Heard<Socket>, writer: BufferWriter) {
-        let (name, id, whose) = (&self.input.name, self.id.producer, &self.whose);
-        tell(&self.tower, format!("{name}: producer {id}{whose} connected"));
+        let (input, source, address) = (self.input.name.clone(), self.id.producer, self.address.clone());
+        let connected = Event::ProducerConnected { input: input.clone(), source, address: address.clone() };
+        note(&self.tower, connected);
         let follows = self.input.pacing() == Pacing::Resample;
         // Held at the fill that it has: a pre-roll shorter than its lumps would drain what it needs
         // between them.
         let resampler = follows.then(DriftResampler::measuring);
-        let dropped = producer::receive(&self.input.name, socket, writer, self.input.when_full, resampler);
-        tell(&self.tower, format!("{name}: producer {id}{whose} left; {dropped} frames were dropped"));
+        let dropped_frames = producer::receive(&self.input.name, socket, writer, self.input.when_full, resampler);
+        note(&self.tower, Event::ProducerLeft { input, source, address, dropped_frames });
     }
 }
 
@@ -235,6 +236,6 @@ impl Drop for Producer {
     }
 }
 
-fn tell(tower: &Tower, text: String) {
-    tower.journal.note(tower.figures.tick().unwrap_or(0), "source", text);
+fn note(tower: &Tower, event: Event) {
+    tower.journal.note(tower.figures.tick().unwrap_or(0), event);
 }

@@ -3,6 +3,7 @@
 use super::request;
 use super::titles::TitledAudio;
 use crate::config::{Input, InputKind};
+use crate::life::events::Event;
 use crate::source::child::{self, ChildSettings};
 use crate::source::decoder::StreamEnd;
 use crate::source::formats::{Format, readable};
@@ -149,7 +150,7 @@ impl Puller {
             state.problem = Some(why.clone());
             drop(state);
             if is_news {
-                self.tell(&format!("no stream: {why}; trying again, after {} s at first", wait.as_secs()));
+                self.note(Event::PullEnded { input: self.name.clone(), why, wait_s: wait.as_secs() });
             }
             self.wait(wait);
             wait = (wait * 2).min(WAIT_MAX);
@@ -188,7 +189,8 @@ impl Puller {
             figures.stop.store(state.is_ended, Relaxed);
         }
         if !std::mem::take(&mut self.shared.lock().is_unreadable) {
-            self.tell(&format!("source {} connected to {}, {}", id.producer, shown(&input.url), answer.content_type));
+            let (source, url, content_type) = (id.producer, shown(&input.url).to_owned(), answer.content_type.clone());
+            self.note(Event::PullConnected { input: self.name.clone(), source, url, content_type });
         }
 
         let tower = Arc::clone(&self.tower);
@@ -225,9 +227,8 @@ impl Puller {
         state.socket = Some(socket);
     }
 
-    fn tell(&self, what: &str) {
-        let text = format!("{}: {what}", self.name);
-        self.tower.journal.note(self.tower.figures.tick().unwrap_or(0), "source", text);
+    fn note(&self, event: Event) {
+        self.tower.journal.note(self.tower.figures.tick().unwrap_or(0), event);
     }
 }
 

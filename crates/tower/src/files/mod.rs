@@ -9,13 +9,13 @@
 //! - [`convert`]: any rate to 48 kHz and 16 bits, across file boundaries.
 //! - [`decode`]: the two together, and what can go wrong with a file.
 //! - [`programme`]: one file after the other, without a sample between them.
-//! - [`player`]: the thread that keeps an input buffer full, by a decoder process; `opener`: the one that opens its files (`open`);
+//! - [`player`]: the thread that keeps an input buffer full, by a decoder process; `opener`: the one that opens its files (`open`), some held in memory (`shelf`);
 //!   `warnings`: what it says of them once;
 //!   [`rounds`] keeps where it is across restarts; `handle`: what the rest of the tower sees of it.
 //! - `output`: from the decoder to the buffer; [`join`] crossfades songs, `succession` says how each
 //!   is joined, [`songs`] knows which one is on air.
 //! - [`mastering`]: which songs belong together, and how loud tags say they are.
-//! - [`levels`]: how loud songs without tags are, each measured once by [`measure`].
+//! - [`levels`]: how loud songs are and how silent at their ends, each measured once by [`measure`].
 //! - [`media`]: whether what is configured is there.
 
 mod ape;
@@ -43,6 +43,7 @@ pub mod playlist;
 pub mod programme;
 mod reader;
 pub mod rounds;
+mod shelf;
 pub mod songs;
 mod succession;
 pub mod tags;

@@ -5,25 +5,20 @@ use super::DecodeError;
 use super::media::{LOOK_PERIOD, MediaBoard};
 use super::open::{Stamp, is_of_the_disk, open};
 use super::playlist::{Item, Place, Playlist, Round};
-use rustix::fs::{MemfdFlags, SealFlags, SeekFrom};
-use rustix::io::Errno;
-use std::collections::{HashMap, VecDeque};
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use super::shelf::{Copying, Kept, PIECE_BYTES_MIN, Shelf};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::TryRecvError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Instant;
 
 /// Files that are known to kill decoders; beyond that the oldest would be tried again.
 const CONDEMNED_MAX: usize = 1000;
-/// Bytes of files that are held in memory for a player that plays with every disk hung: ten minutes
-/// of MP3 at up to 440 kbit/s. What is longer is held as far as it fits.
-const SHELF_BYTES_MAX: u64 = 32 << 20;
-/// A file of which less would fit is not begun.
-const SHELF_PIECE_BYTES_MIN: u64 = 256 << 10;
-
+/// Files of the round that are looked at ahead, to hold them in memory.
+const STOCKED_AHEAD_MAX: usize = 64;
 /// Files in a row that are gone since their folder was read; then it is read again.
 const GONE_MAX: u32 = 5;
 
@@ -62,15 +57,7 @@ pub(super) enum Next {
 #[derive(Default)]
 pub(super) struct Shared {
     condemned: Mutex<HashMap<PathBuf, Stamp>>,
-    shelf: Mutex<Vec<Kept>>,
-}
-
-/// A file in memory.
-struct Kept {
-    path: PathBuf,
-    stamp: Stamp,
-    memory: OwnedFd,
-    bytes: u64,
+    shelf: Shelf,
 }
 
 /// Asks the thread for one file after the other. Dropping it ends the thread, when its disk answers.
@@ -89,7 +76,7 @@ impl Opener {
         let shared = Arc::new(Shared::default());
         let mut worker = Worker::new(settings, Arc::clone(&shared));
         thread::Builder::new().name(format!("opener-{name}")).spawn(move || {
-            while asked.recv().is_ok() {
+            while is_asked(&asked, &mut worker) {
                 if answer.send(worker.next()).is_err() {
                     return;
                 }
@@ -116,16 +103,26 @@ impl Opener {
             condemned.insert(path.to_owned(), stamp);
         }
         drop(condemned);
-        lock(&self.shared.shelf).retain(|kept| kept.path != path);
+        self.shared.shelf.forget(path);
     }
 
     /// The next of the files in memory, whatever the disk does.
     pub(super) fn kept(&mut self) -> Option<OpenedFile> {
-        let shelf = lock(&self.shared.shelf);
-        let kept = shelf.get(self.next_kept % shelf.len().max(1))?;
+        let (path, stamp, file) = self.shared.shelf.get(self.next_kept)?;
         self.next_kept += 1;
-        let file = kept.memory.try_clone().ok()?;
-        Some(OpenedFile { path: kept.path.clone(), stamp: kept.stamp, file, title: None, place: None })
+        Some(OpenedFile { path, stamp, file, title: None, place: None })
+    }
+}
+
+/// Waits until the player asks for a file, and takes files into memory meanwhile; false once it has ended.
+fn is_asked(asked: &mpsc::Receiver<()>, worker: &mut Worker) -> bool {
+    loop {
+        match asked.try_recv() {
+            Ok(()) => return true,
+            Err(TryRecvError::Disconnected) => return false,
+            Err(TryRecvError::Empty) if worker.stock() => {}
+            Err(TryRecvError::Empty) => return asked.recv().is_ok(),
+        }
     }
 }
 
@@ -141,6 +138,9 @@ struct Worker {
     /// Number of the next file in its round.
     index: usize,
     gone_in_a_row: u32,
+    /// A file that is taken into memory, and those that were looked at for that.
+    copying: Option<Copying>,
+    looked_at: HashSet<PathBuf>,
 }
 
 impl Worker {
@@ -155,6 +155,8 @@ impl Worker {
             seed: 0,
             index: 0,
             gone_in_a_row: 0,
+            copying: None,
+            looked_at: HashSet::new(),
         }
     }
 
@@ -172,6 +174,7 @@ impl Worker {
             }
             let Some(Item { path, title }) = self.round.as_mut().and_then(VecDeque::pop_front) else {
                 self.round = None;
+                self.looked_at.clear();
                 return Next::RoundEnded;
             };
             let place = Place { seed: self.seed, path: path.clone(), index: self.index };
@@ -222,52 +225,72 @@ impl Worker {
         if !self.settings.keeps {
             return opened;
         }
-        let is_same = |kept: &&Kept| kept.path == opened.path && kept.stamp == opened.stamp;
-        let known = lock(&self.shared.shelf).iter().find(is_same).map(|kept| (kept.memory.try_clone(), kept.bytes));
-        match known {
-            Some((Ok(file), bytes)) if bytes == opened.stamp.bytes => return OpenedFile { file, ..opened },
-            Some(_) => return opened,
-            None => {}
-        }
-        let mut shelf = lock(&self.shared.shelf);
-        shelf.retain(|kept| kept.path != opened.path);
-        let room = SHELF_BYTES_MAX.saturating_sub(shelf.iter().map(|kept| kept.bytes).sum());
-        drop(shelf);
-        if opened.stamp.bytes > room && room < SHELF_PIECE_BYTES_MIN {
-            return opened;
-        }
-        let Ok((memory, bytes)) = copy(&opened.file, room) else { return opened };
-        let given = if bytes == opened.stamp.bytes { memory.try_clone().ok() } else { None };
-        lock(&self.shared.shelf).push(Kept { path: opened.path.clone(), stamp: opened.stamp, memory, bytes });
+        let shelf = &self.shared.shelf;
+        let given = match shelf.find(&opened.path, opened.stamp) {
+            Some((Ok(file), bytes)) if bytes == opened.stamp.bytes => Some(file),
+            Some(_) => None,
+            None => {
+                shelf.forget(&opened.path);
+                let room = shelf.room(&opened.path);
+                if opened.stamp.bytes > room && room < PIECE_BYTES_MIN {
+                    return opened;
+                }
+                copied(&opened, room).ok().and_then(|kept| {
+                    let file = if kept.bytes == opened.stamp.bytes { kept.memory.try_clone().ok() } else { None };
+                    shelf.put(kept);
+                    file
+                })
+            }
+        };
         match given {
             Some(file) => OpenedFile { file, ..opened },
             None => opened,
         }
     }
-}
 
-/// Copies the beginning of a file into memory.
-fn copy(file: &OwnedFd, bytes_max: u64) -> io::Result<(OwnedFd, u64)> {
-    let memory = rustix::fs::memfd_create("radio-tower-fallback", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    let (mut from, mut to) = (File::from(file.try_clone()?), File::from(memory.try_clone()?));
-    let (mut buffer, mut copied) = (vec![0; 64 * 1024], 0);
-    while copied < bytes_max {
-        let room = buffer.len().min(usize::try_from(bytes_max - copied).unwrap_or(usize::MAX));
-        let count = from.read(&mut buffer[..room])?;
-        if count == 0 {
-            break;
+    /// Takes a piece of a file that will be played into memory, while nothing else is to do; false: there is no
+    /// more of that either.
+    fn stock(&mut self) -> bool {
+        if !self.settings.keeps {
+            return false;
         }
-        to.write_all(&buffer[..count])?;
-        copied += count as u64;
+        let Some(copying) = &mut self.copying else { return self.stock_next() };
+        match copying.step() {
+            Ok(false) => return true,
+            Ok(true) => {
+                let is_known = |kept: &Kept| self.shared.shelf.find(&kept.path, kept.stamp).is_some();
+                let kept = self.copying.take().and_then(|copying| copying.finish().ok());
+                kept.filter(|kept| !is_known(kept)).into_iter().for_each(|kept| self.shared.shelf.put(kept));
+            }
+            Err(_) => self.copying = None,
+        }
+        true
     }
-    // Decoders get it, and one may be taken over by what it reads.
-    rustix::fs::fcntl_add_seals(&memory, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
-    rewind(file)?;
-    Ok((memory, copied))
+
+    /// Begins with the next file of the round that is not in memory.
+    fn stock_next(&mut self) -> bool {
+        let round = self.round.iter().flatten().take(STOCKED_AHEAD_MAX);
+        let Some(path) = round.map(|item| &item.path).find(|path| !self.looked_at.contains(*path)).cloned() else {
+            return false;
+        };
+        // It is not looked at again in this round.
+        self.looked_at.insert(path.clone());
+        let room = self.shared.shelf.room(&path);
+        let Ok((file, stamp)) = open(&path) else { return true };
+        let is_condemned = lock(&self.shared.condemned).get(&path) == Some(&stamp);
+        let fits = stamp.bytes <= room || room >= PIECE_BYTES_MIN;
+        if fits && !is_condemned && self.shared.shelf.find(&path, stamp).is_none() {
+            self.copying = Copying::begin(&path, stamp, file, room).ok();
+        }
+        true
+    }
 }
 
-fn rewind(file: impl AsFd) -> Result<(), Errno> {
-    rustix::fs::seek(file, SeekFrom::Start(0)).map(|_| ())
+/// The beginning of a file, in memory.
+fn copied(opened: &OpenedFile, bytes_max: u64) -> io::Result<Kept> {
+    let mut copying = Copying::begin(&opened.path, opened.stamp, opened.file.try_clone()?, bytes_max)?;
+    while !copying.step()? {}
+    copying.finish()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -276,6 +299,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::shelf::BYTES_MAX;
     use super::*;
 
     fn opener(paths: Vec<PathBuf>, keeps: bool) -> (Opener, mpsc::Receiver<()>) {
@@ -327,7 +351,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let paths = ["a", "b", "c"].map(|name| folder.path().join(name));
         std::fs::write(&paths[0], b"first").expect("a file");
-        std::fs::write(&paths[1], vec![1; SHELF_BYTES_MAX as usize]).expect("a file");
+        std::fs::write(&paths[1], vec![1; BYTES_MAX as usize]).expect("a file");
         std::fs::write(&paths[2], b"there is no room").expect("a file");
         let mut opener = opener(paths.to_vec(), true);
         (0..4).for_each(|_| drop(next(&opener)));
@@ -336,7 +360,24 @@ mod tests {
         let named: Vec<&Path> = kept.iter().map(|kept| kept.path.as_path()).collect();
         assert_eq!(named, [paths[0].as_path(), &paths[1], &paths[0]]);
         let length = |kept: &OpenedFile| rustix::fs::fstat(&kept.file).expect("it is open").st_size as u64;
-        assert_eq!((length(&kept[0]), length(&kept[1])), (5, SHELF_BYTES_MAX - 5));
+        assert_eq!((length(&kept[0]), length(&kept[1])), (5, BYTES_MAX - 5));
+    }
+
+    #[test]
+    fn what_follows_is_taken_into_memory_before_it_is_asked_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = ["a", "b", "c", "d"].map(|name| folder.path().join(name));
+        paths.iter().for_each(|path| std::fs::write(path, vec![1; 1 << 20]).expect("a file"));
+        let mut opener = opener(paths.to_vec(), true);
+        drop(next(&opener));
+        let begun = Instant::now();
+        while opener.0.shared.shelf.get(3).is_none_or(|(path, ..)| path != paths[3]) {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(20), "they are not taken into memory");
+            thread::yield_now();
+        }
+        paths.iter().for_each(|path| std::fs::remove_file(path).expect("our own file"));
+        let kept: Vec<PathBuf> = (0..4).filter_map(|_| opener.0.kept()).map(|kept| kept.path).collect();
+        assert_eq!(kept, paths);
     }
 
     #[test]

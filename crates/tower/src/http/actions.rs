@@ -3,6 +3,7 @@
 use super::api::error;
 use super::routes::SKIP;
 use super::who::Who;
+use crate::life::events::Event;
 use crate::serve::skip::Skipped;
 use crate::state::Tower;
 use axum::body::Bytes;
@@ -61,8 +62,7 @@ async fn allow(
 ) -> Result<Response, Refused> {
     let Allowed { input, allowed } = body(&bytes, "{\"input\": \"station\", \"allowed\": false}")?;
     let command = Command::Allow { input: input_called(&tower, &input)?, allowed };
-    let text = if allowed { format!("{input} may be on air again") } else { format!("{input} is taken off air") };
-    command_router(&tower, who, command, text)
+    command_router(&tower, who, command, Event::InputAllowed { input, allowed })
 }
 
 #[derive(Deserialize)]
@@ -79,12 +79,8 @@ async fn prefer(
     bytes: Bytes,
 ) -> Result<Response, Refused> {
     let Preferred { input } = body(&bytes, "{\"input\": \"station\"}, or null for none")?;
-    let text = match &input {
-        Some(name) => format!("{name} goes before all other inputs"),
-        None => "inputs go by their priority again".into(),
-    };
-    let input = input.map(|name| input_called(&tower, &name)).transpose()?;
-    command_router(&tower, who, Command::Prefer { input }, text)
+    let called = input.as_ref().map(|name| input_called(&tower, name)).transpose()?;
+    command_router(&tower, who, Command::Prefer { input: called }, Event::InputPreferred { input })
 }
 
 #[derive(Deserialize)]
@@ -99,8 +95,7 @@ async fn force_fallback(
     bytes: Bytes,
 ) -> Result<Response, Refused> {
     let Forced { forced } = body(&bytes, "{\"forced\": true}")?;
-    let text = if forced { "the fallback is forced" } else { "the fallback is released" };
-    command_router(&tower, who, Command::ForceFallback { forced }, text.into())
+    command_router(&tower, who, Command::ForceFallback { forced }, Event::FallbackForced { forced })
 }
 
 #[derive(Deserialize)]
@@ -125,14 +120,14 @@ async fn restart_encoder(
         let text = "there is no encoder to restart: encoder.enabled = false".into();
         return Err(Refused(StatusCode::CONFLICT, text));
     }
-    note(&tower, who, format!("{mount}: the encoder is restarted"));
+    note(&tower, who, Event::EncoderRestarted { mount: mount.clone() });
     Ok((StatusCode::ACCEPTED, Json(json!({ "mount": mount }))).into_response())
 }
 
 async fn skip(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>) -> Result<Response, Refused> {
     let Skipped { skipped, next } =
         crate::serve::skip::skip(&tower).await.map_err(|fault| Refused(StatusCode::CONFLICT, fault.to_string()))?;
-    note(&tower, who, format!("{skipped} is skipped; {next} follows"));
+    note(&tower, who, Event::SongSkipped { skipped: skipped.clone(), next: next.clone() });
     Ok((StatusCode::ACCEPTED, Json(json!({ "skipped": skipped, "next": next }))).into_response())
 }
 
@@ -160,8 +155,8 @@ async fn kick(
 /// Sends a listener away; false if it is not there.
 pub fn kick_listener(tower: &Tower, who: &Who, id: u64) -> bool {
     let Some(listener) = tower.fanout.kick(ListenerId(id)) else { return false };
-    let address = listener.address.map_or_else(|| "nowhere".into(), |address| address.ip().to_canonical().to_string());
-    note(tower, who.clone(), format!("listener {id} at {address} is sent away"));
+    let address = listener.address.map(|address| address.ip().to_canonical().to_string());
+    note(tower, who.clone(), Event::ListenerDropped { id, address });
     true
 }
 
@@ -174,13 +169,13 @@ fn input_called(tower: &Tower, name: &str) -> Result<InputId, Refused> {
 }
 
 /// Hands a command to the pump. What is so already is answered like what is done now, but not noted again.
-fn command_router(tower: &Tower, who: Who, command: Command, text: String) -> Result<Response, Refused> {
+fn command_router(tower: &Tower, who: Who, command: Command, event: Event) -> Result<Response, Refused> {
     let changed = tower.desk.command(command).map_err(|fault| {
         let text = fault.to_string();
         Refused(StatusCode::SERVICE_UNAVAILABLE, text)
     })?;
     if changed {
-        note(tower, who, text);
+        note(tower, who, event);
     }
     let delay_ticks = tower.setup().outputs.iter().map(|output| output.delay_ticks).max().unwrap_or(0);
     let answer = json!({ "heard_in_ms": (delay_ticks + 1) * TICK_MS, "operator": tower.operator_status() });
@@ -188,8 +183,8 @@ fn command_router(tower: &Tower, who: Who, command: Command, text: String) -> Re
 }
 
 /// Puts an action into the journal.
-pub fn note(tower: &Tower, who: Who, text: String) {
-    tower.journal.note_by(who.to_string(), tower.figures.tick().unwrap_or(0), "action", text);
+pub fn note(tower: &Tower, who: Who, event: Event) {
+    tower.journal.note_by(who.to_string(), tower.figures.tick().unwrap_or(0), event);
 }
 
 #[cfg(test)]

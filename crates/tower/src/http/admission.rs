@@ -10,6 +10,7 @@ use super::routes::{Class, Route, changes_something};
 use super::session::{Sessions, TOKEN_HEADER};
 use super::who::Who;
 use crate::config::Role;
+use crate::life::events::Event;
 use crate::setup::{OutputState, Setup};
 use crate::state::Tower;
 use crate::text::cleaned;
@@ -125,10 +126,8 @@ const fn too_low(role: Role) -> Refusal {
 /// Puts wrong passwords from `address` into the journal, if there are any and it is time to.
 pub fn tell_of_guesses(tower: &Tower, address: IpAddr) {
     let Some(count) = tower.setup().source_doors.guesses.untold(address, Instant::now()) else { return };
-    let text =
-        if count == 1 { "a wrong password was given".into() } else { format!("{count} wrong passwords were given") };
     let who = format!("somebody at {}", address.to_canonical());
-    tower.journal.note_by(who, tower.figures.tick().unwrap_or(0), "action", text);
+    tower.journal.note_by(who, tower.figures.tick().unwrap_or(0), Event::WrongPasswords { count: count.into() });
 }
 
 /// Whether the refusal must not make a browser ask for a password: the dashboard does so itself.

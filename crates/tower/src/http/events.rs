@@ -10,7 +10,7 @@ use super::past::Audited;
 use super::places::{Place, Places};
 use super::routes;
 use super::who::Who;
-use crate::life::journal::Event;
+use crate::life::journal::{Entry, entry_name};
 use crate::state::Tower;
 use axum::extract::State;
 use axum::http::header::RETRY_AFTER;
@@ -79,7 +79,7 @@ fn subscribe(
         None => *count.borrow(),
     };
     // An ID without a message: from now on a browser knows where it is, whether anything happens or not.
-    let here = sse::Event::default().id(id(&tower, next.checked_sub(1)));
+    let here = sse::Event::default().id(entry_name(tower.epoch, next.checked_sub(1)));
     let kinds = wanted.kind.map(|kinds| kinds.split(',').map(|kind| kind.trim().to_owned()).collect());
     let is_local = matches!(who, Some(Extension(Who::CommandLine)));
     let let_in_by = (!is_local).then(|| tower.setup().users.edition().clone());
@@ -91,15 +91,10 @@ fn subscribe(
     Sse::new(iter([Ok(here)]).chain(events)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_PERIOD)).into_response()
 }
 
-/// The ID of an event, or of the place before all of them.
-fn id(tower: &Tower, number: Option<u64>) -> String {
-    number.map_or_else(|| format!("{}/-", tower.epoch), |number| format!("{}/{number}", tower.epoch))
-}
-
 /// Number of the first event after the one with this ID; 0, and so all that are kept, if it is of another life of the
 /// tower.
 fn after(id: &str, epoch: &str) -> u64 {
-    let number = id.split_once('/').filter(|(of, _)| *of == epoch).and_then(|(_, number)| number.parse::<u64>().ok());
+    let number = id.rsplit_once('-').filter(|(of, _)| *of == epoch).and_then(|(_, number)| number.parse::<u64>().ok());
     number.map_or(0, |number| number.saturating_add(1))
 }
 
@@ -112,12 +107,12 @@ struct Subscriber {
     /// Number of the next event to be read.
     next: u64,
     count: watch::Receiver<u64>,
-    waiting: VecDeque<Event>,
+    waiting: VecDeque<Entry>,
     place: Place,
 }
 
 impl Subscriber {
-    async fn next(&mut self) -> Option<Event> {
+    async fn next(&mut self) -> Option<Entry> {
         loop {
             // Who may still come in comes again by himself, and goes on where he was. A change of users is an event itself.
             if self.let_in_by.as_ref().is_some_and(|edition| edition != self.tower.setup().users.edition()) {
@@ -131,8 +126,9 @@ impl Subscriber {
             let events = self.tower.journal.from(self.next, BATCH);
             if let Some(last) = events.last() {
                 self.next = last.id + 1;
-                let is_wanted =
-                    |event: &Event| self.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|k| k == event.kind));
+                let is_wanted = |event: &Entry| {
+                    self.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|k| k == event.kind.name()))
+                };
                 self.waiting.extend(events.into_iter().filter(is_wanted));
             } else {
                 tokio::select! {
@@ -143,8 +139,8 @@ impl Subscriber {
         }
     }
 
-    fn message(&self, event: &Event) -> Result<sse::Event, axum::Error> {
-        sse::Event::default().id(id(&self.tower, Some(event.id))).json_data(Audited::new(event))
+    fn message(&self, event: &Entry) -> Result<sse::Event, axum::Error> {
+        sse::Event::default().id(event.name()).json_data(Audited::new(event))
     }
 }
 
@@ -154,10 +150,10 @@ mod tests {
 
     #[test]
     fn one_goes_on_after_the_last_event_and_in_another_life_from_the_beginning() {
-        assert_eq!(after("a/41", "a"), 42);
-        for other in ["b/41", "41", "", "a/", "a/-", "start"] {
-            assert_eq!(after(other, "a"), 0, "{other}");
+        assert_eq!(after("a-b-41", "a-b"), 42);
+        for other in ["b-41", "41", "", "a-b-", "a-b", "start"] {
+            assert_eq!(after(other, "a-b"), 0, "{other}");
         }
-        assert_eq!(after(&format!("a/{}", u64::MAX), "a"), u64::MAX);
+        assert_eq!(after(&format!("a-{}", u64::MAX), "a"), u64::MAX);
     }
 }

@@ -8,6 +8,7 @@ use super::now_playing::iceresponse;
 use super::query::Query;
 use super::who::Who;
 use crate::encoder::Format;
+use crate::life::events::Event;
 use crate::source::claim::mount_in;
 use crate::state::Tower;
 use axum::extract::{Extension, RawQuery, State};
@@ -180,7 +181,7 @@ async fn kill_source(
     if !tower.setup().source_doors.end_source(mount) {
         return iceresponse(StatusCode::BAD_REQUEST, "no source is connected there; /status names those that are");
     }
-    note(&tower, who, format!("the source at {mount} is ended"));
+    note(&tower, who, Event::SourceEnded { mount: mount.to_owned() });
     iceresponse(StatusCode::OK, "Source Removed")
 }
 

@@ -6,6 +6,7 @@ use super::api::{Peer, error};
 use super::auth::{ADMIN, Shown};
 use super::session::{Session, Sessions, TOKEN_HEADER};
 use super::who::Who;
+use crate::life::events::Event;
 use crate::state::Tower;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
@@ -70,7 +71,7 @@ async fn log_in(
         let text = "as many as there is room for are logged in, all of a higher role; let one of them log out";
         return Ok(error(StatusCode::SERVICE_UNAVAILABLE, text));
     };
-    note(&tower, Who::Session { user, address }, "somebody logged in at the dashboard".into());
+    note(&tower, Who::Session { user, address }, Event::LoggedIn);
     let cookie = tower.sessions.set_cookie(Some(&session), origin.is_https);
     Ok(([(SET_COOKIE, cookie)], Json(shown(Some(&session)))).into_response())
 }

@@ -8,6 +8,7 @@ use super::query::Query;
 use super::sender::{Sender, refused};
 use super::who::Who;
 use crate::files::PlayerHandle;
+use crate::life::events::Event;
 use crate::serve::players::FALLBACK;
 use crate::state::Tower;
 use crate::titles::title::decode;
@@ -144,7 +145,7 @@ async fn set(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>, bo
 /// A source, who is no user, tells its own titles; those are events anyhow.
 fn note_title(tower: &Tower, who: Option<Who>, title: &Title) {
     let Some(who) = who else { return };
-    super::actions::note(tower, who, format!("the title is set to {}", title.label()));
+    super::actions::note(tower, who, Event::TitleSet { label: title.label() });
 }
 
 /// The parameters of the request line, and behind them those of a form.

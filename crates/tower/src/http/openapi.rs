@@ -2,6 +2,7 @@
 //! none can be missing; bodies and answers from `openapi.json`.
 
 use super::routes::{self, Class, ROUTES, Route};
+use crate::life::events;
 use crate::state::Tower;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -43,8 +44,14 @@ pub fn document() -> Value {
         },
         "servers": [{ "url": "/" }],
         "paths": paths,
-        "components": details["components"],
+        "components": with_events(details["components"].clone()),
     })
+}
+
+/// What an event has is known from its type.
+fn with_events(mut components: Value) -> Value {
+    components["schemas"]["EventData"] = events::schema();
+    components
 }
 
 fn operation(route: &Route, method: &str, details: &Value) -> Value {

@@ -3,6 +3,7 @@
 
 use super::head::{ADDRESS_FULL, FULL, Head, MOUNT_FULL, Refusal};
 use super::stream::CORS;
+use crate::life::events::Event;
 use crate::state::Tower;
 use crate::uplink::mbit;
 use radio_fanout::RefusedReason;
@@ -68,14 +69,9 @@ fn location(overflow_url: &str, request: &Head) -> Option<String> {
 /// Puts the newcomer into the journal, at most once a minute.
 fn tell(tower: &Tower, request: &Head, is_redirected: bool, figures: &str) {
     let Some(count) = tower.uplink.note(is_redirected, Instant::now()) else { return };
-    let done = if is_redirected { "redirected to server.overflow_url" } else { "refused" };
-    let others = if count > 1 { format!(" ({count} newcomers since the last event)") } else { String::new() };
-    let text = format!(
-        "a listener of {} was {done}{others}: {figures}; raise server.mbit_max if the uplink carries more, add outputs of \
-         lower bitrate, or add an edge server",
-        request.path
-    );
-    tower.journal.note(tower.figures.tick().unwrap_or(0), "uplink", text);
+    let (path, figures) = (request.path.clone(), figures.to_owned());
+    let event = Event::ListenersTurnedAway { path, is_redirected, count, figures };
+    tower.journal.note(tower.figures.tick().unwrap_or(0), event);
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What has been: the journal with who did what, and the last ten minutes.
 
 use super::parameters::Parameters;
-use crate::life::journal::{EVENTS_MAX, Event};
+use crate::life::journal::{EVENTS_MAX, Entry};
 use crate::state::Tower;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -43,12 +43,12 @@ async fn recent(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<R
 #[derive(Serialize)]
 pub(crate) struct Audited<'a> {
     #[serde(flatten)]
-    event: &'a Event,
+    event: &'a Entry,
     who: Option<&'a str>,
 }
 
 impl<'a> Audited<'a> {
-    pub(crate) fn new(event: &'a Event) -> Self {
+    pub(crate) fn new(event: &'a Entry) -> Self {
         Self { event, who: event.who.as_deref() }
     }
 }
@@ -57,7 +57,7 @@ async fn events(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<E
     let limit = query.limit.unwrap_or(EVENTS_LIMIT).min(EVENTS_MAX);
     let kinds: Option<Vec<&str>> = query.kind.as_deref().map(|kinds| kinds.split(',').map(str::trim).collect());
     let mut events = match kinds {
-        Some(kinds) => tower.journal.newest_of(limit, |event| kinds.contains(&event.kind)),
+        Some(kinds) => tower.journal.newest_of(limit, |event| kinds.contains(&event.kind.name())),
         None => tower.journal.newest(limit),
     };
     events.retain(|event| query.after.is_none_or(|after| event.id > after));

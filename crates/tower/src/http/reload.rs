@@ -4,6 +4,7 @@ use super::actions::note;
 use super::api::error;
 use super::who::Who;
 use crate::config::{Loaded, masked, shown};
+use crate::life::events::Event;
 use crate::reload::{self, Refused, Report};
 use crate::state::Tower;
 use axum::extract::{Extension, State};
@@ -36,11 +37,7 @@ async fn reload_now(State(tower): State<Arc<Tower>>, Extension(who): Extension<W
     let reload = tokio::spawn(async move {
         let done = reload::reload(&tower, &who.to_string(), false).await;
         if let Err(refused) = &done {
-            note(
-                &tower,
-                who,
-                format!("the configuration could not be reloaded: {}", refused.to_string().replace('\n', "; ")),
-            );
+            note(&tower, who, Event::ReloadRefused { why: refused.to_string().replace('\n', "; ") });
         }
         done
     });

@@ -77,8 +77,8 @@ fn admit(
         Ok(_) => {
             let listeners = tower.fanout.listeners_now();
             tower.listeners_peak.fetch_max(listeners, Relaxed);
-            if let Some(warning) = tower.open_files.note(listeners as u64) {
-                tower.journal.note(tower.figures.tick().unwrap_or(0), "files", warning);
+            if let Some(event) = tower.open_files.note(listeners as u64) {
+                tower.journal.note(tower.figures.tick().unwrap_or(0), event);
             }
             Ok(())
         }

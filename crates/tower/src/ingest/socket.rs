@@ -1,6 +1,7 @@
 //! The Unix sockets of the tower: bound once, replaced when stale, refused when in use, put back
 //! when their file is removed (SPEC IN-1).
 
+use crate::life::events::Event;
 use crate::state::Tower;
 use anyhow::Context;
 use std::io::ErrorKind;
@@ -119,8 +120,8 @@ impl Acceptor {
             match tokio::time::timeout(LOOK, self.listener.accept()).await {
                 Ok(accepted) => return accepted.map(|(stream, _)| stream),
                 Err(_) => {
-                    if let Some(text) = self.look() {
-                        tower.journal.note(tower.figures.tick().unwrap_or(0), "socket", text);
+                    if let Some(event) = self.look() {
+                        tower.journal.note(tower.figures.tick().unwrap_or(0), event);
                     }
                 }
             }
@@ -128,21 +129,19 @@ impl Acceptor {
     }
 
     /// Looks at the file, puts it back if it is gone, and says what is new.
-    fn look(&mut self) -> Option<String> {
+    fn look(&mut self) -> Option<Event> {
         let file = self.file.as_ref()?;
-        let (found, path) = (file.find(), file.path.display());
+        let (found, path) = (file.find(), file.path.display().to_string());
         let is_new = found != std::mem::replace(&mut self.seen, found);
         match found {
             Found::Ours => None,
-            Found::Another => is_new.then(|| {
-                format!("another program has replaced the socket {path}; restart the tower to have its own there")
-            }),
+            Found::Another => is_new.then_some(Event::SocketReplaced { path }),
             Found::Nothing => match file.put_back() {
                 Ok(listener) => {
                     (self.listener, self.seen) = (listener, Found::Ours);
-                    Some(format!("the socket {path} was removed, and is put back"))
+                    Some(Event::SocketPutBack { path })
                 }
-                Err(error) => is_new.then(|| format!("the socket {path} was removed, and is tried again: {error:#}")),
+                Err(error) => is_new.then(|| Event::SocketGone { path, error: format!("{error:#}") }),
             },
         }
     }
@@ -213,7 +212,7 @@ mod tests {
         let mut acceptor = socket.acceptor().unwrap();
         assert_eq!(acceptor.look(), None);
         std::fs::remove_file(&path).unwrap();
-        assert!(acceptor.look().is_some_and(|text| text.contains("put back")));
+        assert!(matches!(acceptor.look(), Some(Event::SocketPutBack { .. })));
         assert_eq!((acceptor.look(), acceptor.seen), (None, Found::Ours));
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         let _client = UnixStream::connect(&path).unwrap();
@@ -221,7 +220,7 @@ mod tests {
 
         std::fs::remove_file(&path).unwrap();
         let _other = UnixListener::bind(&path).unwrap();
-        assert!(acceptor.look().is_some_and(|text| text.contains("another program")));
+        assert!(matches!(acceptor.look(), Some(Event::SocketReplaced { .. })));
         assert_eq!(acceptor.look(), None, "it is told once");
         drop(socket);
         assert!(path.exists(), "what another program has put there is its own");
@@ -235,10 +234,10 @@ mod tests {
         let socket = PcmSocket::bind(&path, 0o660).unwrap();
         let mut acceptor = socket.acceptor().unwrap();
         std::fs::remove_dir_all(dir.path().join("run")).unwrap();
-        assert!(acceptor.look().is_some_and(|text| text.contains("tried again")));
+        assert!(matches!(acceptor.look(), Some(Event::SocketGone { .. })));
         assert_eq!(acceptor.look(), None, "it is told once");
         std::fs::create_dir(dir.path().join("run")).unwrap();
-        assert!(acceptor.look().is_some_and(|text| text.contains("put back")));
+        assert!(matches!(acceptor.look(), Some(Event::SocketPutBack { .. })));
         drop(socket);
         assert!(!path.exists());
     }

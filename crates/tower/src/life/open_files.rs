@@ -1,5 +1,6 @@
 //! How many files the tower may have open, each listener's socket one of them (SPEC LIS-6).
 
+use super::events::Event;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -66,7 +67,7 @@ impl OpenFiles {
     }
 
     /// So many listeners are there: what is to be said about it, if it is time to say something.
-    pub fn note(&self, listeners: u64) -> Option<String> {
+    pub fn note(&self, listeners: u64) -> Option<Event> {
         let in_use = listeners.saturating_add(BESIDE_LISTENERS);
         let part = |percent: u64| self.limit / 100 * percent;
         if in_use < part(CALM_PERCENT) {
@@ -75,11 +76,7 @@ impl OpenFiles {
         if in_use < part(WARN_PERCENT) || self.is_nearly_full.swap(true, Ordering::Relaxed) {
             return None;
         }
-        Some(format!(
-            "{listeners} listeners: {WARN_PERCENT} % of the {} files that may be open are in use; raise LimitNOFILE in \
-             the systemd unit, or `ulimit -n`",
-            self.limit
-        ))
+        Some(Event::FilesNearLimit { listeners, percent: WARN_PERCENT, limit: self.limit })
     }
 }
 
@@ -92,7 +89,7 @@ mod tests {
         let files = OpenFiles::with_limit(10_000);
         assert_eq!(files.room_for_listeners(), 9800);
         assert!(files.note(8799).is_none());
-        assert!(files.note(8800).is_some_and(|text| text.contains("90 % of the 10000 files")));
+        assert_eq!(files.note(8800), Some(Event::FilesNearLimit { listeners: 8800, percent: 90, limit: 10_000 }));
         assert!(files.note(9000).is_none());
         assert!(files.note(8400).is_none() && files.note(9000).is_none());
         assert!(files.note(8000).is_none() && files.note(9000).is_some());

@@ -11,12 +11,13 @@ mod outputs;
 mod plan;
 mod reader;
 
-pub use plan::{Change, Effect, Plan, plan};
+pub use plan::{Change, Difference, Effect, Plan, plan};
 pub use reader::Reader;
 
 use crate::config::{Config, ConfigError, Input, Loaded, validate};
 use crate::http::auth::{Users, is_same_user};
 use crate::ingest::producer;
+use crate::life::events::Event;
 use crate::pump::Order;
 use crate::setup::Setup;
 use crate::source::{SourceDoors, spec};
@@ -76,9 +77,8 @@ pub async fn reload(tower: &Arc<Tower>, who: &str, dry_run: bool) -> Result<Repo
         return Ok(Report { applied: !dry_run, changes });
     }
     put_into_force(tower, &setup, Loaded { config, ..loaded }).await.map_err(Refused::NotReady)?;
-    let told: Vec<String> = changes.iter().map(Change::to_string).collect();
-    let text = format!("the configuration was read again: {}", told.join("; "));
-    tower.journal.note_by(who.to_owned(), tower.figures.tick().unwrap_or(0), "action", text);
+    let event = Event::Reloaded { changes: changes.iter().map(Change::to_string).collect() };
+    tower.journal.note_by(who.to_owned(), tower.figures.tick().unwrap_or(0), event);
     Ok(Report { applied: true, changes })
 }
 

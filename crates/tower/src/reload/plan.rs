@@ -17,11 +17,25 @@ pub enum Effect {
     Restart,
 }
 
-/// One value that differs.
+/// What differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Difference {
+    /// An entry of a list comes.
+    Added,
+    /// An entry of a list goes.
+    Removed,
+    /// A value is another.
+    Changed,
+}
+
+/// One value that differs, or an entry that only one side has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// `router.grace_ms`, `output./stream.bitrate_kbps`, `input.dj.password`.
+    /// `router.grace_ms`, `output./stream.bitrate_kbps`, `input.dj`.
     pub key: String,
+    /// What differs.
+    pub change: Difference,
     /// As it is in force; none: there was none.
     pub from: Option<String>,
     /// As it is to be; none: there is to be none.
@@ -76,11 +90,18 @@ pub fn plan(old: &Config, new: &Config, listeners_room: usize) -> Plan {
     keys.sort();
     keys.dedup();
     let differs = |key: &&&String| before.get(**key) != after.get(**key);
-    let change = |key: &String| Change {
-        key: key.clone(),
-        from: shown_before.get(key).cloned(),
-        to: shown_after.get(key).cloned(),
-        effect: effect(key, new, &before, &after, listeners_room),
+    let change = |key: &String| {
+        let effect = effect(key, new, &before, &after, listeners_room);
+        let value = |rows: &Rows| match rows.get(key) {
+            Some(Row::Value(value)) => Some(value.clone()),
+            Some(Row::Entry) | None => None,
+        };
+        let change = match (before.get(key), after.get(key)) {
+            (None, Some(Row::Entry)) => Difference::Added,
+            (Some(Row::Entry), None) => Difference::Removed,
+            _ => Difference::Changed,
+        };
+        Change { key: key.clone(), change, from: value(&shown_before), to: value(&shown_after), effect }
     };
     Plan { changes: keys.iter().filter(differs).map(|key| change(key)).collect(), config }
 }
@@ -131,7 +152,16 @@ fn in_force(old: &Config, new: &Config, listeners_room: usize) -> Config {
     config
 }
 
-type Rows = BTreeMap<String, String>;
+type Rows = BTreeMap<String, Row>;
+
+/// What a key stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Row {
+    /// An entry of a list is there.
+    Entry,
+    /// A value.
+    Value(String),
+}
 
 fn effect(key: &str, new: &Config, before: &Rows, after: &Rows, listeners_room: usize) -> Effect {
     let (table, rest) = key.split_once('.').unwrap_or((key, ""));
@@ -164,7 +194,7 @@ fn rows(config: &Config) -> Rows {
             (Value::Array(entries), Some(name)) => {
                 for entry in entries {
                     let called = entry.get(name).and_then(Value::as_str).unwrap_or("?");
-                    rows.insert(format!("{table}.{called}"), "there".into());
+                    rows.insert(format!("{table}.{called}"), Row::Entry);
                     keys(&mut rows, &format!("{table}.{called}"), entry, Some(name));
                 }
             }
@@ -181,7 +211,7 @@ fn keys(rows: &mut Rows, prefix: &str, value: &Value, but: Option<&str>) {
             Value::Float(number) => format!("{:?}", *number as f32),
             other => other.to_string(),
         };
-        rows.insert(format!("{prefix}.{key}"), text);
+        rows.insert(format!("{prefix}.{key}"), Row::Value(text));
     }
 }
 
@@ -189,30 +219,21 @@ impl Plan {
     /// Drops the single values of entries that only one side has: that they come or go says it all.
     #[must_use]
     pub fn summed_up(mut self) -> Self {
-        let whole: Vec<String> =
-            self.changes.iter().filter(|change| change.is_whole_entry()).map(|c| c.key.clone()).collect();
+        let entries = self.changes.iter().filter(|change| change.change != Difference::Changed);
+        let whole: Vec<String> = entries.map(|change| change.key.clone()).collect();
         self.changes.retain(|change| !whole.iter().any(|key| change.key.starts_with(&format!("{key}."))));
         self
     }
 }
 
-impl Change {
-    fn is_whole_entry(&self) -> bool {
-        LISTS.iter().any(|(list, _)| {
-            let entry = self.key.strip_prefix(list).and_then(|rest| rest.strip_prefix('.'));
-            entry.is_some_and(|_| self.from.as_deref().or(self.to.as_deref()) == Some("there"))
-        })
-    }
-}
-
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (&self.from, &self.to) {
-            _ if self.is_whole_entry() && self.from.is_none() => write!(f, "{} comes", self.key)?,
-            _ if self.is_whole_entry() => write!(f, "{} goes", self.key)?,
-            (from, to) => {
+        match self.change {
+            Difference::Added => write!(f, "{} comes", self.key)?,
+            Difference::Removed => write!(f, "{} goes", self.key)?,
+            Difference::Changed => {
                 let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".into());
-                write!(f, "{}: {} -> {}", self.key, shown(from), shown(to))?;
+                write!(f, "{}: {} -> {}", self.key, shown(&self.from), shown(&self.to))?;
             }
         }
         match self.effect {

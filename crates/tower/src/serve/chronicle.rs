@@ -1,6 +1,7 @@
 //! Carries what the pump has to tell into the journal, and frees what the pump must not free.
 
 use crate::broadcast::BroadcastEvent;
+use crate::life::events::Event;
 use crate::pump::{PumpEvent, Retired};
 use crate::state::{OnAirNow, Tower};
 use crate::titles::Heard;
@@ -39,58 +40,40 @@ impl Chronicle {
 
 fn note_titles(tower: &Tower, heard: &[Heard]) {
     for Heard { serial, source, title } in heard {
-        let text = match title {
-            Some(title) => format!("now playing: {}", title.label()),
-            None => format!("now playing: {}, which has no title", tower.on_air_name(*source)),
-        };
-        tower.journal.note(*serial, "title", text);
+        let label = title.as_ref().map(|title| title.label());
+        tower.journal.note(*serial, Event::Title { label, source: tower.on_air_name(*source) });
     }
 }
 
 fn note(tower: &Tower, event: PumpEvent) {
     match event {
         PumpEvent::Router(event) => {
-            let (from, to) = (tower.on_air_name(event.from), tower.on_air_name(event.to));
-            let fade = event.shortened_fade_samples.map_or_else(String::new, |samples| {
-                format!("; the fade was shortened to {} ms: {from} held no more", ms_in_samples(samples))
-            });
-            let preroll = event.raised_preroll_ticks.map_or_else(String::new, |ticks| {
-                format!(
-                    "; it ran dry because it sends in lumps longer than its pre-roll, which is {} ms from now on: configure \
-                     preroll_ticks = {ticks}",
-                    ticks as u64 * TICK_MS
-                )
-            });
-            let text = format!("{to} is on air after {from}: {}{fade}{preroll}", event.reason);
-            tower.journal.note(event.tick, "on_air", text);
+            let on_air = Event::OnAir {
+                source: tower.on_air_name(event.to),
+                before: tower.on_air_name(event.from),
+                reason: event.reason,
+                shortened_fade_ms: event.shortened_fade_samples.map(ms_in_samples),
+                raised_preroll_ticks: event.raised_preroll_ticks.map(|ticks| ticks as u64),
+            };
+            tower.journal.note(event.tick, on_air);
             let now = OnAirNow { source: event.to, reason: event.reason.to_string(), since_tick: event.tick };
             *tower.on_air.lock().unwrap_or_else(PoisonError::into_inner) = now;
             note_titles(tower, &tower.titles.on_air(event.to, event.tick));
         }
         PumpEvent::Broadcast { output, tick, event } => {
             let setup = tower.setup();
-            let mount = setup.output(output).map_or("an output that is leaving", |output| output.config.mount.as_str());
-            match event {
-                BroadcastEvent::HoldBegan { frame } => {
-                    tower.journal.note(
-                        tick,
-                        "hold",
-                        format!("{mount}: frame {frame} is due and not there; listeners hold"),
-                    );
-                }
+            let output = setup.output(output);
+            let mount = output.map_or_else(|| "an output that is leaving".into(), |output| output.config.mount.clone());
+            let event = match event {
+                BroadcastEvent::HoldBegan { frame } => Event::HoldBegan { mount, frame },
                 BroadcastEvent::HoldEnded { frame, ticks, silent_frames } => {
-                    let kind = if silent_frames > 0 { "silence" } else { "hold" };
-                    let held_ms = ticks * TICK_MS;
-                    let text = format!(
-                        "{mount}: after frame {frame} listeners held for {held_ms} ms and got {silent_frames} silent frames"
-                    );
-                    tower.journal.note(tick, kind, text);
+                    Event::HoldEnded { mount, frame, held_ms: ticks * TICK_MS, silent_frames }
                 }
-            }
+            };
+            tower.journal.note(tick, event);
         }
         PumpEvent::Reanchored { tick, lost_ms } => {
-            let text = format!("the clock was re-anchored: this machine had stood still for {lost_ms} ms");
-            tower.journal.note(tick, "reanchor", text);
+            tower.journal.note(tick, Event::Reanchored { lost_ms });
         }
     }
 }

@@ -17,6 +17,7 @@ pub use wiring::when_full;
 
 use crate::config::{Loaded, Sources, StationAccess};
 use crate::feeds::NewFeeds;
+use crate::life::events::Event;
 use crate::life::{logging, systemd};
 use crate::state::Tower;
 use anyhow::Context;
@@ -171,7 +172,8 @@ async fn reload(tower: Arc<Tower>) {
         Ok(report) if report.changes.is_empty() => tracing::info!("SIGHUP: the configuration is as before"),
         Ok(_) => {}
         Err(refused) => {
-            tower.journal.note(tower.figures.tick().unwrap_or(0), "action", format!("SIGHUP: {refused}"));
+            let event = Event::ReloadRefused { why: refused.to_string().replace('\n', "; ") };
+            tower.journal.note_by("SIGHUP".into(), tower.figures.tick().unwrap_or(0), event);
         }
     }
 }

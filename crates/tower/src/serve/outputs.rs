@@ -2,8 +2,11 @@
 
 use crate::broadcast::{Broadcast, BroadcastFigures};
 use crate::config::{Config, EncoderKind, Latency, Output};
-use crate::encoder::{EncoderConfig, EncoderManager, EncoderNews, Format, Past, SilentFrames};
+use crate::encoder::{
+    EncoderConfig, EncoderManager, EncoderNews, Format, Past, ReplayReport, SilentFrames, StateChange,
+};
 use crate::http::auth::Credentials;
+use crate::life::events::Event;
 use crate::life::journal::Journal;
 use crate::pump::{PumpFigures, Stage};
 use crate::setup::{OutputId, OutputState};
@@ -72,9 +75,9 @@ pub fn start(
             return Err(error).with_context(|| format!("the output {} cannot be encoded", output.mount));
         }
         // It may come at any time, and is tried again and again.
-        let text = format!("ALARM encoder: {}: {error}; until then the built-in encoder stands in", output.mount);
-        tracing::warn!("{text}");
-        journal.note(figures.tick().unwrap_or(0), "alarm", text);
+        let missing = Event::EncoderMissing { mount: output.mount.clone(), error: error.to_string() };
+        tracing::warn!("{missing}");
+        journal.note(figures.tick().unwrap_or(0), missing);
     }
     let mut manager = EncoderManager::starting_at(first, encoder, None)?;
     let silence = SilentFrames::new(Format::of(output))?;
@@ -85,9 +88,7 @@ pub fn start(
         .start(move |news| {
             let tick = ticks.tick().unwrap_or(0);
             remembered.note(tick, &news);
-            let is_alarm = matches!(news, EncoderNews::Poison { .. } | EncoderNews::Unmatched(_));
-            let kind = if is_alarm { "alarm" } else { "encoder" };
-            journal.note(tick, kind, format!("{name}: {news}"));
+            journal.note(tick, event_of(news, name.clone()));
         })
         .with_context(|| format!("the encoder of {} could not be started", output.mount))?;
     // Without an encoder there is nothing to wait for.
@@ -109,6 +110,25 @@ pub fn start(
         burst_frames_min: burst_frames_min(config, output),
     };
     Ok((Arc::new(state), Box::new(Stage { output: id, feed, broadcast })))
+}
+
+/// What an encoder's driver has told, as an event of its output.
+fn event_of(news: EncoderNews, mount: String) -> Event {
+    match news {
+        EncoderNews::State(StateChange { from, to, reason, counters }) => Event::EncoderState {
+            mount,
+            from: from.to_string(),
+            to: to.to_string(),
+            reason: reason.to_string(),
+            starts: counters.starts,
+            deaths: counters.deaths,
+        },
+        EncoderNews::Poison { tick } => Event::Poison { mount, tick },
+        EncoderNews::Unmatched(ReplayReport { start_tick, compared, next_frame, .. }) => {
+            Event::ReplayUnmatched { mount, start_tick, compared, next_frame }
+        }
+        EncoderNews::CanBeCompared => Event::EncoderCompared { mount },
+    }
 }
 
 /// The playout delay of an output.

@@ -106,7 +106,8 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
         .collect();
 
     let figures = Arc::new(PumpFigures::default());
-    let journal = Arc::new(Journal::default());
+    let epoch = uuid::Uuid::new_v4();
+    let journal = Arc::new(Journal::of(epoch));
     let beginning = Beginning { first: 0, first_present: past_ticks, journal: &journal, figures: &figures };
     let mut outputs = Vec::new();
     // While a reload replaces outputs, those of before and after are there.
@@ -155,7 +156,7 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
         fallback_gauge,
     };
     let tower = Arc::new(Tower {
-        epoch: uuid::Uuid::new_v4(),
+        epoch,
         epoch_started,
         started,
         setup: ArcSwap::from_pointee(setup),

@@ -13,6 +13,7 @@ use crate::http::guesses::{Guesses, UNNAMED};
 use crate::http::head::Head;
 use crate::ingest::Inputs;
 use crate::ingest::names::InputNames;
+use crate::life::events::{Event, SessionEnd};
 use crate::state::Tower;
 use crate::text::cleaned;
 use base64::Engine;
@@ -289,14 +290,14 @@ impl Door {
             },
         );
         let spawned = std::thread::Builder::new().name("source".into()).spawn(move || {
-            session.tell(&door, &format!("connected{}", session.who()));
+            session.connected(&door);
             let terms = Terms { admission: &session.admission, input: &door.input, children: &door.children };
             let tower = Arc::clone(&session.tower);
             let heard = move |title| _ = tower.title_arrives_at(OnAir::Source(id), title);
             let leaving = Leaving { door: &door, id };
             let end = session::run(socket, beyond, terms, writer, &session.figures, heard);
             drop(leaving);
-            session.tell(&door, &format!("left: {end}"));
+            session.left(&door, end);
         });
         if let Err(error) = spawned {
             tracing::error!(%error, "no thread for a source; raise the limit of processes");
@@ -310,14 +311,10 @@ impl Door {
             before.end();
             let count = if is_rival { tenure.takeovers.note(Instant::now()) } else { 0 };
             if count > 1 {
-                let text = format!(
-                    "{}: {program} took the place of {}, takeover {count} within a minute; if two programs use this \
-                     mount, give one of them an [[input]] of its own",
-                    self.input.name,
-                    before.program()
-                );
-                tracing::warn!("{text}");
-                tower.journal.note(tower.figures.tick().unwrap_or(0), "source", text);
+                let (input, before) = (self.input.name.clone(), before.program());
+                let event = Event::SourceTakeovers { input, program, before, count };
+                tracing::warn!("{event}");
+                tower.journal.note(tower.figures.tick().unwrap_or(0), event);
             }
         }
         Ok(())
@@ -354,15 +351,19 @@ struct Session {
 }
 
 impl Session {
-    fn tell(&self, door: &Door, what: &str) {
-        let text = format!("{}: source {} at {} {what}", door.input.name, self.id.producer, self.address);
-        self.tower.journal.note(self.tower.figures.tick().unwrap_or(0), "source", text);
+    fn connected(&self, door: &Door) {
+        let words = &self.admission.words;
+        let (program, content_type) = (words.agent.clone(), words.content_type.clone());
+        let (source, address) = (self.id.producer, self.address.to_string());
+        self.note(Event::SourceConnected { input: door.input.name.clone(), source, address, program, content_type });
     }
 
-    fn who(&self) -> String {
-        let words = &self.admission.words;
-        let agent = if words.agent.is_empty() { "unnamed program" } else { words.agent.as_str() };
-        let content_type = Some(words.content_type.as_str()).filter(|it| !it.is_empty());
-        format!(" with {agent}, {}", content_type.unwrap_or("no content type"))
+    fn left(&self, door: &Door, end: SessionEnd) {
+        let (source, address) = (self.id.producer, self.address.to_string());
+        self.note(Event::SourceLeft { input: door.input.name.clone(), source, address, end });
+    }
+
+    fn note(&self, event: Event) {
+        self.tower.journal.note(self.tower.figures.tick().unwrap_or(0), event);
     }
 }

@@ -12,7 +12,7 @@ pub mod chunked;
 pub mod claim;
 pub mod decoder;
 pub mod doors;
-pub mod end;
+mod end;
 mod feeder;
 pub mod formats;
 pub mod handshake;

@@ -3,10 +3,11 @@
 use super::body::Body;
 use super::child::{self, ChildSettings};
 use super::decoder::{DecoderFigures, StreamEnd};
-use super::end::SessionEnd;
+use super::end::session_end;
 use super::handshake::{self, Admission};
 use crate::config::{Input, WhenFull};
 use crate::ingest::producer::ClockWarning;
+use crate::life::events::SessionEnd;
 use crate::titles::Title;
 use radio_signal::ingest::{BufferGauge, BufferWriter, DriftResampler};
 use radio_signal::pcm::AudioFrame;
@@ -52,7 +53,7 @@ pub fn run(
     heard: impl FnMut(Title),
 ) -> SessionEnd {
     let served = serve(socket, beyond, terms, writer, figures, heard);
-    served.unwrap_or_else(|error| SessionEnd::Broken(Some(error.to_string())))
+    served.unwrap_or_else(|error| SessionEnd::Broken { error: Some(error.to_string()) })
 }
 
 fn serve(
@@ -89,7 +90,7 @@ fn serve(
         let answer = handshake::final_answer(!matches!(end, StreamEnd::Unreadable(_)), has_ffmpeg);
         let _may_have_hung_up = bid_farewell(body.socket(), if admission.wants_final_answer { &answer } else { b"" });
     }
-    Ok(if is_wanted { SessionEnd::of(end, body_end, input.timeout_ms) } else { SessionEnd::Ended })
+    Ok(if is_wanted { session_end(end, body_end, input.timeout_ms) } else { SessionEnd::Ended })
 }
 
 /// Answers, and reads what is still being sent for a moment: closing on unread bytes resets the connection, and the

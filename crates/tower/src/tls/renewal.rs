@@ -1,6 +1,7 @@
 //! The certificate is read again when its files are others, and used if it is good.
 
 use super::certificate::{Files, Stamps};
+use crate::life::events::Event;
 use crate::state::Tower;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -24,25 +25,22 @@ pub(super) async fn follow(files: Files, in_use: Stamps, good: Arc<ArcSwap<Serve
         });
         let Ok((again, seen)) = looked.await else { return };
         watch = again;
-        let note = |kind, text: String| tower.journal.note(tower.figures.tick().unwrap_or(0), kind, text);
+        let note = |event| tower.journal.note(tower.figures.tick().unwrap_or(0), event);
         match seen {
             Seen::Same => {}
             Seen::New(new) => {
                 good.store(new);
                 let was_bad = tower.tls.problem().is_some();
                 tower.tls.set_problem(None);
-                note(
-                    if was_bad { "alarm_over" } else { "tls" },
-                    "a new certificate is in use for new connections".into(),
-                );
+                note(Event::CertificateNew { was_bad });
             }
             Seen::Bad(error) => {
                 tower.tls.set_problem(Some(format!("the new certificate cannot be used: {error:#}")));
-                note("alarm", format!("ALARM certificate: the new one cannot be used, the old one stays: {error:#}"));
+                note(Event::CertificateBad { error: format!("{error:#}") });
             }
             Seen::Back => {
                 tower.tls.set_problem(None);
-                note("alarm_over", "the files of the certificate in use are there again".into());
+                note(Event::CertificateBack);
             }
         }
     }

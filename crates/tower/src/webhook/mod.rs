@@ -12,13 +12,12 @@ pub mod sign;
 
 use crate::config;
 use crate::http::past::Audited;
-use crate::life::journal::Event;
+use crate::life::journal::Entry;
 use crate::state::Tower;
 use axum::http::StatusCode;
 use delivery::Target;
 use hyper::body::Bytes;
 use queue::{Counts, Outcome, Queue};
-use serde::Serialize;
 use serde_json::{Value, json};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -206,29 +205,20 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-/// An event beside the life of the tower that it belongs to.
-#[derive(Serialize)]
-struct Told<'a> {
-    epoch: String,
-    #[serde(flatten)]
-    event: Audited<'a>,
-}
-
 fn take_in(tower: &Tower, webhook: &Webhook, queue: &mut Queue<Message>, next_event: &mut u64, now: Duration) {
     loop {
         let events = tower.journal.from(*next_event, BATCH);
         let Some(last) = events.last() else { return };
         *next_event = last.id + 1;
-        for event in events.iter().filter(|event| webhook.config.kinds.iter().any(|kind| kind == event.kind)) {
-            message(tower, event).into_iter().for_each(|message| queue.push(now, message));
+        for event in events.iter().filter(|event| webhook.config.kinds.iter().any(|kind| kind == event.kind.name())) {
+            message(event).into_iter().for_each(|message| queue.push(now, message));
         }
     }
 }
 
-fn message(tower: &Tower, event: &Event) -> Option<Message> {
-    let told = Told { epoch: tower.epoch.to_string(), event: Audited::new(event) };
-    let body = serde_json::to_vec(&told).ok()?.into();
-    Some(Message { id: format!("{}/{}", tower.epoch, event.id), kind: event.kind, body })
+fn message(event: &Entry) -> Option<Message> {
+    let body = serde_json::to_vec(&Audited::new(event)).ok()?.into();
+    Some(Message { id: event.name(), kind: event.kind.name(), body })
 }
 
 fn judge(webhook: &Webhook, queue: &mut Queue<Message>, result: anyhow::Result<StatusCode>, now: Duration) {

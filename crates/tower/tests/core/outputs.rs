@@ -187,7 +187,7 @@ fn a_killed_encoder_shows_in_no_byte_of_its_own_output_and_in_no_figure_of_anoth
         assert_eq!(now["guarantee"], "exact");
         let line = format!("tower_encoder_deaths_total{{mount=\"{mount}\"}} {deaths}");
         assert!(metrics.lines().any(|there| there == line), "no {line}");
-        let death = told.iter().any(|(_, text)| text.starts_with(&format!("{mount}: ")) && text.contains("killed"));
+        let death = told.iter().any(|(_, event)| event["mount"] == mount && event["deaths"].as_u64() > Some(0));
         assert_eq!(death, output.is_struck, "{mount} in {told:?}");
     }
 }

@@ -283,7 +283,9 @@ fn a_signal_and_the_command_line_reload_too() {
     wait_until("the signal to be followed", PATIENCE, || grace(&tower) == 480);
     configure(&tower, &["router.grace_ms = \"soon\""]);
     signal(tower.pid(), Signal::HUP);
-    wait_for("the reason", PATIENCE, || tower.events("action").into_iter().find(|(_, text)| text.contains("grace_ms")));
+    wait_for("the reason", PATIENCE, || {
+        tower.events("action").into_iter().find(|(_, event)| event["why"].to_string().contains("grace_ms"))
+    });
     assert_eq!(grace(&tower), 480);
     assert!(!reload(&[]).0, "the command line finds the mistake itself");
 }

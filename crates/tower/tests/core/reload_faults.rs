@@ -64,7 +64,9 @@ fn a_socket_file_that_is_removed_is_put_back_with_an_event() {
     for socket in &sockets {
         wait_until("the socket to be back", PATIENCE, || UnixStream::connect(socket).is_ok());
         let name = socket.file_name().expect("a file").to_string_lossy().into_owned();
-        wait_until("an event", PATIENCE, || tower.events("socket").iter().any(|(_, text)| text.contains(&name)));
+        wait_until("an event", PATIENCE, || {
+            tower.events("socket").iter().any(|(_, event)| event["path"].to_string().contains(&name))
+        });
     }
     let mut status = Command::new(env!("CARGO_BIN_EXE_tower"));
     let status =

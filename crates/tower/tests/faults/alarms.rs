@@ -31,7 +31,7 @@ fn wait_raised(tower: &Tower, name: &str) -> String {
 #[track_caller]
 fn wait_over(tower: &Tower, name: &str) {
     wait_until(&format!("{name} to be over"), PATIENCE, || raised(tower, name).is_none());
-    assert!(tower.events("alarm_over").iter().any(|(_, text)| text.contains(name)), "{}", tower.status());
+    assert!(tower.events("alarm_over").iter().any(|(_, event)| event["alarm"] == name), "{}", tower.status());
 }
 
 /// A tower whose ffmpeg ends at once, until there is a file `mended`.
@@ -134,7 +134,7 @@ fn without_programme_for_its_time_there_is_an_alarm_until_a_station_comes() {
     wait_until("the alarm to be over", PATIENCE, || raised(&tower, "no_programme").is_none());
     wait_until("health", PATIENCE, || tower.get("/healthz").head.status() == 200);
     let told = tower.events("alarm_over");
-    assert!(told.iter().any(|(_, text)| text.contains("no_programme")), "{told:?}");
+    assert!(told.iter().any(|(_, event)| event["alarm"] == "no_programme"), "{told:?}");
     drop(station);
 }
 

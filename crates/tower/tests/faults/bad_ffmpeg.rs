@@ -6,6 +6,7 @@ use radio_proof::alarm::wait_for;
 use radio_proof::process;
 use radio_proof::tower::Tower;
 use radio_proof::{clock, frames};
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -102,7 +103,8 @@ fn hangs(behaviour: &str) {
     assert_eq!((&encoder["state"], &encoder["consecutive_failures"]), (&"RESTARTING".into(), &0.into()), "{encoder}");
     assert!(encoder["given_up"].as_u64() > Some(1) && encoder["given_up"] == encoder["deaths"], "{encoder}");
     let alarms = tower.events("alarm");
-    let is_told = alarms.iter().any(|(_, text)| text.contains("encoder_failed") && text.contains("RESTARTING"));
+    let says = |event: &Value| event["advice"].as_str().is_some_and(|advice| advice.contains("RESTARTING"));
+    let is_told = alarms.iter().any(|(_, event)| event["alarm"] == "encoder_failed" && says(event));
     assert!(is_told, "{alarms:?}");
 }
 

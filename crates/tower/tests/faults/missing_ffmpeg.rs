@@ -2,6 +2,7 @@
 //! (SPEC ENC-11).
 
 use crate::common;
+use serde_json::Value;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,6 +28,7 @@ fn starts_on_the_builtin_encoder(codec: &str) {
     let encoder = tower.status()["outputs"][0]["encoder"].clone();
     assert_eq!((&encoder["kind"], &encoder["carried_by"]), (&"ffmpeg".into(), &"builtin".into()), "{encoder:#}");
     let alarms = tower.events("alarm");
-    let told = alarms.iter().any(|(_, text)| text.contains("/nonexistent/ffmpeg") && text.contains("stands in"));
-    assert!(told, "{alarms:?}");
+    let is_missing = |event: &Value| event["what"] == "encoder_missing" && event["mount"] == "/stream";
+    let names_it = |event: &Value| event["error"].as_str().is_some_and(|error| error.contains("/nonexistent/ffmpeg"));
+    assert!(alarms.iter().any(|(_, event)| is_missing(event) && names_it(event)), "{alarms:?}");
 }

@@ -37,7 +37,7 @@ fn one_tick_that_kills_every_encoder_becomes_silence_and_nothing_else_does() {
     let mut proof = scene.close();
     // That the tower heard the hole may be another alarm.
     let mut alarms = proof.tower.events("alarm");
-    alarms.retain(|(_, text)| text.contains("poison"));
+    alarms.retain(|(_, event)| event["what"] == "poison");
     assert_eq!(alarms.len(), 1, "one alarm says so: {}", proof.evidence.status["events"]);
     let pcm = &proof.evidence.pcm;
     let serial = pcm.serial_of_fed(&proof.evidence.programme, POISON_TICK) as usize + POISON_TICK;

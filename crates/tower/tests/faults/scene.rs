@@ -203,8 +203,8 @@ impl Scene {
     pub(crate) fn close(mut self) -> Proof {
         let evidence = self.witness.finish(&self.tower);
         self.report.note(evidence.summary());
-        for (tick, text) in self.tower.events("encoder") {
-            self.report.note(format_args!("event at tick {tick}: {text}"));
+        for (tick, event) in self.tower.events("encoder") {
+            self.report.note(format_args!("event at tick {tick}: {event}"));
         }
         Proof { report: self.report, evidence, tower: self.tower }
     }

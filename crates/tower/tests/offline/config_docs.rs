@@ -115,9 +115,23 @@ fn every_variable_is_in_the_table_of_the_environment() {
 #[test]
 fn every_kind_of_event_is_explained() {
     let text = std::fs::read_to_string(docs("operating.md")).unwrap();
-    for kind in radio_tower::life::journal::KINDS {
+    for kind in radio_tower::life::events::KINDS {
         assert!(text.contains(&format!("**`{kind}`**")), "docs/operating.md does not say what {kind} means");
     }
+}
+
+/// `RADIO_WRITE_DOCS=1` writes the page.
+#[test]
+fn the_page_of_events_is_what_the_code_knows_of_them() {
+    let page = radio_tower::life::events::page();
+    if std::env::var_os("RADIO_WRITE_DOCS").is_some() {
+        std::fs::write(docs("events.md"), &page).unwrap();
+    }
+    assert!(std::fs::read_to_string(docs("events.md")).unwrap() == page, "write it anew: RADIO_WRITE_DOCS=1");
+    for what in ["song_skipped", "source_left", "alarm_raised", "hold_began", "certificate_new"] {
+        assert!(page.contains(&format!("| `{what}` | ")), "{what}");
+    }
+    assert!(page.contains("`timed_out`: Nothing came for too long") && page.contains("`silent_frames`: "), "{page}");
 }
 
 #[test]

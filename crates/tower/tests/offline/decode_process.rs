@@ -145,6 +145,41 @@ fn a_stream_counts_its_bytes_and_samples_on_from_what_it_is_told() {
 }
 
 #[test]
+fn what_is_no_number_and_what_no_meter_goes_to_leaves_nothing_behind_in_a_stream() {
+    let mut sent = sine(48_000, 20_000);
+    for (at, value) in [(5000, f32::NAN), (5001, f32::INFINITY), (5002, f32::NEG_INFINITY), (5003, 1e30), (5004, -1e30)]
+    {
+        sent[2 * at] = value;
+    }
+    let bytes = wav(48_000, &sent);
+    let job = Job::Stream { format: Format::Wav, input_byte: 0, output_sample: 0 };
+    let (mut process, stdin) = DecoderProcess::start(&settings(), &job).expect("it starts");
+    let stdin = stdin.expect("it has a standard input");
+    rustix::io::ioctl_fionbio(&stdin, false).expect("it may block");
+    let writer = std::thread::spawn(move || File::from(stdin).write_all(&bytes));
+    let (values, records) = collect(&mut process, |_| false);
+    writer.join().expect("no panic").expect("it takes all");
+    assert!(matches!(records.last(), Some((20_000, Body::Ended { outcome: Outcome::Over, .. }))), "{records:?}");
+    assert!(values.iter().all(|value| value.is_finite() && value.abs() <= 64.0));
+    assert!(values[..10_000] == sent[..10_000] && values[10_010..] == sent[10_010..], "all else is what was sent");
+}
+
+#[test]
+fn a_process_dies_with_the_thread_that_started_it_unless_it_is_to_outlive_it() {
+    let start = |outlives_thread| {
+        let settings = DecoderSettings { outlives_thread, ..settings() };
+        let started = std::thread::spawn(move || DecoderProcess::start(&settings, &Job::Files)).join();
+        started.expect("no panic").expect("it starts").0
+    };
+    let mut process = start(false);
+    wait_for("its end", PATIENCE, || process.is_buried().then_some(()));
+    let mut process = start(true);
+    let (_, records) = collect(&mut process, |bodies| !bodies.is_empty());
+    assert!(matches!(records[..], [(0, Body::Ready(_))]), "{records:?}");
+    assert!(!process.is_buried(), "its thread ended before it began");
+}
+
+#[test]
 fn the_process_is_limited_before_it_reads_anything() {
     let (mut process, _) = DecoderProcess::start(&settings(), &Job::Files).expect("it starts");
     let (_, records) = collect(&mut process, |bodies| !bodies.is_empty());

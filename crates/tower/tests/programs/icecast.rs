@@ -139,9 +139,7 @@ fn the_oldest_source_is_on_air_is_told_where_it_is_asked_for_and_is_ended_by_kil
     let _end_or_reset = source.read_to_end(&mut rest);
     assert!(rest.is_empty(), "its connection has ended, without a word: {}", rest.escape_ascii());
     tower.wait_source("tone", PATIENCE);
-    wait_until("the reason", PATIENCE, || {
-        tower.events("source").iter().any(|(_, text)| text.contains("the tower ended it"))
-    });
+    wait_until("the reason", PATIENCE, || tower.events("source").iter().any(|(_, event)| event["end"] == "ended"));
     assert!(tower.get("/status-json.xsl?mount=/live").json()["icestats"].get("source").is_none());
     assert_eq!(
         returned(&tower.get_as_admin("/admin/killsource?mount=/live")),

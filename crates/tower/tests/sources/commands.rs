@@ -4,6 +4,7 @@
 use crate::common;
 use crate::program::{LIMIT, assert_is_tone, tone, wait_title};
 use radio_proof::alarm::{full_length, wait_for, wait_until};
+use radio_proof::machine::Watch;
 use radio_proof::process::{alive, signal};
 use radio_proof::tower::Tower;
 use radio_proof::{changes, measure, mp3};
@@ -20,6 +21,8 @@ const TONE_DBFS: f64 = crate::program::TONE_DBFS;
 const BEND_MAX: f64 = 2.0;
 /// After a process is killed, its input is on air again within this time.
 const BACK_MS_MAX: u64 = 2000;
+/// What is granted where processors are waited for.
+const CROWDED_MS: u64 = 1000;
 /// Over SRT it takes longer: the sender has to notice, which it does when it has heard nothing for 5 s.
 const BACK_MS_MAX_SRT: u64 = 8000;
 
@@ -126,15 +129,14 @@ fn a_program_that_cannot_run_fails_or_falls_silent_is_named_and_tried_again_ever
     let fails = tower_with(&["sh", "-c", "echo 'no such device' >&2; exit 3"], "");
     let silent = tower_with(&["sleep", "1000"], ", timeout_ms = 1000");
     for (tower, told) in [(&missing, "/nowhere/at/all cannot be started"), (&fails, "exit status: 3: no such device")] {
-        let named = || tower.events("source").into_iter().any(|(_, text)| text.contains(told));
+        let named = || tower.events("source").into_iter().any(|(_, event)| event["why"].to_string().contains(told));
         wait_until(told, LIMIT, named);
     }
     wait_until("silence to be told", LIMIT, || {
         state(&silent)["problem"] == "nothing came for 1000 ms (input timeout_ms)"
     });
     wait_until("five attempts", LIMIT, || state(&fails)["starts"].as_u64() >= Some(5));
-    let told = |text: &String| text.contains("the program ended");
-    let count = fails.events("source").into_iter().filter(|(_, text)| told(text)).count();
+    let count = fails.events("source").into_iter().filter(|(_, event)| event["what"] == "program_ended").count();
     assert_eq!(count, 1, "the same fault is told once");
     for tower in [&missing, &fails, &silent] {
         assert_eq!(tower.status()["on_air"]["source"], "tone");
@@ -224,9 +226,12 @@ fn show(name: &str, url: &str, more: &str, back_ms_max: u64) {
     let level = measure::tone_dbfs(last, 300.0);
     assert_is_tone(last, 300, level);
     assert!((level - TONE_DBFS).abs() < 2.0, "{name}: {level:.2} dBFS");
+    let watch = Watch::start();
     let longest_ms = kill(&tower);
     println!("{name}: off air for {longest_ms} ms at most");
-    assert!(longest_ms < back_ms_max, "{name}: off air for {longest_ms} ms");
+    // Two FFmpegs start and find each other: beside other tests they wait for a processor.
+    let back_ms_max = back_ms_max + if watch.was_crowded() && !full_length() { CROWDED_MS } else { 0 };
+    assert!(longest_ms < back_ms_max, "{name}: off air for {longest_ms} ms; busiest: {} ‰", watch.busiest_permille());
 }
 
 #[test]

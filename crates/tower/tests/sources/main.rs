@@ -10,6 +10,7 @@ mod commands;
 mod connections;
 mod external_decoders;
 mod ffmpeg_decoders;
+mod he_aac;
 mod input_rules;
 mod inputs;
 mod media;

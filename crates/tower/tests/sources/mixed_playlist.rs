@@ -108,10 +108,9 @@ fn show(tower: &Tower, pieces: &[Piece], titles: Titles, start: impl FnOnce() ->
             piece.seconds
         );
     }
-    let came = tower.events("source").iter().filter(|(_, text)| text.contains("connected")).count();
+    let came = tower.events("source").iter().filter(|(_, event)| event["what"] == "source_connected").count();
     assert_eq!(came, 1, "nobody is thrown out: {:?}", tower.events("source"));
-    let away =
-        tower.events("on_air").iter().filter(|(_, text)| text.contains(" after dj")).map(|(tick, _)| *tick).min();
+    let away = tower.events("on_air").iter().filter(|(_, event)| event["before"] == "dj").map(|(tick, _)| *tick).min();
     let last = found.last().expect("a piece");
     let end = from + (last.first_sample / 1152) as u64 + (last.seconds / 0.024) as u64;
     assert!(away.is_none_or(|tick| tick + 20 > end), "on air to the end: {:?}", tower.events("on_air"));
@@ -122,7 +121,7 @@ fn show(tower: &Tower, pieces: &[Piece], titles: Titles, start: impl FnOnce() ->
     let told = tower.events("title");
     for run in found {
         let name = format!("{} Hz", run.hz);
-        let Some((tick, _)) = told.iter().find(|(_, text)| text.contains(&name)) else {
+        let Some((tick, _)) = told.iter().find(|(_, event)| event["label"].to_string().contains(&name)) else {
             panic!("{name} is not told: {told:?}\n{said}");
         };
         let begins = from + (run.first_sample / 1152) as u64;

@@ -147,7 +147,8 @@ fn a_song_belongs_to_the_pcm_that_arrives_when_it_is_announced() {
     for (artist, title) in [("First", "Song"), ("Second", "Ünder Söng")] {
         monitor.wait_serial(monitor.next_serial() + 40, PATIENCE);
         let before = station.sent_bytes() as usize / TICK_BYTES;
-        let song = json!({ "segment_type": "song", "title": title, "artist": artist, "duration_sec": 180.0 });
+        let song = json!({ "segment_type": "song", "title": title, "artist": artist, "duration_sec": 180.0, "album": "Album",
+            "record_label": "Label", "isrc": "GBAYE0601498", "year": 1969, "cover": ["wrong"] });
         assert_eq!(ingest(&tower, &event("song_playing", &song)).head.status(), 204);
         let after = station.sent_bytes() as usize / TICK_BYTES;
         let heard = wait_for("the title to be heard", PATIENCE, || {
@@ -155,6 +156,8 @@ fn a_song_belongs_to_the_pcm_that_arrives_when_it_is_announced() {
             (heard["title"] == title && heard["source"] == "station").then_some(heard)
         });
         assert_eq!(heard["artist"], artist);
+        let details = json!(["album", "record_label", "isrc", "year"].map(|field| heard[field].clone()));
+        assert_eq!(details, json!(["Album", "Label", "GBAYE0601498", 1969]), "{heard}");
         let serial = heard["serial"].as_u64().expect("a serial");
         monitor.wait_serial(serial + 20, PATIENCE);
         let pcm = monitor.so_far();

@@ -8,9 +8,9 @@ use crate::pages::{
 use radio_proof::alarm::{full_length, wait_for};
 use radio_proof::browser::{Browser, Screen};
 use radio_proof::http::{Answer, send};
-use radio_proof::mp3;
 use radio_proof::process::signal;
 use radio_proof::tower::{ADMIN_PASSWORD, Tower};
+use radio_proof::{material, measure, mp3};
 use radio_signal::units::TICK_MS;
 use rustix::process::Signal;
 use std::path::Path;
@@ -104,6 +104,28 @@ fn restarts(tower: &Tower) -> u64 {
 
 fn more_restarts_than(count: u64) -> String {
     format!(r"Number(/(\d+) restart/.exec(document.getElementById('outputs').innerText)?.[1]) > {count}")
+}
+
+#[test]
+fn the_button_skips_the_song_on_air_and_says_what_follows() {
+    let setup = common::setup();
+    for name in ["one", "two", "three"] {
+        let pcm = measure::to_stereo_s16(&measure::sine(440.0, 0.3, 0.0, 48_000 * 60));
+        std::fs::write(setup.path(&format!("{name}.wav")), material::wav(&pcm)).expect("a temporary file");
+    }
+    let paths = ["one", "two", "three"].map(|name| setup.path(&format!("{name}.wav")).display().to_string());
+    let tower = setup.line(&format!("play.paths = {paths:?}")).start();
+    tower.wait_source("play", PATIENCE);
+    let mut browser = Browser::start(&tower.path(""));
+    log_in(&mut browser, &tower);
+    browser.wait("!document.getElementById('skip').disabled", PATIENCE);
+    act(&mut browser, "#skip", "Listeners hear two after a short crossfade");
+    let skipped = || {
+        let (_, event) = tower.events("action").into_iter().find(|(_, event)| event["what"] == "song_skipped")?;
+        Some((event["skipped"].clone(), event["next"].clone()))
+    };
+    assert_eq!(wait_for("the action", PATIENCE, skipped), ("one".into(), "two".into()));
+    wait_for("the next song", PATIENCE, || (tower.get("/api/now-playing").json()["title"] == "two").then_some(()));
 }
 
 #[test]

@@ -165,7 +165,7 @@ fn whoever_was_away_for_long_gets_the_last_thousand_in_order() {
     }
     let epoch = tower.status()["epoch"].as_str().expect("a name").to_owned();
     let before = newest();
-    let mut away = Subscriber::new(&tower, "", Some(&format!("{epoch}/3")));
+    let mut away = Subscriber::new(&tower, "", Some(&format!("{epoch}-3")));
     let first = away.next()["id"].as_u64().expect("a number");
     // Something more may have happened meanwhile.
     let oldest = |newest: Option<u64>| newest.expect("there are events") + 1 - EVENTS_KEPT;
@@ -173,7 +173,7 @@ fn whoever_was_away_for_long_gets_the_last_thousand_in_order() {
     for number in first + 1..first + EVENTS_KEPT {
         assert_eq!(away.next()["id"], number);
     }
-    assert_eq!(away.id, format!("{epoch}/{}", first + EVENTS_KEPT - 1));
+    assert_eq!(away.id, format!("{epoch}-{}", first + EVENTS_KEPT - 1));
 }
 
 /// What a command of the tower says, and its exit code.

@@ -31,6 +31,9 @@ fn faults(document: &Value, schema: &Value, value: &Value, place: &str) -> Vec<S
     if !types.is_empty() && !types.iter().any(|name| is_a(value, name)) {
         found.push(format!("{place}: {value} is no {types:?}"));
     }
+    if !schema["const"].is_null() && schema["const"] != *value {
+        found.push(format!("{place}: {value} is not {}", schema["const"]));
+    }
     if schema["enum"].as_array().is_some_and(|values| !values.contains(value)) {
         found.push(format!("{place}: {value} is none of {}", schema["enum"]));
     }

@@ -45,8 +45,8 @@ fn a_source_that_cannot_be_decoded_does_not_fill_the_log() {
     }
     assert!(sent > 10, "only {sent} pieces were taken");
     // What the libraries say of it stays in the decoder processes; the tower tells of each source.
-    let is_told = |what: &str| tower.events("source").iter().filter(|(_, text)| text.contains(what)).count() >= 3;
-    wait_until("the sources to be told of", PATIENCE, || is_told(" connected ") && is_told(" left: "));
+    let is_told = |what: &str| tower.events("source").iter().filter(|(_, event)| event["what"] == what).count() >= 3;
+    wait_until("the sources to be told of", PATIENCE, || is_told("source_connected") && is_told("source_left"));
     let log = tower.stderr();
     assert!(log.len() < LOG_BYTES_MAX, "{} bytes, such as {}", log.len(), &log[log.len() - 2000..]);
 }

@@ -108,15 +108,15 @@ fn a_new_certificate_is_for_new_connections_and_a_bad_one_for_none() {
     assert_eq!(tower.events("tls").len(), 1);
 
     std::fs::write(tower.path("key.pem"), &old.key_pem).expect("our own file");
-    let told = || tower.events("alarm").into_iter().find(|(_, text)| text.contains("certificate"));
-    let (_, text) = wait_for("a word about the key", PATIENCE, told);
-    assert!(text.contains("key.pem is not the key of"), "{text}");
+    let told = || tower.events("alarm").into_iter().find(|(_, event)| event["what"] == "certificate_bad");
+    let (_, event) = wait_for("a word about the key", PATIENCE, told);
+    assert!(event["error"].to_string().contains("key.pem is not the key of"), "{event}");
     assert!(tower.get("/healthz").json()["warnings"].to_string().contains("certificate cannot be used"));
     assert!(tower.get("/metrics").text().contains("tower_tls_certificate_unusable 1\n"));
     drop(Client::connect(address, &new).expect("the one before is still in use"));
     std::fs::write(tower.path("key.pem"), &new.key_pem).expect("our own file");
     wait_until("all to be well", PATIENCE, || tower.status()["tls"]["problem"].is_null());
-    assert!(tower.events("alarm_over").iter().any(|(_, text)| text.contains("certificate")));
+    assert!(tower.events("alarm_over").iter().any(|(_, event)| event["what"] == "certificate_new"));
     // More than could have been on its way before.
     listener.read(100 * FRAME_BYTES);
     assert!(!tower.stderr().contains("PRIVATE KEY"));

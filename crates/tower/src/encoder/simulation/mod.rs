@@ -137,7 +137,7 @@ impl Simulation {
         let passed = Arc::clone(&states);
         let news = Box::new(move |news| {
             if trace {
-                println!("         {news}");
+                println!("         {news:?}");
             }
             if let EncoderNews::State(change) = news {
                 passed.lock().expect("no panic").push(change.to);

@@ -7,6 +7,7 @@ mod decoders;
 mod feed;
 mod fixtures;
 mod foreign;
+mod itunes;
 mod on_air;
 mod player;
 mod skip;

@@ -54,6 +54,21 @@ fn text_file(folder: &Path, name: &str) -> PathBuf {
 }
 
 #[test]
+fn a_decoder_that_cannot_be_started_is_told_and_nothing_is_said_to_be_playing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("second.wav");
+    write_wav(&path, 48_000, 2, &sine(48_000, 2, 1000.0, 48_000));
+    let decoder = DecoderSettings { program: "/nowhere/tower".into(), ..DecoderSettings::default() };
+    let settings = PlayerSettings { decoder, ..PlayerSettings::new("none", &[path], false) };
+    let (writer, _reader) = input_buffer(100);
+    let player = Player::start(settings, writer, |_, _| {});
+    let problem = || player.status()["problem"].as_str().unwrap_or_default().to_owned();
+    wait_until("the problem", || problem().contains("its decoder cannot be started"));
+    assert!(player.status()["playing"].is_null() && player.status()["decoder_pid"].is_null(), "{}", player.status());
+    player.stop();
+}
+
+#[test]
 fn a_loop_is_sample_exact() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("second.wav");
