@@ -9,6 +9,11 @@ use std::process::Command;
 /// Real music, from the Debian package `asc-music`.
 pub const MUSIC_FILES: [&str; 3] = ["frontiers.mp3", "machine_wars.mp3", "time_to_strike.mp3"];
 
+/// Twelve frames of HE-AAC by libfdk-aac, which no Debian program may encode, in ADTS: a core of 22.05 kHz with 990.5 Hz
+/// at -12.04 dBFS, and above it, by SBR alone, four tones between 12.5 and 14 kHz. All of them fit a frame, so it can be
+/// repeated.
+pub const HE_AAC: &[u8] = include_bytes!("he-aac.adts");
+
 /// Where `asc-music` puts it.
 const MUSIC_FOLDER: &str = "/usr/share/games/asc/music";
 

@@ -8,7 +8,6 @@ use crate::ingest::names::InputNames;
 use crate::source::SourceDoors;
 use crate::webhook::Webhook;
 use radio_fanout::Mount;
-use radio_signal::ingest::BufferGauge;
 use radio_signal::router::OnAir;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -59,8 +58,6 @@ pub struct Setup {
     pub users: Users,
     /// Who elsewhere is told of what happens.
     pub webhooks: Vec<Arc<Webhook>>,
-    /// The fallback file's buffer, if there is one.
-    pub fallback_gauge: Option<BufferGauge>,
 }
 
 impl Setup {

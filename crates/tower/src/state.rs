@@ -11,7 +11,7 @@ use crate::pump::PumpFigures;
 use crate::recent::Recent;
 use crate::setup::Setup;
 use crate::titles::{Title, Titles};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use radio_fanout::{Fanout, Mount};
 use radio_signal::ingest::BufferGauge;
 use radio_signal::router::OnAir;
@@ -42,6 +42,8 @@ pub struct Tower {
     pub started: Instant,
     /// What the configuration makes of it; see [`setup`](Self::setup).
     pub setup: ArcSwap<Setup>,
+    /// The fallback file's buffer, if there is one.
+    pub fallback_gauge: ArcSwapOption<BufferGauge>,
     /// What the pump counts.
     pub figures: Arc<PumpFigures>,
     /// The router's PCM.
@@ -127,7 +129,7 @@ impl Tower {
     pub fn gauge_of(&self, source: OnAir) -> Option<BufferGauge> {
         match source {
             OnAir::Source(id) => self.inputs.of(id.input).into_iter().find(|entry| entry.id == id).map(|e| e.gauge),
-            OnAir::FallbackFile => self.setup().fallback_gauge.clone(),
+            OnAir::FallbackFile => self.fallback_gauge.load().as_deref().cloned(),
             OnAir::Tone | OnAir::Silence(_) => None,
         }
     }

@@ -188,7 +188,7 @@ impl Tower {
     pub fn operator_status(&self) -> Value {
         let (wishes, setup) = (self.desk.wishes(), self.setup());
         let off_air = setup.input_names.iter().filter(|(id, _)| !wishes.allows(*id)).map(|(_, name)| name);
-        let has_file = setup.fallback_gauge.as_ref().is_some_and(|gauge| gauge.count() > 0);
+        let has_file = self.fallback_gauge.load().as_ref().is_some_and(|gauge| gauge.count() > 0);
         json!({
             "fallback_forced": wishes.fallback_forced(),
             "preferred": wishes.preferred().map(|id| setup.input_names.of(id)),

@@ -7,10 +7,9 @@ use crate::files::media::{self, MediaPath};
 use crate::ingest::names::{InputNames, PLAY};
 use crate::pump::Order;
 use crate::serve::players::{self, FALLBACK, GoOn};
-use crate::setup::Setup;
 use crate::state::Tower;
 use anyhow::bail;
-use radio_signal::ingest::{BufferGauge, BufferReader};
+use radio_signal::ingest::BufferReader;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,7 +44,7 @@ impl NewFiles {
         are_there(old, config).await?;
         let feeds = NewFeeds::open(old, config)?;
         let has_changed = old.fallback != config.fallback;
-        let fallback = has_changed.then(|| players::start_fallback(config, &tower.titles, &tower.backing));
+        let fallback = has_changed.then(|| players::start_fallback(config, &tower.titles, &tower.backing, GoOn::Kept));
         if let Some(Some((_, reader))) = &fallback {
             let gauge = reader.gauge();
             wait_for("fallback.paths", || gauge.offered() as usize >= READY_TICKS).await?;
@@ -63,14 +62,6 @@ impl NewFiles {
         Ok(Self { fallback, play, feeds: (feeds, lists) })
     }
 
-    /// The gauge of the fallback's buffer, once these are in force.
-    pub(super) fn fallback_gauge(&self, old: &Setup) -> Option<BufferGauge> {
-        match &self.fallback {
-            None => old.fallback_gauge.clone(),
-            Some(file) => file.as_ref().map(|(_, reader)| reader.gauge()),
-        }
-    }
-
     /// Has them heard, and stops those that were.
     pub(super) async fn put_into_force(self, tower: &Arc<Tower>) {
         let (feeds, lists) = self.feeds;
@@ -78,6 +69,7 @@ impl NewFiles {
         if let Some(fallback) = self.fallback {
             super::stop_players(tower, FALLBACK);
             let (player, reader) = fallback.unzip();
+            tower.fallback_gauge.store(reader.as_ref().map(|reader| Arc::new(reader.gauge())));
             if let Err(error) = tower.desk.order(Order::FallbackFile(reader)).await {
                 tracing::error!(%error, "the fallback's file is not heard");
             }

@@ -103,11 +103,9 @@ async fn put_into_force(tower: &Arc<Tower>, old: &Arc<Setup>, loaded: Loaded) ->
     let is_same = is_same_station && config.admin == old.config.admin && config.user == old.config.user;
     // The token that was printed at the start stays what it is.
     let users = if is_same { old.users.clone() } else { Users::replacing(&old.users, &config) };
-    let fallback_gauge = files.fallback_gauge(old);
     let new = Arc::new(Setup {
         webhooks: webhooks(old, &config),
         outputs: outputs.all(&config),
-        fallback_gauge,
         config,
         origins,
         file,

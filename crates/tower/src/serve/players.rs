@@ -74,13 +74,14 @@ pub fn start_fallback(
     config: &Config,
     titles: &Arc<Titles>,
     backing: &Backing,
+    from: GoOn<'_>,
 ) -> Option<(PlayerHandle, BufferReader)> {
     if config.fallback.paths.is_empty() {
         return None;
     }
     let (writer, reader) = input_buffer(player_buffer_ticks(config.router.fade_ms));
     let started = announce_files(titles, OnAir::FallbackFile, reader.gauge());
-    let settings = settings(FALLBACK, &config.fallback.paths, config.fallback.shuffle, backing, GoOn::Kept)
+    let settings = settings(FALLBACK, &config.fallback.paths, config.fallback.shuffle, backing, from)
         .joined(config.fallback.joining());
     // It plays with every disk hung.
     let player = Player::start(PlayerSettings { keeps_files: true, ..settings }, writer, started);

@@ -2,19 +2,23 @@
 //! (SPEC SONG-4).
 //!
 //! What the player on air has decoded ahead is not played: the router crossfades to the new one as
-//! to any other source, as soon as that has its pre-roll.
+//! to any other source, as soon as that has its pre-roll; the fallback's buffer is exchanged for the new one.
 
-use super::players::{self, GoOn};
+use super::players::{self, FALLBACK, GoOn};
 use crate::files::PlayerHandle;
 use crate::files::songs::Song;
 use crate::ingest::names::PLAY;
+use crate::pump::Order;
 use crate::state::Tower;
+use radio_signal::ingest::BufferReader;
 use radio_signal::router::OnAir;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The next song must be decoded within this time, on a disk that must be read anew too.
 const READY_MAX: Duration = Duration::from_secs(10);
+/// Ticks that must have been decoded of a fallback before the one on air is given up: half a second.
+const READY_TICKS: u64 = 21;
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -52,8 +56,11 @@ pub enum NotSkipped {
 /// Nothing was skipped, and why.
 pub async fn skip(tower: &Tower) -> Result<Skipped, NotSkipped> {
     let source = tower.on_air.lock().unwrap_or_else(PoisonError::into_inner).source;
-    let name = tower.on_air_name(source);
-    let OnAir::Source(id) = source else { return Err(NotSkipped::NoPlaylist(name)) };
+    let name = match source {
+        OnAir::Source(_) => tower.on_air_name(source),
+        OnAir::FallbackFile => FALLBACK.to_owned(),
+        OnAir::Tone | OnAir::Silence(_) => return Err(NotSkipped::NoPlaylist(tower.on_air_name(source))),
+    };
     // A reload replaces players, too.
     let Ok(_turn) = tower.reader.try_lock() else { return Err(NotSkipped::Busy(name)) };
     let (song, place) = {
@@ -67,16 +74,27 @@ pub async fn skip(tower: &Tower) -> Result<Skipped, NotSkipped> {
     let (setup, from) = (tower.setup(), GoOn::Behind(place.as_ref()));
     let (inputs, titles, backing) = (&tower.inputs, &tower.titles, &tower.backing);
     let config = &setup.config;
-    let started = if name == PLAY {
-        players::start_play(config, inputs, titles, backing, from)
-    } else {
-        let input = config.input.iter().find(|input| input.name == name);
-        input.map(|input| players::start_list(config, id.input, input, (inputs, titles, backing), from)).transpose()
+    let started = match source {
+        OnAir::Source(_) if name == PLAY => players::start_play(config, inputs, titles, backing, from),
+        OnAir::Source(id) => {
+            let input = config.input.iter().find(|input| input.name == name);
+            input.map(|input| players::start_list(config, id.input, input, (inputs, titles, backing), from)).transpose()
+        }
+        _ => Ok(None),
     };
-    let Ok(Some(new)) = started else { return Err(NotSkipped::Busy(name)) };
+    let (new, buffer): (PlayerHandle, Option<BufferReader>) = match started {
+        Ok(Some(new)) => (new, None),
+        Ok(None) if source == OnAir::FallbackFile => match players::start_fallback(config, titles, backing, from) {
+            Some((new, buffer)) => (new, Some(buffer)),
+            None => return Err(NotSkipped::NoPlaylist(name)),
+        },
+        Ok(None) | Err(_) => return Err(NotSkipped::Busy(name)),
+    };
+    let gauge = buffer.as_ref().map(BufferReader::gauge);
+    let is_ready = || gauge.as_ref().is_none_or(|gauge| gauge.offered() >= READY_TICKS);
     let until = Instant::now() + READY_MAX;
     let next = loop {
-        if let Some(playing) = new.now_playing() {
+        if let Some(playing) = new.now_playing().filter(|_| is_ready()) {
             break Song { info: (*playing).clone(), place: None }.label();
         }
         if Instant::now() >= until {
@@ -85,6 +103,12 @@ pub async fn skip(tower: &Tower) -> Result<Skipped, NotSkipped> {
         }
         tokio::time::sleep(LOOK).await;
     };
+    if let Some(buffer) = buffer {
+        tower.fallback_gauge.store(gauge.map(Arc::new));
+        if tower.desk.order(Order::FallbackFile(Some(buffer))).await.is_err() {
+            return Err(NotSkipped::Busy(name));
+        }
+    }
     let replaced: Vec<PlayerHandle> = {
         let mut all = tower.players.lock().unwrap_or_else(PoisonError::into_inner);
         let replaced = all.extract_if(.., |player| player.name() == name).collect();

@@ -25,7 +25,7 @@ use crate::titles::Titles;
 use crate::uplink::{self, Uplink};
 use crate::webhook::Webhook;
 use anyhow::Context;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use radio_fanout::{Fanout, FanoutConfig, MountConfig, Publisher};
 use radio_signal::fallback::{FallbackConfig, FallbackProvider};
 use radio_signal::ingest::BufferReader;
@@ -97,7 +97,8 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
         ffmpeg,
     };
     backing.decoders.try_decoder(decoder);
-    let (fallback_player, fallback_file) = players::start_fallback(&config, &titles, &backing).unzip();
+    let (fallback_player, fallback_file) =
+        players::start_fallback(&config, &titles, &backing, players::GoOn::Kept).unzip();
     let fallback_gauge = fallback_file.as_ref().map(BufferReader::gauge);
     let router = build_router(&config, past_ticks, fallback_file);
     let players = fallback_player
@@ -153,13 +154,13 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
         file,
         outputs,
         input_names,
-        fallback_gauge,
     };
     let tower = Arc::new(Tower {
         epoch,
         epoch_started,
         started,
         setup: ArcSwap::from_pointee(setup),
+        fallback_gauge: ArcSwapOption::from_pointee(fallback_gauge),
         figures,
         monitor,
         fanout,

@@ -1,6 +1,6 @@
 //! HE-AAC by a command (SPEC SIG-4, ENC-4, ENC-9, ENC-11): frames of 2048 samples that tell half
 //! the rate. No encoder of it is in Debian's main; FFmpeg's AAC-LC at 24 kHz makes the same frames
-//! without SBR in them, which is nothing to those that only number them.
+//! without SBR in them, and a few frames of a real encoder are stored.
 
 use crate::codecs::{PATIENCE, delivering, encoder, is_programme, play};
 use crate::common;
@@ -66,6 +66,61 @@ fn he_aac_is_killed_and_hangs_and_no_sample_is_missing() {
     assert!(frames.iter().all(|frame| rate_index(frame) == 6), "24 kHz is what each frame says");
     assert!(frames.len() as f64 > to as f64 / FRAME_TICKS, "{} frames in {to} ticks", frames.len());
     is_programme("/he", &play(&frames.concat(), "aac")[BEGINS..], &pcm.left(), (from, to));
+}
+
+/// An encoder that answers each 2048 samples with the next of the frames in a file.
+const FROM_A_FILE: &str = "\
+import sys
+data = open(sys.argv[1], 'rb').read()
+frames = []
+while data:
+    length = (data[3] & 3) << 11 | data[4] << 3 | data[5] >> 5
+    frames.append(data[:length])
+    data = data[length:]
+number = 0
+while len(sys.stdin.buffer.read(2048 * 4)) == 2048 * 4:
+    sys.stdout.buffer.write(frames[number % len(frames)])
+    sys.stdout.buffer.flush()
+    number += 1
+";
+
+#[test]
+fn frames_of_a_real_encoder_are_numbered_and_heard_with_their_upper_half_though_it_is_killed() {
+    // They are said to be of the tower's rate, which changes nothing in them.
+    let said_to_be = |rate: u8, frame: &[u8]| [&frame[..2], &[frame[2] & !0x3C | rate << 2], &frame[3..]].concat();
+    let frames: Vec<Vec<u8>> = adts(material::HE_AAC).into_iter().map(|frame| said_to_be(6, frame)).collect();
+    let setup = common::setup().line("encoder.hold_max_ms = 4000").line("encoder.first_frame_ms = 20_000");
+    let (script, file) = (setup.path("encoder.py"), setup.path("frames.adts"));
+    std::fs::write(&script, FROM_A_FILE).expect("a temporary file");
+    std::fs::write(&file, frames.concat()).expect("a temporary file");
+    let command = ["python3", &script.display().to_string(), &file.display().to_string()].map(str::to_owned);
+    let tower = setup
+        .line(&format!(
+            "output = [{{ mount = \"/he\", codec = \"he-aac\", bitrate_kbps = 64, encoder = \"command\", command = {command:?} }}]"
+        ))
+        .start();
+    let pid = delivering(&tower, 0, None);
+    let listener = tower.listen("/he?burst=0");
+    wait_until("three seconds", PATIENCE, || adts(&listener.so_far().bytes).len() >= 66);
+    assert!(signal(u32::try_from(pid).expect("a pid"), Signal::KILL));
+    delivering(&tower, 0, Some(pid));
+    let before = adts(&listener.so_far().bytes).len();
+    wait_until("three more", PATIENCE, || adts(&listener.so_far().bytes).len() >= before + 66);
+    let status = tower.status()["outputs"][0].clone();
+    assert_eq!((&status["encoder"]["deaths"], &status["silent_frames"]), (&1.into(), &0.into()), "{status}");
+    assert_eq!(listener.head.header("content-type"), Some("audio/aacp"));
+    let stream = listener.stop().bytes;
+    let heard = adts(&stream);
+    assert!(heard.iter().all(|frame| frames.iter().any(|stored| stored == frame)), "the frames as they are");
+    let as_encoded: Vec<u8> = heard.iter().flat_map(|frame| said_to_be(7, frame)).collect();
+    let (pcm, samples) = (play(&as_encoded, "aac"), heard.len() * 2048 * 480 / 441);
+    assert!(pcm.len().abs_diff(samples) < 5 * 2230, "{} samples of {} frames", pcm.len(), heard.len());
+    let steady = &pcm[48_000..96_000];
+    let level = measure::tone_dbfs(steady, 46.0 * 44_100.0 / 2048.0);
+    assert!((level + 12.04).abs() < 1.0, "{level:.2} dBFS");
+    let steps = (0..180).map(|step| 12_000.0 + f64::from(step) * 48_000.0 / 4096.0);
+    let power: f64 = steps.map(|hz| 10f64.powf(measure::tone_dbfs(&steady[..4096], hz) / 10.0)).sum();
+    assert!(10.0 * power.log10() > -40.0, "{:.1} dBFS above 12 kHz", 10.0 * power.log10());
 }
 
 #[test]

@@ -39,6 +39,14 @@ fn reload(tower: &Tower, password: &str) -> Answer {
     send(tower.address, "POST", "/admin/reload", &authorization, b"").expect("an answer")
 }
 
+/// From this tick on every frame was there when it was due: on a busy machine those of the first second may be late.
+#[track_caller]
+fn assert_nobody_waited(tower: &Tower, from: u64) {
+    let late: Vec<_> = ["hold", "silence"].iter().flat_map(|kind| tower.events(kind)).collect();
+    let late: Vec<_> = late.into_iter().filter(|(tick, _)| *tick >= from).collect();
+    assert!(late.is_empty(), "{late:?}");
+}
+
 /// What becomes of each key.
 fn effects(report: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
@@ -137,6 +145,7 @@ fn everything_changes_and_a_thousand_listeners_of_another_mount_get_every_byte()
     let asked = tower.get_as_admin("/admin/reload").json();
     assert_eq!((&asked["applied"], tower.status()["outputs"].as_array().map(Vec::len)), (&false.into(), Some(2)));
     next.install(|name| tower.path(name));
+    let from = tower.status()["tick"].as_u64().expect("a tick");
     let done = while_scraped(&tower, || reload(&tower, ADMIN_PASSWORD));
     assert_eq!(done.head.status(), 200, "{}", done.text());
     let wanted = [
@@ -213,7 +222,7 @@ fn everything_changes_and_a_thousand_listeners_of_another_mount_get_every_byte()
     assert_eq!((found.live, found.stalled, &found.ended), (LISTENERS, 0, &Default::default()), "{found:?}");
     assert_eq!((found.tally.sync_losses, found.tally.skips, found.tally.unchecked_bytes), (0, 0, 0), "{found:?}");
     assert!(found.tally.good_bytes > 100_000 * LISTENERS as u64, "{found:?}");
-    assert!(tower.events("hold").is_empty() && tower.events("silence").is_empty());
+    assert_nobody_waited(&tower, from);
 }
 
 #[test]
@@ -223,6 +232,7 @@ fn what_cannot_be_is_refused_with_its_reason_and_nothing_is_changed() {
     let listener = tower.listen("/stream?burst=0");
     let outputs = |more: &str| format!("output = [{{ mount = \"/stream\" }}, {{ mount = \"/more\"{more} }}]");
     let silent = ", encoder = \"command\", command = [\"sleep\", \"1000\"], stand_in = false";
+    let from = tower.status()["tick"].as_u64().expect("a tick");
     for (lines, reason) in [
         (vec!["router.grace_ms = \"soon\"".to_owned()], "tower.toml:"),
         (vec!["router.grace_ms = 99".into(), outputs(", bitrate_kbps = 33")], "bitrate_kbps"),
@@ -251,7 +261,7 @@ fn what_cannot_be_is_refused_with_its_reason_and_nothing_is_changed() {
     let so_far = listener.received();
     listener.wait_bytes(so_far + 50 * FRAME_BYTES, PATIENCE);
     let _frames = frames::strict(&listener.stop().bytes[..so_far / FRAME_BYTES * FRAME_BYTES]);
-    assert!(tower.events("hold").is_empty() && tower.events("silence").is_empty());
+    assert_nobody_waited(&tower, from);
 }
 
 #[test]

@@ -1,40 +1,12 @@
 //! HE-AAC has its upper half, as a source and in files: FFmpeg decodes it (SPEC IN-7, FALL-8).
 
 use crate::external_decoders::{PATIENCE, Source, setup};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use radio_proof::material::HE_AAC;
 use radio_proof::measure;
 use std::process::{Command, Stdio};
 
 /// How far the level of the tone may be off.
 const LEVEL_TOLERANCE_DB: f64 = 1.0;
-
-/// Twelve frames of HE-AAC by libfdk-aac, which no Debian program may encode: a core of 22.05 kHz with 990.5 Hz at -12.04
-/// dBFS, and above it, by SBR alone, four tones between 12.5 and 14 kHz. All of them fit a frame, so it can be repeated.
-const HE_AAC: &str = "\
-     //FcQA6iiAE0MgIWIGCUAn/2EAGSkMgTUE9YOWiFhJaUAAM4B5f2iMdt4NukAASgAAAAB//4f4/9H3/+MAAgG8lEKWlpaWlpaWlp\
-     aWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWl4//FcQA6CiAE0MgIWIGCUAn/2EAGSkMgTUE9YOWiFhJaU\
-     AAM4B5f2iMdtOgegAAAAAEAAm8wEKWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlp\
-     aWlpaWlpaXj/8VxADoKIATQyAhYgYJQCf/YQAZKQyBNQT1g5aIWElpQAAzgHl/aIx206B6AAAAAAQACbzAQpaWlpaWlpaWlpaWlp\
-     aWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpeP/xXEAOgogBNDICFiBglAJ/9hABkpDIE1BP\
-     WDlohYSWlAADOAeX9ojHbToHoAAAAABAAJvMBClpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlp\
-     aWlpaWlpaWlpaWlpaWl4//FcQA6CiAE0MgIWIGCUAn/2EAGSkMgTUE9YOWiFhJaUAAM4B5f2iMdtOgegAAAAAEAAm8wEKWlpaWlp\
-     aWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaXj/8VxADoKIATQyAhYgYJQCf/YQ\
-     AZKQyBNQT1g5aIWElpQAAzgHl/aIx23gOgWgAAAAB//4f4/9CAAQG8pEKWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlp\
-     aWlpaWlpaWlpaWlpaWlpaWlpaWlpeP/xXEAOgogBNDICFiBglAJ/9hABkpDIE1BPWDlohYSWlAADOAeX9ojHbToHoAAAAABAAJvM\
-     BClpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWl4//FcQA6CiAE0MgIW\
-     IGCUAn/2EAGSkMgTUE9YOWiFhJaUAAM4B5f2iMdtOgegAAAAAEAAm8wEKWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlp\
-     aWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaXj/8VxADoKIATQyAhYgYJQCf/YQAZKQyBNQT1g5aIWElpQAAzgHl/aIx206B6AA\
-     AAAAQACbzAQpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpeP/xXEAO\
-     gogBNDICFiBglAJ/9hABkpDIE1BPWDlohYSWlAADOAeX9ojHbToHoAAAAABAAJvMBClpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlp\
-     aWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWl4//FcQA6iiAE0MgIWIGCUAn/2EAGSkMgTUE9YOWiFhJaUAAM4B5f2\
-     iMdt4NukAASgAAAAB//4f4/9H3/+MAAgG8lEKWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlp\
-     aWl4//FcQA6CiAE0MgIWIGCUAn/2EAGSkMgTUE9YOWiFhJaUAAM4B5f2iMdtOgegAAAAAEAAm8wEKWlpaWlpaWlpaWlpaWlpaWlp\
-     aWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaXg=";
-
-fn frames() -> Vec<u8> {
-    STANDARD.decode(HE_AAC).expect("our own text")
-}
 
 /// The left channel, at 48 kHz, has the tone of the core at its level, and what SBR alone has above it.
 #[track_caller]
@@ -52,7 +24,7 @@ fn assert_whole(name: &str, left: &[f64]) {
 fn he_aac_of_a_source_has_its_upper_half() {
     let tower = setup().start();
     let path = tower.path("he.aac");
-    std::fs::write(&path, frames().repeat(100)).expect("a temporary file");
+    std::fs::write(&path, HE_AAC.repeat(100)).expect("a temporary file");
     let mut command = Command::new("ffmpeg");
     command.args(["-v", "error", "-re", "-i"]).arg(path).args(["-c", "copy", "-f", "adts"]);
     command.args(["-content_type", "audio/aacp", &format!("icecast://source:hackme@{}/live", tower.address)]);
@@ -68,7 +40,7 @@ fn he_aac_of_a_source_has_its_upper_half() {
 fn he_aac_in_a_file_has_its_upper_half_too() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
-    std::fs::write(path("he.aac"), frames().repeat(20)).expect("a temporary file");
+    std::fs::write(path("he.aac"), HE_AAC.repeat(20)).expect("a temporary file");
     let mut command = Command::new("ffmpeg");
     command.args(["-v", "error", "-nostdin", "-i"]).arg(path("he.aac")).args(["-c", "copy"]).arg(path("he.m4a"));
     assert!(command.status().expect("ffmpeg is there").success());

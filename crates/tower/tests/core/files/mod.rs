@@ -8,6 +8,7 @@ mod feed;
 mod fixtures;
 mod foreign;
 mod itunes;
+mod layer_one;
 mod on_air;
 mod player;
 mod skip;

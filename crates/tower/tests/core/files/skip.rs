@@ -3,7 +3,7 @@
 use crate::common;
 use radio_proof::alarm::{wait_for, wait_until};
 use radio_proof::tower::Tower;
-use radio_proof::{material, measure};
+use radio_proof::{changes, material, measure};
 use radio_signal::units::TICK_MS;
 use std::path::Path;
 use std::process::Command;
@@ -64,4 +64,37 @@ fn a_song_is_skipped_within_half_a_second_and_what_is_no_playlist_is_not() {
     let refused = tower.send_as_admin("POST", "/api/skip", "");
     assert_eq!(refused.head.status(), 409);
     assert!(refused.text().contains("tone is on air, which is no playlist"), "{}", refused.text());
+}
+
+#[test]
+fn a_song_of_the_fallback_is_skipped_without_a_click_and_the_tone_is_not_heard() {
+    let folder = tempfile::tempdir().expect("a folder");
+    (1..=3).for_each(|n| song(&folder.path().join(format!("{n}.wav")), 200.0 * f64::from(n)));
+    let tower = common::setup().line(&format!("fallback.paths = [{:?}]", folder.path())).start();
+    tower.wait_source("file", LIMIT);
+    wait_until("the first song", LIMIT, || playing(&tower) == "1");
+    let monitor = tower.monitor(None);
+    monitor.wait_serial(monitor.first_serial + 45, LIMIT);
+    for (skipped, next) in [("1", "2"), ("2", "3"), ("3", "1")] {
+        let answer = tower.send_as_admin("POST", "/api/skip", "");
+        assert_eq!(answer.head.status(), 202, "{}", answer.text());
+        assert_eq!((&answer.json()["skipped"], &answer.json()["next"]), (&skipped.into(), &next.into()));
+        wait_until("the next song", LIMIT, || playing(&tower) == next);
+        monitor.wait_serial(monitor.next_serial() + 45, LIMIT);
+    }
+    let pcm = monitor.stop();
+    let on_air = changes::on_air(&tower);
+    assert_eq!(on_air.last().map(|(_, name)| name.as_str()), Some("fallback file"), "{on_air:?}");
+    let left = pcm.left_from(pcm.first_serial, pcm.ticks());
+    assert!(measure::tone_dbfs(&left, 440.0) < -60.0, "the tone is heard");
+    // The song of 600 Hz bends hardest by itself.
+    let steady = measure::second_difference_max(&measure::sine(600.0, 0.3, 0.0, 48_000));
+    let bend = measure::second_difference_max(&left) / steady;
+    assert!(bend <= changes::CLICK_MAX, "it bends {bend:.2} times as hard as the songs");
+    let quiet = left.chunks_exact(480).filter(|part| measure::rms_dbfs(part) < -40.0).count();
+    assert_eq!(quiet, 0, "{quiet} times 10 ms of silence");
+    let status = tower.status();
+    let players: Vec<&str> =
+        status["players"].as_array().expect("a list").iter().filter_map(|p| p["name"].as_str()).collect();
+    assert_eq!(players, ["fallback"], "what was replaced is gone");
 }
