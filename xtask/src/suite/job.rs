@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// How often the end of a process is looked for.
@@ -164,12 +165,20 @@ fn command(program: &Path, share: Share) -> Command {
     match share {
         Share::Fair => Command::new(program),
         Share::Rest => {
-            let mut command = Command::new("chrt");
-            command.args(["--idle", "0", "nice", "-n", "19"]).arg(program);
+            let idle = ["chrt", "--idle", "0"].iter().filter(|_| *MAY_BE_IDLE);
+            let mut words = idle.chain(&["nice", "-n", "19"]);
+            let mut command = Command::new(words.next().expect("one stands there"));
+            command.args(words).arg(program);
             command
         }
     }
 }
+
+/// Whether this machine lets a program have the policy; a container may not. The nice value alone does most of it.
+static MAY_BE_IDLE: LazyLock<bool> = LazyLock::new(|| {
+    let trial = Command::new("chrt").args(["--idle", "0", "true"]).output();
+    trial.is_ok_and(|output| output.status.success())
+});
 
 /// All that a process has started, and what these have.
 fn descendants(pid: u32) -> Vec<u32> {
