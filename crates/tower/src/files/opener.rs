@@ -269,6 +269,9 @@ impl Worker {
 
     /// Begins with the next file of the round that is not in memory.
     fn stock_next(&mut self) -> bool {
+        if self.shared.shelf.room(Path::new("")) < PIECE_BYTES_MIN {
+            return false;
+        }
         let round = self.round.iter().flatten().take(STOCKED_AHEAD_MAX);
         let Some(path) = round.map(|item| &item.path).find(|path| !self.looked_at.contains(*path)).cloned() else {
             return false;
