@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 /// A kind of event; docs/operating.md says what each means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Somebody did something, or tried.
+    /// What a user did, or tried.
     Action,
     /// An alarm is raised.
     Alarm,

@@ -1,6 +1,6 @@
 //! What happens, as facts: each event with its fields. Its words for people are in [`words`], and only there.
 //!
-//! A leaf: whoever notes an event knows this module, and it knows nobody.
+//! A leaf: every module that notes an event imports this one, and it imports none of them.
 
 mod kind;
 mod reference;
@@ -336,7 +336,7 @@ pub enum Event {
         /// Artist and title.
         label: String,
     },
-    /// Somebody has logged in at the dashboard.
+    /// A user has logged in at the dashboard.
     LoggedIn,
     /// Wrong passwords were given.
     WrongPasswords {

@@ -151,7 +151,7 @@ impl Display for Event {
             }
             Self::SourceEnded { mount } => write!(f, "the source at {mount} is ended"),
             Self::TitleSet { label } => write!(f, "the title is set to {label}"),
-            Self::LoggedIn => f.write_str("somebody logged in at the dashboard"),
+            Self::LoggedIn => f.write_str("a user logged in at the dashboard"),
             Self::WrongPasswords { count: 1 } => f.write_str("a wrong password was given"),
             Self::WrongPasswords { count } => write!(f, "{count} wrong passwords were given"),
             Self::Reloaded { changes } => write!(f, "the configuration was read again: {}", changes.join("; ")),
