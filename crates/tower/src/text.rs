@@ -1,5 +1,7 @@
 //! Text for a log, a terminal and a page: that of strangers is made fit for them.
 
+pub(crate) mod charset;
+
 use std::borrow::Cow;
 
 /// Whether a character has no place in a line of text: it steers terminals, ends lines, or turns

@@ -1,8 +1,8 @@
 //! The items of an APE tag.
 
-use super::charset::of_unknown;
 use super::mastering::number_of;
 use super::tags::{Cover, Tags, keep, year_of};
+use crate::text::charset::of_unknown;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 

@@ -1,9 +1,9 @@
 //! ID3v2, as often as it stands in front of a file, ID3v1 behind it, and the tags in RIFF and AIFF,
 //! in whatever charset they really are.
 
-use super::charset::{of_unknown, of_utf16};
 use super::mastering::number_of;
 use super::tags::{Cover, Tags, keep, year_of};
+use crate::text::charset::{of_unknown, of_utf16};
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// Tags in front of a file.
@@ -25,6 +25,8 @@ const ID3V1_BYTES: i64 = 128;
 pub(crate) struct Found {
     /// ID3v2; of several, the first that says something.
     pub(super) id3v2: Tags,
+    /// Vorbis comments.
+    pub(super) comments: Tags,
     /// APE.
     pub(super) ape: Tags,
     /// RIFF's INFO, AIFF's texts.

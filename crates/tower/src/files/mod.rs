@@ -4,7 +4,7 @@
 //!
 //! - [`playlist`]: files, folders and lists to one round of files; [`folder`] walks folders, `list`
 //!   reads lists.
-//! - [`tags`]: what a file says about itself, by `id3`, `ape` and symphonia, in its real `charset`.
+//! - [`tags`]: what a file says about itself, by `id3`, `ape`, `comments` and symphonia.
 //! - `container`: what reads a file's packets; `reader`: one file, by it, `cut` to what is heard; `packets`: to stereo at its own rate; `downmix` folds its channels.
 //! - [`convert`]: any rate to 48 kHz and 16 bits, across file boundaries.
 //! - [`decode`]: the two together, and what can go wrong with a file.
@@ -19,7 +19,7 @@
 //! - [`media`]: whether what is configured is there.
 
 mod ape;
-mod charset;
+mod comments;
 mod container;
 pub mod convert;
 mod cut;

@@ -1,12 +1,13 @@
 //! What a file says about itself: title, artist, album, cover.
 //!
-//! Symphonia reads the tags of FLAC, Ogg and MP4. APE's are read by [`super::ape`], ID3 and
-//! RIFF's INFO by [`super::id3`]: symphonia replaces the bytes that Latin-1 does not have before
-//! anything can find out that they are UTF-8 or Windows' charset.
+//! Symphonia reads the tags of MP4 and Matroska. APE's are read by [`super::ape`], ID3 and RIFF's
+//! INFO by [`super::id3`], the text of Vorbis comments by [`super::comments`]: symphonia replaces
+//! bytes that are not in the declared charset before their real one can be found out.
 
 use super::mastering::Mastering;
-use super::{ape, charset, id3};
+use super::{ape, comments, id3};
 use crate::media::tails::Layout;
+use crate::text::charset;
 use std::io::{Read, Seek};
 use std::sync::Arc;
 use symphonia::core::formats::FormatReader;
@@ -109,6 +110,7 @@ impl Tags {
 /// its decoder says why.
 pub(super) fn of_file(file: &mut (impl Read + Seek), layout: &Layout) -> id3::Found {
     let mut found = id3::read(file).unwrap_or_default();
+    found.comments = comments::read(file, &layout.audio).unwrap_or_default();
     if let Some(items) = layout.ape.clone() {
         found.ape = ape::read(file, items).unwrap_or_default();
     }
@@ -117,7 +119,7 @@ pub(super) fn of_file(file: &mut (impl Read + Seek), layout: &Layout) -> id3::Fo
 
 /// The tags before and behind the audio alone.
 pub(super) fn of_no_container(found: id3::Found) -> Tags {
-    found.id3v2.or(found.ape).or(found.info).or(found.id3v1)
+    found.id3v2.or(found.comments).or(found.ape).or(found.info).or(found.id3v1)
 }
 
 /// All tags of an opened file: those of the container, and `found` before and behind it.
@@ -134,7 +136,7 @@ pub(super) fn of_container(format: &mut dyn FormatReader, found: id3::Found) -> 
     }
     // The newest first; ID3v1 cuts off after 30 bytes, so it comes last.
     let of_container = revisions.into_iter().rev().fold(Tags::default(), Tags::or);
-    found.id3v2.or(of_container).or(found.ape).or(found.info).or(found.id3v1)
+    found.id3v2.or(found.comments).or(of_container).or(found.ape).or(found.info).or(found.id3v1)
 }
 
 fn of_revision(revision: &MetadataRevision) -> Tags {

@@ -120,16 +120,14 @@ fn clean(text: &str) -> String {
 }
 
 /// Text of unknown charset, as old software sends it: as `label` says, if that is a charset; else UTF-8 if it can be
-/// that, and otherwise Latin-1 in its extent of Windows.
+/// that, Cyrillic if it looks like it, and otherwise Latin-1 in its extent of Windows.
 #[must_use]
 pub fn decode(bytes: &[u8], label: Option<&str>) -> String {
     let named = label.and_then(|label| encoding_rs::Encoding::for_label(label.trim().as_bytes()));
-    let encoding = match named {
-        Some(encoding) => encoding,
-        None if std::str::from_utf8(bytes).is_ok() => encoding_rs::UTF_8,
-        None => encoding_rs::WINDOWS_1252,
-    };
-    encoding.decode(bytes).0.into_owned()
+    match named {
+        Some(encoding) => encoding.decode(bytes).0.into_owned(),
+        None => crate::text::charset::of_unknown(bytes),
+    }
 }
 
 #[cfg(test)]
@@ -156,6 +154,7 @@ mod tests {
     fn bytes_are_utf_8_if_they_can_be_and_latin_1_otherwise_unless_the_sender_says() {
         assert_eq!(decode("Grönemeyer".as_bytes(), None), "Grönemeyer");
         assert_eq!(decode(b"Gr\xf6nemeyer", None), "Grönemeyer");
+        assert_eq!(decode(b"\xca\xe8\xed\xee", None), "Кино");
         assert_eq!(decode(b"\xcf\xf0\xe8", Some("windows-1251")), "При");
         assert_eq!(decode("ö".as_bytes(), Some("no such charset")), "ö");
     }

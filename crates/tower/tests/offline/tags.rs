@@ -1,6 +1,7 @@
 //! Tags as other programs write them, byte for byte (SPEC FALL-6).
 
-use radio_tower::files::{Decoder, TrackInfo};
+use radio_signal::ogg::page::{self, FIRST, PageHeader};
+use radio_tower::files::{Decoder, TrackInfo, decode};
 use std::path::Path;
 
 /// Titles that one program or another writes in its own way.
@@ -225,6 +226,62 @@ fn waves_have_their_tags_in_chunks() {
     }
     let id3 = chunk(b"id3 ", &tag(3, 0, &both(3, "Longer than INFO has it", utf16)));
     assert_eq!(info_of(&path, &wav(&[info_list(b"Longer\0"), id3])).title.as_deref(), Some("Longer than INFO has it"));
+}
+
+/// Vorbis comments, with the beginning that a codec gives them.
+fn comments(beginning: &[u8], comments: &[&[u8]]) -> Vec<u8> {
+    let text = |text: &[u8]| [&u32::try_from(text.len()).expect("a short one").to_le_bytes(), text].concat();
+    let count = u32::try_from(comments.len()).expect("a few").to_le_bytes();
+    let each: Vec<u8> = comments.iter().flat_map(|comment| text(comment)).collect();
+    [beginning, &text(b"a program"), &count, &each].concat()
+}
+
+/// The beginning of a FLAC file: what comes before its frames.
+fn flac(comments: &[u8]) -> Vec<u8> {
+    let block = |kind: u8, content: &[u8]| {
+        [&[kind], &u32::try_from(content.len()).expect("a short one").to_be_bytes()[1..], content].concat()
+    };
+    let info = [0x10, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x0B, 0xB8, 0x02, 0xF0];
+    let info = [&info[..], &[0; 20]].concat();
+    [b"fLaC".to_vec(), block(0, &info), block(1, &[0; 100]), block(0x84, comments)].concat()
+}
+
+/// The headers of a stream in Ogg.
+fn ogg(head: &[u8], comments: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    page::write(PageHeader { flags: FIRST, granule: 0, stream: 7, number: 0 }, &[head], &mut bytes);
+    page::write(PageHeader { flags: 0, granule: 0, stream: 7, number: 1 }, &[comments], &mut bytes);
+    bytes
+}
+
+#[test]
+fn comments_of_flac_and_ogg_are_shown_in_the_charset_that_they_have() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("name of the file.flac");
+    let titles: [(&[u8], &str); 5] = [
+        ("Für Elise".as_bytes(), "Für Elise"),
+        (b"F\xfcr Elise", "Für Elise"),
+        (b"\xcf\xf0\xe8\xe2\xe5\xf2", "Привет"),
+        ("FÃ¼r Elise".as_bytes(), "Für Elise"),
+        ("日本の歌".as_bytes(), "日本の歌"),
+    ];
+    let tags = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).expect("a temporary file");
+        decode::tags_of(std::fs::File::open(&path).expect("our own file"), &path)
+    };
+    for (written, title) in titles {
+        let fields: [&[u8]; 4] =
+            [b"ALBUMARTIST=Band", &[b"Title=", written].concat(), b"DATE=2001-05-17", b"replaygain_track_gain=-3 dB"];
+        let opus_head = b"OpusHead\x01\x02\0\0\x80\xbb\0\0\0\0\0";
+        let files = [flac(&comments(b"", &fields)), ogg(opus_head, &comments(b"OpusTags", &fields))];
+        for bytes in files.into_iter().chain([ogg(b"\x01vorbis", &comments(b"\x03vorbis", &fields))]) {
+            let info = tags(&bytes);
+            assert_eq!((info.artist.as_deref(), info.title.as_deref()), (Some("Band"), Some(title)));
+            assert_eq!((info.details.year, info.mastering.track_gain_mdb), (Some(2001), Some(-3000)));
+            // Every length of it.
+            (0..bytes.len()).for_each(|length| _ = tags(&bytes[..length]));
+        }
+    }
 }
 
 #[test]

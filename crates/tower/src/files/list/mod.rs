@@ -7,7 +7,7 @@ mod resolve;
 
 pub(super) use resolve::{Resolver, shown};
 
-use super::charset::of_unknown;
+use crate::text::charset::of_unknown;
 use crate::text::cleaned;
 use crate::titles::title::decode;
 use encoding_rs::Encoding;

@@ -4,7 +4,7 @@
 //! percent-encoded, in a charset of Windows, a `file:` URL, the path of another machine. Last, as
 //! systems mean it to which large and small letters are the same, and which decompose letters.
 
-use crate::files::charset::likely;
+use crate::text::charset::likely;
 use encoding_rs::Encoding;
 use percent_encoding::percent_decode;
 use std::borrow::Cow;

@@ -1,5 +1,5 @@
-//! Text in tags, in the charset that it really has: many programs write their system's, whatever
-//! the tag declares.
+//! Guesses the charset of text in tags, titles and playlists: many programs write their system's,
+//! whatever they declare.
 
 use encoding_rs::{
     BIG5, EUC_KR, Encoding, GBK, IBM866, KOI8_R, SHIFT_JIS, UTF_16BE, UTF_16LE, WINDOWS_1250, WINDOWS_1251,
@@ -14,7 +14,7 @@ const RUN_MIN_UNICODE: usize = 4;
 
 /// Text that is declared as Latin-1 or not at all: UTF-8 if it can be that, Cyrillic if it looks
 /// like it, and otherwise Latin-1 in its extent of Windows.
-pub(super) fn of_unknown(bytes: &[u8]) -> String {
+pub(crate) fn of_unknown(bytes: &[u8]) -> String {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text.to_owned();
     }
@@ -23,7 +23,7 @@ pub(super) fn of_unknown(bytes: &[u8]) -> String {
 
 /// Text that a program has read in the wrong charset and written so as Unicode: `Ð¡Ð¿Ð»Ð¸Ð½`, `Ñïëèí`,
 /// `BeyoncÃ©`. Its bytes, as they were, are read anew if they can be nothing but UTF-8 or Cyrillic.
-pub(super) fn repaired(text: &str) -> Cow<'_, str> {
+pub(crate) fn repaired(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return text.into();
     }
@@ -50,7 +50,7 @@ fn byte_of_windows(c: char) -> Option<u8> {
 }
 
 /// The charsets that a name of unknown charset may be in, the likeliest first.
-pub(super) fn likely(bytes: &[u8]) -> impl Iterator<Item = &'static Encoding> {
+pub(crate) fn likely(bytes: &[u8]) -> impl Iterator<Item = &'static Encoding> {
     let first = cyrillic(bytes, RUN_MIN).unwrap_or(WINDOWS_1252);
     // Of Windows and DOS, by the number of people who used them.
     let others = [
@@ -94,7 +94,7 @@ fn is_cyrillic(bytes: &[u8], encoding: &'static Encoding, run_min: usize) -> boo
 }
 
 /// UTF-16, by its mark; without one, by where its zeros are, and otherwise as declared.
-pub(super) fn of_utf16(bytes: &[u8], is_big: bool) -> String {
+pub(crate) fn of_utf16(bytes: &[u8], is_big: bool) -> String {
     let bytes = &bytes[..bytes.len() - bytes.len() % 2];
     let zeros = |parity: usize| bytes.iter().skip(parity).step_by(2).filter(|byte| **byte == 0).count();
     let encoding = match Encoding::for_bom(bytes) {
