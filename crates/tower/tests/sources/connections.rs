@@ -186,6 +186,34 @@ fn whatever_content_type_is_named_or_none_the_bytes_decide() {
     }
 }
 
+/// What a program sends as it is while it says that it is MP3.
+#[test]
+fn files_of_every_kind_that_are_called_mp3_are_heard() {
+    let tower = setup(", when_full = \"wait\", capacity_ticks = 100").start();
+    let rf64 = std::fs::read(file(&tower, 400, "rf64.wav", &["-rf64", "always"])).expect("our own file");
+    let bw64 = tower.path("bw64.wav");
+    std::fs::write(&bw64, [b"BW64", &rf64[4..]].concat()).expect("a temporary file");
+    let files = [
+        (file(&tower, 900, "a.wav", &[]), 900),
+        (file(&tower, 800, "b.flac", &[]), 800),
+        (file(&tower, 700, "c.ogg", &["-c:a", "libvorbis"]), 700),
+        (file(&tower, 600, "d.w64", &[]), 600),
+        (bw64, 400),
+        (file(&tower, 500, "e.wv", &[]), 500),
+        (file(&tower, 300, "f.aiff", &[]), 300),
+        (file(&tower, 200, "g.aac", &["-b:a", "160k"]), 200),
+    ];
+    let mut before = serde_json::Value::Null;
+    for (path, hz) in &files {
+        let source = curl(&tower, path, "audio/mpeg", &[]);
+        let is_another = || connected(&tower)["id"] != before;
+        alarm::wait_until("it to be the one that is heard", LIMIT, || is_another() && is_newest_heard(&tower));
+        before = connected(&tower)["id"].clone();
+        assert_heard(&tower, *hz, TONE_DBFS, 5);
+        drop(source);
+    }
+}
+
 #[test]
 fn a_burst_of_eight_seconds_at_connect_is_taken_whole() {
     let tower = setup("").start();

@@ -110,12 +110,16 @@ pub fn is_container(bytes: &[u8]) -> bool {
 }
 
 /// Marks of containers: four bytes at the beginning, others at a place, and what they mean.
-const CONTAINERS: [(&[u8], usize, &[u8], Kind); 10] = [
+const CONTAINERS: [(&[u8], usize, &[u8], Kind); 13] = [
     (b"OggS", 4, b"\0", Kind::Ogg),
     // The block STREAMINFO comes first, and has 34 bytes.
     (b"fLaC", 5, b"\0\0\x22", Kind::Flac),
     (b"RIFF", 8, b"WAVE", Kind::Wav),
     (b"RF64", 8, b"WAVE", Kind::Wav),
+    (b"BW64", 8, b"WAVE", Kind::Wav),
+    (b"riff", 4, b"\x2E\x91\xCF\x11", Kind::Foreign("w64")),
+    // Versions 4.2 to 4.16.
+    (b"wvpk", 9, b"\x04", Kind::Foreign("wv")),
     (b"\x1A\x45\xDF\xA3", 4, b"", Kind::Foreign("matroska")),
     (b"\x30\x26\xB2\x75", 4, b"\x8E\x66\xCF\x11", Kind::Foreign("asf")),
     (b"FLV\x01", 5, b"\0\0\0\x09", Kind::Foreign("flv")),
@@ -169,12 +173,15 @@ mod tests {
     fn each_kind_is_known_by_its_bytes_behind_tags_and_garbage_in_any_chunking() {
         let loas = [&[0x56, 0xE0, 0x05][..], &[1; 5]].concat().repeat(5);
         let ts = [&[0x47][..], &[1; 187]].concat().repeat(5);
-        let kinds: [(&[u8], Kind); 9] = [
+        let kinds: [(&[u8], Kind); 12] = [
             (&adts().repeat(2), Kind::Elementary),
             (b"OggS\0\x02", Kind::Ogg),
             (b"fLaC\0\0\0\x22", Kind::Flac),
             (b"RIFF\xFF\xFF\xFF\xFFWAVEfmt ", Kind::Wav),
             (b"RF64\xFF\xFF\xFF\xFFWAVEds64", Kind::Wav),
+            (b"BW64\xFF\xFF\xFF\xFFWAVEds64", Kind::Wav),
+            (b"riff\x2E\x91\xCF\x11\xA5\xD6\x28\xDB", Kind::Foreign("w64")),
+            (b"wvpk\x30\x07\0\0\x10\x04\0\0", Kind::Foreign("wv")),
             (&loas, Kind::Foreign("loas")),
             (&ts, Kind::Foreign("mpegts")),
             (b"\x1A\x45\xDF\xA3\x01\0\0\0", Kind::Foreign("matroska")),

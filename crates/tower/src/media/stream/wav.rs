@@ -128,7 +128,7 @@ fn is_own(bytes: &[u8]) -> Option<bool> {
 /// Where in `bytes` another file begins, or may.
 fn next_file(bytes: &[u8], is_over: bool) -> (usize, Begins<()>) {
     for (at, byte) in bytes.iter().enumerate() {
-        if matches!(byte, b'R' | b'f') {
+        if matches!(byte, b'R' | b'B' | b'f') {
             match probe::container(&bytes[at..]) {
                 Begins::Yes(Kind::Wav | Kind::Flac) => return (at, Begins::Yes(())),
                 Begins::Perhaps if !is_over => return (at, Begins::Perhaps),
