@@ -23,6 +23,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("ezstream", "ezstream"),
     ("ices2", "ices2"),
     ("darkice", "darkice"),
+    ("arecord", "alsa-utils"),
     ("liquidsoap", "liquidsoap"),
     ("butt", "butt"),
     ("mixxx", "mixxx"),

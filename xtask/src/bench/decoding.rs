@@ -6,6 +6,7 @@ use radio_proof::alarm::wait_for;
 use radio_proof::tower::{Setup, Tower};
 use radio_proof::{material, process};
 use rustix::process::Signal;
+use serde_json::Value;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -145,9 +146,12 @@ impl Drop for Program {
 
 /// From the event of the connection to that of the source on air.
 fn to_air(tower: &Tower, name: &str) -> Figure {
+    // Events of a tower of before, with which this one is compared, have their fields beside the tick.
+    let has = |event: &Value, field: &str, value: &str| event["data"][field] == value || event[field] == value;
     let tick_of = |kind: &str, field: &str, value: &str| {
         wait_for(value, PATIENCE, || {
-            tower.events(kind).into_iter().find(|(_, event)| event[field] == value).map(|(tick, _)| tick)
+            let events = tower.status()["events"].as_array().cloned().unwrap_or_default();
+            events.into_iter().find(|event| event["kind"] == kind && has(event, field, value))?["tick"].as_u64()
         })
     };
     let connected = tick_of("source", "what", "source_connected");

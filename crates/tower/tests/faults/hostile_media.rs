@@ -4,7 +4,7 @@
 //! `RADIO_SEED` repeats a run; its length is that of `RADIO_PROVE=1` otherwise.
 
 use crate::common;
-use radio_proof::alarm::{full_length, wait_until};
+use radio_proof::alarm::{full_length, wait_for, wait_until};
 use radio_proof::chance::Chance;
 use radio_proof::exclusive;
 use radio_proof::http::{basic_auth, read_head};
@@ -13,6 +13,7 @@ use radio_proof::machine::Watch;
 use radio_proof::process::{open_fds, rss_bytes};
 use radio_proof::tower::Tower;
 use radio_proof::{changes, frames, material, measure, mp3};
+use radio_tower::decode::supervisor::Reason;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -192,6 +193,32 @@ fn damaged_files_of_every_format_are_played_or_left_out_and_nobody_notices() {
     let away = away_ticks(&tower, "play");
     println!("{count} files, away {away:?} ticks");
     assert!(away.iter().all(|ticks| *ticks <= AWAY_TICKS_MAX), "{away:?}: {:?}", tower.events("files"));
+}
+
+/// A song, and behind it more zeros to look through than any processor has time for; the disk holds none of them.
+#[test]
+fn a_file_that_takes_too_much_processor_time_is_named_and_left_out_and_the_next_is_heard() {
+    const HOLE_BYTES: u64 = 400 << 30;
+    let folder = tempfile::tempdir().expect("a folder");
+    good_wav(&folder.path().join("0 good.wav"), 10);
+    let bad = folder.path().join("1 long hole.mp3");
+    fs::write(&bad, tone(FORMATS[0].1, 1.0)).expect("a temporary file");
+    fs::File::options().write(true).open(&bad).and_then(|file| file.set_len(HOLE_BYTES)).expect("a file with a hole");
+    good_wav(&folder.path().join("2 good.wav"), 60);
+    let tower = common::setup()
+        .line(&format!("play.paths = [{:?}]", folder.path()))
+        .line("play.shuffle = false")
+        .line("router.grace_ms = 240")
+        .start();
+    wait_until("the good song", LIMIT, || tower.get("/api/now-playing").json()["title"] == "2 good");
+    let alarm = wait_for("its alarm", LIMIT, || {
+        let alarms = tower.status()["alarms"].as_array().cloned().unwrap_or_default();
+        alarms.into_iter().find(|alarm| alarm["alarm"] == "decoder_killed")
+    });
+    let text = alarm["text"].as_str().unwrap_or_default();
+    assert!(text.contains("1 long hole.mp3") && text.contains(Reason::Processor.text()), "{text}");
+    let away = away_ticks(&tower, "play");
+    assert!(away.iter().all(|ticks| *ticks <= AWAY_TICKS_MAX), "{away:?}");
 }
 
 /// Sends all of `bytes`, and waits until the tower hangs up or a moment has passed.

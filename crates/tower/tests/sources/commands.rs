@@ -6,7 +6,7 @@ use crate::program::{LIMIT, assert_is_tone, tone, wait_title};
 use radio_proof::alarm::{full_length, wait_for, wait_until};
 use radio_proof::machine::Watch;
 use radio_proof::process::{alive, signal};
-use radio_proof::tower::Tower;
+use radio_proof::tower::{Setup, Tower};
 use radio_proof::{changes, measure, mp3};
 use rustix::process::Signal;
 use std::io::{Read, Write};
@@ -32,11 +32,14 @@ fn words(command: &[&str]) -> String {
 }
 
 fn tower_with(command: &[&str], more: &str) -> Tower {
+    setup_with(command, more).start()
+}
+
+fn setup_with(command: &[&str], more: &str) -> Setup {
     let command = words(command);
     common::setup()
         .line("router.grace_ms = 240")
         .line(&format!("input = [{{ name = \"dj\", kind = \"command\", command = {command}{more} }}]"))
-        .start()
 }
 
 fn state(tower: &Tower) -> serde_json::Value {
@@ -161,7 +164,11 @@ struct Sender(Child);
 
 impl Sender {
     fn start(coding: &str, target: &str) -> Self {
-        let send = format!("ffmpeg -v error -nostdin -re -f lavfi -i '{}' -ac 2 {coding} '{target}'", tone(300));
+        Self::of(&tone(300), coding, target)
+    }
+
+    fn of(sound: &str, coding: &str, target: &str) -> Self {
+        let send = format!("ffmpeg -v error -nostdin -y -re -f lavfi -i '{sound}' -ac 2 {coding} '{target}'");
         let mut command = Command::new("sh");
         command.args(["-c", &format!("while :; do {send}; sleep 0.1; done")]);
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -218,6 +225,11 @@ fn recipe(name: &str, url: &str) -> Vec<String> {
 fn show(name: &str, url: &str, more: &str, back_ms_max: u64) {
     let command = recipe(name, url);
     let tower = tower_with(&command.iter().map(String::as_str).collect::<Vec<_>>(), more);
+    show_on(&tower, name, back_ms_max);
+}
+
+#[track_caller]
+fn show_on(tower: &Tower, name: &str, back_ms_max: u64) {
     tower.wait_source("dj", LIMIT);
     let listener = tower.listen("/stream?burst=0");
     listener.wait_bytes(16_000 * 6, LIMIT);
@@ -227,7 +239,7 @@ fn show(name: &str, url: &str, more: &str, back_ms_max: u64) {
     assert_is_tone(last, 300, level);
     assert!((level - TONE_DBFS).abs() < 2.0, "{name}: {level:.2} dBFS");
     let watch = Watch::start();
-    let longest_ms = kill(&tower);
+    let longest_ms = kill(tower);
     println!("{name}: off air for {longest_ms} ms at most");
     // Two FFmpegs start and find each other: beside other tests they wait for a processor.
     let back_ms_max = back_ms_max + if watch.was_crowded() && !full_length() { CROWDED_MS } else { 0 };
@@ -277,4 +289,20 @@ fn hls_by_ffmpeg_is_heard_and_comes_back() {
     let port = serve_files(folder.path().to_owned());
     wait_until("segments", LIMIT, || std::fs::read_to_string(&list).is_ok_and(|text| text.matches(".ts").count() >= 3));
     show("HLS", &format!("http://127.0.0.1:{port}/live.m3u8"), ", when_full = \"wait\"", BACK_MS_MAX);
+}
+
+/// A sound card whose sound and clock are FFmpeg's, at the other end of a pipe.
+#[test]
+fn a_sound_card_by_arecord_is_heard_and_comes_back() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let card = folder.path().join("card");
+    assert!(Command::new("mkfifo").arg(&card).status().is_ok_and(|status| status.success()), "a pipe");
+    let plugin = format!("pcm.card {{ type file slave.pcm null file /dev/null infile {card:?} format raw }}\n");
+    std::fs::write(folder.path().join(".asoundrc"), plugin).expect("a temporary file");
+    // The plugin takes what one `read` gives for a whole period of 125 ms, so each `write` is one.
+    let _sender = Sender::of(&format!("{},asetnsamples=6000", tone(300)), "-f s16le", &card.display().to_string());
+    let command = recipe("a sound card", "card");
+    let setup = setup_with(&command.iter().map(String::as_str).collect::<Vec<_>>(), "");
+    let tower = setup.variable("HOME", &folder.path().display().to_string()).start();
+    show_on(&tower, "a sound card", BACK_MS_MAX);
 }

@@ -2,7 +2,7 @@
 //! lumps (SPEC ROUTER-1, ROUTER-5 to ROUTER-7).
 
 use crate::common;
-use radio_proof::alarm::wait_until;
+use radio_proof::alarm::{wait_for, wait_until};
 use radio_proof::changes::on_air;
 use radio_proof::http::{basic_auth, send};
 use radio_proof::measure;
@@ -43,9 +43,9 @@ fn dj(more: &str) -> String {
 struct Ffmpeg(Child);
 
 impl Ffmpeg {
-    fn start(tower: &Tower, sound: &str) -> Self {
+    fn start(tower: &Tower, sound: &str, more: &[&str]) -> Self {
         let mut command = Command::new("ffmpeg");
-        command.args(["-v", "error", "-re", "-f", "lavfi", "-i", sound, "-ac", "2", "-b:a", "128k"]);
+        command.args(["-v", "error", "-re", "-f", "lavfi", "-i", sound, "-ac", "2", "-b:a", "128k"]).args(more);
         command.args(["-content_type", "audio/mpeg", "-f", "mp3"]);
         command.arg(format!("icecast://source:hackme@{}/live", tower.address)).stdin(Stdio::null());
         Self(command.spawn().unwrap_or_else(|error| panic!("cannot run ffmpeg ({error}): apt-get install ffmpeg")))
@@ -112,7 +112,7 @@ fn ffmpeg_as_a_dj_stays_on_air_without_a_break_whatever_the_fade() {
         let tower = common::setup().line("router.grace_ms = 0").line(&dj(&format!("fade_ms = {fade_ms}"))).start();
         tower.wait_source("tone", PATIENCE);
         let monitor = tower.monitor(None);
-        let ffmpeg = Ffmpeg::start(&tower, "sine=frequency=300:sample_rate=48000");
+        let ffmpeg = Ffmpeg::start(&tower, "sine=frequency=300:sample_rate=48000", &[]);
         tower.wait_source("dj", PATIENCE);
         hear(&monitor, 200);
         drop(ffmpeg);
@@ -121,6 +121,27 @@ fn ffmpeg_as_a_dj_stays_on_air_without_a_break_whatever_the_fade() {
         assert_eq!(order(&tower), ["tone", "dj", "tone"], "with {fade_ms} ms: {told:?}");
         let is_shortened = told.last().is_some_and(|(_, event)| event["shortened_fade_ms"].is_u64());
         assert!(is_shortened || fade_ms < 10_000, "its buffer holds less than 10 s: {told:?}");
+    }
+}
+
+#[test]
+fn the_clock_of_a_program_that_is_further_off_than_can_be_corrected_is_told_with_its_offset() {
+    // Samples of 48 kHz that come at another rate.
+    let start = |rate_hz: u32| {
+        let tower = common::setup().line(&dj("preroll_ticks = 20")).start();
+        let program = Ffmpeg::start(&tower, &format!("sine=500:sample_rate={rate_hz}"), &["-af", "asetrate=48000"]);
+        tower.wait_source("dj", PATIENCE);
+        (tower, program)
+    };
+    let programs = [(start(49_440), "fast"), (start(46_560), "slow")];
+    for ((tower, _program), direction) in &programs {
+        let told = wait_for("a warning", 3 * PATIENCE, || {
+            let log = tower.stderr();
+            let (_, rest) = log.split_once("the clock of the source is ")?;
+            let (percent, rest) = rest.split_once(" % ")?;
+            rest.starts_with(direction).then(|| percent.parse::<f64>().ok())?
+        });
+        assert!((told - 3.0).abs() < 0.3, "{told} % {direction}");
     }
 }
 
@@ -146,7 +167,7 @@ fn an_input_that_leaves_with_a_longer_fade_than_that_of_its_follower_is_one_chan
     let tower = setup.line(&input(&socket, "fade_ms = 500, priority = 40")).start();
     follow(&tower, "studio", &|| Box::new(studio(&socket, 24)));
     let tower = common::setup().line(&dj("fade_ms = 500, priority = 40")).start();
-    follow(&tower, "dj", &|| Box::new(Ffmpeg::start(&tower, "sine=frequency=300:sample_rate=48000")));
+    follow(&tower, "dj", &|| Box::new(Ffmpeg::start(&tower, "sine=frequency=300:sample_rate=48000", &[])));
 }
 
 #[test]
@@ -174,7 +195,7 @@ fn a_source_that_ends_behind_its_gate_is_not_heard_again() {
     play(&tower, "studio", &|| Box::new(Station::start(&socket, Arc::clone(&sound), Manner::default())));
     let tower = common::setup().line("router.grace_ms = 0").line(&dj(gate)).start();
     let sound = "aevalsrc='0.25*sin(2*PI*300*t)*lt(t,2)':s=48000";
-    play(&tower, "dj", &|| Box::new(Ffmpeg::start(&tower, sound)));
+    play(&tower, "dj", &|| Box::new(Ffmpeg::start(&tower, sound, &[])));
 }
 
 #[test]
