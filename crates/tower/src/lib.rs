@@ -6,9 +6,10 @@
 //! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators, [`tls`] another to the same rooms.
 //! [`serve`] joins them; [`titles`] says what is playing. [`state`] is what the doors share, [`setup`] the part of it that the configuration makes and [`reload`] replaces, [`ear`] what the tower hears
 //! of itself, [`decode`] the processes that decode files and sources, [`media`] how they read its formats, [`desk`] what its operator wants, [`recent`] its last ten minutes, [`metrics`] its figures for Prometheus,
-//! [`webhook`] who elsewhere is told what happens, [`station_events`] what the station has to say, [`text`] cleans lines of text. [`config`], [`cli`] and [`life`] are about the program itself.
+//! [`webhook`] who elsewhere is told what happens, [`station_events`] what the station has to say, [`text`] cleans lines of text. [`config`], [`cli`] and [`process`] are about the program itself.
 
 pub mod broadcast;
+pub mod child_process;
 pub mod cli;
 pub mod config;
 pub mod decode;
@@ -19,9 +20,12 @@ pub mod feeds;
 pub mod files;
 pub mod http;
 pub mod ingest;
-pub mod life;
+pub mod journal;
+pub mod logging;
 pub mod media;
 pub mod metrics;
+pub mod password;
+pub mod process;
 pub mod pump;
 pub mod recent;
 pub mod reload;
@@ -32,6 +36,7 @@ pub mod state;
 pub mod station_events;
 pub mod status;
 pub mod text;
+pub mod title;
 pub mod titles;
 pub mod tls;
 pub mod uplink;

@@ -1,6 +1,6 @@
 //! What the configuration makes of a tower: everything that a reload replaces, at once.
 
-use crate::broadcast::BroadcastFigures;
+use crate::broadcast::{BroadcastFigures, OutputId};
 use crate::config::{Config, Origin, Output};
 use crate::encoder::{EncoderManager, Past};
 use crate::http::auth::{Credentials, Users};
@@ -12,10 +12,6 @@ use radio_signal::router::OnAir;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-
-/// Number of an output, never used twice in one life of the tower: its mount may come back as another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct OutputId(pub u32);
 
 /// One output: its encoder and its listeners.
 #[derive(Clone)]

@@ -5,12 +5,14 @@ use crate::files::PlayerHandle;
 use crate::http::pace::Pace;
 use crate::http::session::Sessions;
 use crate::ingest::Inputs;
-use crate::life::journal::Journal;
-use crate::life::open_files::OpenFiles;
+use crate::journal::Journal;
+use crate::journal::event::Event;
+use crate::process::open_files::OpenFiles;
 use crate::pump::PumpFigures;
 use crate::recent::Recent;
 use crate::setup::Setup;
-use crate::titles::{Title, Titles};
+use crate::title::Title;
+use crate::titles::Titles;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use radio_fanout::{Fanout, Mount};
 use radio_signal::ingest::BufferGauge;
@@ -91,10 +93,15 @@ pub struct Tower {
     /// Where the configuration is read again from.
     pub reader: tokio::sync::Mutex<crate::reload::Reader>,
     /// Log lines that could not be written.
-    pub log: Option<crate::life::logging::Logging>,
+    pub log: Option<crate::logging::Logging>,
 }
 
 impl Tower {
+    /// Writes an event of the current tick into the journal.
+    pub fn note(&self, event: Event) {
+        self.journal.note(self.figures.tick().unwrap_or(0), event);
+    }
+
     /// The tower as it is configured now.
     #[must_use]
     pub fn setup(&self) -> Arc<Setup> {

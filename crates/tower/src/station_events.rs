@@ -1,7 +1,7 @@
 //! What the station says of itself, passed on to whoever listens at this moment (SPEC API-4). Nothing is stored.
 
 use crate::http::pace::Pace;
-use crate::titles::Details;
+use crate::title::Details;
 use axum::extract::ws::Utf8Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

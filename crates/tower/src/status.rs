@@ -176,7 +176,7 @@ impl Tower {
             "machine": heard.machine.to_json(),
             "reanchors": self.figures.reanchors.load(Relaxed),
             "events_lost": self.figures.events_lost.load(Relaxed),
-            "log_lines_lost": self.log.as_ref().map_or(0, crate::life::logging::Logging::lines_lost),
+            "log_lines_lost": self.log.as_ref().map_or(0, crate::logging::Logging::lines_lost),
             "tls": self.tls.to_json(&setup.config.tls),
             "webhooks": setup.webhooks.iter().map(|webhook| webhook.to_json()).collect::<Vec<_>>(),
             "events": self.journal.newest(EVENTS_SHOWN),

@@ -13,6 +13,10 @@ use radio_signal::units::Serial;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+/// Number of an output, never used twice in one life of the tower: its mount may come back as another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OutputId(pub u32);
+
 /// Something that operators want to know of; at most one each tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BroadcastEvent {

@@ -3,12 +3,12 @@
 
 use crate::decode::by_hand::{self, Input};
 use crate::decode::child::{self, Gone, Output};
-use crate::decode::demuxer::Demuxer;
 use crate::decode::ffmpeg::FfmpegSettings;
 use crate::decode::process::DecoderSettings;
 use crate::decode::requests::Requests;
 use crate::decode::{MEMORY_BYTES_MAX, ffmpeg_sandbox, sandbox};
-use crate::source::formats::Format;
+use crate::media::demuxer::Demuxer;
+use crate::media::formats::Format;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use std::fs::File;

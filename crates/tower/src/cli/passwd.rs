@@ -2,7 +2,7 @@
 
 use super::args::PasswdArgs;
 use super::print;
-use crate::http::password::hash;
+use crate::password::hash;
 use anyhow::{Context, bail};
 use std::io::{IsTerminal, stdin};
 

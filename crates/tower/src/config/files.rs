@@ -1,9 +1,28 @@
 //! `[play]` and `[fallback]`: files that the tower plays, and how one song follows another.
 
 use super::input::Input;
-use crate::files::Joining;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+
+/// How one song follows another.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Joining {
+    /// Length of the crossfade between two songs, 0 to 12000 ms; 0: none.
+    pub crossfade_ms: u64,
+    /// Loudness to which songs are brought, in LUFS; none: they stay as they are.
+    pub loudness_lufs: Option<f32>,
+    /// Songs are played in their order, so those of an album belong together.
+    pub plays_albums: bool,
+}
+
+impl Joining {
+    /// Whether anything is done to songs: only then are they measured and their silent ends left out. Otherwise they are
+    /// what their decoder makes of them, to the bit.
+    #[must_use]
+    pub const fn changes_songs(&self) -> bool {
+        self.crossfade_ms > 0 || self.loudness_lufs.is_some()
+    }
+}
 
 /// `[play]`: files as the tower's own programme, below the station in priority.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

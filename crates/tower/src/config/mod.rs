@@ -15,6 +15,7 @@ mod exposed;
 mod file;
 mod files;
 mod home;
+pub mod host;
 mod input;
 mod key_table;
 mod key_table_lists;
@@ -42,7 +43,7 @@ mod webhook;
 
 pub use env::{ENV_VARIABLES, EnvVariable};
 pub use exposed::{StationAccess, configured_addresses};
-pub use files::{Fallback, Play};
+pub use files::{Fallback, Joining, Play};
 pub use input::{Input, InputKind, SecondSource};
 pub use key_table::KEYS;
 pub use keys::{BITRATES_KBPS, Key, Valid};
@@ -51,12 +52,12 @@ pub use load::{Loaded, Sources, load, load_again};
 pub use masked::{MASK, masked};
 pub use mount::is_reserved_route;
 pub use network::Network;
-pub use output::{Codec, EncoderKind, Latency, Output, Replay};
+pub use output::{Charset, Codec, EncoderKind, Latency, Output, Replay};
 pub use problem::{ConfigError, Origin, Problem};
 pub use runtime_dir::{admin_socket_path, default_station_socket, runtime_dir, state_dir, station_socket_path};
 pub use schema::*;
 pub use tls::Tls;
-pub use user::{Role, User};
+pub use user::{ADMIN, Role, STATION, User};
 pub use validate::{
     INPUTS_MAX, Invalid, OUTPUTS_MAX, TRUSTED_PROXIES_MAX, USERS_MAX, WEBHOOKS_MAX, playout_delay_ms_max,
     playout_delay_ticks_min, validate,

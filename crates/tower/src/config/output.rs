@@ -1,8 +1,19 @@
 //! `[[output]]`: encoded streams of the one programme, each with an encoder and listeners of its own.
 
-use crate::titles::Charset;
 use radio_signal::units::SAMPLE_RATE_HZ;
 use serde::{Deserialize, Serialize};
+
+/// How a mount's titles are encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Charset {
+    /// What players of today expect.
+    #[default]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// For old hardware; what it lacks becomes `?`.
+    Latin1,
+}
 
 /// `[[output]]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

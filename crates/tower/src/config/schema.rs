@@ -155,6 +155,15 @@ pub enum WhenFull {
     Wait,
 }
 
+impl From<WhenFull> for radio_signal::router::WhenFull {
+    fn from(configured: WhenFull) -> Self {
+        match configured {
+            WhenFull::Drop => Self::Drop,
+            WhenFull::Wait => Self::Wait,
+        }
+    }
+}
+
 /// How a producer's clock relates to the tower's (SPEC IN-7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

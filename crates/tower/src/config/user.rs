@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The name of the one user that there always is.
+pub const ADMIN: &str = "admin";
+/// The name of the station, where it has a password.
+pub const STATION: &str = "station";
+
 /// `[[user]]`
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

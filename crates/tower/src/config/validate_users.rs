@@ -2,8 +2,8 @@
 
 use super::schema::Config;
 use super::validate::{Check, PASSWORD_BYTES_MAX, TITLE_BYTES_MAX, USERS_MAX};
-use crate::http::auth::{ADMIN, STATION};
-use crate::http::password;
+use crate::config::{ADMIN, STATION};
+use crate::password;
 
 impl Check {
     pub(super) fn users(&mut self, config: &Config) {

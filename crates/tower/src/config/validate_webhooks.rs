@@ -3,7 +3,7 @@
 use super::keys::nearest_word;
 use super::schema::Config;
 use super::validate::{Check, PASSWORD_BYTES_MAX, TITLE_BYTES_MAX};
-use crate::life::events::KINDS;
+use crate::journal::event::KINDS;
 use axum::http::Uri;
 
 /// Longest URL.

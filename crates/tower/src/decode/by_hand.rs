@@ -3,7 +3,7 @@
 use super::intake::{Intake, Piece};
 use super::process::{DecoderProcess, DecoderSettings, Job, Read, timespec};
 use super::protocol::{Body, Outcome, Record, Request};
-use crate::source::formats::Format;
+use crate::media::formats::Format;
 use anyhow::{Context, anyhow, bail};
 use radio_signal::units::SAMPLE_RATE_HZ;
 use rustix::event::{PollFd, PollFlags};

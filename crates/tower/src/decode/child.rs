@@ -4,19 +4,19 @@
 //! PCM leaves on standard output as interleaved stereo at 48 kHz, 32-bit floats in little-endian
 //! order, full scale +-1, never clamped.
 
-use super::demuxer::Demuxer;
 use super::foreign::{self, ForeignPcm};
 use super::output::Damage;
 pub use super::output::{Gone, Output};
 use super::paged::Paged;
 use super::protocol::{Body, Outcome, PIECE_BYTES_MAX, Request, Tags};
 use super::requests::Requests;
-use crate::files::convert::Converter;
-use crate::files::decode::tags_of;
-use crate::files::{DecodeError, Decoder, TrackInfo};
+use crate::media::convert::Converter;
+use crate::media::demuxer::Demuxer;
+use crate::media::file::decode::tags_of;
+use crate::media::file::{DecodeError, Decoder, TrackInfo};
+use crate::media::formats::Format;
 use crate::media::stream::joiner::Joiner;
 use crate::media::stream::{Event, Options, Stream};
-use crate::source::formats::Format;
 use radio_signal::units::SAMPLE_RATE_HZ;
 use std::fs::File;
 use std::io::{self, Seek};

@@ -4,14 +4,14 @@
 //! a socket; PCM comes from the other, and a stream goes to it. A file is passed on as descriptor 0.
 
 use super::MEMORY_BYTES_MAX;
-use super::demuxer::Demuxer;
 use super::process::{DecoderSettings, timespec};
 use super::socket;
 use super::supervisor::Reason;
-use crate::encoder::diagnostics::Diagnostics;
-use crate::encoder::environment;
-use crate::encoder::processor::processor_time;
-use crate::encoder::spawn::{Lifetime, limit};
+use crate::child_process::diagnostics::Diagnostics;
+use crate::child_process::environment;
+use crate::child_process::processor::processor_time;
+use crate::child_process::spawn::{Lifetime, limit};
+use crate::media::demuxer::Demuxer;
 use radio_signal::supervisor::ProcessorTime;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::MemfdFlags;

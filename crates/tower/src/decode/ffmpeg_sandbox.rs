@@ -4,8 +4,8 @@
 //! `/sys/devices/system` say, and nothing else; it may open no socket. What the sandbox needs is
 //! done by the tower's own executable, which then becomes FFmpeg.
 
-use super::demuxer::Demuxer;
 use super::sandbox;
+use crate::media::demuxer::Demuxer;
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,

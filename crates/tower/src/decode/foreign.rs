@@ -1,10 +1,10 @@
 //! A file or stream that the process cannot decode itself: FFmpeg's PCM, as it comes from the socket.
 
-use super::demuxer::Demuxer;
 use super::output::{Damage, FULL_SCALE, Gone, Output};
 use super::paged::Paged;
 use super::protocol::{Body, Request};
 use super::requests::Requests;
+use crate::media::demuxer::Demuxer;
 use crate::media::stream::joiner::Joiner;
 use crate::media::stream::{Passage, Passed, Stream};
 use radio_signal::units::SAMPLE_RATE_HZ;

@@ -1,8 +1,8 @@
 //! A line of decoder processes: the machine that supervises them, and its hands.
 
-use super::demuxer::Demuxer;
 use super::process::{DecoderProcess, DecoderSettings, Job};
 use super::supervisor::{Action, Event, Item, ProcessId, Reason, Settings, Supervisor};
+use crate::media::demuxer::Demuxer;
 use radio_signal::units::MonoTime;
 use rustix::event::PollFd;
 use std::collections::VecDeque;

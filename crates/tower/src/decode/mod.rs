@@ -14,7 +14,6 @@
 pub mod board;
 pub mod by_hand;
 pub mod child;
-pub mod demuxer;
 pub mod ffmpeg;
 pub mod ffmpeg_sandbox;
 mod foreign;

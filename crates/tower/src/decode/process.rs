@@ -1,16 +1,16 @@
 //! Decoder processes of this tower, and the sockets to them. No call here blocks.
 
-use super::demuxer::Demuxer;
 use super::ffmpeg::{Ffmpeg, FfmpegEnd, FfmpegSettings};
 use super::protocol::{MESSAGE_BYTES_MAX, Record, Request};
 use super::samples::append;
 use super::supervisor::{Look, Reason};
 use super::{MEMORY_BYTES_MAX, socket};
-use crate::encoder::diagnostics::Diagnostics;
-use crate::encoder::environment;
-use crate::encoder::processor::processor_time;
-use crate::encoder::spawn::{Lifetime, limit};
-use crate::source::formats::Format;
+use crate::child_process::diagnostics::Diagnostics;
+use crate::child_process::environment;
+use crate::child_process::processor::processor_time;
+use crate::child_process::spawn::{Lifetime, limit};
+use crate::media::demuxer::Demuxer;
+use crate::media::formats::Format;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;

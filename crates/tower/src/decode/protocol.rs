@@ -6,12 +6,12 @@
 //! written to the PCM socket after the record. Numbers are little-endian; a text has its length in
 //! two bytes before it.
 
-use super::demuxer::Demuxer;
 use super::wire::{Input, VERSION, put_option, put_text, put_u64};
 pub use super::wire::{MESSAGE_BYTES_MAX, Malformed, TEXT_BYTES_MAX};
-use crate::files::TrackInfo;
-use crate::files::mastering::{Mastering, NUMBERS};
-use crate::files::tags::{Cover, Details};
+use crate::media::demuxer::Demuxer;
+use crate::media::file::TrackInfo;
+use crate::media::file::mastering::{Mastering, NUMBERS};
+use crate::media::file::tags::{Cover, Details};
 use std::path::Path;
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 
 use super::kind::{Kind, Severity};
 use super::watch::RaisedAlarm;
-use crate::life::events::Event;
-use crate::life::journal::Journal;
+use crate::journal::Journal;
+use crate::journal::event::Event;
 use crate::text::seconds;
 use radio_signal::units::Serial;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

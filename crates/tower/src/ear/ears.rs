@@ -2,9 +2,10 @@
 
 use super::output::OutputEar;
 use super::{Histogram, advice};
+use crate::broadcast::OutputId;
 use crate::config::AlarmLimits;
 use crate::encoder::{EncoderStatus, Format};
-use crate::setup::{OutputId, OutputState};
+use crate::setup::OutputState;
 use radio_signal::alarm::Strikes;
 use std::sync::{Arc, PoisonError};
 

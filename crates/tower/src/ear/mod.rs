@@ -38,7 +38,7 @@ pub use pressure::Machine;
 pub use thread::{EarHandle, start};
 pub use watch::{RaisedAlarm, Tally};
 
-use crate::setup::OutputId;
+use crate::broadcast::OutputId;
 use crate::state::Tower;
 use deaf::Herald;
 use pressure::MachineWatch;

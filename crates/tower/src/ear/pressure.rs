@@ -3,7 +3,7 @@
 
 use super::kind::Kind;
 use super::watch::{AlarmText, Moment, RaisedAlarm, Tally, Watch};
-use crate::encoder::processor::processor_time;
+use crate::child_process::processor::processor_time;
 use crate::setup::OutputState;
 use crate::state::Tower;
 use crate::text::seconds;

@@ -6,7 +6,7 @@
 use super::decode::{Decoder, Planes};
 use crate::config::Codec;
 use crate::encoder::Format;
-use crate::files::convert::Converter;
+use crate::media::convert::Converter;
 use radio_signal::mpeg::{AdtsHeader, FrameHeader, Header, adts};
 use radio_signal::ogg::page::Page;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, TICK_SAMPLES};

@@ -1,10 +1,10 @@
 //! Which alarms are raised: what is noticed goes in, what changes goes into the journal.
 
 use super::kind::{Kind, Severity};
+use crate::broadcast::OutputId;
 use crate::config::{AlarmLimits, Config};
-use crate::life::events::Event;
-use crate::life::journal::Journal;
-use crate::setup::OutputId;
+use crate::journal::Journal;
+use crate::journal::event::Event;
 use radio_signal::alarm::{Alarm, Change};
 use radio_signal::units::Serial;
 use serde::Serialize;

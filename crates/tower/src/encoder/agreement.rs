@@ -2,8 +2,8 @@
 //! (SPEC ENC-4, ENC-11). Asked by trying, with the very commands and settings that are on air.
 
 use super::commands::EncoderConfig;
-use super::spawn::{self, Spawned};
 use super::status::Agreement;
+use crate::child_process::spawn::{self, Spawned};
 use crate::config::{Codec, Replay};
 use radio_lame::Encoder;
 use radio_signal::mpeg::Packetizer;

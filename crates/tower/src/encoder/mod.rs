@@ -8,10 +8,9 @@
 //! - [`history`]: the last ticks of PCM, which are also every process's queue.
 //! - [`driver`]: moves bytes and does what the supervisor says; [`thread`] waits for it.
 //! - [`replay`]: where a new process joins the stream. [`hunt`]: how the tick is found that kills them.
-//! - [`process`]: one encoder process, fed and drained through [`child`], its bytes cut by [`framing`]; [`system`] and [`spawn`] are the real ones
-//!   with the [`environment`] that they get, and [`diagnostics`] keeps what they complain of.
-//! - [`processor`]: what a process has had of the processor; [`join`]: what one leaves out that
-//!   gets too little of it.
+//! - [`process`]: one encoder process, fed and drained through [`child`], its bytes cut by [`framing`]; [`system`] has the real
+//!   ones, which [`crate::child_process`] starts.
+//! - [`join`]: what a process leaves out that gets too little of the processor.
 //! - [`delivery`]: which of several processes is heard; [`ledger`]: what has been delivered, and its hashes.
 //! - [`silence`]: what is sent when no encoder has anything.
 //! - [`agreement`]: whether the built-in encoder gives the bytes of the one it stands in for.
@@ -21,9 +20,7 @@ mod agreement;
 mod child;
 mod commands;
 mod delivery;
-pub(crate) mod diagnostics;
 mod driver;
-pub(crate) mod environment;
 mod feed;
 mod format;
 mod framing;
@@ -35,12 +32,10 @@ mod manager;
 mod news;
 mod past;
 mod process;
-pub(crate) mod processor;
 mod replay;
 mod silence;
 #[cfg(test)]
 mod simulation;
-pub(crate) mod spawn;
 mod status;
 mod system;
 pub(crate) mod thread;

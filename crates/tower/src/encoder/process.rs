@@ -1,13 +1,13 @@
 //! One encoder process: what it has been fed, what it has delivered.
 
 use super::child::Child;
-use super::diagnostics::Diagnostics;
 use super::framing::Framing;
 use super::history::PcmHistory;
 use super::hunt::Hunt;
 use super::join::{FIRST_BYTES, LIVE_PIPE_BYTES, REPLAY_PIPE_BYTES};
 use super::replay::Plan;
 use super::status::ReplayReport;
+use crate::child_process::diagnostics::Diagnostics;
 use radio_signal::mpeg::packetizer::PUSH_BYTES_MAX;
 use radio_signal::supervisor::{ProcessId, Reason, Role};
 use radio_signal::units::{FrameNumber, MonoTime, Serial, TICK_BYTES, TICK_SAMPLES};

@@ -2,8 +2,8 @@
 
 use super::child::{Child, Launcher};
 use super::commands::Program;
-use super::processor::processor_time;
-use super::spawn::{self, Spawned};
+use crate::child_process::processor::processor_time;
+use crate::child_process::spawn::{self, Spawned};
 use radio_signal::supervisor::{ProcessorTime, Reason};
 use radio_signal::units::MonoTime;
 use rustix::event::{PollFd, PollFlags, Timespec};

@@ -5,15 +5,15 @@
 //! that begins with `title: ` is a title, heard with the sound that comes with it; the other lines
 //! are its complaints.
 
+use crate::child_process::diagnostics::Diagnostics;
+use crate::child_process::spawn::{self, Spawned};
 use crate::config::{Input, InputKind, Pacing};
-use crate::encoder::diagnostics::Diagnostics;
-use crate::encoder::spawn::{self, Spawned};
 use crate::ingest::producer;
-use crate::life::events::Event;
+use crate::journal::event::Event;
 use crate::source::spec;
 use crate::state::Tower;
 use crate::text::utf8_or_latin1;
-use crate::titles::Title;
+use crate::title::Title;
 use anyhow::Context;
 use radio_signal::ingest::DriftResampler;
 use radio_signal::router::{OnAir, SourceId};
@@ -186,7 +186,7 @@ impl Keeper {
     }
 
     fn note(&self, event: Event) {
-        self.tower.journal.note(self.tower.figures.tick().unwrap_or(0), event);
+        self.tower.note(event);
     }
 }
 

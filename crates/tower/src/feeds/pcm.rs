@@ -2,7 +2,7 @@
 
 use crate::config::{Input, InputKind, Pacing};
 use crate::ingest::{PcmSocket, producer};
-use crate::life::events::Event;
+use crate::journal::event::Event;
 use crate::source::spec;
 use crate::state::Tower;
 use anyhow::Context;
@@ -106,7 +106,7 @@ impl PcmDoor {
                 let accepting = tokio::spawn(async move {
                     let Ok(mut listener) = listener else { return };
                     loop {
-                        let accepted = listener.accept(&tower).await;
+                        let accepted = listener.accept(|event| tower.note(event)).await;
                         let accepted = accepted.and_then(|stream| Ok((stream.into_std()?.into(), None)));
                         take(&tower, &name, accepted, &who).await;
                     }
@@ -237,5 +237,5 @@ impl Drop for Producer {
 }
 
 fn note(tower: &Tower, event: Event) {
-    tower.journal.note(tower.figures.tick().unwrap_or(0), event);
+    tower.note(event);
 }

@@ -3,14 +3,14 @@
 use super::request;
 use super::titles::TitledAudio;
 use crate::config::{Input, InputKind};
-use crate::life::events::Event;
+use crate::journal::event::Event;
+use crate::media::formats::{Format, readable};
 use crate::source::child::{self, ChildSettings};
 use crate::source::decoder::StreamEnd;
-use crate::source::formats::{Format, readable};
 use crate::source::session::{SessionFigures, Sink};
 use crate::source::{body::BodyEnd, spec};
 use crate::state::Tower;
-use crate::titles::Title;
+use crate::title::Title;
 use anyhow::{Context, bail};
 use radio_signal::router::OnAir;
 use serde_json::{Value, json};
@@ -228,7 +228,7 @@ impl Puller {
     }
 
     fn note(&self, event: Event) {
-        self.tower.journal.note(self.tower.figures.tick().unwrap_or(0), event);
+        self.tower.note(event);
     }
 }
 

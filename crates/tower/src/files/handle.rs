@@ -1,15 +1,15 @@
 //! A running player, as the rest of the tower sees it.
 
-use super::decode::TrackInfo;
 use super::levels::Levels;
 use super::media::{self, MediaBoard};
 use super::playlist::Playlist;
 use super::rounds::Rounds;
 use super::songs::{SongOnAir, Songs};
-use crate::config::Config;
+use crate::config::{Config, Joining};
 use crate::decode::board::Board;
 use crate::decode::ffmpeg::FfmpegSettings;
 use crate::decode::process::DecoderSettings;
+use crate::media::file::decode::TrackInfo;
 use arc_swap::ArcSwapOption;
 use rustix::event::{EventfdFlags, eventfd};
 use serde_json::{Value, json};
@@ -42,19 +42,6 @@ pub struct PlayerSettings {
     pub joining: Joining,
 }
 
-/// How one song follows another.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Joining {
-    /// Length of the crossfade between two songs, in ms, at most [`CROSSFADE_MS_MAX`]; 0: none.
-    ///
-    /// [`CROSSFADE_MS_MAX`]: super::join::CROSSFADE_MS_MAX
-    pub crossfade_ms: u64,
-    /// Loudness to which songs are brought, in LUFS; none: they stay as they are.
-    pub loudness_lufs: Option<f32>,
-    /// Songs are played in their order, so those of an album belong together.
-    pub plays_albums: bool,
-}
-
 /// What a player shares with others.
 #[derive(Clone, Default)]
 pub struct Backing {
@@ -68,15 +55,6 @@ pub struct Backing {
     pub levels: Option<Arc<Levels>>,
     /// FFmpeg, for what the tower does not decode itself.
     pub ffmpeg: Option<FfmpegSettings>,
-}
-
-impl Joining {
-    /// Whether anything is done to songs: only then are they measured and their silent ends left out. Otherwise they are
-    /// what their decoder makes of them, to the bit.
-    #[must_use]
-    pub const fn changes_songs(&self) -> bool {
-        self.crossfade_ms > 0 || self.loudness_lufs.is_some()
-    }
 }
 
 impl PlayerSettings {

@@ -1,9 +1,10 @@
 //! How loud songs are, and how long they are silent at their ends: measured once each, one at a time, and kept across restarts in
 //! the state directory.
 
-use super::measure::{Level, Measured, measure};
+use super::measure::{Measured, measure};
 use super::open::{Stamp, ignore_missing};
 use crate::decode::process::DecoderSettings;
+use crate::media::file::mastering::Level;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};

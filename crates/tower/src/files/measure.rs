@@ -7,11 +7,10 @@ use super::open;
 use crate::decode::intake::{Intake, Piece};
 use crate::decode::process::{DecoderProcess, DecoderSettings, Job, Read, timespec};
 use crate::decode::protocol::{Body, Outcome, Request};
+use crate::media::file::mastering::Level;
 use radio_signal::loudness::LoudnessMeter;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, TICK_SAMPLES};
 use rustix::event::PollFd;
-use serde::{Deserialize, Serialize};
-use std::ops::Range;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -24,38 +23,6 @@ const STALL: Duration = Duration::from_secs(60);
 const SAMPLES_MAX: u64 = 3 * 3600 * SAMPLE_RATE_HZ as u64;
 /// How often it is looked whether the measurement is still wanted.
 const LOOK_MS: u64 = 500;
-
-/// What was measured of a song.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Level {
-    /// Integrated loudness; none of a song that is silent or shorter than 400 ms.
-    pub lufs: Option<f32>,
-    /// True peak, full scale 1.
-    pub true_peak: f32,
-    /// Samples of silence at its beginning.
-    pub head: u64,
-    /// Samples of silence at its end.
-    pub tail: u64,
-    /// All of its samples.
-    pub samples: u64,
-}
-
-/// Silence of a song's beginning, and of its end, that is kept: together a second between two
-/// songs.
-const SILENCE_KEPT: u64 = SAMPLE_RATE_HZ as u64 / 2;
-
-impl Level {
-    /// The samples of the song without the silence at its ends, but for half a second of each. A
-    /// song that is nothing but silence is kept.
-    #[must_use]
-    pub fn sounding(&self) -> Range<u64> {
-        if self.head == self.samples {
-            return 0..u64::MAX;
-        }
-        let end = if self.tail > SILENCE_KEPT { self.samples - self.tail + SILENCE_KEPT } else { u64::MAX };
-        self.head.saturating_sub(SILENCE_KEPT)..end
-    }
-}
 
 /// Measures samples as they come.
 #[derive(Default)]

@@ -18,42 +18,28 @@
 //! - [`levels`]: how loud songs are and how silent at their ends, each measured once by [`measure`].
 //! - [`media`]: whether what is configured is there.
 
-mod ape;
-mod comments;
-mod container;
-pub mod convert;
-mod cut;
-pub mod decode;
-pub(crate) mod downmix;
 pub mod folder;
 mod handle;
-mod id3;
 pub mod join;
 pub mod levels;
 mod list;
-pub mod mastering;
 pub mod measure;
 pub mod media;
 mod open;
 mod opener;
 mod output;
-pub(crate) mod packets;
 pub mod player;
 pub mod playlist;
 pub mod programme;
-mod reader;
 pub mod rounds;
 mod shelf;
 pub mod songs;
 mod succession;
-pub mod tags;
 mod warnings;
 
-pub use decode::{DecodeError, Decoder, TrackInfo};
-pub use handle::{Backing, Joining, NowPlaying, PlayerHandle, PlayerSettings};
+pub use handle::{Backing, NowPlaying, PlayerHandle, PlayerSettings};
 pub use levels::Levels;
 pub use media::MediaBoard;
-pub use packets::StereoBlock;
 pub use player::Player;
 pub use playlist::{Item, Place, Playlist, Round};
 pub use programme::{Programme, Step};

@@ -1,11 +1,11 @@
 //! The thread that reads folders and opens files for a player. It alone waits for the disk: the
 //! player goes on with what it has when the disk does not answer.
 
-use super::DecodeError;
 use super::media::{LOOK_PERIOD, MediaBoard};
 use super::open::{Stamp, is_of_the_disk, open};
 use super::playlist::{Item, Place, Playlist, Round};
 use super::shelf::{Copying, Kept, PIECE_BYTES_MIN, Shelf};
+use crate::media::file::DecodeError;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;

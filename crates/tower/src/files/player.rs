@@ -5,13 +5,11 @@
 //! them. A process that dies or hangs is replaced, and the file goes on where it was; a file that
 //! killed it is left out until it changes (SPEC FALL-7).
 
-use super::decode::{DecodeError, TrackInfo};
 use super::handle::{Backing, PlayerHandle, PlayerSettings, Shared};
 use super::opener::{Next, OpenedFile, Opener, Settings};
 use super::output::{Output, Started};
 use super::songs::{Song, label};
 use super::succession::Succession;
-use super::tags::Cover;
 use super::warnings::Warnings;
 use crate::decode::FILE_LIMITS;
 use crate::decode::intake::{Intake, Piece};
@@ -19,6 +17,8 @@ use crate::decode::line::{Line, Told};
 use crate::decode::process::{Job, Read, timespec};
 use crate::decode::protocol::{Body, Outcome, Record, Request, Tags};
 use crate::decode::supervisor::{Event, Item, Reason};
+use crate::media::file::decode::{DecodeError, TrackInfo};
+use crate::media::file::tags::Cover;
 use radio_signal::ingest::BufferWriter;
 use radio_signal::units::{CHANNELS, samples_in_ms};
 use rustix::event::{PollFd, PollFlags};
@@ -133,7 +133,7 @@ impl Player {
     }
 
     fn run(mut self) {
-        crate::life::libraries::mute_this_thread();
+        crate::logging::libraries::mute_this_thread();
         while !self.stopped() {
             self.plan();
             if !self.files.is_empty() {

@@ -1,9 +1,9 @@
 //! One file after the other, sample to sample.
 
-use super::convert::Converter;
-use super::decode::{DecodeError, Decoder, TrackInfo};
 use super::open::is_of_the_disk;
 use super::playlist::{Item, Place, Playlist, Round};
+use crate::media::convert::Converter;
+use crate::media::file::decode::{DecodeError, Decoder, TrackInfo};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 

@@ -3,9 +3,8 @@
 //! A player decodes ahead: what it decodes is heard when the buffer has come to it. So songs wait
 //! here with the position at which they begin.
 
-use super::decode::TrackInfo;
 use super::playlist::Place;
-use crate::titles::Title;
+use crate::media::file::decode::TrackInfo;
 use radio_signal::ingest::BufferGauge;
 use radio_signal::units::TICK_MS;
 use std::collections::VecDeque;
@@ -44,7 +43,7 @@ impl Song {
 
 /// What listeners are shown of a song.
 pub(super) fn label(info: &TrackInfo) -> String {
-    Title::of_file(info, String::new()).label()
+    info.to_title(String::new()).label()
 }
 
 /// The songs of one player.

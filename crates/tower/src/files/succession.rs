@@ -1,11 +1,11 @@
 //! How each song of a player is joined to the one before it: with which gain, with or without a
 //! crossfade, and without which of its silence.
 
-use super::decode::TrackInfo;
-use super::handle::Joining;
 use super::levels::Levels;
-use super::measure::Level;
 use super::open::Stamp;
+use crate::config::Joining;
+use crate::media::file::decode::TrackInfo;
+use crate::media::file::mastering::Level;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use super::api::error;
 use super::routes::SKIP;
 use super::who::Who;
-use crate::life::events::Event;
+use crate::journal::event::Event;
 use crate::serve::skip::Skipped;
 use crate::state::Tower;
 use axum::body::Bytes;

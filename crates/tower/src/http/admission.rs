@@ -4,13 +4,13 @@ use super::auth::{Given, Shown, claimed_name};
 use super::head::{
     ADMINS_ONLY, FORBIDDEN, Head, LISTENERS_ONLY, OPERATORS_ONLY, Refusal, TOO_MANY_GUESSES, UNAUTHORIZED,
 };
-use super::host::MISDIRECTED;
 use super::origin::Origin;
 use super::routes::{Class, Route, changes_something};
 use super::session::{Sessions, TOKEN_HEADER};
 use super::who::Who;
 use crate::config::Role;
-use crate::life::events::Event;
+use crate::http::head::MISDIRECTED;
+use crate::journal::event::Event;
 use crate::setup::{OutputState, Setup};
 use crate::state::Tower;
 use crate::text::cleaned;

@@ -121,7 +121,7 @@ async fn secured(mut response: Response) -> Response {
 /// Answers requests on the Unix socket of the command line, until the task is dropped.
 pub async fn serve_unix(mut socket: Acceptor, tower: Arc<Tower>, api: axum::Router) {
     loop {
-        match socket.accept(&tower).await {
+        match socket.accept(|event| tower.note(event)).await {
             Ok(stream) => {
                 tokio::spawn(serve_connection(stream, api.clone(), Some(Who::CommandLine), None, Reader::Stays));
             }

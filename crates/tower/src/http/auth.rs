@@ -1,17 +1,13 @@
 //! Who knows which password: the administrator, the users of the configuration, sources (SPEC API-1).
 
 use super::head::Head;
-use super::password::{Password, Verdict};
 use super::query::Query;
+use crate::config::{ADMIN, STATION};
 use crate::config::{Config, Role};
+use crate::password::{Password, Verdict};
 use crate::text::utf8_or_latin1;
 use base64::Engine;
 use std::sync::Arc;
-
-/// The name of the one user that there always is.
-pub const ADMIN: &str = "admin";
-/// The name of the station, where it has a password.
-pub const STATION: &str = "station";
 
 /// The name of a listener, where a mount has a password.
 pub const LISTENER: &str = "listener";
@@ -295,7 +291,7 @@ mod tests {
     fn users(password: &str) -> Users {
         let mut config = Config::default();
         config.admin.password = password.into();
-        let hashed = crate::http::password::hash("quiet").unwrap();
+        let hashed = crate::password::hash("quiet").unwrap();
         config.user = vec![config::User { name: "ann".into(), password: hashed, role: Role::Operator }];
         Users::new(&config)
     }

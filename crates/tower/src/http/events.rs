@@ -10,7 +10,7 @@ use super::past::Audited;
 use super::places::{Place, Places};
 use super::routes;
 use super::who::Who;
-use crate::life::journal::{Entry, entry_name};
+use crate::journal::{Entry, entry_name};
 use crate::state::Tower;
 use axum::extract::State;
 use axum::http::header::RETRY_AFTER;

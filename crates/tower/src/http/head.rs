@@ -22,6 +22,13 @@ const JSON: &str = "application/json";
 /// In each answer of the API.
 const VERSION_LINE: &str = "X-Tower-Api: 1\r\n";
 
+/// A browser calls the tower by a name that is not its own.
+pub const MISDIRECTED: Refusal = Refusal::new(
+    421,
+    "Misdirected Request",
+    "the tower does not know this host name as its own; add the name to server.names, or use its address or localhost",
+);
+
 /// A request that is refused before it reaches anything: status, reason phrase and one line for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {

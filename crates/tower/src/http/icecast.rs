@@ -8,7 +8,7 @@ use super::now_playing::iceresponse;
 use super::query::Query;
 use super::who::Who;
 use crate::encoder::Format;
-use crate::life::events::Event;
+use crate::journal::event::Event;
 use crate::source::claim::mount_in;
 use crate::state::Tower;
 use axum::extract::{Extension, RawQuery, State};

@@ -3,7 +3,7 @@
 use crate::encoder::Format;
 use crate::setup::OutputState;
 use crate::state::Tower;
-use crate::titles::Title;
+use crate::title::Title;
 use radio_fanout::Snapshot;
 use radio_signal::router::OnAir;
 use serde_json::{Map, Value, json};

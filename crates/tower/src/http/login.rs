@@ -3,10 +3,11 @@
 use super::actions::{Refused, body, note};
 use super::admission::tell_of_guesses;
 use super::api::{Peer, error};
-use super::auth::{ADMIN, Shown};
+use super::auth::Shown;
 use super::session::{Session, Sessions, TOKEN_HEADER};
 use super::who::Who;
-use crate::life::events::Event;
+use crate::config::ADMIN;
+use crate::journal::event::Event;
 use crate::state::Tower;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};

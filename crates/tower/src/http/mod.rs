@@ -1,12 +1,11 @@
 //! The front door: streams, API, page (SPEC API, LIS).
 //!
-//! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`password`], [`routes`] help it decide.
+//! - [`front_door`]: whose connection is it? - [`head`], [`auth`], [`routes`] help it decide.
 //! - [`request_line`]: one spelling of every target.
 //! - [`waiting`]: places of connections whose request is not complete yet.
 //! - [`bodies`]: what the API reads behind a head. - [`framing`]: how the body of a request ends, and
 //!   whether another request may follow.
 //! - [`origin`]: whose a request is that a proxy passes on; [`proxy_header`]: what a proxy writes before it.
-//! - [`host`]: whether the tower is called by a name of its own.
 //! - [`foreign`]: what a page of another site makes a browser ask. - [`guesses`]: who has given wrong passwords; [`pace`]:
 //!   who does something too often.
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
@@ -31,7 +30,6 @@ pub mod framing;
 pub mod front_door;
 pub mod guesses;
 pub mod head;
-pub mod host;
 pub mod icecast;
 pub mod icestats;
 pub mod login;
@@ -42,7 +40,6 @@ pub mod overflow;
 pub mod pace;
 pub mod page;
 pub mod parameters;
-pub mod password;
 pub mod past;
 pub mod places;
 pub mod playlists;

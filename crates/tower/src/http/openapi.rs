@@ -2,7 +2,7 @@
 //! none can be missing; bodies and answers from `openapi.json`.
 
 use super::routes::{self, Class, ROUTES, Route};
-use crate::life::events;
+use crate::journal::event;
 use crate::state::Tower;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -50,7 +50,7 @@ pub fn document() -> Value {
 
 /// What an event has is known from its type.
 fn with_events(mut components: Value) -> Value {
-    components["schemas"]["EventData"] = events::schema();
+    components["schemas"]["EventData"] = event::schema();
     components
 }
 

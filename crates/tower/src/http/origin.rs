@@ -2,10 +2,10 @@
 //! tower trusts them (`server.trusted_proxies`). An address is never a credential, whichever it is.
 
 use super::head::Head;
-use super::host;
 use super::proxy_header::{self, Parsed};
 use super::waiting::Ticket;
 use crate::config::Server;
+use crate::config::host;
 use crate::state::Tower;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;

@@ -3,7 +3,7 @@
 
 use super::head::{ADDRESS_FULL, FULL, Head, MOUNT_FULL, Refusal};
 use super::stream::CORS;
-use crate::life::events::Event;
+use crate::journal::event::Event;
 use crate::state::Tower;
 use crate::uplink::mbit;
 use radio_fanout::RefusedReason;
@@ -71,7 +71,7 @@ fn tell(tower: &Tower, request: &Head, is_redirected: bool, figures: &str) {
     let Some(count) = tower.uplink.note(is_redirected, Instant::now()) else { return };
     let (path, figures) = (request.path.clone(), figures.to_owned());
     let event = Event::ListenersTurnedAway { path, is_redirected, count, figures };
-    tower.journal.note(tower.figures.tick().unwrap_or(0), event);
+    tower.note(event);
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What has been: the journal with who did what, and the last ten minutes.
 
 use super::parameters::Parameters;
-use crate::life::journal::{EVENTS_MAX, Entry};
+use crate::journal::{EVENTS_MAX, Entry};
 use crate::state::Tower;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};

@@ -4,7 +4,7 @@ use super::actions::note;
 use super::api::error;
 use super::who::Who;
 use crate::config::{Loaded, masked, shown};
-use crate::life::events::Event;
+use crate::journal::event::Event;
 use crate::reload::{self, Refused, Report};
 use crate::state::Tower;
 use axum::extract::{Extension, State};

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::encoder::Format;
 use crate::setup::OutputState;
 use crate::state::Tower;
-use crate::titles::Title;
+use crate::title::Title;
 use axum::extract::{RawQuery, State};
 use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};

@@ -7,7 +7,7 @@ use super::routes;
 use crate::ingest::names::STATION_ID;
 use crate::state::Tower;
 use crate::station_events::{EVENTS_PER_SECOND, Passing, StationEvent};
-use crate::titles::Title;
+use crate::title::Title;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;

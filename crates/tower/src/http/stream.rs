@@ -78,7 +78,7 @@ fn admit(
             let listeners = tower.fanout.listeners_now();
             tower.listeners_peak.fetch_max(listeners, Relaxed);
             if let Some(event) = tower.open_files.note(listeners as u64) {
-                tower.journal.note(tower.figures.tick().unwrap_or(0), event);
+                tower.note(event);
             }
             Ok(())
         }

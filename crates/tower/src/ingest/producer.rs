@@ -5,7 +5,7 @@ use super::names::STATION_ID;
 use super::registry::Inputs;
 use super::socket::Acceptor;
 use crate::config::{Pacing, Station, WhenFull};
-use crate::state::Tower;
+use crate::journal::event::Event;
 use radio_signal::ingest::{Accumulator, BufferWriter, CORRECTION_PPM_MAX, DriftResampler, Gain, SilenceGate};
 use radio_signal::pcm::{AudioFrame, SampleFormat};
 use radio_signal::router::{Jitter, SourceId, SourceSpec};
@@ -15,11 +15,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
 
-/// Accepts producers until the task is dropped.
-pub async fn serve(mut socket: Acceptor, tower: Arc<Tower>) {
-    let inputs = &tower.inputs;
+/// Accepts producers until the task is dropped. `station` gives the configuration in force; `note`
+/// takes what operators want to know.
+pub async fn serve(mut socket: Acceptor, inputs: Arc<Inputs>, station: impl Fn() -> Station, note: impl Fn(Event)) {
     loop {
-        let stream = match socket.accept(&tower).await {
+        let stream = match socket.accept(&note).await {
             Ok(stream) => stream,
             Err(error) => {
                 // Out of file descriptors, usually: the next attempt may succeed, a busy loop would not help.
@@ -28,9 +28,8 @@ pub async fn serve(mut socket: Acceptor, tower: Arc<Tower>) {
                 continue;
             }
         };
-        let setup = tower.setup();
-        let station = &setup.config.station;
-        let Some((id, writer)) = inputs.admit(spec(station), station.capacity_ticks, station.producers_max) else {
+        let station = station();
+        let Some((id, writer)) = inputs.admit(spec(&station), station.capacity_ticks, station.producers_max) else {
             tracing::warn!(
                 limit = station.producers_max,
                 "a PCM producer was refused: as many as allowed are connected"
@@ -38,7 +37,7 @@ pub async fn serve(mut socket: Acceptor, tower: Arc<Tower>) {
             continue;
         };
         tracing::info!(producer = id.producer, "a PCM producer connected");
-        if let Err(error) = receive_on_a_thread(stream, id, writer, Arc::clone(inputs), station.clone()) {
+        if let Err(error) = receive_on_a_thread(stream, id, writer, Arc::clone(&inputs), station) {
             inputs.left(id);
             tracing::warn!(%error, "a PCM producer could not be served");
         }
@@ -52,7 +51,7 @@ pub fn spec(station: &Station) -> SourceSpec {
         input: STATION_ID,
         priority: station.priority,
         preroll_ticks: station.preroll_ticks,
-        when_full: crate::serve::when_full(station.when_full),
+        when_full: station.when_full.into(),
         grace_ticks: station.grace_ms.map(ticks_in_ms),
         fade_samples: station.fade_ms.map(samples_in_ms),
         jitter: Jitter::NONE,

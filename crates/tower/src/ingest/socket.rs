@@ -1,8 +1,7 @@
 //! The Unix sockets of the tower: bound once, replaced when stale, refused when in use, put back
 //! when their file is removed (SPEC IN-1).
 
-use crate::life::events::Event;
-use crate::state::Tower;
+use crate::journal::event::Event;
 use anyhow::Context;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -111,17 +110,17 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// The next connection.
+    /// The next connection. What happens to the socket's file meanwhile goes to `note`.
     ///
     /// # Errors
     /// As [`tokio::net::UnixListener::accept`].
-    pub async fn accept(&mut self, tower: &Tower) -> std::io::Result<tokio::net::UnixStream> {
+    pub async fn accept(&mut self, note: impl Fn(Event)) -> std::io::Result<tokio::net::UnixStream> {
         loop {
             match tokio::time::timeout(LOOK, self.listener.accept()).await {
                 Ok(accepted) => return accepted.map(|(stream, _)| stream),
                 Err(_) => {
                     if let Some(event) = self.look() {
-                        tower.journal.note(tower.figures.tick().unwrap_or(0), event);
+                        note(event);
                     }
                 }
             }

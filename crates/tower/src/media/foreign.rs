@@ -85,7 +85,7 @@ mod tests {
     fn each_is_one_that_may_be_used() {
         let by_sync = ["eac3", "ac3", "loas", "aac", "mp3", "mpegts"];
         for name in MAGIC.into_iter().map(|(.., name)| name).chain(by_sync) {
-            assert!(crate::decode::demuxer::Demuxer::named(name).is_some(), "{name}");
+            assert!(crate::media::demuxer::Demuxer::named(name).is_some(), "{name}");
         }
     }
 

@@ -14,12 +14,21 @@
 //! - [`foreign`]: what only FFmpeg reads.
 
 pub mod aac;
+pub mod convert;
+pub mod demuxer;
+pub(crate) mod downmix;
+pub mod file;
 pub mod foreign;
+pub mod formats;
 pub mod mp4;
 pub mod mpa;
 mod mpa_header;
+pub(crate) mod packets;
+pub mod seam;
 pub mod stream;
 pub mod tails;
 pub mod view;
 pub mod wav;
 mod window;
+
+pub use packets::StereoBlock;

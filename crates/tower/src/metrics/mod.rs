@@ -44,9 +44,9 @@ fn process(tower: &Tower, all: &mut Exposition) {
     all.gauge("process_start_time_seconds", "When the process began to serve, since 1970.", now_s - uptime_s);
     all.gauge("process_max_fds", "Files that may be open.", tower.open_files.limit());
     all.gauge("tower_uptime_seconds", "Time since the process began to serve.", uptime_s);
-    let lines_lost = tower.log.as_ref().map_or(0, crate::life::logging::Logging::lines_lost) as u64;
+    let lines_lost = tower.log.as_ref().map_or(0, crate::logging::Logging::lines_lost) as u64;
     all.counter("tower_log_lines_lost_total", "Lines of the log that could not be written in time.", lines_lost);
-    let left_out = tower.log.as_ref().map_or(0, crate::life::logging::Logging::lines_left_out);
+    let left_out = tower.log.as_ref().map_or(0, crate::logging::Logging::lines_left_out);
     let help = "Lines of libraries that were left out of the log, because one source caused too many.";
     all.counter("tower_log_lines_left_out_total", help, left_out);
     let events_lost = tower.figures.events_lost.load(Relaxed);

@@ -15,7 +15,7 @@ pub use orders::{Order, Retired, Stage};
 pub use thread::{AudioPump, PumpHandle};
 
 use crate::broadcast::BroadcastEvent;
-use crate::setup::OutputId;
+use crate::broadcast::OutputId;
 use radio_signal::router::RouterEvent;
 use radio_signal::units::Serial;
 

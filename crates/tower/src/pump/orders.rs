@@ -1,8 +1,8 @@
 //! What others want of the pump, and what it gives back to be freed, since it frees nothing itself.
 
 use crate::broadcast::Broadcast;
+use crate::broadcast::OutputId;
 use crate::encoder::PcmFeed;
-use crate::setup::OutputId;
 use radio_signal::ingest::BufferReader;
 use radio_signal::router::{Command, SourceSpec};
 

@@ -17,7 +17,7 @@ pub use reader::Reader;
 use crate::config::{Config, ConfigError, Input, Loaded, validate};
 use crate::http::auth::{Users, is_same_user};
 use crate::ingest::producer;
-use crate::life::events::Event;
+use crate::journal::event::Event;
 use crate::pump::Order;
 use crate::setup::Setup;
 use crate::source::{SourceDoors, spec};

@@ -1,7 +1,7 @@
 //! Carries what the pump has to tell into the journal, and frees what the pump must not free.
 
 use crate::broadcast::BroadcastEvent;
-use crate::life::events::Event;
+use crate::journal::event::Event;
 use crate::pump::{PumpEvent, Retired};
 use crate::state::{OnAirNow, Tower};
 use crate::titles::Heard;

@@ -3,7 +3,7 @@
 use crate::config::{self, Config};
 use crate::feeds::NewFeeds;
 use crate::ingest::PcmSocket;
-use crate::life::systemd::PassedSockets;
+use crate::process::systemd::PassedSockets;
 use crate::tls;
 use anyhow::Context;
 use socket2::{Domain, Protocol, Socket, Type};

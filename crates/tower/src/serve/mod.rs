@@ -13,12 +13,12 @@ pub mod players;
 pub mod skip;
 mod wiring;
 
-pub use wiring::when_full;
-
 use crate::config::{Loaded, Sources, StationAccess};
 use crate::feeds::NewFeeds;
-use crate::life::events::Event;
-use crate::life::{logging, systemd};
+use crate::ingest::Acceptor;
+use crate::journal::event::Event;
+use crate::logging;
+use crate::process::systemd;
 use crate::state::Tower;
 use anyhow::Context;
 use doors::Doors;
@@ -82,6 +82,12 @@ pub fn run(loaded: Loaded, sources: Sources) -> anyhow::Result<()> {
     ended
 }
 
+/// Accepts producers of the station's socket until the task is dropped.
+async fn serve_producers(socket: Acceptor, tower: Arc<Tower>) {
+    let (inputs, station) = (Arc::clone(&tower.inputs), || tower.setup().config.station.clone());
+    crate::ingest::producer::serve(socket, inputs, station, |event| tower.note(event)).await;
+}
+
 fn serve_doors(
     doors: &Doors,
     tower: &Arc<Tower>,
@@ -91,7 +97,7 @@ fn serve_doors(
     let mut tasks = vec![
         tokio::spawn(crate::http::front_door::serve(doors.http()?, Arc::clone(tower), api.clone())),
         tokio::spawn(crate::http::api::serve_unix(doors.admin.acceptor()?, Arc::clone(tower), api)),
-        tokio::spawn(crate::ingest::producer::serve(doors.pcm.acceptor()?, Arc::clone(tower))),
+        tokio::spawn(serve_producers(doors.pcm.acceptor()?, Arc::clone(tower))),
         tokio::spawn(crate::recent::follow(Arc::clone(tower))),
         tokio::spawn(systemd::feed_watchdog(Arc::clone(&tower.figures))),
     ];

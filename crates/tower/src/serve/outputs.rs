@@ -1,15 +1,16 @@
 //! The stages of one output: encoder, broadcast, mount.
 
+use crate::broadcast::OutputId;
 use crate::broadcast::{Broadcast, BroadcastFigures};
 use crate::config::{Config, EncoderKind, Latency, Output};
 use crate::encoder::{
     EncoderConfig, EncoderManager, EncoderNews, Format, Past, ReplayReport, SilentFrames, StateChange,
 };
 use crate::http::auth::Credentials;
-use crate::life::events::Event;
-use crate::life::journal::Journal;
+use crate::journal::Journal;
+use crate::journal::event::Event;
 use crate::pump::{PumpFigures, Stage};
-use crate::setup::{OutputId, OutputState};
+use crate::setup::OutputState;
 use crate::uplink;
 use anyhow::Context;
 use radio_fanout::{Mount, MountConfig, Publisher};

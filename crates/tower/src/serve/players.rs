@@ -3,11 +3,12 @@
 use crate::config::{Config, Input};
 use crate::decode::ffmpeg_sandbox;
 use crate::decode::process::DecoderSettings;
-use crate::files::{Backing, Place, Player, PlayerHandle, PlayerSettings, Playlist, TrackInfo};
+use crate::files::{Backing, Place, Player, PlayerHandle, PlayerSettings, Playlist};
 use crate::ingest::Inputs;
 use crate::ingest::names::{PLAY, PLAY_ID};
+use crate::media::file::TrackInfo;
 use crate::source::spec;
-use crate::titles::{Title, Titles};
+use crate::titles::Titles;
 use anyhow::Context;
 use radio_signal::ingest::{BufferGauge, BufferReader, Gain, SilenceGate, input_buffer};
 use radio_signal::router::{InputId, Jitter, OnAir, SourceId, SourceSpec};
@@ -64,7 +65,7 @@ fn announce_files(titles: &Arc<Titles>, source: OnAir, gauge: BufferGauge) -> im
     let titles = Arc::clone(titles);
     move |position, info| {
         let cover = info.details.cover.as_ref().map(|cover| titles.covers.keep(cover)).unwrap_or_default();
-        titles.announce(source, Some((&gauge, position)), Title::of_file(info, cover));
+        titles.announce(source, Some((&gauge, position)), info.to_title(cover));
     }
 }
 

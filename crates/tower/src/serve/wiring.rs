@@ -3,7 +3,7 @@
 use super::chronicle::Chronicle;
 use super::outputs::{self, Beginning, HISTORY_MS, burst_frames, delay_ticks};
 use super::players;
-use crate::config::{Config, Loaded, OUTPUTS_MAX, Sources, WhenFull, state_dir};
+use crate::config::{Config, Loaded, OUTPUTS_MAX, Sources, state_dir};
 use crate::decode::ffmpeg::FfmpegSettings;
 use crate::decode::process::DecoderSettings;
 use crate::desk::Desk;
@@ -15,7 +15,7 @@ use crate::http::sender::TITLES_PER_SECOND;
 use crate::http::session::Sessions;
 use crate::ingest::Inputs;
 use crate::ingest::names::InputNames;
-use crate::life::{journal::Journal, logging::Logging, open_files::OpenFiles};
+use crate::process::open_files::OpenFiles;
 use crate::pump::{AudioPump, PumpFigures, PumpHandle};
 use crate::recent::Recent;
 use crate::setup::Setup;
@@ -24,6 +24,7 @@ use crate::state::{OnAirNow, Tower};
 use crate::titles::Titles;
 use crate::uplink::{self, Uplink};
 use crate::webhook::Webhook;
+use crate::{journal::Journal, logging::Logging};
 use anyhow::Context;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use radio_fanout::{Fanout, FanoutConfig, MountConfig, Publisher};
@@ -254,13 +255,4 @@ fn past_ticks(config: &Config) -> u64 {
     let wanted = config.output.iter().map(|output| delay_ticks(output) + burst_frames(config, output)).max();
     let room = (config.encoder.buffer_frames as u64).saturating_sub(ticks_in_ms(config.encoder.hold_max_ms) + 2);
     wanted.unwrap_or(0).min(room)
-}
-
-/// The router's word for it.
-#[must_use]
-pub const fn when_full(when_full: WhenFull) -> radio_signal::router::WhenFull {
-    match when_full {
-        WhenFull::Drop => radio_signal::router::WhenFull::Drop,
-        WhenFull::Wait => radio_signal::router::WhenFull::Wait,
-    }
 }

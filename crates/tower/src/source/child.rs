@@ -5,12 +5,9 @@
 
 use super::decoder::{DecoderFigures, StreamEnd};
 use super::feeder::{self, Fed, Shared, lock};
-use super::formats::Format;
 use super::repeat::{Head, Log};
-use super::seam::Seam;
 use crate::decode::STREAM_LIMITS;
 use crate::decode::board::Board;
-use crate::decode::demuxer::Demuxer;
 use crate::decode::ffmpeg::FfmpegSettings;
 use crate::decode::ffmpeg_sandbox;
 use crate::decode::intake::{Intake, Piece};
@@ -18,8 +15,11 @@ use crate::decode::line::{Line, Told};
 use crate::decode::process::{DecoderSettings, Job, Read as Taken, timespec};
 use crate::decode::protocol::{Body, Outcome, Record};
 use crate::decode::supervisor::{Event, Reason};
+use crate::media::demuxer::Demuxer;
+use crate::media::formats::Format;
+use crate::media::seam::Seam;
 use crate::media::stream::head::HEAD_BYTES_MAX;
-use crate::titles::Title;
+use crate::title::Title;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::io::Read;
 use std::os::fd::OwnedFd;

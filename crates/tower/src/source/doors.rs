@@ -13,7 +13,7 @@ use crate::http::guesses::{Guesses, UNNAMED};
 use crate::http::head::Head;
 use crate::ingest::Inputs;
 use crate::ingest::names::InputNames;
-use crate::life::events::{Event, SessionEnd};
+use crate::journal::event::{Event, SessionEnd};
 use crate::state::Tower;
 use crate::text::cleaned;
 use base64::Engine;
@@ -314,7 +314,7 @@ impl Door {
                 let (input, before) = (self.input.name.clone(), before.program());
                 let event = Event::SourceTakeovers { input, program, before, count };
                 tracing::warn!("{event}");
-                tower.journal.note(tower.figures.tick().unwrap_or(0), event);
+                tower.note(event);
             }
         }
         Ok(())
@@ -364,6 +364,6 @@ impl Session {
     }
 
     fn note(&self, event: Event) {
-        self.tower.journal.note(self.tower.figures.tick().unwrap_or(0), event);
+        self.tower.note(event);
     }
 }

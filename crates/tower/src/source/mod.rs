@@ -14,12 +14,10 @@ pub mod decoder;
 pub mod doors;
 mod end;
 mod feeder;
-pub mod formats;
 pub mod handshake;
 mod holder;
 pub mod icy;
 pub mod repeat;
-pub mod seam;
 pub mod session;
 pub mod spec;
 

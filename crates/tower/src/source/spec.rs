@@ -23,7 +23,7 @@ pub fn of(input: InputId, config: &Input) -> SourceSpec {
 }
 
 fn live(input: InputId, config: &Input) -> SourceSpec {
-    let when_full = crate::serve::when_full(config.when_full);
+    let when_full = config.when_full.into();
     SourceSpec {
         input,
         priority: config.priority(),

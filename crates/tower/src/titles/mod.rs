@@ -1,6 +1,5 @@
 //! Now playing: titles from everyone who knows one, heard with the sound they belong to (SPEC LIS-3).
 //!
-//! - [`title`]: what a title is, and its limits.
 //! - [`icy`]: the form in which players get it.
 //! - [`covers`]: pictures of the files that were played last.
 //! - this file: who announces them, where they are written, and which there were.
@@ -9,12 +8,12 @@
 
 pub mod covers;
 pub mod icy;
-pub mod title;
 
 pub use covers::Covers;
-pub use title::{Charset, Details, Title};
 
-use crate::setup::OutputId;
+use crate::broadcast::OutputId;
+use crate::config::Charset;
+use crate::title::Title;
 use radio_fanout::TitlePublisher;
 use radio_signal::ingest::BufferGauge;
 use radio_signal::router::OnAir;

@@ -1,7 +1,7 @@
 //! The certificate is read again when its files are others, and used if it is good.
 
 use super::certificate::{Files, Stamps};
-use crate::life::events::Event;
+use crate::journal::event::Event;
 use crate::state::Tower;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(super) async fn follow(files: Files, in_use: Stamps, good: Arc<ArcSwap<Serve
         });
         let Ok((again, seen)) = looked.await else { return };
         watch = again;
-        let note = |event| tower.journal.note(tower.figures.tick().unwrap_or(0), event);
+        let note = |event| tower.note(event);
         match seen {
             Seen::Same => {}
             Seen::New(new) => {

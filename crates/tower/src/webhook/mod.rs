@@ -12,7 +12,7 @@ pub mod sign;
 
 use crate::config;
 use crate::http::past::Audited;
-use crate::life::journal::Entry;
+use crate::journal::Entry;
 use crate::state::Tower;
 use axum::http::StatusCode;
 use delivery::Target;

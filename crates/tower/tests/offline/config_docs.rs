@@ -115,7 +115,7 @@ fn every_variable_is_in_the_table_of_the_environment() {
 #[test]
 fn every_kind_of_event_is_explained() {
     let text = std::fs::read_to_string(docs("operating.md")).unwrap();
-    for kind in radio_tower::life::events::KINDS {
+    for kind in radio_tower::journal::event::KINDS {
         assert!(text.contains(&format!("**`{kind}`**")), "docs/operating.md does not say what {kind} means");
     }
 }
@@ -123,7 +123,7 @@ fn every_kind_of_event_is_explained() {
 /// `RADIO_WRITE_DOCS=1` writes the page.
 #[test]
 fn the_page_of_events_is_what_the_code_knows_of_them() {
-    let page = radio_tower::life::events::page();
+    let page = radio_tower::journal::event::page();
     if std::env::var_os("RADIO_WRITE_DOCS").is_some() {
         std::fs::write(docs("events.md"), &page).unwrap();
     }

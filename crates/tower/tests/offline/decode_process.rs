@@ -6,7 +6,7 @@ use radio_tower::decode::intake::{Intake, Piece};
 use radio_tower::decode::process::{DecoderProcess, DecoderSettings, Job, Read};
 use radio_tower::decode::protocol::{Body, Outcome, Request};
 use radio_tower::decode::sandbox;
-use radio_tower::source::formats::Format;
+use radio_tower::media::formats::Format;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;

@@ -1,11 +1,11 @@
 //! Does each encoder do what is wanted: tried, not guessed.
 
 use super::Finding;
+use crate::child_process::environment;
 use crate::config::{BITRATES_KBPS, Config, EncoderKind, Output};
 use crate::decode::board;
 use crate::decode::ffmpeg::{self, FfmpegSettings};
 use crate::decode::process::DecoderSettings;
-use crate::encoder::environment;
 use radio_signal::ogg::Packets;
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_SAMPLES};
 use std::io::{self, Read, Write};

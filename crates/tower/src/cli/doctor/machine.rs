@@ -1,12 +1,12 @@
 //! What the machine permits: priorities, limits, clock, memory.
 
 use super::Finding;
+use crate::child_process::processor::{self, Knowledge};
+use crate::child_process::spawn;
 use crate::config::Config;
 use crate::ear::pressure::group_waited_ms;
-use crate::encoder::processor::{self, Knowledge};
-use crate::encoder::spawn;
 use crate::encoder::thread::request_encoder_priority;
-use crate::life::open_files::BESIDE_LISTENERS;
+use crate::process::open_files::BESIDE_LISTENERS;
 use rustix::process::{Resource, getrlimit};
 use std::ffi::OsString;
 

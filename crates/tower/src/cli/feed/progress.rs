@@ -1,6 +1,6 @@
 //! What a person sees while `tower feed` runs: a bar on a terminal, plain lines in a pipe.
 
-use crate::files::TrackInfo;
+use crate::media::file::TrackInfo;
 use indicatif::{ProgressBar, ProgressStyle};
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::io::IsTerminal;

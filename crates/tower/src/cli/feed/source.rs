@@ -1,7 +1,8 @@
 //! The thread that reads and decodes ahead of what `tower feed` sends.
 
 use super::FeedArgs;
-use crate::files::{Playlist, Programme, Step, TrackInfo};
+use crate::files::{Playlist, Programme, Step};
+use crate::media::file::TrackInfo;
 use anyhow::{Context, bail};
 use radio_signal::units::{TICK_BYTES, TICK_VALUES};
 use std::fs::File;

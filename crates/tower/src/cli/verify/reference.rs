@@ -7,7 +7,7 @@
 
 use super::answer::{Answer, read_some};
 use super::follow::Event;
-use crate::encoder::environment;
+use crate::child_process::environment;
 use anyhow::{Context, bail};
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::ffi::OsString;

@@ -9,7 +9,7 @@ pub(super) use resolve::{Resolver, shown};
 
 use crate::text::charset::of_unknown;
 use crate::text::cleaned;
-use crate::titles::title::decode;
+use crate::title::decode;
 use encoding_rs::Encoding;
 use quick_xml::events::Event;
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! The decoders of packets of each codec.
 
-use crate::files::packets::{PacketDecoder, StereoBlock};
+use crate::media::packets::{PacketDecoder, StereoBlock};
 use radio_signal::mpeg::elementary::{Coding, ElementaryFormat};
 use symphonia::core::audio::layouts::{CHANNEL_LAYOUT_MONO, CHANNEL_LAYOUT_STEREO};
 use symphonia::core::codecs::audio::well_known::{

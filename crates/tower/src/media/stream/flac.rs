@@ -5,7 +5,7 @@ use super::flac_frame::{FrameHeader, HEADER_BYTES_MAX, crc16};
 use super::head::Head;
 use super::probe;
 use super::segment::{Out, Segment, Step};
-use crate::files::convert::is_convertible;
+use crate::media::convert::is_convertible;
 use radio_signal::mpeg::tags::{self, Tag};
 
 /// What a file begins with.

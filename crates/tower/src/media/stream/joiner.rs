@@ -1,7 +1,7 @@
 //! Sound at any rate to 48 kHz, faded where it breaks off.
 
-use crate::files::convert::Converter;
-use crate::source::seam::Seam;
+use crate::media::convert::Converter;
+use crate::media::seam::Seam;
 
 /// Samples of a fade: 5 ms at 48 kHz.
 const FADE_SAMPLES: usize = 240;

@@ -9,7 +9,7 @@ use super::passage::{Part, Passage};
 use super::probe::{self, Found, Kind};
 use super::segment::{Event, Out, Segment, Step};
 use super::wav::Wav;
-use crate::source::formats::Format;
+use crate::media::formats::Format;
 use std::io::Read;
 
 /// Bytes that are looked at ahead of what is decoded. What asks for more is damaged.

@@ -1,8 +1,8 @@
 //! What all kinds of segments have in common.
 
 use super::head::Head;
-use crate::files::packets::StereoBlock;
-use crate::titles::Title;
+use crate::media::StereoBlock;
+use crate::title::Title;
 use std::collections::VecDeque;
 
 /// What a stream is made of, in its order.

@@ -4,7 +4,7 @@ use super::codec::Codec;
 use super::head::Head;
 use super::probe::{self, Begins, Kind};
 use super::segment::{Out, Segment, Step};
-use crate::files::convert::is_convertible;
+use crate::media::convert::is_convertible;
 use symphonia::core::audio::{Channels, Position};
 use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_PCM_ALAW, CODEC_ID_PCM_F32LE, CODEC_ID_PCM_F64LE, CODEC_ID_PCM_MULAW, CODEC_ID_PCM_S16LE,

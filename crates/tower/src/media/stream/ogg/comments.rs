@@ -2,7 +2,7 @@
 //! (Vorbis I, section 5; RFC 7845, section 5.2; the mapping of FLAC into Ogg).
 
 use crate::text::charset::of_unknown;
-use crate::titles::Title;
+use crate::title::Title;
 
 /// Comments that are looked at.
 const COMMENTS_MAX: usize = 1000;

@@ -4,7 +4,7 @@ use super::super::codec::Codec;
 use super::super::segment::{Event, Out};
 use super::audio::Audio;
 use super::comments::title_of;
-use crate::files::StereoBlock;
+use crate::media::StereoBlock;
 
 /// Seconds of silence in place of pages that are lost, at most.
 const LOST_S_MAX: u64 = 2;

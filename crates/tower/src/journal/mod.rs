@@ -1,7 +1,12 @@
-//! What happened: the last events of the tower, numbered, for the log, the status and the page (SPEC ROUTER-8).
+//! The journal: the last events of the tower, numbered, for the log, the status and the page (SPEC ROUTER-8).
+//!
+//! Every module that has something to tell writes to it. It knows none of them: what an event says is
+//! a type, in [`event`].
 
-use super::events::{Event, Kind};
+pub mod event;
+
 use crate::text::cleaned;
+use event::{Event, Kind};
 use radio_signal::units::Serial;
 use serde::{Serialize, Serializer};
 use serde_json::Value;

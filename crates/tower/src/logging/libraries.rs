@@ -16,7 +16,7 @@ const LINES_MAX: u32 = 10;
 /// So long the budget of a thread lasts.
 const PERIOD: Duration = Duration::from_secs(60);
 /// The beginnings of the targets of our own crates, and of what is logged for an operator's eyes.
-const OWN: [&str; 2] = ["radio_", super::journal::AUDIT];
+const OWN: [&str; 2] = ["radio_", crate::journal::AUDIT];
 
 /// The filter for the level that an operator has given: as it is where it names targets, otherwise
 /// for our own crates, and libraries no lower than warnings.

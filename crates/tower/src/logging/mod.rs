@@ -1,8 +1,10 @@
 //! The log: structured lines to stderr, written by a thread of their own so that no caller ever waits (SPEC OPS-4).
 
-use super::journal::AUDIT;
-use super::libraries::{self, Limit};
+pub mod libraries;
+
 use crate::config::{Log, LogFormat};
+use crate::journal::AUDIT;
+use libraries::Limit;
 use std::io::IsTerminal;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;

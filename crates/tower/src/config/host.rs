@@ -4,15 +4,7 @@
 //! the browser that page is then one of the tower's. What it cannot do is have the browser send
 //! another `Host`.
 
-use super::head::Refusal;
 use std::net::{Ipv4Addr, Ipv6Addr};
-
-/// 421
-pub const MISDIRECTED: Refusal = Refusal::new(
-    421,
-    "Misdirected Request",
-    "the tower does not know this host name as its own; add the name to server.names, or use its address or localhost",
-);
 
 /// Whether `authority`, a host with or without a port, is a literal address, localhost, or one of
 /// `names`.

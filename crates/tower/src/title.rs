@@ -1,6 +1,5 @@
 //! A title, cleaned and cut to its limits wherever it comes from.
 
-use crate::files::TrackInfo;
 use serde::{Deserialize, Serialize};
 
 /// Characters of an artist, a title or an address at most; what is longer is cut.
@@ -45,18 +44,6 @@ impl Details {
         ["album", "record_label", "label", "isrc", "year", "duration_s", "duration", "duration_sec", "cover"];
 }
 
-/// How a mount's titles are encoded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Charset {
-    /// What players of today expect.
-    #[default]
-    #[serde(rename = "utf-8")]
-    Utf8,
-    /// For old hardware; what it lacks becomes `?`.
-    Latin1,
-}
-
 impl Title {
     /// A title without control characters, each field cut to [`FIELD_CHARS_MAX`].
     #[must_use]
@@ -77,25 +64,6 @@ impl Title {
             cover: clean(&details.cover),
         };
         self
-    }
-
-    /// What a file says about itself, or its name; `cover` is the address of its picture.
-    #[must_use]
-    pub fn of_file(info: &TrackInfo, cover: String) -> Self {
-        let artist = info.artist.as_deref().unwrap_or_default();
-        let title = match &info.title {
-            Some(title) => Self::new(artist, title, ""),
-            None => Self::new(artist, &info.path.file_stem().unwrap_or_default().to_string_lossy(), ""),
-        };
-        let text = |field: &Option<String>| field.clone().unwrap_or_default();
-        title.with(&Details {
-            album: text(&info.details.album),
-            record_label: text(&info.details.record_label),
-            isrc: text(&info.details.isrc),
-            year: info.details.year,
-            duration_s: info.duration.map(|duration| duration.as_secs_f64()),
-            cover,
-        })
     }
 
     /// For people and players: "Artist - Title", or whichever there is.

@@ -1,12 +1,13 @@
 //! One audio file as 16-bit stereo at 48 kHz.
 
 use super::container;
-use super::convert::Converter;
 use super::mastering::Mastering;
-use super::packets::StereoBlock;
 use super::reader::Reader;
 use super::tags::{self, Details, Tags};
+use crate::media::convert::Converter;
+use crate::media::StereoBlock;
 use crate::media::tails;
+use crate::title::{self, Title};
 use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -101,6 +102,25 @@ impl TrackInfo {
     #[must_use]
     pub fn of(path: &Path, duration: Option<Duration>) -> Self {
         Self { path: path.into(), duration, ..Self::default() }
+    }
+
+    /// The title as listeners get it; without a tag the file's name. `cover` is the address of its picture.
+    #[must_use]
+    pub fn to_title(&self, cover: String) -> Title {
+        let artist = self.artist.as_deref().unwrap_or_default();
+        let title = match &self.title {
+            Some(title) => Title::new(artist, title, ""),
+            None => Title::new(artist, &self.path.file_stem().unwrap_or_default().to_string_lossy(), ""),
+        };
+        let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        title.with(&title::Details {
+            album: text(&self.details.album),
+            record_label: text(&self.details.record_label),
+            isrc: text(&self.details.isrc),
+            year: self.details.year,
+            duration_s: self.duration.map(|duration| duration.as_secs_f64()),
+            cover,
+        })
     }
 
     /// The title that a list gives to a file which has none.

@@ -6,9 +6,9 @@
 use super::container::Container;
 use super::cut::Cut;
 use super::decode::{DecodeError, TrackInfo};
-use super::packets::{PacketDecoder, StereoBlock};
 use super::tags::{self, Tags};
 use crate::media::mp4::Edit;
+use crate::media::packets::{PacketDecoder, StereoBlock};
 use crate::media::tails;
 use std::fs::File;
 use std::io;

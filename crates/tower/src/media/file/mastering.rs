@@ -1,7 +1,9 @@
 //! What tags say of a song beside its name: its place on an album, and its level.
 
 use super::decode::TrackInfo;
-use super::measure::Level;
+use radio_signal::units::SAMPLE_RATE_HZ;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Place on an album, and level.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +79,9 @@ impl Mastering {
 const REPLAY_GAIN_LUFS: f32 = -18.0;
 /// Loudness to which the gain tags of Opus bring songs, in LUFS (RFC 7845, 5.2.1).
 const R128_LUFS: f32 = -23.0;
+/// Silence of a song's beginning, and of its end, that is kept: together a second between two
+/// songs.
+const SILENCE_KEPT: u64 = SAMPLE_RATE_HZ as u64 / 2;
 /// A song is made quieter or louder by no more than this, in dB.
 const GAIN_DB: std::ops::RangeInclusive<f32> = -24.0..=12.0;
 /// A gain puts no peak above this, in dB of full scale.
@@ -126,7 +131,33 @@ impl Mastering {
     }
 }
 
+/// What was measured of a song.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Level {
+    /// Integrated loudness; none of a song that is silent or shorter than 400 ms.
+    pub lufs: Option<f32>,
+    /// True peak, full scale 1.
+    pub true_peak: f32,
+    /// Samples of silence at its beginning.
+    pub head: u64,
+    /// Samples of silence at its end.
+    pub tail: u64,
+    /// All of its samples.
+    pub samples: u64,
+}
+
 impl Level {
+    /// The samples of the song without the silence at its ends, but for half a second of each. A
+    /// song that is nothing but silence is kept.
+    #[must_use]
+    pub fn sounding(&self) -> Range<u64> {
+        if self.head == self.samples {
+            return 0..u64::MAX;
+        }
+        let end = if self.tail > SILENCE_KEPT { self.samples - self.tail + SILENCE_KEPT } else { u64::MAX };
+        self.head.saturating_sub(SILENCE_KEPT)..end
+    }
+
     /// By how many dB a song that was measured is to be louder for this loudness.
     #[must_use]
     pub fn gain_db(&self, loudness_lufs: f32) -> f32 {
