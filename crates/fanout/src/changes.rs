@@ -4,8 +4,9 @@
 use std::io;
 
 use crate::config::{self, MountConfig};
-use crate::fanout::{Fanout, ListenerMeta};
+use crate::fanout::Fanout;
 use crate::figures::ListenerId;
+use crate::guests::ListenerMeta;
 use crate::layout;
 use crate::listener::Message;
 use crate::mount::{Mount, Publisher};

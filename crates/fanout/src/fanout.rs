@@ -1,6 +1,5 @@
 //! The door of the fan-out: start, admission, ticks, figures, end.
 
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -16,7 +15,7 @@ use crate::config::{self, FanoutConfig, MountConfig};
 use crate::figures::{
     Laggard, ListenerId, ListenerPage, ListenerRow, PageCursor, Rate, ShardFigures, Snapshot, Totals,
 };
-use crate::guests::{Guest, Guests};
+use crate::guests::{Guest, Guests, ListenerMeta};
 use crate::lag::Lag;
 use crate::layout;
 use crate::listener::{Arrival, Message};
@@ -24,7 +23,7 @@ use crate::memory::Memory;
 use crate::mount::{Mount, Publisher, Start};
 use crate::mounts::Mounts;
 use crate::record::Record;
-use crate::seats::Seats;
+use crate::seats::{RefusedReason, Seats};
 use crate::shard::Shard;
 use crate::shared::{Hooks, NOTHING_DUE, ShardShared, Shared, Stop};
 
@@ -32,8 +31,6 @@ use crate::shared::{Hooks, NOTHING_DUE, ShardShared, Shared, Stop};
 const INBOX_MAX: usize = 4096;
 /// Niceness of the shards.
 const SHARD_NICE: i32 = -5;
-/// Bytes of a head at most.
-const HEAD_BYTES_MAX: usize = u16::MAX as usize;
 
 /// The fan-out: rings, shards, listeners. Dropping it ends it at once; see [`Fanout::shutdown`].
 pub struct Fanout {
@@ -41,17 +38,6 @@ pub struct Fanout {
     doors: Vec<SyncSender<Message>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     agents: Mutex<Agents>,
-}
-
-/// Who a listener is, as far as its request told.
-#[derive(Clone, Debug, Default)]
-pub struct ListenerMeta {
-    /// Where it is.
-    pub address: Option<SocketAddr>,
-    /// What it calls itself.
-    pub user_agent: String,
-    /// Bytes of audio between two title blocks; 0: it did not ask for them.
-    pub metaint: u16,
 }
 
 /// A listener that a fan-out before this one served, and that this one goes on with.
@@ -77,41 +63,6 @@ pub struct Refused {
     pub reason: RefusedReason,
     /// As it was given; nothing has been sent.
     pub socket: OwnedFd,
-}
-
-/// Why a listener was not admitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RefusedReason {
-    /// All seats are taken, or too many are at the door at once.
-    #[error("the fan-out is full: try again later, or raise listeners_max")]
-    Full,
-    /// All of the mount's seats are taken.
-    #[error("the mount is full: try again later, or raise its listeners_max")]
-    MountFull,
-    /// All listeners together would take more bits a second than is allowed.
-    #[error(
-        "the listeners take {bps} bit/s of {bps_max}, and this one {wanted_bps} more: try again later, or raise the limit"
-    )]
-    RateExceeded {
-        /// Bits a second of the listeners that are connected.
-        bps: u64,
-        /// Bits a second of this one.
-        wanted_bps: u64,
-        /// The limit.
-        bps_max: u64,
-    },
-    /// All seats for its address are taken.
-    #[error("the address has as many listeners as it may: stop one, or raise listeners_per_address_max")]
-    AddressFull,
-    /// The mount is closed.
-    #[error("the mount is closed: join another")]
-    Closed,
-    /// Its head is longer than 65,535 bytes.
-    #[error("the head is longer than {HEAD_BYTES_MAX} bytes: shorten it")]
-    HeadTooLong,
-    /// The fan-out has ended.
-    #[error("the fan-out is shutting down: connect again later")]
-    ShuttingDown,
 }
 
 impl Fanout {

@@ -4,6 +4,17 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// Who a listener is, as far as its request told.
+#[derive(Clone, Debug, Default)]
+pub struct ListenerMeta {
+    /// Where it is.
+    pub address: Option<SocketAddr>,
+    /// What it calls itself.
+    pub user_agent: String,
+    /// Bytes of audio between two title blocks; 0: it did not ask for them.
+    pub metaint: u16,
+}
+
 /// One listener's.
 pub(crate) struct Guest {
     pub address: Option<SocketAddr>,

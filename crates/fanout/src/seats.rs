@@ -6,8 +6,45 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::config::{FanoutConfig, MountConfig};
-use crate::fanout::RefusedReason;
 use crate::figures::Rate;
+
+/// Bytes of a head at most.
+pub(crate) const HEAD_BYTES_MAX: usize = u16::MAX as usize;
+
+/// Why a listener was not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedReason {
+    /// All seats are taken, or too many are at the door at once.
+    #[error("the fan-out is full: try again later, or raise listeners_max")]
+    Full,
+    /// All of the mount's seats are taken.
+    #[error("the mount is full: try again later, or raise its listeners_max")]
+    MountFull,
+    /// All listeners together would take more bits a second than is allowed.
+    #[error(
+        "the listeners take {bps} bit/s of {bps_max}, and this one {wanted_bps} more: try again later, or raise the limit"
+    )]
+    RateExceeded {
+        /// Bits a second of the listeners that are connected.
+        bps: u64,
+        /// Bits a second of this one.
+        wanted_bps: u64,
+        /// The limit.
+        bps_max: u64,
+    },
+    /// All seats for its address are taken.
+    #[error("the address has as many listeners as it may: stop one, or raise listeners_per_address_max")]
+    AddressFull,
+    /// The mount is closed.
+    #[error("the mount is closed: join another")]
+    Closed,
+    /// Its head is longer than 65,535 bytes.
+    #[error("the head is longer than {HEAD_BYTES_MAX} bytes: shorten it")]
+    HeadTooLong,
+    /// The fan-out has ended.
+    #[error("the fan-out is shutting down: connect again later")]
+    ShuttingDown,
+}
 
 pub(crate) struct Seats(Mutex<Plan>);
 

@@ -6,9 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::config::FanoutConfig;
-use crate::fanout::ListenerMeta;
 use crate::figures::{ListenerId, ShardFigures};
-use crate::guests::Guests;
+use crate::guests::{Guests, ListenerMeta};
 use crate::layout::Parts;
 use crate::mounts::Mounts;
 use crate::seats::Seats;

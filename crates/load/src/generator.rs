@@ -2,9 +2,7 @@
 
 use crate::listener::{Listener, Received, State, ms};
 use crate::plan::{Kind, Plan};
-use crate::report::{Report, Seen, sum_up};
 use crate::table::Table;
-use crate::watch::{Look, softirq_threads};
 use anyhow::Result;
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
@@ -39,39 +37,15 @@ pub struct Generator {
     table: Option<Table>,
     epoll: OwnedFd,
     buffer: Vec<u8>,
-    loop_ms_max: f64,
-    tcp_bytes_max: u64,
+    pub(crate) loop_ms_max: f64,
+    pub(crate) tcp_bytes_max: u64,
     next_slow_at: Instant,
     next_memory_at: Instant,
     next_churn: usize,
 }
 
-/// Does what the plan says.
-///
-/// # Errors
-/// When there are no sockets left, or the system refuses something else.
-pub fn run(plan: Plan) -> Result<Report> {
-    let mut generator = Generator::new(plan)?;
-    let softirq = softirq_threads();
-    let pid = generator.plan.server_pid;
-    let look = || Look::now(pid, &softirq);
-    let seconds = |seconds: f64| Duration::from_secs_f64(seconds.max(0.0));
-
-    let before = look();
-    std::thread::sleep(seconds(generator.plan.idle_s));
-    let idle = look();
-    generator.join_all()?;
-    generator.run_until(Instant::now() + seconds(generator.plan.settle_s))?;
-    generator.begin_window();
-    let start = look();
-    generator.window(start.at, seconds(generator.plan.hold_s))?;
-    let end = look();
-    let (tcp_bytes_max, loop_ms_max) = (generator.tcp_bytes_max, generator.loop_ms_max);
-    Ok(sum_up(&generator, &Seen { before, idle, start, end, tcp_bytes_max, loop_ms_max }))
-}
-
 impl Generator {
-    fn new(plan: Plan) -> Result<Self> {
+    pub(crate) fn new(plan: Plan) -> Result<Self> {
         let listeners = plan.order().into_iter().map(Listener::new).collect();
         let now = Instant::now();
         Ok(Self {
@@ -89,7 +63,7 @@ impl Generator {
     }
 
     /// Connects all, at the rate of the plan, and reads meanwhile.
-    fn join_all(&mut self) -> Result<()> {
+    pub(crate) fn join_all(&mut self) -> Result<()> {
         let started = Instant::now();
         let mut joined = 0;
         while joined < self.listeners.len() {
@@ -115,7 +89,7 @@ impl Generator {
     }
 
     /// From here on gaps and reads count.
-    fn begin_window(&mut self) {
+    pub(crate) fn begin_window(&mut self) {
         for listener in &mut self.listeners {
             listener.reads = 0;
             listener.gap_ms_max = 0.0;
@@ -124,7 +98,7 @@ impl Generator {
         self.tcp_bytes_max = 0;
     }
 
-    fn window(&mut self, started: Instant, length: Duration) -> Result<()> {
+    pub(crate) fn window(&mut self, started: Instant, length: Duration) -> Result<()> {
         let end = started + length;
         let resume_at = started + Duration::from_secs_f64(self.plan.pause_s).min(length);
         self.set_paused(true)?;
@@ -171,7 +145,7 @@ impl Generator {
         Ok(())
     }
 
-    fn run_until(&mut self, end: Instant) -> Result<()> {
+    pub(crate) fn run_until(&mut self, end: Instant) -> Result<()> {
         loop {
             let now = Instant::now();
             if now >= end {

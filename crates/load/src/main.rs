@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use radio_load::{bare, generator, plan::Plan, source};
+use radio_load::plan::Plan;
+use radio_load::run::run;
+use radio_load::{bare, source};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 #[derive(Parser)]
@@ -34,7 +36,7 @@ fn main() -> Result<()> {
     }
     match arguments.mode {
         Mode::Listen(plan) => {
-            println!("{}", serde_json::to_string_pretty(&generator::run(plan)?)?);
+            println!("{}", serde_json::to_string_pretty(&run(plan)?)?);
             Ok(())
         }
         Mode::Bare(bare) => bare::run(&bare, |address| println!("{address}")),

@@ -2,9 +2,9 @@
 
 use crate::common;
 use radio_load::bare::{self, Bare};
-use radio_load::generator;
 use radio_load::plan::{Kind, Plan};
 use radio_load::report::Report;
+use radio_load::run::run;
 use radio_proof::station::{Manner, Station};
 use radio_proof::{alarm, material};
 use std::sync::{Arc, mpsc};
@@ -35,7 +35,7 @@ fn hundreds_of_listeners_of_all_kinds_are_sent_the_same_bytes() {
     (plan.slow, plan.stuck, plan.paused) = (20, 20, 20);
     (plan.ramp, plan.settle_s, plan.churn_per_s, plan.pause_s) = (500.0, 2.0, 60.0, 3.0);
     plan.hold_s = alarm::seconds(6, 60).as_secs_f64();
-    let report = generator::run(plan).expect("sockets enough");
+    let report = run(plan).expect("sockets enough");
     drop(station);
     for kind in [Kind::Normal, Kind::Window, Kind::Icy, Kind::Paused] {
         assert_served(&report, kind);
@@ -60,7 +60,7 @@ fn one_wrong_byte_for_one_listener_in_ten_is_noticed() {
     });
     let mut plan = Plan::new(told.recv_timeout(Duration::from_secs(10)).expect("the server's address"));
     (plan.normal, plan.ramp, plan.settle_s, plan.hold_s) = (100, 500.0, 0.5, 1.0);
-    let report = generator::run(plan).expect("sockets enough");
+    let report = run(plan).expect("sockets enough");
     let found = &report.kinds[&Kind::Normal];
     assert_eq!((found.live, found.tally.sync_losses), (100, 10), "{found:?}");
 }

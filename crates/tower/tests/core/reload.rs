@@ -1,8 +1,8 @@
 //! The configuration changes on air: all of it or nothing, and no listener notices whom it does not concern (SPEC CFG-2).
 
 use crate::common;
-use radio_load::generator;
 use radio_load::plan::{Kind, Plan};
+use radio_load::run::run;
 use radio_proof::alarm::{wait_for, wait_until};
 use radio_proof::http::{Answer, basic_auth, get, read_head, send, send_get};
 use radio_proof::process::signal;
@@ -115,7 +115,7 @@ fn everything_changes_and_a_thousand_listeners_of_another_mount_get_every_byte()
     let side = tower.listen("/side?burst=0");
     let mut plan = Plan::new(tower.address);
     (plan.normal, plan.ramp, plan.settle_s, plan.hold_s) = (LISTENERS, 500.0, 1.0, 16.0);
-    let crowd = std::thread::spawn(move || generator::run(plan).expect("sockets enough"));
+    let crowd = std::thread::spawn(move || run(plan).expect("sockets enough"));
     wait_until("the crowd", PATIENCE, || tower.status()["listeners"]["now"] == LISTENERS + 1);
     let address = wait_for("the address of TLS", PATIENCE, || {
         fs::read_to_string(tower.path("stdout")).ok()?.split_once("TLS: https://")?.1.split_once('/')?.0.parse().ok()

@@ -2,8 +2,8 @@
 //! LIS-5).
 
 use crate::common;
-use radio_load::generator;
 use radio_load::plan::{Kind, Plan};
+use radio_load::run::run;
 use radio_proof::bare_loop::{BareLoop, Priority};
 use radio_proof::desks::Crowd;
 use radio_proof::machine::Watch;
@@ -38,7 +38,7 @@ fn listeners_are_sent_every_byte_while_dashboards_and_programs_ask_for_everythin
     let machine = Watch::start();
     let priority = if tower.status()["realtime"] == true { Priority::Realtime } else { Priority::Normal };
     let bare_loop = BareLoop::start(priority, None);
-    let report = generator::run(plan).expect("sockets enough");
+    let report = run(plan).expect("sockets enough");
     let was_crowded = machine.was_crowded();
     let lateness_ms = tower.status()["lateness_ms"].clone();
     let bare = bare_loop.stop().share_at(priority, 0.999);
