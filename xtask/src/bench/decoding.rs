@@ -146,16 +146,17 @@ impl Drop for Program {
 
 /// From the event of the connection to that of the source on air.
 fn to_air(tower: &Tower, name: &str) -> Figure {
-    // Events of a tower of before, with which this one is compared, have their fields beside the tick.
-    let has = |event: &Value, field: &str, value: &str| event["data"][field] == value || event[field] == value;
-    let tick_of = |kind: &str, field: &str, value: &str| {
-        wait_for(value, PATIENCE, || {
+    // By their texts: events of a tower of before, with which this one is compared, have no fields.
+    let tick_of = |kind: &str, text: &str| {
+        wait_for(text, PATIENCE, || {
             let events = tower.status()["events"].as_array().cloned().unwrap_or_default();
-            events.into_iter().find(|event| event["kind"] == kind && has(event, field, value))?["tick"].as_u64()
+            let is_it =
+                |event: &Value| event["kind"] == kind && event["text"].as_str().is_some_and(|told| told.contains(text));
+            events.into_iter().find(is_it)?["tick"].as_u64()
         })
     };
-    let connected = tick_of("source", "what", "source_connected");
-    let on_air = tick_of("on_air", "source", "dj");
+    let connected = tick_of("source", " connected with ");
+    let on_air = tick_of("on_air", "dj is on air");
     let ms = on_air.saturating_sub(connected) * TICK_MS;
     Figure::new(format!("source in {name}: connected to on air"), ms as f64, "ms").bound(TO_AIR_MS_MAX)
 }
