@@ -1,6 +1,6 @@
 //! The header of the PROXY protocol that a trusted proxy sends first.
 
-use radio_tower::http::proxy_header::{Parsed, V2_BYTES_MAX, parse};
+use radio_tower::request::proxy_header::{Parsed, V2_BYTES_MAX, parse};
 
 /// No bytes cause a panic, at most the limit is requested, and reading on always ends.
 pub fn run(bytes: &[u8]) {

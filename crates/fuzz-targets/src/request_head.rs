@@ -3,7 +3,7 @@
 //! Input: the length of the first piece (two bytes, little-endian), then the head.
 
 use crate::decode;
-use radio_tower::http::head::{self, TARGET_BYTES_MAX};
+use radio_tower::request::head::{self, TARGET_BYTES_MAX};
 
 /// The stated limits hold, and what is refused or complete after the first piece stays so.
 pub fn run(bytes: &[u8]) {

@@ -1,7 +1,8 @@
 //! The request and the body of a source.
 
-use radio_tower::http::framing::Framing;
-use radio_tower::http::{auth::Credentials, head};
+use radio_tower::auth::credentials::Credentials;
+use radio_tower::request::framing::Framing;
+use radio_tower::request::head;
 use radio_tower::source::body::Body;
 use radio_tower::source::handshake::{Mount, Verdict, decide};
 use std::io::Read;

@@ -4,8 +4,9 @@
 
 use radio_tower::config::Charset;
 use radio_tower::feeds::titles::TitledAudio;
-use radio_tower::http::{now_playing, query::Query};
+use radio_tower::http::now_playing;
 use radio_tower::media::stream::ogg::comments::title_of;
+use radio_tower::request::query::Query;
 use radio_tower::title::FIELD_CHARS_MAX;
 use radio_tower::title::Title;
 use radio_tower::titles::icy;

@@ -4,21 +4,24 @@
 //! code: an independent judge reads frame headers, splits streams and counts samples by itself. Everything that cannot
 //! be done panics with a message that says what was waited for, because that is what a test needs.
 //!
-//! # Layout
+//! # Layout (a module uses only those above it; `cargo xtask tidy` checks it)
 //!
 //! - [`alarm`]: every wait has a deadline. [`exclusive`]: locks between test processes.
+//! - [`chance`]: when something happens. [`clock`]: whether numbered things arrived at exactly one per 24 ms.
+//! - [`mp3`], [`offline`], [`measure`]: decode, encode, compare.
+//! - [`machine`]: how busy it was meanwhile. [`punctuality`]: judges a bound that depends on that; [`bare_loop`]: how
+//!   punctual the machine was.
+//! - [`http`], [`listener`], [`monitor`]: the three ways to hear something from a tower. [`tls`]: a certificate and a
+//!   client that trusts it. [`icy`]: titles between the audio. [`websocket`]: the station's events.
 //! - [`process`], [`tower`]: a tower in its own temporary directory, its children, its figures.
-//! - [`http`], [`listener`], [`monitor`]: the three ways to hear something from it. [`browser`]: how it looks. [`desks`], [`requests`]: a crowd that asks, and for what. [`icy`]: titles between the audio. [`websocket`]: the station's events.
-//! - [`station`], [`material`]: what it is fed, and how. [`chance`]: when something happens to it. [`changes`]: what came on air, and how.
+//! - [`station`], [`material`]: what it is fed, and how. [`hung_disk`]: a disk that does not answer.
+//! - [`changes`]: what came on air, and how. [`requests`], [`desks`]: a crowd that asks, and for what.
+//! - [`browser`]: how its pages look. [`tools`]: what others have to say of its pages and its API. [`unit`]: the sandbox
+//!   of its systemd unit.
 //! - [`frames`], [`numbered`]: the received bytes as a strict chain of frames, against a reference.
 //! - [`codecs`]: the same for frames that are not a tick long.
-//! - [`witness`], [`judge`], [`report`]: one who follows a tower from frame 0, the verdict, and what is written down.
-//! - [`machine`]: how busy it was meanwhile. [`bare_loop`]: how punctual it was.
-//! - [`punctuality`]: judges a bound that depends on that.
-//! - [`clock`]: whether numbered things arrived at exactly one per 24 ms.
-//! - [`mp3`], [`offline`], [`measure`]: decode, encode, compare. [`tools`]: what others have to say of its pages and its API.
+//! - [`judge`], [`witness`], [`report`]: the verdict on a stream, what follows a tower from frame 0, and what is written down.
 //! - [`overload`]: busy programs beside a stream, and what a listener lacks of it.
-//! - [`tls`]: a certificate and a client that trusts it.
 
 pub mod alarm;
 pub mod bare_loop;

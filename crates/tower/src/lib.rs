@@ -1,13 +1,42 @@
-//! The program `tower`: doors to the world around [`radio_signal`], and the wiring between them.
+//! The program `tower`: the world around [`radio_signal`], and the wiring between its parts.
 //!
-//! # Layout, in the order of the signal path
+//! # Layout (a module uses only those above it; `cargo xtask tidy` checks it)
 //!
-//! [`ingest`], [`source`] and [`files`] fill buffers; [`pump`] owns the clock and asks the router what is on air; [`encoder`] turns
-//! ticks into numbered frames; [`broadcast`] releases them when due; [`http`] is the door for listeners and operators, [`tls`] another to the same rooms.
-//! [`serve`] joins them; [`titles`] says what is playing. [`state`] is what the doors share, [`setup`] the part of it that the configuration makes and [`reload`] replaces, [`ear`] what the tower hears
-//! of itself, [`decode`] the processes that decode files and sources, [`media`] how they read its formats, [`desk`] what its operator wants, [`recent`] its last ten minutes, [`metrics`] its figures for Prometheus,
-//! [`webhook`] who elsewhere is told what happens, [`station_events`] what the station has to say, [`text`] cleans lines of text. [`config`], [`cli`] and [`process`] are about the program itself.
+//! What everything may use:
+//!
+//! - [`text`], [`title`]: lines of text, cleaned; what a song is called.
+//! - [`journal`]: what happened, as types.
+//! - [`password`], [`child_process`]: Argon2; how processes are started and limited.
+//! - [`config`]: the configuration, from all its sources.
+//! - [`logging`]: the log.
+//!
+//! The signal path, in the order in which sound passes:
+//!
+//! - [`media`]: formats of audio, read within decoder processes. [`decode`]: those processes.
+//! - [`files`]: files that are played. [`ingest`]: PCM of producers, and the buffers of all inputs.
+//! - [`encoder`]: ticks of PCM to numbered frames. [`broadcast`]: frames to listeners, when they are due.
+//! - [`pump`]: the clock; asks the router what is on air.
+//! - [`titles`]: which title is heard with which sound.
+//!
+//! The control plane, from what a request is to what it does:
+//!
+//! - [`request`], [`auth`]: what is asked, and who asks.
+//! - [`source`]: the mounts of DJ software.
+//! - [`tls`], [`webhook`], [`station_events`]: TLS; who elsewhere is told what happens; what the station says.
+//! - [`setup`]: what the configuration makes of a tower; a reload replaces it whole.
+//! - [`ear`]: decodes and measures what is sent.
+//! - [`process`], [`desk`], [`recent`], [`uplink`]: open files and systemd; what an operator wants; the last ten minutes; the limit of the uplink.
+//! - [`state`]: a running tower, as all of the following share it.
+//! - [`alarms`]: the thread that listens to what is sent, and raises alarms.
+//! - [`playout`]: players and outputs that come and go. [`feeds`]: inputs that the tower runs itself.
+//! - [`reload`]: another configuration while the tower is on air.
+//! - [`metrics`], [`status`]: how the tower is, for Prometheus and for people.
+//! - [`http`]: answers to requests.
+//! - [`serve`]: joins all of it into one tower.
+//! - [`cli`]: the command line.
 
+pub mod alarms;
+pub mod auth;
 pub mod broadcast;
 pub mod child_process;
 pub mod cli;
@@ -25,10 +54,12 @@ pub mod logging;
 pub mod media;
 pub mod metrics;
 pub mod password;
+pub mod playout;
 pub mod process;
 pub mod pump;
 pub mod recent;
 pub mod reload;
+pub mod request;
 pub mod serve;
 pub mod setup;
 pub mod source;

@@ -1,9 +1,9 @@
 //! What the configuration makes of a tower: everything that a reload replaces, at once.
 
+use crate::auth::credentials::{Credentials, Users};
 use crate::broadcast::{BroadcastFigures, OutputId};
 use crate::config::{Config, Origin, Output};
 use crate::encoder::{EncoderManager, Past};
-use crate::http::auth::{Credentials, Users};
 use crate::ingest::names::InputNames;
 use crate::source::SourceDoors;
 use crate::webhook::Webhook;

@@ -1,22 +1,23 @@
 //! What all doors of a running tower share: who it is, what it is made of, and how it is.
 
+use crate::auth::session::Sessions;
 use crate::desk::Desk;
 use crate::files::PlayerHandle;
-use crate::http::pace::Pace;
-use crate::http::session::Sessions;
 use crate::ingest::Inputs;
 use crate::journal::Journal;
 use crate::journal::event::Event;
 use crate::process::open_files::OpenFiles;
 use crate::pump::PumpFigures;
 use crate::recent::Recent;
+use crate::request::pace::Pace;
 use crate::setup::Setup;
+use crate::source::SourceHost;
 use crate::title::Title;
 use crate::titles::Titles;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use radio_fanout::{Fanout, Mount};
 use radio_signal::ingest::BufferGauge;
-use radio_signal::router::OnAir;
+use radio_signal::router::{OnAir, SourceId};
 use radio_signal::units::{Serial, TICK_MS};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -75,7 +76,7 @@ pub struct Tower {
     /// How often an address may say what is playing.
     pub title_pace: Pace,
     /// Memory for the bodies of requests.
-    pub bodies: crate::http::bodies::Budget,
+    pub bodies: crate::request::BodyBudget,
     /// The last ten minutes.
     pub recent: Recent,
     /// Who is logged in.
@@ -87,13 +88,23 @@ pub struct Tower {
     /// What players share: what is missing, and where rounds are kept.
     pub backing: crate::files::Backing,
     /// Inputs that the tower tends itself.
-    pub feeds: crate::feeds::Feeds,
+    pub feeds: crate::ingest::RunningInputs,
     /// The limit of open files.
     pub open_files: OpenFiles,
     /// Where the configuration is read again from.
-    pub reader: tokio::sync::Mutex<crate::reload::Reader>,
+    pub reader: tokio::sync::Mutex<crate::config::Reader>,
     /// Log lines that could not be written.
     pub log: Option<crate::logging::Logging>,
+}
+
+impl SourceHost for Tower {
+    fn note(&self, event: Event) {
+        Self::note(self, event);
+    }
+
+    fn title_arrives(&self, source: SourceId, title: Title) {
+        self.title_arrives_at(OnAir::Source(source), title);
+    }
 }
 
 impl Tower {

@@ -1,6 +1,6 @@
 //! What the station says of itself, passed on to whoever listens at this moment (SPEC API-4). Nothing is stored.
 
-use crate::http::pace::Pace;
+use crate::request::pace::Pace;
 use crate::title::Details;
 use axum::extract::ws::Utf8Bytes;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,6 @@
 //! How the tower is: `/status`, `/healthz`, `/tower/buffer` (SPEC API-2, API-3).
 
+pub mod now_playing;
 mod public;
 
 use crate::config::Role;
@@ -136,7 +137,7 @@ impl Tower {
                 "since_tick": on_air.since_tick,
             },
             "operator": self.operator_status(),
-            "now_playing": crate::http::now_playing::current(self),
+            "now_playing": now_playing::current(self),
             "programme": heard.programme,
             "alarms": heard.alarms,
             "health": self.health().to_json(),

@@ -21,68 +21,107 @@ pub(super) fn crates(sources: &[Source]) -> Vec<String> {
     faults
 }
 
-/// Inside `signal` a stage uses only stages before it, in the order of the layout in its `lib.rs`.
+/// Crates whose modules have an order, which the layout at the head of their `lib.rs` states.
+const ORDERED: [&str; 5] = ["signal", "fanout", "tower", "proof", "load"];
+
+/// Inside a crate a module uses only those before it in the layout at the head of its `lib.rs`, tests apart.
+pub(super) fn modules(sources: &[Source]) -> Vec<String> {
+    ORDERED.iter().flat_map(|name| modules_of(&format!("crates/{name}/src/"), sources)).collect()
+}
+
+/// `signal` is safe Rust.
 pub(super) fn signal(sources: &[Source]) -> Vec<String> {
-    const FOLDER: &str = "crates/signal/src/";
-    let Some(lib) = sources.iter().find(|source| source.path == format!("{FOLDER}lib.rs")) else {
-        return vec![format!("{FOLDER}lib.rs: missing")];
+    let path = "crates/signal/src/lib.rs";
+    let is_safe = |source: &Source| source.path == path && source.text.contains("#![forbid(unsafe_code)]");
+    if sources.iter().any(is_safe) { Vec::new() } else { vec![format!("{path}: must forbid unsafe code")] }
+}
+
+fn modules_of(folder: &str, sources: &[Source]) -> Vec<String> {
+    let Some(lib) = sources.iter().find(|source| source.path == format!("{folder}lib.rs")) else {
+        return vec![format!("{folder}lib.rs: missing")];
     };
-    let mut faults = Vec::new();
-    if !lib.text.contains("#![forbid(unsafe_code)]") {
-        faults.push(format!("{}: must forbid unsafe code", lib.path));
-    }
-    let order = layout(&lib.text);
-    let declared = lib.text.lines().filter_map(|line| line.trim().rsplit("mod ").next()?.strip_suffix(';'));
-    let unlisted = declared.filter(|name| !name.contains(' ') && !order.contains(name));
-    faults.extend(unlisted.map(|name| format!("{}: module {name} is missing in the layout at its head", lib.path)));
-    for source in sources.iter().filter(|source| source.path.starts_with(FOLDER) && source.path != lib.path) {
-        let stage = source.path[FOLDER.len()..].split(['/', '.']).next().unwrap_or_default();
-        let Some(place) = order.iter().position(|name| *name == stage) else {
-            continue;
-        };
-        for (number, line) in source.text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
-            let used = line
-                .split("crate::")
-                .skip(1)
-                .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next());
-            for later in used.filter(|used| order[place + 1..].contains(used)) {
-                faults.push(format!("{}:{}: {stage} uses {later}, which comes after it", source.path, number + 1));
+    let declared = declared(&lib.text);
+    let order = layout(&lib.text, &declared);
+    let unlisted = declared.iter().filter(|name| !order.contains(name));
+    let unlisted = unlisted.map(|name| format!("{}: module {name} is missing in the layout at its head", lib.path));
+    let mut faults: Vec<String> = unlisted.collect();
+    for source in sources.iter().filter(|source| source.path.starts_with(folder) && !is_test(&source.path)) {
+        let module = source.path[folder.len()..].split(['/', '.']).next().unwrap_or_default();
+        let Some(place) = order.iter().position(|name| *name == module) else { continue };
+        for (number, line) in without_tests(&source.text).lines().enumerate() {
+            for later in used(line).filter(|used| order[place + 1..].contains(used)) {
+                faults.push(format!("{}:{}: {module} uses {later}, which comes after it", source.path, number + 1));
             }
         }
     }
     faults
 }
 
-/// Module names in the order of the lines such as ``//! - [`units`], [`pcm`]: ...``.
-fn layout(lib: &str) -> Vec<&str> {
-    let lines = lib.lines().filter_map(|line| line.strip_prefix("//! - [`"));
-    lines
-        .flat_map(|line| line.split(':').next().unwrap_or_default().split(['`', ',', '[', ']', ' ']))
-        .filter(|name| !name.is_empty())
-        .collect()
+/// The modules that a `lib.rs` declares.
+fn declared(lib: &str) -> Vec<&str> {
+    let modules = lib.lines().filter_map(|line| line.strip_suffix(';')?.trim().rsplit_once("mod "));
+    modules.filter(|(before, _)| before.is_empty() || before.starts_with("pub")).map(|(_, name)| name).collect()
+}
+
+/// Those in the order in which the lines of the layout name them: ``//! - [`units`], `pcm`: ...``.
+fn layout<'a>(lib: &'a str, declared: &[&str]) -> Vec<&'a str> {
+    let head =
+        lib.lines().skip_while(|line| !line.starts_with("//! # Layout")).take_while(|line| line.starts_with("//!"));
+    let named = head.flat_map(|line| line.split('`').skip(1).step_by(2));
+    let mut order = Vec::new();
+    for name in named.filter(|name| declared.contains(name)) {
+        if !order.contains(&name) {
+            order.push(name);
+        }
+    }
+    order
+}
+
+/// The modules that a line of code names by their path in the crate.
+fn used(line: &str) -> impl Iterator<Item = &str> {
+    let code = if line.trim_start().starts_with("//") { "" } else { line };
+    code.split("crate::").skip(1).filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
+}
+
+/// Whether a file holds nothing but tests.
+fn is_test(path: &str) -> bool {
+    path.ends_with("_tests.rs")
+        || path.ends_with("/tests.rs")
+        || ["/tests/", "/simulation/"].iter().any(|part| path.contains(part))
+}
+
+/// The code before the tests of a file, which come last.
+fn without_tests(text: &str) -> &str {
+    let tests = text.find("#[cfg(test)]\nmod tests {");
+    &text[..tests.unwrap_or(text.len())]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LIB: &str = "//! - [`units`], [`pcm`]: the tick.\n//! - [`router`]: on air.\n#![forbid(unsafe_code)]\npub mod pcm;\npub mod router;\npub mod units;\n";
+    const LIB: &str = "//! # Layout\n//! - [`units`], `pcm`: the tick of [`units`].\n//! - [`router`]: on air.\n\nmod pcm;\npub mod router;\npub(crate) mod units;\n";
 
-    fn sources(pcm: &str) -> Vec<Source> {
+    fn faults(pcm: &str, more: &str) -> Vec<String> {
         let source = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
-        vec![source("crates/signal/src/lib.rs", LIB), source("crates/signal/src/pcm.rs", pcm)]
+        let lib = format!("{LIB}{more}");
+        modules_of("crates/a/src/", &[source("crates/a/src/lib.rs", &lib), source("crates/a/src/pcm/mod.rs", pcm)])
     }
 
     #[test]
-    fn a_stage_may_use_one_before_it_and_none_after_it() {
-        assert!(signal(&sources("use crate::units::Serial;")).is_empty());
-        assert_eq!(signal(&sources("use crate::router::Router;")).len(), 1);
+    fn a_module_may_use_one_before_it_and_none_after_it() {
+        assert_eq!(faults("use crate::units::Serial;", ""), [""; 0]);
+        assert_eq!(
+            faults("\n    crate::router::run();", ""),
+            ["crates/a/src/pcm/mod.rs:2: pcm uses router, which comes after it"]
+        );
+        let in_tests = "/// As [`crate::router`].\n#[cfg(test)]\nmod tests {\n    use crate::router::Router;\n}\n";
+        assert_eq!(faults(in_tests, ""), [""; 0]);
     }
 
     #[test]
     fn a_module_outside_the_layout_is_found() {
-        let mut sources = sources("");
-        sources[0].text.push_str("mod surprise;\n");
-        assert_eq!(signal(&sources).len(), 1);
+        let told = ["crates/a/src/lib.rs: module surprise is missing in the layout at its head"];
+        assert_eq!(faults("", "mod surprise;\n"), told);
     }
 }

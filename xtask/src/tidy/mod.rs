@@ -31,6 +31,7 @@ pub(crate) fn run() -> Result<()> {
     faults.extend(sources.iter().flat_map(text::may_panic_on_air));
     faults.extend(layers::crates(&sources));
     faults.extend(layers::signal(&sources));
+    faults.extend(layers::modules(&sources));
     faults.extend(contract::check(&sources));
     faults.extend(fuzz::check(&paths, &sources));
     faults.extend(licences::check()?);

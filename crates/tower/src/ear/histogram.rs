@@ -35,14 +35,14 @@ impl Histogram {
     }
 
     /// One more sample.
-    pub(super) fn observe(&mut self, sample_s: f64) {
+    pub(crate) fn observe(&mut self, sample_s: f64) {
         self.at_most.iter_mut().for_each(|(bound_s, count)| *count += u64::from(sample_s <= *bound_s));
         self.count += 1;
         self.sum_s += sample_s;
     }
 
     /// Samples that are sorted already: how many lie between each bound and the one before, and the last beyond all of them.
-    pub(super) fn add(&mut self, between: &[u64], sum_s: f64) {
+    pub(crate) fn add(&mut self, between: &[u64], sum_s: f64) {
         let mut sum = 0;
         for ((_, count), more) in self.at_most.iter_mut().zip(between) {
             sum += more;

@@ -5,29 +5,22 @@
 //!
 //! - `decode`: frames to sound; `sound`: that in ticks, whatever the codec; `meter`: loudness and silence; `output`: one output beside the programme; `histogram`: how far
 //!   behind the arrival it is, and listeners behind it.
-//! - `batch`: when sound is measured.
-//! - `uplink`: whether listeners lag together, and whether its limit refuses newcomers.
 //! - `pressure`: whether the machine is too busy, and what is left out while it is.
 //! - `deaf`: whether it still listens.
-//! - `watch`: the alarms, around the pure state machine of [`radio_signal::alarm`]; `advice`: what
-//!   they say; `ears`: what is known of one output between two looks.
+//! - `watch`: the alarms, around the pure state machine of [`radio_signal::alarm`].
 //! - [`Board`]: what others may read of all this.
+//!
+//! The thread that listens is in [`crate::alarms`].
 
-mod advice;
-mod batch;
 mod deaf;
 mod decode;
-mod disk;
-mod ears;
 mod histogram;
-mod kind;
+pub(crate) mod kind;
 mod meter;
-mod output;
+pub(crate) mod output;
 pub(crate) mod pressure;
 mod sound;
-mod thread;
-mod uplink;
-mod watch;
+pub(crate) mod watch;
 
 pub use deaf::Listened;
 pub use histogram::Histogram;
@@ -35,11 +28,12 @@ pub use kind::{Kind, Severity};
 pub use meter::Loudness;
 pub use output::Heard;
 pub use pressure::Machine;
-pub use thread::{EarHandle, start};
 pub use watch::{RaisedAlarm, Tally};
 
 use crate::broadcast::OutputId;
-use crate::state::Tower;
+use crate::journal::Journal;
+use crate::pump::PumpFigures;
+use crate::setup::Setup;
 use deaf::Herald;
 use pressure::MachineWatch;
 use radio_signal::units::Serial;
@@ -47,7 +41,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// Below this likeness it is another sound: one's own is above 0.9 at any bitrate, another speed's below 0.4.
-const LIKENESS_MIN: f32 = 0.5;
+pub(crate) const LIKENESS_MIN: f32 = 0.5;
 
 /// What the ear has found out.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +74,18 @@ impl Findings {
     }
 }
 
+/// What the machine is judged by, and where it is told.
+pub struct Surroundings<'a> {
+    /// The configuration in force, with its encoders.
+    pub setup: &'a Setup,
+    /// How late ticks are.
+    pub figures: &'a PumpFigures,
+    /// The journal.
+    pub journal: &'a Journal,
+    /// When this process began to serve.
+    pub started: Instant,
+}
+
 /// Where the ear puts its findings, and others read them.
 #[derive(Debug, Default)]
 pub struct Board {
@@ -110,14 +116,14 @@ impl Board {
 
     /// Looks at the machine, and notes in the journal when the ear stops listening, and when it listens again. For a
     /// thread that lives on without it.
-    pub fn look_after(&self, tower: &Tower, tick: Serial) {
-        lock(&self.machine).look(tower, tick);
+    pub fn look_after(&self, around: &Surroundings<'_>, tick: Serial) {
+        lock(&self.machine).look(around, tick);
         let listened = lock(&self.findings).listened;
         let alarm = listened.and_then(|listened| listened.alarm(Instant::now(), self.is_shedding()));
-        lock(&self.herald).tell(alarm.as_ref(), tick, &tower.journal);
+        lock(&self.herald).tell(alarm.as_ref(), tick, around.journal);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Findings> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Findings> {
         lock(&self.findings)
     }
 }

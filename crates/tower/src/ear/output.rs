@@ -53,7 +53,7 @@ pub struct Heard {
 
 /// Something that was noticed.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Notice {
+pub(crate) enum Notice {
     /// A frame sounded this loud, and was good or could not be decoded.
     Frame { frame: u64, level_dbfs: f32, is_good: bool },
     /// The second that ended about this frame compares like this.
@@ -61,7 +61,7 @@ pub(super) enum Notice {
 }
 
 /// Follows one output.
-pub(super) struct OutputEar {
+pub(crate) struct OutputEar {
     sound: Sound,
     meter: Meter,
     follow: Option<Follow>,
@@ -99,29 +99,29 @@ impl Follow {
 impl OutputEar {
     /// # Errors
     /// No decoder.
-    pub(super) fn new(silence_dbfs: f32, format: Format) -> anyhow::Result<Self> {
+    pub(crate) fn new(silence_dbfs: f32, format: Format) -> anyhow::Result<Self> {
         let error_max = error_max(&format);
         let (sound, meter, mono) = (Sound::new(format)?, Meter::new(silence_dbfs), format.channels == 1);
         Ok(Self { sound, meter, follow: None, heard: Heard::default(), error_max, mono, bytes: Vec::new() })
     }
 
     /// From now on sound below this is silence.
-    pub(super) const fn set_silence(&mut self, silence_dbfs: f32) {
+    pub(crate) const fn set_silence(&mut self, silence_dbfs: f32) {
         self.meter.set_silence(silence_dbfs);
     }
 
     /// What it knows now.
-    pub(super) fn read(&mut self) -> (Loudness, Heard) {
+    pub(crate) fn read(&mut self) -> (Loudness, Heard) {
         (self.meter.read(), self.heard)
     }
 
     /// The frame to be heard next; none before the first.
-    pub(super) fn next_frame(&self) -> Option<u64> {
+    pub(crate) fn next_frame(&self) -> Option<u64> {
         self.follow.as_ref().map(|follow| follow.next_frame)
     }
 
     /// Hears what is new.
-    pub(super) fn listen(&mut self, output: &Mount, programme: &Mount, mut tell: impl FnMut(Notice)) {
+    pub(crate) fn listen(&mut self, output: &Mount, programme: &Mount, mut tell: impl FnMut(Notice)) {
         let there = output.frames();
         // Before its first frame there is nothing to be late for.
         if there.is_empty() {
@@ -157,7 +157,7 @@ impl OutputEar {
     }
 
     /// Leaves out what is new.
-    pub(super) fn leave_out(&mut self, output: &Mount) {
+    pub(crate) fn leave_out(&mut self, output: &Mount) {
         if let Some(follow) = self.follow.take() {
             let end = output.frames().end;
             self.heard.unheard_frames += end.saturating_sub(follow.next_frame);
@@ -204,7 +204,7 @@ fn pcm_samples(bytes: &[u8]) -> impl Iterator<Item = [f32; CHANNELS]> {
 }
 
 /// The programme itself, before any encoder.
-pub(super) struct ProgrammeEar {
+pub(crate) struct ProgrammeEar {
     meter: Meter,
     next_tick: Option<u64>,
     bytes: Vec<u8>,
@@ -212,18 +212,18 @@ pub(super) struct ProgrammeEar {
 }
 
 impl ProgrammeEar {
-    pub(super) fn new(silence_dbfs: f32) -> Self {
+    pub(crate) fn new(silence_dbfs: f32) -> Self {
         let planes = [(); CHANNELS].map(|()| Vec::with_capacity(TICK_VALUES / CHANNELS));
         Self { meter: Meter::new(silence_dbfs), next_tick: None, bytes: Vec::new(), planes }
     }
 
     /// From now on sound below this is silence.
-    pub(super) const fn set_silence(&mut self, silence_dbfs: f32) {
+    pub(crate) const fn set_silence(&mut self, silence_dbfs: f32) {
         self.meter.set_silence(silence_dbfs);
     }
 
     /// Hears what is new.
-    pub(super) fn listen(&mut self, programme: &Mount) {
+    pub(crate) fn listen(&mut self, programme: &Mount) {
         let there = programme.frames();
         let next = self.next_tick.filter(|next| there.end.saturating_sub(*next) <= BEHIND_FRAMES_MAX);
         let from = next.unwrap_or(there.end.saturating_sub(BEHIND_FRAMES_MAX).max(there.start));
@@ -240,12 +240,12 @@ impl ProgrammeEar {
     }
 
     /// The tick to be heard next; none before the first.
-    pub(super) const fn next_tick(&self) -> Option<u64> {
+    pub(crate) const fn next_tick(&self) -> Option<u64> {
         self.next_tick
     }
 
     /// What it knows now.
-    pub(super) fn read(&mut self) -> Loudness {
+    pub(crate) fn read(&mut self) -> Loudness {
         self.meter.read()
     }
 }

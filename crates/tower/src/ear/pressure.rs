@@ -1,11 +1,11 @@
 //! The machine: whether it is too busy for the encoders, and what the tower leaves out while it is
 //! (SPEC ENC-13).
 
+use super::Surroundings;
 use super::kind::Kind;
 use super::watch::{AlarmText, Moment, RaisedAlarm, Tally, Watch};
 use crate::child_process::processor::processor_time;
 use crate::setup::OutputState;
-use crate::state::Tower;
 use crate::text::seconds;
 use radio_signal::pressure::{Look, Measure, PressureWatch, Usage};
 use radio_signal::units::{Serial, TICK_MS};
@@ -91,14 +91,14 @@ impl Default for MachineWatch {
 
 impl MachineWatch {
     /// Looks once a second, and raises the alarm.
-    pub(super) fn look(&mut self, tower: &Tower, tick: Serial) {
+    pub(super) fn look(&mut self, around: &Surroundings<'_>, tick: Serial) {
         if self.seen.is_some_and(|seen| seen.elapsed() < PERIOD) {
             return;
         }
         self.seen = Some(Instant::now());
-        let setup = tower.setup();
-        self.watch.set(&setup.config, &[], tick, &tower.journal);
-        let now = Moment { now_ms: tower.started.elapsed().as_millis() as u64, tick };
+        let Surroundings { setup, figures, journal, started } = *around;
+        self.watch.set(&setup.config, &[], tick, journal);
+        let now = Moment { now_ms: started.elapsed().as_millis() as u64, tick };
         let status = |output: &Arc<OutputState>| {
             let manager = output.manager.lock().unwrap_or_else(PoisonError::into_inner);
             (output.config.mount.clone(), manager.status())
@@ -106,7 +106,7 @@ impl MachineWatch {
         let encoders: Vec<_> = setup.outputs.iter().map(status).collect();
         let pids = encoders.iter().flat_map(|(_, encoder)| encoder.processes.iter().map(|process| process.pid));
         let usage = |process| Some(Usage { process, time: processor_time(process)? });
-        let lateness = tower.figures.lateness();
+        let lateness = figures.lateness();
         let in_time = lateness.at_most.iter().find(|(bound_s, _)| *bound_s >= LATE_S).map_or(0, |(_, count)| *count);
         let measure = self.pressure.observe(Look {
             now_ms: now.now_ms,
@@ -120,7 +120,7 @@ impl MachineWatch {
         let waiting = encoders.iter().find(|(_, encoder)| encoder.processes.iter().any(|one| is_of(one.pid)));
         let needs = waiting.and_then(|(_, encoder)| encoder.frame_cost_us).map(|us| us as f64 / FRAME_US);
         let busy_ms = self.pressure.since_ms().map(|since_ms| now.now_ms.saturating_sub(since_ms));
-        self.watch.observe((Kind::MachineBusy, None), now, busy_ms.is_some(), &tower.journal, || {
+        self.watch.observe((Kind::MachineBusy, None), now, busy_ms.is_some(), journal, || {
             text(busy_ms.unwrap_or(0), &measure, waiting.map(|(mount, _)| mount.as_str()), needs)
         });
         let began = |ms| SystemTime::now().duration_since(UNIX_EPOCH).map(|now| now.as_secs_f64() - ms as f64 / 1000.0);
@@ -145,7 +145,7 @@ impl MachineWatch {
 
 /// Whether output `index` of `outputs` is listened to at `now_ms`: while the tower leaves something
 /// out, each has its turn.
-pub(super) fn has_turn(is_shedding: bool, index: usize, outputs: usize, now_ms: u64) -> bool {
+pub(crate) fn has_turn(is_shedding: bool, index: usize, outputs: usize, now_ms: u64) -> bool {
     let turns = (outputs as u64).max(TURNS_MIN);
     !is_shedding || now_ms / TURN_MS % turns == index as u64
 }

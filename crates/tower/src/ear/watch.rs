@@ -35,7 +35,7 @@ pub struct RaisedAlarm {
 
 /// What an alarm says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct AlarmText {
+pub(crate) struct AlarmText {
     /// What is wrong, for everybody.
     public: String,
     /// Further sentences for operators alone: words of a process, paths. Empty if there are none.
@@ -44,22 +44,22 @@ pub(super) struct AlarmText {
 
 impl AlarmText {
     /// All of it is for everybody.
-    pub(super) fn public(text: impl Into<String>) -> Self {
+    pub(crate) fn public(text: impl Into<String>) -> Self {
         Self { public: text.into(), private: String::new() }
     }
 
     /// Behind a first sentence for everybody, the rest is for operators.
-    pub(super) fn private(public: impl Into<String>, private: impl Into<String>) -> Self {
+    pub(crate) fn private(public: impl Into<String>, private: impl Into<String>) -> Self {
         Self { public: public.into(), private: private.into() }
     }
 
     /// For operators.
-    pub(super) fn whole(&self) -> String {
+    pub(crate) fn whole(&self) -> String {
         if self.private.is_empty() { self.public.clone() } else { format!("{}. {}", self.public, self.private) }
     }
 
     /// For everybody.
-    pub(super) fn shortened(&self) -> String {
+    pub(crate) fn shortened(&self) -> String {
         if self.private.is_empty() { self.public.clone() } else { format!("{}; `tower status` says more", self.public) }
     }
 }
@@ -79,7 +79,7 @@ pub struct Tally {
 
 /// Alarms of a tower: those that the ear watches, or that of the machine.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     entries: Vec<Entry>,
     is_of_machine: bool,
 }
@@ -96,7 +96,7 @@ struct Entry {
 
 /// Where and when something is observed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     /// On the clock of the wall or of the stream; for one alarm always the same.
     pub now_ms: u64,
     /// The pump's newest tick.
@@ -105,19 +105,19 @@ pub(super) struct Moment {
 
 impl Watch {
     /// No alarm yet; see [`Watch::set`].
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { entries: Vec::new(), is_of_machine: false }
     }
 
     /// The same for the alarm of the machine, which the ear cannot watch: it has no time when that
     /// is raised.
-    pub(super) const fn of_machine() -> Self {
+    pub(crate) const fn of_machine() -> Self {
         Self { entries: Vec::new(), is_of_machine: true }
     }
 
     /// From now on the alarms are those of this configuration, less those that are switched off. What is raised stays so
     /// where there still is such an alarm, and else is over.
-    pub(super) fn set(&mut self, config: &Config, outputs: &[(OutputId, &str)], tick: Serial, journal: &Journal) {
+    pub(crate) fn set(&mut self, config: &Config, outputs: &[(OutputId, &str)], tick: Serial, journal: &Journal) {
         let mut before = std::mem::take(&mut self.entries);
         let is_watched = |kind: &Kind| (*kind == Kind::MachineBusy) == self.is_of_machine;
         for kind in Kind::ALL.into_iter().filter(is_watched) {
@@ -148,13 +148,13 @@ impl Watch {
     }
 
     /// Whether this alarm is raised.
-    pub(super) fn is_raised(&self, kind: Kind, output: Option<OutputId>) -> bool {
+    pub(crate) fn is_raised(&self, kind: Kind, output: Option<OutputId>) -> bool {
         self.entries.iter().any(|entry| entry.kind == kind && entry.output == output && entry.raised.is_some())
     }
 
     /// When an alarm of this output's sound may be raised or over, on the clock of the stream; none
     /// while all is well.
-    pub(super) fn sound_due_ms(&self, output: OutputId) -> Option<u64> {
+    pub(crate) fn sound_due_ms(&self, output: OutputId) -> Option<u64> {
         let of_sound = |entry: &&Entry| {
             entry.output == Some(output) && matches!(entry.kind, Kind::Silence | Kind::Differs | Kind::DamagedFrames)
         };
@@ -162,7 +162,7 @@ impl Watch {
     }
 
     /// It is wrong, or right; `text` says what, and what to do.
-    pub(super) fn observe(
+    pub(crate) fn observe(
         &mut self,
         (kind, output): (Kind, Option<OutputId>),
         moment: Moment,
@@ -203,12 +203,12 @@ impl Watch {
     }
 
     /// The alarms that are raised.
-    pub(super) fn raised(&self) -> Vec<RaisedAlarm> {
+    pub(crate) fn raised(&self) -> Vec<RaisedAlarm> {
         self.entries.iter().filter_map(|entry| entry.raised.clone()).collect()
     }
 
     /// All alarms.
-    pub(super) fn tallies(&self) -> Vec<Tally> {
+    pub(crate) fn tallies(&self) -> Vec<Tally> {
         let tally = |entry: &Entry| Tally {
             alarm: entry.kind,
             mount: entry.mount.clone(),

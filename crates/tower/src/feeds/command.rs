@@ -8,6 +8,7 @@
 use crate::child_process::diagnostics::Diagnostics;
 use crate::child_process::spawn::{self, Spawned};
 use crate::config::{Input, InputKind, Pacing};
+use crate::ingest::RunningInput;
 use crate::ingest::producer;
 use crate::journal::event::Event;
 use crate::source::spec;
@@ -77,9 +78,10 @@ impl Program {
         }
         Self { shared, thread: spawned.ok().map(|handle| handle.thread().clone()) }
     }
+}
 
-    /// For `/status`.
-    pub fn status(&self) -> Value {
+impl RunningInput for Program {
+    fn status(&self) -> Value {
         let state = self.shared.lock();
         json!({ "pid": state.pid, "starts": state.starts, "problem": state.problem })
     }

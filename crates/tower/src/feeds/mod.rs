@@ -13,27 +13,11 @@ pub mod titles;
 
 use crate::config::{Config, Input, InputKind};
 use crate::files::PlayerHandle;
+use crate::ingest::RunningInput;
 use crate::ingest::names::InputNames;
-use crate::serve::players::{self, GoOn};
+use crate::playout::players::{self, GoOn};
 use crate::state::Tower;
-use serde_json::{Value, json};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Those that run.
-#[derive(Default)]
-pub struct Feeds(Mutex<Vec<Feed>>);
-
-/// One that runs; dropping it ends it.
-struct Feed {
-    name: String,
-    kind: FeedKind,
-}
-
-enum FeedKind {
-    Pcm(pcm::PcmDoor),
-    Pull(pull::Pull),
-    Command(command::Program),
-}
+use std::sync::{Arc, PoisonError};
 
 /// Those that are to run, with all that can be refused.
 #[derive(Default)]
@@ -79,45 +63,20 @@ impl NewFeeds {
     /// Ends those that go, and starts those that come. `tower` has their configuration.
     pub fn put_into_force(self, tower: &Arc<Tower>, players: Vec<PlayerHandle>) {
         for input in &self.gone {
-            tower.feeds.lock().retain(|feed| feed.name != input.name);
+            tower.feeds.stop(&input.name);
             if input.kind == InputKind::Playlist {
-                crate::reload::stop_players(tower, &input.name);
+                players::stop(tower, &input.name);
             }
         }
         tower.players.lock().unwrap_or_else(PoisonError::into_inner).extend(players);
         for (input, listening) in self.inputs {
-            let kind = match (input.kind, listening) {
-                (_, Some(listening)) => FeedKind::Pcm(pcm::PcmDoor::open(tower, &input.name, listening)),
-                (InputKind::Command, _) => FeedKind::Command(command::Program::start(tower, &input.name)),
-                (InputKind::Url, _) => FeedKind::Pull(pull::Pull::start(tower, &input.name)),
+            let running: Box<dyn RunningInput> = match (input.kind, listening) {
+                (_, Some(listening)) => Box::new(pcm::PcmDoor::open(tower, &input.name, listening)),
+                (InputKind::Command, _) => Box::new(command::Program::start(tower, &input.name)),
+                (InputKind::Url, _) => Box::new(pull::Pull::start(tower, &input.name)),
                 _ => continue,
             };
-            tower.feeds.lock().push(Feed { name: input.name, kind });
+            tower.feeds.keep(input.name, running);
         }
-    }
-}
-
-impl Feeds {
-    /// Ends all of them.
-    pub fn end(&self) {
-        self.lock().clear();
-    }
-
-    /// For `/status`: how the input of this name is fed; null if the tower does not do it.
-    #[must_use]
-    pub fn status(&self, name: &str, input: Option<&Input>) -> Value {
-        let Some(input) = input.filter(|input| input.kind != InputKind::Icecast) else { return Value::Null };
-        let feeds = self.lock();
-        let more = match feeds.iter().find(|feed| feed.name == name).map(|feed| &feed.kind) {
-            Some(FeedKind::Pcm(door)) => door.status(),
-            Some(FeedKind::Pull(pull)) => pull.status(),
-            Some(FeedKind::Command(program)) => program.status(),
-            None => Value::Null,
-        };
-        json!({ "kind": input.kind.name(), "priority": input.priority(), "state": more })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Feed>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

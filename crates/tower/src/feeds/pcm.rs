@@ -1,6 +1,7 @@
 //! PCM over TCP or a Unix socket of its own, as it comes to the station's: no header, no password (SPEC IN-1 to IN-5, IN-7).
 
 use crate::config::{Input, InputKind, Pacing};
+use crate::ingest::RunningInput;
 use crate::ingest::{PcmSocket, producer};
 use crate::journal::event::Event;
 use crate::source::spec;
@@ -115,9 +116,10 @@ impl PcmDoor {
             }
         }
     }
+}
 
-    /// For `/status`.
-    pub fn status(&self) -> Value {
+impl RunningInput for PcmDoor {
+    fn status(&self) -> Value {
         let connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
         let peer = |peer: &Peer| json!({ "id": peer.id.producer, "address": peer.address });
         json!({ "address": self.address, "connected": connected.iter().map(peer).collect::<Vec<_>>() })

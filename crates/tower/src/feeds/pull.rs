@@ -3,6 +3,7 @@
 use super::request;
 use super::titles::TitledAudio;
 use crate::config::{Input, InputKind};
+use crate::ingest::RunningInput;
 use crate::journal::event::Event;
 use crate::media::formats::{Format, readable};
 use crate::source::child::{self, ChildSettings};
@@ -72,9 +73,10 @@ impl Pull {
         }
         Self { shared, thread: spawned.ok().map(|handle| handle.thread().clone()) }
     }
+}
 
-    /// For `/status`.
-    pub fn status(&self) -> Value {
+impl RunningInput for Pull {
+    fn status(&self) -> Value {
         let state = self.shared.lock();
         let stream = state.stream.as_ref().map(|stream| {
             let decoder = &stream.figures.decoder;

@@ -1,8 +1,8 @@
 //! Asks another server for a stream, as a player does: a few redirects, titles wanted, everything with a limit.
 
 use crate::config::Input;
-use crate::http::framing::Framing;
-use crate::http::head::{HEAD_BYTES_MAX, HEADERS_MAX};
+use crate::request::framing::Framing;
+use crate::request::head::{HEAD_BYTES_MAX, HEADERS_MAX};
 use crate::source::body::Body;
 use crate::tls::client;
 use anyhow::{Context, bail};

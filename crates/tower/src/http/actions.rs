@@ -2,9 +2,9 @@
 
 use super::api::error;
 use super::routes::SKIP;
-use super::who::Who;
+use crate::auth::who::Who;
 use crate::journal::event::Event;
-use crate::serve::skip::Skipped;
+use crate::playout::skip::Skipped;
 use crate::state::Tower;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
@@ -126,7 +126,7 @@ async fn restart_encoder(
 
 async fn skip(State(tower): State<Arc<Tower>>, Extension(who): Extension<Who>) -> Result<Response, Refused> {
     let Skipped { skipped, next } =
-        crate::serve::skip::skip(&tower).await.map_err(|fault| Refused(StatusCode::CONFLICT, fault.to_string()))?;
+        crate::playout::skip::skip(&tower).await.map_err(|fault| Refused(StatusCode::CONFLICT, fault.to_string()))?;
     note(&tower, who, Event::SongSkipped { skipped: skipped.clone(), next: next.clone() });
     Ok((StatusCode::ACCEPTED, Json(json!({ "skipped": skipped, "next": next }))).into_response())
 }

@@ -1,6 +1,6 @@
 //! The address under which a client has reached the tower, for links that lead back to it.
 
-use super::origin::Origin;
+use crate::request::origin::Origin;
 use crate::state::Tower;
 use std::net::SocketAddr;
 

@@ -1,16 +1,16 @@
 //! Who is let in to what is not for everybody: by password or token in the request, or by session; and then by his role.
 
-use super::auth::{Given, Shown, claimed_name};
-use super::head::{
+use super::routes::{Class, Route, changes_something};
+use crate::auth::credentials::{Given, Shown, claimed_name};
+use crate::auth::session::{Sessions, TOKEN_HEADER};
+use crate::auth::who::Who;
+use crate::config::Role;
+use crate::journal::event::Event;
+use crate::request::head::{
     ADMINS_ONLY, FORBIDDEN, Head, LISTENERS_ONLY, OPERATORS_ONLY, Refusal, TOO_MANY_GUESSES, UNAUTHORIZED,
 };
-use super::origin::Origin;
-use super::routes::{Class, Route, changes_something};
-use super::session::{Sessions, TOKEN_HEADER};
-use super::who::Who;
-use crate::config::Role;
-use crate::http::head::MISDIRECTED;
-use crate::journal::event::Event;
+use crate::request::origin::MISDIRECTED;
+use crate::request::origin::Origin;
 use crate::setup::{OutputState, Setup};
 use crate::state::Tower;
 use crate::text::cleaned;

@@ -1,10 +1,10 @@
 //! The API: small JSON answers over axum (SPEC API-2, API-3, API-6).
 
 use super::bodies;
-use super::origin::Origin;
 use super::parameters::Parameters;
-use super::who::Who;
+use crate::auth::who::Who;
 use crate::ingest::Acceptor;
+use crate::request::origin::Origin;
 use crate::state::Tower;
 use axum::Json;
 use axum::extract::{Extension, State};

@@ -2,6 +2,7 @@
 //! within one budget of memory.
 
 use super::api::error;
+use crate::request::BodyBudget;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER};
@@ -11,25 +12,13 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 /// Bytes of a request's body at most.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of all bodies that are in memory at the same time.
-const BUDGET_BYTES: usize = 4 * 1024 * 1024;
 /// A body must be there within this time, like a head.
 const BODY_TIME_MAX: Duration = Duration::from_secs(5);
-
-/// The memory that the bodies of all requests share, at every port.
-#[derive(Clone, Debug)]
-pub struct Budget(Arc<Semaphore>);
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(BUDGET_BYTES)))
-    }
-}
 
 /// Why there is no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +33,7 @@ enum Fault {
 
 /// Takes in the whole body before anything is done: one that is too long or too slow is refused by
 /// every route alike. Of GET and HEAD none is read.
-pub async fn bounded(State(budget): State<Budget>, request: Request, next: Next) -> Response {
+pub async fn bounded(State(budget): State<BodyBudget>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     if matches!(parts.method, Method::GET | Method::HEAD) {
         return next.run(Request::from_parts(parts, Body::empty())).await;
@@ -64,7 +53,7 @@ pub async fn bounded(State(budget): State<Budget>, request: Request, next: Next)
 
 /// Reads a body, and takes room for what has come of it; room that is only claimed by a length
 /// costs others nothing.
-async fn whole(body: Body, budget: &Budget) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Fault> {
+async fn whole(body: Body, budget: &BodyBudget) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Fault> {
     let until = Instant::now() + BODY_TIME_MAX;
     let (mut pieces, mut bytes, mut room) = (body.into_data_stream(), Vec::new(), Vec::new());
     while let Some(piece) = timeout_at(until, pieces.next()).await.map_err(|_| Fault::TooSlow)? {
@@ -101,13 +90,14 @@ mod tests {
     use super::*;
     use futures_util::stream;
     use std::convert::Infallible;
+    use tokio::sync::Semaphore;
 
     fn body(pieces: usize, bytes: usize) -> Body {
         Body::from_stream(stream::iter((0..pieces).map(move |_| Ok::<_, Infallible>(vec![b'x'; bytes]))))
     }
 
-    fn with_room(bytes: usize) -> Budget {
-        Budget(Arc::new(Semaphore::new(bytes)))
+    fn with_room(bytes: usize) -> BodyBudget {
+        BodyBudget(Arc::new(Semaphore::new(bytes)))
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,12 +4,12 @@
 //! the journal for himself.
 
 use super::api::{Peer, error};
-use super::auth::Edition;
 use super::parameters::Parameters;
-use super::past::Audited;
 use super::places::{Place, Places};
 use super::routes;
-use super::who::Who;
+use crate::auth::credentials::Edition;
+use crate::auth::who::Who;
+use crate::journal::Audited;
 use crate::journal::{Entry, entry_name};
 use crate::state::Tower;
 use axum::extract::State;

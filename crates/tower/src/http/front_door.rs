@@ -3,23 +3,25 @@
 
 use super::admission;
 use super::api::{Peer, Reader};
-use super::auth;
-use super::foreign;
-use super::framing;
-use super::head::{self, FOREIGN, FULL, HEAD_TIME_MAX, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED};
-use super::origin::{self, Origin};
 use super::playlists;
-use super::rewind::Rewind;
 use super::routes::{self, Class, Found};
 use super::stream::{self, Asker};
-use super::waiting::{Ticket, WaitingRoom};
-use super::who::Who;
-use crate::http::head::MISDIRECTED;
+use crate::auth::credentials;
+use crate::auth::foreign;
+use crate::auth::who::Who;
+use crate::http::tls::passage::Passage;
+use crate::request::framing;
+use crate::request::head::{
+    self, FOREIGN, FULL, HEAD_TIME_MAX, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED,
+};
+use crate::request::origin::MISDIRECTED;
+use crate::request::origin::{self, Origin};
+use crate::request::rewind::Rewind;
+use crate::request::waiting::{Ticket, WaitingRoom};
 use crate::setup::OutputState;
 use crate::source::doors::{Door, Knock};
 use crate::source::handshake::{self, Admission, BUSY, is_source_method};
 use crate::state::Tower;
-use crate::tls::passage::Passage;
 use socket2::SockRef;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,7 +60,9 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
                 tokio::spawn(async move {
                     let (mut socket, until) = (socket, Instant::now() + HEAD_TIME_MAX);
                     let is_local = is_loopback(address);
-                    let welcome = origin::welcome(&mut socket, address, &tower, &ticket, until);
+                    let setup = tower.setup();
+                    let owed = (&setup.config.server, &tower.refused_proxy_headers);
+                    let welcome = origin::welcome(&mut socket, address, owed, &ticket, until);
                     if let Some(address) = welcome.await {
                         let reached = socket.local_addr().ok();
                         let visitor = Visitor { address, is_local, reached, passage: None, ticket, until };
@@ -216,7 +220,7 @@ async fn serve_one(
         Destination::Source { door, admission } => {
             let Ok(socket) = socket.into_std() else { return };
             let beyond = head.beyond().to_vec();
-            let entered = door.enter(tower, socket, address, admission, beyond);
+            let entered = door.enter(Arc::<Tower>::clone(tower), socket, address, admission, beyond);
             if let Err(Ok(socket)) = entered.map_err(TcpStream::from_std) {
                 waits();
                 answer(socket, &BUSY.to_source(false)).await;
@@ -339,7 +343,7 @@ impl Destination {
 fn is_of_another_site(head: &Head, origin: &Origin, found: &Found) -> bool {
     let (is_for_own_pages, is_change) = match found {
         Found::Route(route) => (
-            routes::is_for_own_pages(route, &head.method) || auth::query_secret(head).is_some(),
+            routes::is_for_own_pages(route, &head.method) || credentials::query_secret(head).is_some(),
             routes::changes_something(route, &head.method),
         ),
         Found::OtherMethods(_) | Found::Nothing => (is_source_method(&head.method), false),

@@ -3,9 +3,9 @@
 use super::actions::{Refused, body, note};
 use super::admission::tell_of_guesses;
 use super::api::{Peer, error};
-use super::auth::Shown;
-use super::session::{Session, Sessions, TOKEN_HEADER};
-use super::who::Who;
+use crate::auth::credentials::Shown;
+use crate::auth::session::{Session, Sessions, TOKEN_HEADER};
+use crate::auth::who::Who;
 use crate::config::ADMIN;
 use crate::journal::event::Event;
 use crate::state::Tower;
@@ -81,7 +81,7 @@ async fn log_out(State(tower): State<Arc<Tower>>, peer: Option<Extension<Peer>>,
     let is_https = peer.is_some_and(|Extension(Peer(origin))| origin.is_https);
     if let Some(session) = current(&tower, &headers) {
         if !Sessions::is_token(&session, text(&headers, TOKEN_HEADER)) {
-            return error(StatusCode::FORBIDDEN, super::head::FORBIDDEN.line);
+            return error(StatusCode::FORBIDDEN, crate::request::head::FORBIDDEN.line);
         }
         tower.sessions.close(text(&headers, COOKIE.as_str()), Instant::now());
     }

@@ -4,16 +4,14 @@
 use super::address::xml;
 use super::api::error;
 use super::parameters::Parameters;
-use super::query::Query;
 use super::sender::{Sender, refused};
-use super::who::Who;
-use crate::files::PlayerHandle;
+use crate::auth::who::Who;
 use crate::journal::event::Event;
-use crate::serve::players::FALLBACK;
+use crate::request::query::Query;
 use crate::state::Tower;
+use crate::status::now_playing::{current, to_json};
 use crate::title::decode;
 use crate::title::{Details, Title};
-use crate::titles::Heard;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Extension, RawQuery, State};
@@ -21,11 +19,9 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use radio_signal::router::OnAir;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::{Arc, PoisonError};
-use std::time::UNIX_EPOCH;
+use std::sync::Arc;
 
 /// The routes of this file.
 pub fn router() -> axum::Router<Arc<Tower>> {
@@ -35,47 +31,6 @@ pub fn router() -> axum::Router<Arc<Tower>> {
         .route("/api/cover", get(cover))
         .route("/admin/metadata", get(icecast).post(icecast))
         .route("/admin.cgi", get(shoutcast).post(shoutcast))
-}
-
-/// As the API shows it.
-#[must_use]
-pub fn to_json(tower: &Tower, heard: &Heard) -> Value {
-    let title = heard.title.as_deref();
-    let detail =
-        |field: fn(&Details) -> &String| title.map(|title| field(&title.details)).filter(|text| !text.is_empty());
-    let started = tower.time_of(heard.serial).duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
-    json!({
-        "label": title.map(Title::label),
-        "artist": title.map(|title| &title.artist),
-        "title": title.map(|title| &title.title),
-        "url": title.map(|title| &title.url).filter(|url| !url.is_empty()),
-        "album": detail(|details| &details.album),
-        "record_label": detail(|details| &details.record_label),
-        "isrc": detail(|details| &details.isrc),
-        "year": title.and_then(|title| title.details.year),
-        "duration_s": title.and_then(|title| title.details.duration_s),
-        "cover": detail(|details| &details.cover),
-        "source": tower.on_air_name(heard.source),
-        "serial": heard.serial,
-        "started_at": started,
-    })
-}
-
-/// What is playing, with how much is left of it and what is next, where a player of files knows.
-#[must_use]
-pub fn current(tower: &Tower) -> Option<Value> {
-    let heard = tower.titles.now()?;
-    let name = match heard.source {
-        OnAir::FallbackFile => FALLBACK.to_owned(),
-        source => tower.on_air_name(source),
-    };
-    let players = tower.players.lock().unwrap_or_else(PoisonError::into_inner);
-    let player = players.iter().find(|player| player.name() == name);
-    let song = player.and_then(PlayerHandle::on_air);
-    let mut json = to_json(tower, &heard);
-    json["remaining_ms"] = json!(song.as_ref().and_then(|song| song.remaining_ms));
-    json["next"] = json!(song.and_then(|song| song.next));
-    Some(json)
 }
 
 async fn now_playing(State(tower): State<Arc<Tower>>) -> Response {

@@ -1,9 +1,9 @@
 //! Answers a newcomer that is not admitted: 503, or a redirect to the server that takes what is too
 //! much (SPEC LIS-8).
 
-use super::head::{ADDRESS_FULL, FULL, Head, MOUNT_FULL, Refusal};
 use super::stream::CORS;
 use crate::journal::event::Event;
+use crate::request::head::{ADDRESS_FULL, FULL, Head, MOUNT_FULL, Refusal};
 use crate::state::Tower;
 use crate::uplink::mbit;
 use radio_fanout::RefusedReason;
@@ -77,7 +77,7 @@ fn tell(tower: &Tower, request: &Head, is_redirected: bool, figures: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::head;
+    use crate::request::head;
 
     fn location_of(target: &str) -> Option<String> {
         let request = head::parse(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes()).expect("good").expect("whole");

@@ -1,13 +1,13 @@
 //! What has been: the journal with who did what, and the last ten minutes.
 
 use super::parameters::Parameters;
-use crate::journal::{EVENTS_MAX, Entry};
+use crate::journal::{Audited, EVENTS_MAX};
 use crate::state::Tower;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -36,21 +36,7 @@ struct RecentQuery {
 
 async fn recent(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<RecentQuery>) -> Response {
     let period_ms = crate::recent::PERIOD.as_millis() as u64;
-    Json(json!({ "period_ms": period_ms, "moments": tower.recent.to_json(&tower, query.after) })).into_response()
-}
-
-/// An event as an administrator sees it.
-#[derive(Serialize)]
-pub(crate) struct Audited<'a> {
-    #[serde(flatten)]
-    event: &'a Entry,
-    who: Option<&'a str>,
-}
-
-impl<'a> Audited<'a> {
-    pub(crate) fn new(event: &'a Entry) -> Self {
-        Self { event, who: event.who.as_deref() }
-    }
+    Json(json!({ "period_ms": period_ms, "moments": tower.recent.to_json(|source| tower.on_air_name(source), query.after) })).into_response()
 }
 
 async fn events(State(tower): State<Arc<Tower>>, Parameters(query): Parameters<EventsQuery>) -> Response {

@@ -1,7 +1,7 @@
 //! Places of subscribers, shared among addresses: while there are places none is refused; then an
 //! address that has many gives one up to an address that has few.
 
-use super::guesses::neighbourhood;
+use crate::request::neighbourhood;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;

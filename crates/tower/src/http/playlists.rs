@@ -2,10 +2,10 @@
 //! and `/listen.pls?sid=`, as Shoutcast has it.
 
 use super::address::{base, xml};
-use super::head::Head;
-use super::origin::Origin;
-use super::query::Query;
 use super::shoutcast;
+use crate::request::head::Head;
+use crate::request::origin::Origin;
+use crate::request::query::Query;
 use crate::state::Tower;
 
 /// A kind of playlist.
@@ -25,7 +25,7 @@ pub fn answer(tower: &Tower, request: &Head, origin: &Origin) -> Option<Vec<u8>>
     let output = setup.output_at(mount).or_else(|| by_number().filter(|_| mount == "/listen"))?;
     let mount = if mount == "/listen" { output.config.mount.as_str() } else { mount };
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
-        return Some(super::head::method_not_allowed(&["GET", "HEAD"]));
+        return Some(crate::request::head::method_not_allowed(&["GET", "HEAD"]));
     }
     let url = base(tower, Some(origin)) + mount;
     let (content_type, text) = playlist(kind, &output.config.name.replace(['\r', '\n'], " "), &url);

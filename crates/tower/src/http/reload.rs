@@ -2,7 +2,7 @@
 
 use super::actions::note;
 use super::api::error;
-use super::who::Who;
+use crate::auth::who::Who;
 use crate::config::{Loaded, masked, shown};
 use crate::journal::event::Event;
 use crate::reload::{self, Refused, Report};

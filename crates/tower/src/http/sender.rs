@@ -1,11 +1,11 @@
 //! Who sends a title, and whose title it is: an operator's may be that of whatever is on air, a source's only its own.
 
 use super::api::{Peer, error};
-use super::auth::{Given, Shown};
-use super::head::{Refusal, TOO_MANY_GUESSES, UNAUTHORIZED};
-use super::query::Query;
-use super::who::Who;
+use crate::auth::credentials::{Given, Shown};
+use crate::auth::who::Who;
 use crate::config::ADMIN;
+use crate::request::head::{Refusal, TOO_MANY_GUESSES, UNAUTHORIZED};
+use crate::request::query::Query;
 use crate::source::claim::{Claim, TitleTarget, mount_in};
 use crate::state::Tower;
 use axum::extract::FromRequestParts;

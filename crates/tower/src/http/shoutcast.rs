@@ -4,9 +4,9 @@
 
 use super::address::xml;
 use super::api::error;
-use super::query::Query;
 use crate::config::Config;
 use crate::encoder::Format;
+use crate::request::query::Query;
 use crate::setup::OutputState;
 use crate::state::Tower;
 use crate::title::Title;

@@ -1,9 +1,9 @@
 //! Answers that never end: a mount's stream and the operator's monitor, each from a frame boundary (SPEC LIS-1, LIS-2,
 //! API-5).
 
-use super::head::{BAD_REQUEST, Head};
 use super::overflow;
 use crate::encoder::Format;
+use crate::request::head::{BAD_REQUEST, Head};
 use crate::setup::OutputState;
 use crate::state::Tower;
 use radio_fanout::{ListenerMeta, Mount, StartAt};
@@ -203,7 +203,7 @@ fn endless_wav_header() -> [u8; 44] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::head;
+    use crate::request::head;
 
     fn version(headers: &str) -> &'static str {
         let head = head::parse(format!("GET /stream HTTP/1.0\r\n{headers}\r\n").as_bytes());

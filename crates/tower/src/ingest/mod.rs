@@ -8,7 +8,9 @@
 pub mod names;
 pub mod producer;
 pub mod registry;
+pub mod running;
 pub mod socket;
 
 pub use registry::{Inputs, Newcomer};
+pub use running::{RunningInput, RunningInputs};
 pub use socket::{Acceptor, PcmSocket};

@@ -155,6 +155,20 @@ impl Entry {
     }
 }
 
+/// An event as an administrator sees it.
+#[derive(Serialize)]
+pub(crate) struct Audited<'a> {
+    #[serde(flatten)]
+    event: &'a Entry,
+    who: Option<&'a str>,
+}
+
+impl<'a> Audited<'a> {
+    pub(crate) fn new(event: &'a Entry) -> Self {
+        Self { event, who: event.who.as_deref() }
+    }
+}
+
 /// `EPOCH-ID`; `EPOCH-` is the place before all events of that life.
 #[must_use]
 pub fn entry_name(epoch: Uuid, id: Option<u64>) -> String {

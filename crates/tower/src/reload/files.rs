@@ -5,8 +5,8 @@ use crate::feeds::NewFeeds;
 use crate::files::PlayerHandle;
 use crate::files::media::{self, MediaPath};
 use crate::ingest::names::{InputNames, PLAY};
+use crate::playout::players::{self, FALLBACK, GoOn};
 use crate::pump::Order;
-use crate::serve::players::{self, FALLBACK, GoOn};
 use crate::state::Tower;
 use anyhow::bail;
 use radio_signal::ingest::BufferReader;
@@ -67,7 +67,7 @@ impl NewFiles {
         let (feeds, lists) = self.feeds;
         feeds.put_into_force(tower, lists);
         if let Some(fallback) = self.fallback {
-            super::stop_players(tower, FALLBACK);
+            players::stop(tower, FALLBACK);
             let (player, reader) = fallback.unzip();
             tower.fallback_gauge.store(reader.as_ref().map(|reader| Arc::new(reader.gauge())));
             if let Err(error) = tower.desk.order(Order::FallbackFile(reader)).await {
@@ -76,7 +76,7 @@ impl NewFiles {
             tower.players.lock().unwrap_or_else(PoisonError::into_inner).extend(player);
         }
         if let Some(player) = self.play {
-            super::stop_players(tower, PLAY);
+            players::stop(tower, PLAY);
             tower.players.lock().unwrap_or_else(PoisonError::into_inner).extend(player);
         }
     }

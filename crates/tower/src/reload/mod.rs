@@ -1,7 +1,6 @@
 //! Another configuration while the tower is on air (SPEC CFG-2): read again, compared, prepared,
 //! and then in force at once or not at all.
 //!
-//! - [`reader`]: reads the file, without ever waiting for it for long.
 //! - [`mod@plan`]: what differs, and what becomes of it.
 //! - [`outputs`]: encoders and mounts that come and go. `files`: players that do.
 //! - this file: the order of things. Whatever can fail is done before anything is changed.
@@ -9,13 +8,11 @@
 mod files;
 mod outputs;
 mod plan;
-mod reader;
 
 pub use plan::{Change, Difference, Effect, Plan, plan};
-pub use reader::Reader;
 
-use crate::config::{Config, ConfigError, Input, Loaded, validate};
-use crate::http::auth::{Users, is_same_user};
+use crate::auth::credentials::{Users, is_same_user};
+use crate::config::{Config, ConfigError, Input, Loaded, Unreadable, validate};
 use crate::ingest::producer;
 use crate::journal::event::Event;
 use crate::pump::Order;
@@ -29,7 +26,7 @@ use outputs::NewOutputs;
 use radio_fanout::PageCursor;
 use radio_signal::units::ticks_in_ms;
 use serde::Serialize;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// Listeners looked at together.
 const LISTENERS_AT_ONCE: usize = 1000;
@@ -52,6 +49,15 @@ pub enum Refused {
     /// Something of it could not be started.
     #[error("nothing was changed: {0:#}")]
     NotReady(anyhow::Error),
+}
+
+impl From<Unreadable> for Refused {
+    fn from(why: Unreadable) -> Self {
+        match why {
+            Unreadable::Config(error) => Self::Config(error),
+            Unreadable::NotReady(error) => Self::NotReady(error),
+        }
+    }
 }
 
 /// Reads the configuration again and puts it into force; with `dry_run` only says what would be done.
@@ -174,14 +180,6 @@ fn follow_webhooks(tower: &Arc<Tower>, old: &Setup, new: &Setup) {
     let is_in = |setup: &Setup, webhook: &Arc<Webhook>| setup.webhooks.iter().any(|other| Arc::ptr_eq(other, webhook));
     old.webhooks.iter().filter(|webhook| !is_in(new, webhook)).for_each(|webhook| webhook.close());
     for webhook in new.webhooks.iter().filter(|webhook| !is_in(old, webhook)) {
-        tokio::spawn(crate::webhook::deliver(Arc::clone(tower), Arc::clone(webhook)));
+        tokio::spawn(crate::webhook::deliver(Arc::clone(&tower.journal), Arc::clone(webhook)));
     }
-}
-
-/// Stops players of files, which may wait for a dead disk.
-pub(crate) fn stop_players(tower: &Tower, name: &str) {
-    let mut players = tower.players.lock().unwrap_or_else(PoisonError::into_inner);
-    let stopped: Vec<_> = players.extract_if(.., |player| player.name() == name).collect();
-    drop(players);
-    tokio::task::spawn_blocking(move || drop(stopped));
 }

@@ -1,11 +1,11 @@
 //! Outputs that come and go. A new one is on air, with a whole burst in its ring, before an old one leaves.
 
 use super::plan::goes_on;
+use crate::auth::credentials::Credentials;
 use crate::broadcast::OutputId;
 use crate::config::{Config, Output};
-use crate::http::auth::Credentials;
+use crate::playout::outputs::{self, Beginning, burst_frames, mount_config};
 use crate::pump::Order;
-use crate::serve::outputs::{self, Beginning, burst_frames, mount_config};
 use crate::setup::{OutputState, Setup};
 use crate::state::Tower;
 use anyhow::{Context, bail};

@@ -1,6 +1,7 @@
 //! Carries what the pump has to tell into the journal, and frees what the pump must not free.
 
 use crate::broadcast::BroadcastEvent;
+use crate::ear::Surroundings;
 use crate::journal::event::Event;
 use crate::pump::{PumpEvent, Retired};
 use crate::state::{OnAirNow, Tower};
@@ -31,7 +32,9 @@ impl Chronicle {
             }
             if let Some(tick) = tower.figures.tick() {
                 note_titles(&tower, &tower.titles.advance(tick));
-                tower.ear.look_after(&tower, tick);
+                let (setup, figures, journal) = (tower.setup(), &tower.figures, &tower.journal);
+                let around = Surroundings { setup: &setup, figures, journal, started: tower.started };
+                tower.ear.look_after(&around, tick);
             }
             while self.leavers.pop().is_ok() {}
         }

@@ -2,9 +2,9 @@
 
 use crate::config::{self, Config};
 use crate::feeds::NewFeeds;
+use crate::http::tls::Door;
 use crate::ingest::PcmSocket;
 use crate::process::systemd::PassedSockets;
-use crate::tls;
 use anyhow::Context;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::ErrorKind;
@@ -22,7 +22,7 @@ pub(super) struct Doors {
     /// For sources by Shoutcast 1, if that is configured.
     pub icy: Option<TcpListener>,
     /// For TLS, if that is configured.
-    pub tls: Option<tls::Door>,
+    pub tls: Option<Door>,
     /// The command line's.
     pub admin: PcmSocket,
     /// The station's.
@@ -45,7 +45,7 @@ impl Doors {
         };
         http.set_nonblocking(true)?;
         let tls_host = config.tls.host.unwrap_or(config.server.host);
-        let tls = tls::Door::open(&config.tls, |port| listen(SocketAddr::new(tls_host, port)))?;
+        let tls = Door::open(&config.tls, |port| listen(SocketAddr::new(tls_host, port)))?;
         let port = http.local_addr()?.port();
         let icy = config.server.icy.then(|| listen_for_icy(config.server.host, port)).transpose()?;
         let pcm_path = match &config.station.socket {
@@ -74,7 +74,7 @@ impl Doors {
     /// # Errors
     /// As [`TcpListener::local_addr`].
     pub(super) fn listening(&self) -> std::io::Result<Vec<IpAddr>> {
-        let tls = self.tls.as_ref().map(tls::Door::address).transpose()?;
+        let tls = self.tls.as_ref().map(Door::address).transpose()?;
         Ok([Some(self.address()?), tls].into_iter().flatten().map(|address| address.ip()).collect())
     }
 

@@ -1,16 +1,14 @@
 //! `tower serve`: the wiring of one tower, from a good configuration to the last byte.
 //!
 //! - [`doors`]: everything that can be refused is opened first, so that nothing is ever half started.
-//! - [`wiring`]: joins the stages of the signal path; [`outputs`]: those of one output; [`players`]: those that play files.
-//! - [`mod@skip`]: skips the song on air.
+//! - [`wiring`]: joins the stages of the signal path.
+//! - [`sampling`]: keeps how the tower is, each second.
 //! - [`chronicle`]: carries what the pump has to tell into the journal.
 //! - this file: start, wait for a signal, stop.
 
 mod chronicle;
 mod doors;
-pub mod outputs;
-pub mod players;
-pub mod skip;
+mod sampling;
 mod wiring;
 
 use crate::config::{Loaded, Sources, StationAccess};
@@ -69,7 +67,7 @@ pub fn run(loaded: Loaded, sources: Sources) -> anyhow::Result<()> {
         systemd::stopping();
         // Nobody new comes in from here on; then the clock stops, and everyone gets the rest of a frame.
         tasks.iter().for_each(JoinHandle::abort);
-        tls.iter().for_each(crate::tls::Serving::close);
+        tls.iter().for_each(crate::http::tls::Serving::close);
         tokio::task::block_in_place(|| on_air.stop(FAREWELL));
         if let Some(tls) = &tls {
             tls.finish(FAREWELL_TLS).await;
@@ -98,15 +96,15 @@ fn serve_doors(
         tokio::spawn(crate::http::front_door::serve(doors.http()?, Arc::clone(tower), api.clone())),
         tokio::spawn(crate::http::api::serve_unix(doors.admin.acceptor()?, Arc::clone(tower), api)),
         tokio::spawn(serve_producers(doors.pcm.acceptor()?, Arc::clone(tower))),
-        tokio::spawn(crate::recent::follow(Arc::clone(tower))),
+        tokio::spawn(sampling::follow(Arc::clone(tower))),
         tokio::spawn(systemd::feed_watchdog(Arc::clone(&tower.figures))),
     ];
     if let Some(icy) = &doors.icy {
         let listener = tokio::net::TcpListener::from_std(icy.try_clone()?)?;
-        tasks.push(tokio::spawn(crate::source::icy::serve(listener, Arc::clone(tower))));
+        tasks.push(tokio::spawn(crate::http::shoutcast_source::serve(listener, Arc::clone(tower))));
     }
     for webhook in &tower.setup().webhooks {
-        tokio::spawn(crate::webhook::deliver(Arc::clone(tower), Arc::clone(webhook)));
+        tokio::spawn(crate::webhook::deliver(Arc::clone(&tower.journal), Arc::clone(webhook)));
     }
     if let Some(chronicle) = chronicle {
         tasks.push(tokio::spawn(chronicle.follow(Arc::clone(tower))));
@@ -114,7 +112,7 @@ fn serve_doors(
     Ok(tasks)
 }
 
-fn start_tls(doors: &Doors, tower: &Arc<Tower>) -> anyhow::Result<Option<crate::tls::Serving>> {
+fn start_tls(doors: &Doors, tower: &Arc<Tower>) -> anyhow::Result<Option<crate::http::tls::Serving>> {
     let api = || crate::http::api::router(Arc::clone(tower));
     doors.tls.as_ref().map(|door| door.start(tower, api())).transpose()
 }

@@ -1,23 +1,23 @@
 //! Joins the stages of the signal path: ingest, router, pump, encoder, broadcast, fan-out.
 
 use super::chronicle::Chronicle;
-use super::outputs::{self, Beginning, HISTORY_MS, burst_frames, delay_ticks};
-use super::players;
+use crate::auth::credentials::Users;
+use crate::auth::session::Sessions;
 use crate::config::{Config, Loaded, OUTPUTS_MAX, Sources, state_dir};
 use crate::decode::ffmpeg::FfmpegSettings;
 use crate::decode::process::DecoderSettings;
 use crate::desk::Desk;
 use crate::files::media;
 use crate::files::{Backing, Levels, MediaBoard, Rounds};
-use crate::http::auth::Users;
-use crate::http::pace::Pace;
 use crate::http::sender::TITLES_PER_SECOND;
-use crate::http::session::Sessions;
 use crate::ingest::Inputs;
 use crate::ingest::names::InputNames;
+use crate::playout::outputs::{self, Beginning, HISTORY_MS, burst_frames, delay_ticks};
+use crate::playout::players;
 use crate::process::open_files::OpenFiles;
 use crate::pump::{AudioPump, PumpFigures, PumpHandle};
 use crate::recent::Recent;
+use crate::request::pace::Pace;
 use crate::setup::Setup;
 use crate::source::SourceDoors;
 use crate::state::{OnAirNow, Tower};
@@ -48,7 +48,7 @@ pub(super) struct OnAirTower {
     /// To be followed by a task.
     pub chronicle: Option<Chronicle>,
     pump: PumpHandle,
-    ear: Option<crate::ear::EarHandle>,
+    ear: Option<crate::alarms::EarHandle>,
 }
 
 impl OnAirTower {
@@ -176,25 +176,25 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
         on_air,
         titles,
         title_pace: Pace::per_second(TITLES_PER_SECOND),
-        bodies: crate::http::bodies::Budget::default(),
+        bodies: crate::request::BodyBudget::default(),
         recent: Recent::default(),
         sessions,
         ear: crate::ear::Board::default(),
         players: Mutex::new(players),
         backing,
-        feeds: crate::feeds::Feeds::default(),
+        feeds: crate::ingest::RunningInputs::default(),
         open_files,
-        reader: tokio::sync::Mutex::new(crate::reload::Reader::new(sources)),
+        reader: tokio::sync::Mutex::new(crate::config::Reader::new(sources)),
         log: Some(log),
     });
     // Deaf is better than off air.
-    let ear = crate::ear::start(Arc::clone(&tower)).inspect_err(|error| tracing::warn!("{error:#}")).ok();
+    let ear = crate::alarms::start(Arc::clone(&tower)).inspect_err(|error| tracing::warn!("{error:#}")).ok();
     Ok(OnAirTower { tower, chronicle: Some(Chronicle { events, leavers }), pump, ear })
 }
 
 /// Raises the limit of open files, and says if it is too low.
 fn room_for_listeners(config: &Config) -> OpenFiles {
-    let open_files = OpenFiles::raise_limit().reserving(crate::tls::files(&config.tls));
+    let open_files = OpenFiles::raise_limit().reserving(crate::http::tls::files(&config.tls));
     if open_files.room_for_listeners() < u64::from(config.server.listeners_max) {
         tracing::warn!(
             "{} open files are room for {} listeners, not for server.listeners_max = {}; raise LimitNOFILE in the systemd \

@@ -1,7 +1,7 @@
 //! The body of a source's request, as a decoder reads it: from the socket, without its coding, until it ends.
 
 use super::chunked::Chunked;
-use crate::http::framing::Framing;
+use crate::request::framing::Framing;
 use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -1,10 +1,10 @@
 //! Who somebody says he is that speaks for a source without being its connection: when he sends a title.
 
 use super::doors::{Door, SourceDoors};
-use crate::http::auth::{Credentials, Given, claimed_name};
-use crate::http::guesses::UNNAMED;
-use crate::http::head::Head;
-use crate::http::query::Query;
+use crate::auth::credentials::{Credentials, Given, claimed_name};
+use crate::auth::guesses::UNNAMED;
+use crate::request::head::Head;
+use crate::request::query::Query;
 use radio_signal::router::SourceId;
 use std::net::IpAddr;
 use std::time::Instant;

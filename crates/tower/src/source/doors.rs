@@ -4,20 +4,20 @@ use super::child::ChildSettings;
 use super::claim::{Claim, TitleTarget};
 use super::handshake::{self, Admission, Mount, Verdict};
 use super::holder::{Holder, Tenure};
+use super::host::SourceHost;
 use super::session::{self, SessionFigures, Terms};
 use super::spec;
+use crate::auth::credentials::{Credentials, Given, claimed_name};
+use crate::auth::guesses::{Guesses, UNNAMED};
 use crate::config::{Config, Input, InputKind, SecondSource, WhenFull};
 use crate::decode::board::Board;
-use crate::http::auth::{Credentials, Given, claimed_name};
-use crate::http::guesses::{Guesses, UNNAMED};
-use crate::http::head::Head;
 use crate::ingest::Inputs;
 use crate::ingest::names::InputNames;
 use crate::journal::event::{Event, SessionEnd};
-use crate::state::Tower;
+use crate::request::head::Head;
 use crate::text::cleaned;
 use base64::Engine;
-use radio_signal::router::{InputId, OnAir, SourceId, SourceSpec};
+use radio_signal::router::{InputId, SourceId, SourceSpec};
 use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -263,7 +263,7 @@ impl Door {
     /// The socket, when there is no place for it.
     pub fn enter(
         self: &Arc<Self>,
-        tower: &Arc<Tower>,
+        host: Arc<dyn SourceHost>,
         socket: TcpStream,
         address: SocketAddr,
         admission: Box<Admission>,
@@ -282,7 +282,7 @@ impl Door {
         let (door, session) = (
             Arc::clone(self),
             Session {
-                tower: Arc::clone(tower),
+                host: Arc::clone(&host),
                 id,
                 address,
                 admission: Arc::clone(&admission),
@@ -292,8 +292,8 @@ impl Door {
         let spawned = std::thread::Builder::new().name("source".into()).spawn(move || {
             session.connected(&door);
             let terms = Terms { admission: &session.admission, input: &door.input, children: &door.children };
-            let tower = Arc::clone(&session.tower);
-            let heard = move |title| _ = tower.title_arrives_at(OnAir::Source(id), title);
+            let heard_by = Arc::clone(&session.host);
+            let heard = move |title| heard_by.title_arrives(id, title);
             let leaving = Leaving { door: &door, id };
             let end = session::run(socket, beyond, terms, writer, &session.figures, heard);
             drop(leaving);
@@ -314,7 +314,7 @@ impl Door {
                 let (input, before) = (self.input.name.clone(), before.program());
                 let event = Event::SourceTakeovers { input, program, before, count };
                 tracing::warn!("{event}");
-                tower.note(event);
+                host.note(event);
             }
         }
         Ok(())
@@ -343,7 +343,7 @@ impl Drop for Leaving<'_> {
 
 /// What the thread of a source knows of it.
 struct Session {
-    tower: Arc<Tower>,
+    host: Arc<dyn SourceHost>,
     id: SourceId,
     address: SocketAddr,
     admission: Arc<Admission>,
@@ -364,6 +364,6 @@ impl Session {
     }
 
     fn note(&self, event: Event) {
-        self.tower.note(event);
+        self.host.note(event);
     }
 }

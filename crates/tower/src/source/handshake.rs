@@ -1,9 +1,9 @@
 //! What a source asks, and what it is answered; no I/O.
 
-use crate::http::auth::{Credentials, Given};
-use crate::http::framing::{self, Framing};
-use crate::http::head::{Head, Refusal, SOURCE_METHODS};
+use crate::auth::credentials::{Credentials, Given};
 use crate::media::formats::{Format, readable};
+use crate::request::framing::{self, Framing};
+use crate::request::head::{Head, Refusal, SOURCE_METHODS};
 use crate::text::cleaned;
 
 /// Bytes that are kept of each thing a source says of itself.

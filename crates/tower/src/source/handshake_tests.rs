@@ -1,7 +1,7 @@
 //! Requests of real programs, as traced, and what they are answered.
 
 use super::*;
-use crate::http::head::parse;
+use crate::request::head::parse;
 use proptest::prelude::*;
 
 fn mount() -> Mount<'static> {

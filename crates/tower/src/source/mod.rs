@@ -16,9 +16,10 @@ mod end;
 mod feeder;
 pub mod handshake;
 mod holder;
-pub mod icy;
+mod host;
 pub mod repeat;
 pub mod session;
 pub mod spec;
 
 pub use doors::SourceDoors;
+pub use host::SourceHost;

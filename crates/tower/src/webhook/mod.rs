@@ -11,9 +11,8 @@ pub mod queue;
 pub mod sign;
 
 use crate::config;
-use crate::http::past::Audited;
-use crate::journal::Entry;
-use crate::state::Tower;
+use crate::journal::Audited;
+use crate::journal::{Entry, Journal};
 use axum::http::StatusCode;
 use delivery::Target;
 use hyper::body::Bytes;
@@ -145,10 +144,10 @@ impl Webhook {
 }
 
 /// Delivers the events of one webhook until it is closed.
-pub async fn deliver(tower: Arc<Tower>, webhook: Arc<Webhook>) {
+pub async fn deliver(journal: Arc<Journal>, webhook: Arc<Webhook>) {
     let began = Instant::now();
     let mut queue = Queue::default();
-    let mut count = tower.journal.follow();
+    let mut count = journal.follow();
     let mut next_event = 0;
     let mut target = None;
     let mut attempt: Option<Attempt> = None;
@@ -156,7 +155,7 @@ pub async fn deliver(tower: Arc<Tower>, webhook: Arc<Webhook>) {
     loop {
         // Seen before the journal is read: what comes in between ends the wait below at once.
         count.borrow_and_update();
-        take_in(&tower, &webhook, &mut queue, &mut next_event, began.elapsed());
+        take_in(&journal, &webhook, &mut queue, &mut next_event, began.elapsed());
         if let Some(message) = queue.next(began.elapsed()) {
             attempt = Some(Box::pin(post(Arc::clone(&webhook), target.clone(), message.clone())));
         }
@@ -205,9 +204,9 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-fn take_in(tower: &Tower, webhook: &Webhook, queue: &mut Queue<Message>, next_event: &mut u64, now: Duration) {
+fn take_in(journal: &Journal, webhook: &Webhook, queue: &mut Queue<Message>, next_event: &mut u64, now: Duration) {
     loop {
-        let events = tower.journal.from(*next_event, BATCH);
+        let events = journal.from(*next_event, BATCH);
         let Some(last) = events.last() else { return };
         *next_event = last.id + 1;
         for event in events.iter().filter(|event| webhook.config.kinds.iter().any(|kind| kind == event.kind.name())) {

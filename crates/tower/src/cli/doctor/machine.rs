@@ -125,7 +125,7 @@ fn become_real_time() -> std::io::Result<()> {
 
 fn open_files(config: &Config) -> Finding {
     const CHECK: &str = "open files";
-    let needed = u64::from(config.server.listeners_max) + BESIDE_LISTENERS + crate::tls::files(&config.tls);
+    let needed = u64::from(config.server.listeners_max) + BESIDE_LISTENERS + crate::http::tls::files(&config.tls);
     // The tower raises its own limit to what it may have.
     match getrlimit(Resource::Nofile).maximum {
         Some(limit) if limit < needed => Finding::warning(

@@ -1,7 +1,7 @@
 //! Cuts decoded samples to what of a file is to be heard.
 
-use crate::media::mp4::Edit;
 use crate::media::StereoBlock;
+use crate::media::mp4::Edit;
 use std::time::Duration;
 
 /// What is left of an edit.

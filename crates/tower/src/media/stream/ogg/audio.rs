@@ -1,9 +1,9 @@
 //! The codecs of logical streams: known by the first packet, made by the headers behind it.
 
 use super::super::codec::Codec;
+use crate::media::StereoBlock;
 use crate::media::convert::is_convertible;
 use crate::media::downmix::{self, Gains};
-use crate::media::StereoBlock;
 use radio_opus::decoder as opus;
 use symphonia::core::audio::Position;
 

@@ -6,7 +6,7 @@
 //! goes first. A connection whose first bytes have arrived unread is not taken for silent: it is
 //! asked, and looks once more. A client that takes its answer slowly keeps its place for longest.
 
-use super::guesses::neighbourhood;
+use super::neighbourhood;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -1,8 +1,8 @@
 //! The uplink: whether listeners lag together, which only what they share can cause, and whether
 //! `server.mbit_max` refuses newcomers (SPEC LIS-8).
 
-use super::kind::Kind;
-use super::watch::{AlarmText, Moment, Watch};
+use crate::ear::kind::Kind;
+use crate::ear::watch::{AlarmText, Moment, Watch};
 use crate::state::Tower;
 use crate::text::seconds;
 use crate::uplink::mbit;

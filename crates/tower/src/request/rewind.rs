@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// `stream`, preceded by bytes that were taken from it.
-pub(super) struct Rewind<S> {
+pub(crate) struct Rewind<S> {
     taken: Vec<u8>,
     given: usize,
     stream: S,
@@ -17,7 +17,7 @@ pub(super) struct Rewind<S> {
 impl<S> Rewind<S> {
     /// Puts `taken` back in front of `stream`; `waits` is called when the stream takes no more bytes
     /// for the moment.
-    pub(super) fn new(taken: Vec<u8>, stream: S, waits: impl Fn() + Send + 'static) -> Self {
+    pub(crate) fn new(taken: Vec<u8>, stream: S, waits: impl Fn() + Send + 'static) -> Self {
         Self { taken, given: 0, stream, waits: Box::new(waits) }
     }
 

@@ -4,7 +4,7 @@
 //! A browser sends the cookie with whatever request a foreign page makes it send. So nothing is changed for the cookie
 //! alone: the token must come with it, in a header.
 
-use super::auth::User;
+use super::credentials::User;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -22,13 +22,6 @@ const JSON: &str = "application/json";
 /// In each answer of the API.
 const VERSION_LINE: &str = "X-Tower-Api: 1\r\n";
 
-/// A browser calls the tower by a name that is not its own.
-pub const MISDIRECTED: Refusal = Refusal::new(
-    421,
-    "Misdirected Request",
-    "the tower does not know this host name as its own; add the name to server.names, or use its address or localhost",
-);
-
 /// A request that is refused before it reaches anything: status, reason phrase and one line for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -95,7 +88,7 @@ impl Refusal {
         self.answer_with(&extra, "text/plain; charset=utf-8", line)
     }
 
-    pub(super) fn answer_with(self, extra: &str, content_type: &str, line: &str) -> Vec<u8> {
+    pub(crate) fn answer_with(self, extra: &str, content_type: &str, line: &str) -> Vec<u8> {
         let Self { status, reason, .. } = self;
         let api = if content_type == JSON { VERSION_LINE } else { "" };
         format!(

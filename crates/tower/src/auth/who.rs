@@ -1,6 +1,6 @@
 //! Who asks: shown beside each action in the journal.
 
-use super::auth::User;
+use super::credentials::User;
 use crate::config::Role;
 use std::fmt;
 use std::net::IpAddr;

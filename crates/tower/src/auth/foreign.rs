@@ -3,8 +3,8 @@
 //! A browser gives away what it has, whoever wrote the page: a cookie, a password that it was asked for once, a place
 //! behind the firewall. It does say for whom it asks, and no page can change what it says. Programs say nothing of the kind.
 
-use super::head::Head;
-use super::origin::Origin;
+use crate::request::head::Head;
+use crate::request::origin::Origin;
 
 /// Whether a page of another site made the browser ask this.
 #[must_use]
@@ -51,7 +51,7 @@ fn is_at(origin: &str, host: &str) -> bool {
 mod tests {
     use super::*;
     use crate::config::Server;
-    use crate::http::head;
+    use crate::request::head;
 
     #[test]
     fn a_page_is_foreign_where_the_browser_says_so_and_a_program_never_is() {

@@ -1,14 +1,13 @@
 //! Whose a request is that a proxy passes on: the address, the scheme and the host that the proxies name, as far as the
 //! tower trusts them (`server.trusted_proxies`). An address is never a credential, whichever it is.
 
-use super::head::Head;
+use super::head::{Head, Refusal};
 use super::proxy_header::{self, Parsed};
 use super::waiting::Ticket;
 use crate::config::Server;
 use crate::config::host;
-use crate::state::Tower;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -17,6 +16,13 @@ use tokio::time::{Instant, timeout_at};
 pub const HOPS_MAX: usize = 16;
 /// Bytes that are read of `X-Forwarded-For`, from its end.
 pub const FORWARDED_BYTES_MAX: usize = 1024;
+
+/// A browser calls the tower by a name that is not its own.
+pub const MISDIRECTED: Refusal = Refusal::new(
+    421,
+    "Misdirected Request",
+    "the tower does not know this host name as its own; add the name to server.names, or use its address or localhost",
+);
 
 /// What is believed of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,22 +91,18 @@ fn address_of(text: &str) -> Option<SocketAddr> {
 
 /// Waits for the first bytes of a connection, and reads the PROXY header that `peer` owes, if it
 /// owes one. None: it did not come in time, is none, or another connection needs the place; nothing
-/// is to be answered.
+/// is to be answered. `refused` counts headers that are owed and do not come.
 pub async fn welcome(
     socket: &mut TcpStream,
     peer: SocketAddr,
-    tower: &Tower,
+    (server, refused): (&Server, &AtomicU64),
     ticket: &Ticket,
     until: Instant,
 ) -> Option<SocketAddr> {
     if timeout_at(until, ticket.first_bytes(socket)).await != Ok(true) {
         return None;
     }
-    let is_owed = {
-        let setup = tower.setup();
-        setup.config.server.proxy_protocol && setup.config.server.trusts(peer.ip())
-    };
-    if !is_owed {
+    if !(server.proxy_protocol && server.trusts(peer.ip())) {
         return Some(peer);
     }
     let header = tokio::select! {
@@ -114,7 +116,7 @@ pub async fn welcome(
             Some(client)
         }
         Ok(None) | Err(_) => {
-            tower.refused_proxy_headers.fetch_add(1, Relaxed);
+            refused.fetch_add(1, Relaxed);
             tracing::debug!(%peer, "a trusted proxy sent no PROXY header (server.proxy_protocol)");
             None
         }
@@ -137,7 +139,7 @@ async fn read_header(socket: &mut TcpStream) -> Option<Option<SocketAddr>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::head;
+    use crate::request::head;
     use proptest::prelude::*;
 
     fn server(trusted: &[&str]) -> Server {

@@ -1,9 +1,10 @@
 //! What is known of one output while it is listened to.
 
-use super::output::OutputEar;
-use super::{Histogram, advice};
+use super::advice;
 use crate::broadcast::OutputId;
 use crate::config::AlarmLimits;
+use crate::ear::Histogram;
+use crate::ear::output::OutputEar;
 use crate::encoder::{EncoderStatus, Format};
 use crate::setup::OutputState;
 use radio_signal::alarm::Strikes;

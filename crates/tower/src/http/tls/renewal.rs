@@ -1,8 +1,8 @@
 //! The certificate is read again when its files are others, and used if it is good.
 
-use super::certificate::{Files, Stamps};
 use crate::journal::event::Event;
 use crate::state::Tower;
+use crate::tls::certificate::{Files, Stamps};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! Who knows which password: the administrator, the users of the configuration, sources (SPEC API-1).
 
-use super::head::Head;
-use super::query::Query;
 use crate::config::{ADMIN, STATION};
 use crate::config::{Config, Role};
 use crate::password::{Password, Verdict};
+use crate::request::head::Head;
+use crate::request::query::Query;
 use crate::text::utf8_or_latin1;
 use base64::Engine;
 use std::sync::Arc;
@@ -282,7 +282,7 @@ fn decoded(encoded: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::config;
-    use crate::http::head::parse;
+    use crate::request::head::parse;
 
     fn head(text: &str) -> Head {
         parse(text.as_bytes()).unwrap().unwrap()

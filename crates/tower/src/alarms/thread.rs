@@ -1,11 +1,12 @@
 //! The thread that listens.
 
 use super::ears::Ears;
-use super::kind::Kind;
-use super::output::{Notice, ProgrammeEar};
 use super::uplink::UplinkWatch;
-use super::watch::{AlarmText, Moment, Watch};
-use super::{Findings, Histogram, LIKENESS_MIN, Listened, advice, batch, disk, pressure::has_turn};
+use super::{advice, batch, disk};
+use crate::ear::kind::Kind;
+use crate::ear::output::{Notice, ProgrammeEar};
+use crate::ear::watch::{AlarmText, Moment, Watch};
+use crate::ear::{Findings, Histogram, LIKENESS_MIN, Listened, pressure::has_turn};
 use crate::encoder::State;
 use crate::pump::clock;
 use crate::setup::Setup;

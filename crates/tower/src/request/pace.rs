@@ -1,6 +1,6 @@
 //! How often somebody may do something that others hear of: so often a second, each address for itself.
 
-use super::guesses::neighbourhood;
+use super::neighbourhood;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};

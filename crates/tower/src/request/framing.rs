@@ -81,7 +81,7 @@ pub fn allows_another(head: &Head) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::head::{BAD_REQUEST, parse};
+    use crate::request::head::{BAD_REQUEST, parse};
 
     fn head(method: &str, version: &str, lines: &[&str]) -> Result<Head, Refusal> {
         let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();

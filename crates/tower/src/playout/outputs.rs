@@ -1,12 +1,12 @@
 //! The stages of one output: encoder, broadcast, mount.
 
+use crate::auth::credentials::Credentials;
 use crate::broadcast::OutputId;
 use crate::broadcast::{Broadcast, BroadcastFigures};
 use crate::config::{Config, EncoderKind, Latency, Output};
 use crate::encoder::{
     EncoderConfig, EncoderManager, EncoderNews, Format, Past, ReplayReport, SilentFrames, StateChange,
 };
-use crate::http::auth::Credentials;
 use crate::journal::Journal;
 use crate::journal::event::Event;
 use crate::pump::{PumpFigures, Stage};

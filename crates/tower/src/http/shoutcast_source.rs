@@ -1,10 +1,10 @@
 //! How a source comes in by Shoutcast 1: on the port behind the listeners', with a line that is the password, and with
 //! headers once that was right. It names no mount: the password says which input is meant.
 
-use super::doors::{Knock, Pass};
-use crate::http::head::{self, HEAD_BYTES_MAX, Head};
-use crate::http::origin;
-use crate::http::waiting::WaitingRoom;
+use crate::request::head::{self, HEAD_BYTES_MAX, Head};
+use crate::request::origin;
+use crate::request::waiting::WaitingRoom;
+use crate::source::doors::{Knock, Pass};
 use crate::state::Tower;
 use crate::text::utf8_or_latin1;
 use std::net::SocketAddr;
@@ -38,7 +38,9 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>) {
                 let (tower, ticket) = (Arc::clone(&tower), room.enter(address.ip()).await);
                 tokio::spawn(async move {
                     let (mut socket, until) = (socket, Instant::now() + HANDSHAKE_TIME_MAX);
-                    let welcome = origin::welcome(&mut socket, address, &tower, &ticket, until);
+                    let setup = tower.setup();
+                    let owed = (&setup.config.server, &tower.refused_proxy_headers);
+                    let welcome = origin::welcome(&mut socket, address, owed, &ticket, until);
                     let Some(address) = welcome.await else { return };
                     tokio::select! {
                         () = receive(socket, address, &tower, until) => {}
@@ -71,7 +73,7 @@ async fn receive(mut socket: TcpStream, address: SocketAddr, tower: &Arc<Tower>,
             // It has been welcomed already.
             admission.welcome = b"";
             let Ok(socket) = socket.into_std() else { return };
-            if door.enter(tower, socket, address, admission, beyond).is_err() {
+            if door.enter(Arc::<Tower>::clone(tower), socket, address, admission, beyond).is_err() {
                 tracing::warn!(%address, mount = %pass.mount, "a Shoutcast source is refused: the mount is in use");
             }
         }

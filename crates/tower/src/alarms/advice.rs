@@ -1,7 +1,7 @@
 //! What an alarm says to whoever is woken by it: what listeners hear, and what to do.
 
-use super::watch::AlarmText;
 use crate::config::EncoderKind;
+use crate::ear::watch::AlarmText;
 use crate::encoder::State;
 use crate::files::media::MissingMedia;
 use crate::text::seconds;
@@ -71,7 +71,7 @@ pub(super) fn silence(heard_ms: u64, programme_ms: u64, on_air: OnAir, encoder: 
 pub(super) fn differs(second: &Second, lasted_ms: u64, encoder: Encoder<'_>) -> AlarmText {
     let (lasted, louder_db) = (seconds(lasted_ms), second.louder_db);
     let what = match second.likeness {
-        Some(likeness) if likeness < super::LIKENESS_MIN => {
+        Some(likeness) if likeness < crate::ear::LIKENESS_MIN => {
             format!("has not been the programme for {lasted} (likeness {likeness:.2}): another sound, speed or order")
         }
         _ if louder_db < 0.0 => format!("has been {:.0} dB quieter than the programme for {lasted}", -louder_db),

@@ -1,7 +1,7 @@
 //! How a connection comes inside: its sockets, and its places.
 
 use super::WRITE_TIME_MAX;
-use crate::http::waiting::Ticket;
+use crate::request::waiting::Ticket;
 use crate::state::Tower;
 use socket2::{SockRef, TcpKeepalive};
 use std::os::fd::OwnedFd;

@@ -8,13 +8,14 @@ use crate::ingest::Inputs;
 use crate::ingest::names::{PLAY, PLAY_ID};
 use crate::media::file::TrackInfo;
 use crate::source::spec;
+use crate::state::Tower;
 use crate::titles::Titles;
 use anyhow::Context;
 use radio_signal::ingest::{BufferGauge, BufferReader, Gain, SilenceGate, input_buffer};
 use radio_signal::router::{InputId, Jitter, OnAir, SourceId, SourceSpec};
 use radio_signal::units::ticks_in_ms;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// What the player of the fallback is called.
 pub const FALLBACK: &str = "fallback";
@@ -140,6 +141,14 @@ pub fn start_list(
     let started = announce_source(titles, inputs, id, writer.gauge());
     let settings = settings(&input.name, &input.paths, input.shuffle, backing, from).joined(input.joining());
     Ok(Player::start(settings, writer, started))
+}
+
+/// Stops players of files, which may wait for a dead disk.
+pub fn stop(tower: &Tower, name: &str) {
+    let mut players = tower.players.lock().unwrap_or_else(PoisonError::into_inner);
+    let stopped: Vec<_> = players.extract_if(.., |player| player.name() == name).collect();
+    drop(players);
+    tokio::task::spawn_blocking(move || drop(stopped));
 }
 
 /// A player of these files.

@@ -1,8 +1,9 @@
 //! Login throttle: counts wrong passwords per address and user, and makes each further attempt
 //! wait, longer each time.
 
+use crate::request::neighbourhood;
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -139,14 +140,6 @@ impl Guesses {
         if let Some(address) = addresses.get_mut(&neighbourhood(address)) {
             address.users.retain(|(name, _)| **name != *user);
         }
-    }
-}
-
-/// An IPv6 network of 64 bits belongs to one household.
-pub(super) fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) >> 64 << 64)),
-        v4 => v4,
     }
 }
 
