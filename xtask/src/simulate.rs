@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use std::process::Command;
 
-const SIMULATION: &str = "test --release -p radio-tower --lib simulation -- --nocapture";
+const SIMULATION: &str = "test --release -p radio-encoder --lib simulation -- --nocapture";
 
 /// Seeds from 0 on; a quarter of a minute for each thousand.
 const SCHEDULES_DEFAULT: u64 = 10_000;

@@ -1,6 +1,6 @@
 //! The messages between the tower and its decoder processes, which foreign bytes may have taken over.
 
-use radio_tower::decode::protocol::{MESSAGE_BYTES_MAX, Record, Request};
+use radio_decode::protocol::{MESSAGE_BYTES_MAX, Record, Request};
 
 /// What is accepted is within its limit and is written as it was read, so that nothing is hidden in it.
 pub fn run(bytes: &[u8]) {

@@ -7,11 +7,11 @@
 //! without an end, or without a bound, is.
 
 use crate::{muted, ogg};
+use radio_decode::media::formats::Format;
+use radio_decode::media::stream::head::HEAD_BYTES_MAX;
+use radio_decode::media::stream::{Event, Options, Stream};
 use radio_signal::mpeg::packetizer::Packetizer;
 use radio_signal::ogg::{Packets, Paging};
-use radio_tower::media::formats::Format;
-use radio_tower::media::stream::head::HEAD_BYTES_MAX;
-use radio_tower::media::stream::{Event, Options, Stream};
 
 const FORMATS: [Format; 6] = [Format::Mp3, Format::Aac, Format::Ogg, Format::Opus, Format::Flac, Format::Wav];
 /// Bit of the first byte that asks for true checksums of Ogg pages.

@@ -2,13 +2,13 @@
 //!
 //! Input: bytes of audio between two blocks, which is the size of a piece of Ogg too, then the bytes.
 
-use radio_tower::config::Charset;
+use radio_base::title::FIELD_CHARS_MAX;
+use radio_base::title::Title;
+use radio_config::Charset;
+use radio_decode::media::stream::ogg::comments::title_of;
 use radio_tower::feeds::titles::TitledAudio;
 use radio_tower::http::now_playing;
-use radio_tower::media::stream::ogg::comments::title_of;
 use radio_tower::request::query::Query;
-use radio_tower::title::FIELD_CHARS_MAX;
-use radio_tower::title::Title;
 use radio_tower::titles::icy;
 use std::io::Read;
 

@@ -3,11 +3,11 @@
 //! Exit codes: 0 well, 1 an error, 2 wrong usage or configuration; those of `check` are what monitoring expects.
 
 use clap::Parser;
+use radio_config::{ConfigError, Loaded, station_socket_path};
 use radio_tower::cli::args::{Cli, Command};
 use radio_tower::cli::{
     check, config, decode, doctor, encode, events, feed, passwd, reload, serve, skip, status, verify,
 };
-use radio_tower::config::{ConfigError, Loaded, station_socket_path};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

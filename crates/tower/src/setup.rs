@@ -2,11 +2,11 @@
 
 use crate::auth::credentials::{Credentials, Users};
 use crate::broadcast::{BroadcastFigures, OutputId};
-use crate::config::{Config, Origin, Output};
-use crate::encoder::{EncoderManager, Past};
 use crate::ingest::names::InputNames;
 use crate::source::SourceDoors;
 use crate::webhook::Webhook;
+use radio_config::{Config, Origin, Output};
+use radio_encoder::{EncoderManager, Past};
 use radio_fanout::Mount;
 use radio_signal::router::OnAir;
 use std::collections::BTreeMap;

@@ -4,17 +4,17 @@ use crate::auth::session::Sessions;
 use crate::desk::Desk;
 use crate::files::PlayerHandle;
 use crate::ingest::Inputs;
-use crate::journal::Journal;
-use crate::journal::event::Event;
 use crate::process::open_files::OpenFiles;
 use crate::pump::PumpFigures;
 use crate::recent::Recent;
 use crate::request::pace::Pace;
 use crate::setup::Setup;
 use crate::source::SourceHost;
-use crate::title::Title;
 use crate::titles::Titles;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use radio_base::journal::Journal;
+use radio_base::journal::event::Event;
+use radio_base::title::Title;
 use radio_fanout::{Fanout, Mount};
 use radio_signal::ingest::BufferGauge;
 use radio_signal::router::{OnAir, SourceId};
@@ -92,7 +92,7 @@ pub struct Tower {
     /// The limit of open files.
     pub open_files: OpenFiles,
     /// Where the configuration is read again from.
-    pub reader: tokio::sync::Mutex<crate::config::Reader>,
+    pub reader: tokio::sync::Mutex<radio_config::Reader>,
     /// Log lines that could not be written.
     pub log: Option<crate::logging::Logging>,
 }

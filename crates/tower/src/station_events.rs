@@ -1,8 +1,8 @@
 //! What the station says of itself, passed on to whoever listens at this moment (SPEC API-4). Nothing is stored.
 
 use crate::request::pace::Pace;
-use crate::title::Details;
 use axum::extract::ws::Utf8Bytes;
+use radio_base::title::Details;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;

@@ -3,11 +3,11 @@
 pub mod now_playing;
 mod public;
 
-use crate::config::Role;
 use crate::ear::{Heard, Kind as Alarm, Loudness, Severity};
 use crate::setup::OutputState;
 use crate::state::Tower;
 use crate::uplink::mbit;
+use radio_config::Role;
 use radio_fanout::{LAG_FRAMES, MountFigures};
 use radio_signal::router::{InputId, OnAir};
 use radio_signal::units::TICK_MS;

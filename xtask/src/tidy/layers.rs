@@ -22,7 +22,7 @@ pub(super) fn crates(sources: &[Source]) -> Vec<String> {
 }
 
 /// Crates whose modules have an order, which the layout at the head of their `lib.rs` states.
-const ORDERED: [&str; 5] = ["signal", "fanout", "tower", "proof", "load"];
+const ORDERED: [&str; 9] = ["signal", "fanout", "base", "config", "decode", "encoder", "tower", "proof", "load"];
 
 /// Inside a crate a module uses only those before it in the layout at the head of its `lib.rs`, tests apart.
 pub(super) fn modules(sources: &[Source]) -> Vec<String> {
@@ -46,10 +46,11 @@ fn modules_of(folder: &str, sources: &[Source]) -> Vec<String> {
     let unlisted = unlisted.map(|name| format!("{}: module {name} is missing in the layout at its head", lib.path));
     let mut faults: Vec<String> = unlisted.collect();
     for source in sources.iter().filter(|source| source.path.starts_with(folder) && !is_test(&source.path)) {
-        let module = source.path[folder.len()..].split(['/', '.']).next().unwrap_or_default();
+        let within = &source.path[folder.len()..];
+        let module = within.split(['/', '.']).next().unwrap_or_default();
         let Some(place) = order.iter().position(|name| *name == module) else { continue };
         for (number, line) in without_tests(&source.text).lines().enumerate() {
-            for later in used(line).filter(|used| order[place + 1..].contains(used)) {
+            for later in used(line, root_from(within)).filter(|used| order[place + 1..].contains(used)) {
                 faults.push(format!("{}:{}: {module} uses {later}, which comes after it", source.path, number + 1));
             }
         }
@@ -67,7 +68,7 @@ fn declared(lib: &str) -> Vec<&str> {
 fn layout<'a>(lib: &'a str, declared: &[&str]) -> Vec<&'a str> {
     let head =
         lib.lines().skip_while(|line| !line.starts_with("//! # Layout")).take_while(|line| line.starts_with("//!"));
-    let named = head.flat_map(|line| line.split('`').skip(1).step_by(2));
+    let named = head.flat_map(|line| line.split('`').skip(1).step_by(2)).map(|name| name.trim_start_matches("mod@"));
     let mut order = Vec::new();
     for name in named.filter(|name| declared.contains(name)) {
         if !order.contains(&name) {
@@ -77,10 +78,21 @@ fn layout<'a>(lib: &'a str, declared: &[&str]) -> Vec<&'a str> {
     order
 }
 
-/// The modules that a line of code names by their path in the crate.
-fn used(line: &str) -> impl Iterator<Item = &str> {
+/// How the code of a file may name the root of its crate beside `crate`.
+fn root_from(within: &str) -> &'static str {
+    match (within.matches('/').count(), within.ends_with("/mod.rs")) {
+        (0, _) | (1, true) => "super::",
+        (1, false) | (2, true) => "super::super::",
+        _ => "crate::",
+    }
+}
+
+/// The modules that a line of code names by their path from the root of the crate.
+fn used<'a>(line: &'a str, root: &'static str) -> impl Iterator<Item = &'a str> {
     let code = if line.trim_start().starts_with("//") { "" } else { line };
-    code.split("crate::").skip(1).filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
+    let behind = |path: &'static str| code.split(path).skip(1);
+    let names = behind("crate::").chain(behind(root).filter(|rest| !rest.starts_with("super::")));
+    names.filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
 }
 
 /// Whether a file holds nothing but tests.
@@ -115,6 +127,7 @@ mod tests {
             faults("\n    crate::router::run();", ""),
             ["crates/a/src/pcm/mod.rs:2: pcm uses router, which comes after it"]
         );
+        assert_eq!(faults("use super::router::Router;", "").len(), 1);
         let in_tests = "/// As [`crate::router`].\n#[cfg(test)]\nmod tests {\n    use crate::router::Router;\n}\n";
         assert_eq!(faults(in_tests, ""), [""; 0]);
     }

@@ -10,7 +10,7 @@ const ON_AIR: [&str; 6] = [
     "crates/signal/src/",
     "crates/fanout/src/",
     "crates/tower/src/pump/",
-    "crates/tower/src/encoder/",
+    "crates/encoder/src/",
     "crates/tower/src/broadcast/",
     "crates/tower/src/ingest/",
 ];

@@ -1,7 +1,7 @@
 //! Inputs of the targets for the fan-out and for titles.
 
 use super::{Seed, audio};
-use radio_tower::decode::protocol::{Body, Outcome, Record, Request, Sandboxed, Tags};
+use radio_decode::protocol::{Body, Outcome, Record, Request, Sandboxed, Tags};
 
 /// Records of each kind, and requests.
 pub(crate) fn decoder_records() -> Vec<Seed> {

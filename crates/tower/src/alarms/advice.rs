@@ -1,10 +1,10 @@
 //! What an alarm says to whoever is woken by it: what listeners hear, and what to do.
 
-use crate::config::EncoderKind;
 use crate::ear::watch::AlarmText;
-use crate::encoder::State;
 use crate::files::media::MissingMedia;
-use crate::text::seconds;
+use radio_base::text::seconds;
+use radio_config::EncoderKind;
+use radio_encoder::State;
 use radio_signal::likeness::Second;
 use radio_signal::router::OnAir;
 use radio_signal::units::TICK_MS;

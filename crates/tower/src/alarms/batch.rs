@@ -1,6 +1,6 @@
 //! When sound is decoded and measured: in batches, and sooner where an alarm is due.
 
-use crate::config::AlarmLimits;
+use radio_config::AlarmLimits;
 use radio_signal::units::TICK_MS;
 use std::ops::Range;
 

@@ -1,12 +1,12 @@
 //! Room on the disks that the tower needs: the one of its sockets, and the one of its log if that is a file.
 
-use crate::config::Config;
+use radio_config::Config;
 use rustix::fs::{FileType, StatVfs};
 use std::path::{Path, PathBuf};
 
 /// The place with the least room, and how much that is in MiB; 0 also if no further file can be made there.
 pub(super) fn least_free(config: &Config) -> Option<(PathBuf, u64)> {
-    let socket = crate::config::station_socket_path(config).ok();
+    let socket = radio_config::station_socket_path(config).ok();
     let folder = socket.as_deref().and_then(Path::parent).map(Path::to_path_buf);
     let of_sockets = folder.and_then(|folder| Some((folder.clone(), rustix::fs::statvfs(&folder).ok()?)));
     let of_log = log_disk().map(|disk| (PathBuf::from("the log"), disk));

@@ -2,11 +2,11 @@
 
 use super::advice;
 use crate::broadcast::OutputId;
-use crate::config::AlarmLimits;
 use crate::ear::Histogram;
 use crate::ear::output::OutputEar;
-use crate::encoder::{EncoderStatus, Format};
 use crate::setup::OutputState;
+use radio_config::AlarmLimits;
+use radio_encoder::{EncoderStatus, Format};
 use radio_signal::alarm::Strikes;
 use std::sync::{Arc, PoisonError};
 

@@ -4,8 +4,8 @@
 use crate::ear::kind::Kind;
 use crate::ear::watch::{AlarmText, Moment, Watch};
 use crate::state::Tower;
-use crate::text::seconds;
 use crate::uplink::mbit;
+use radio_base::text::seconds;
 use radio_fanout::{MountFigures, Snapshot};
 use radio_signal::congestion::{Congested, Congestion};
 use radio_signal::units::ticks_in_ms;

@@ -1,12 +1,12 @@
 //! Who knows which password: the administrator, the users of the configuration, sources (SPEC API-1).
 
-use crate::config::{ADMIN, STATION};
-use crate::config::{Config, Role};
-use crate::password::{Password, Verdict};
 use crate::request::head::Head;
 use crate::request::query::Query;
-use crate::text::utf8_or_latin1;
 use base64::Engine;
+use radio_base::password::{Password, Verdict};
+use radio_base::text::utf8_or_latin1;
+use radio_config::{ADMIN, STATION};
+use radio_config::{Config, Role};
 use std::sync::Arc;
 
 /// The name of a listener, where a mount has a password.
@@ -281,7 +281,6 @@ fn decoded(encoded: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
     use crate::request::head::parse;
 
     fn head(text: &str) -> Head {
@@ -291,8 +290,8 @@ mod tests {
     fn users(password: &str) -> Users {
         let mut config = Config::default();
         config.admin.password = password.into();
-        let hashed = crate::password::hash("quiet").unwrap();
-        config.user = vec![config::User { name: "ann".into(), password: hashed, role: Role::Operator }];
+        let hashed = radio_base::password::hash("quiet").unwrap();
+        config.user = vec![radio_config::User { name: "ann".into(), password: hashed, role: Role::Operator }];
         Users::new(&config)
     }
 

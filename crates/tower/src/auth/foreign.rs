@@ -50,8 +50,8 @@ fn is_at(origin: &str, host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Server;
     use crate::request::head;
+    use radio_config::Server;
 
     #[test]
     fn a_page_is_foreign_where_the_browser_says_so_and_a_program_never_is() {

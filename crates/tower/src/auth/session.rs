@@ -113,7 +113,7 @@ fn same(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Role;
+    use radio_config::Role;
 
     fn user(role: Role) -> User {
         User { name: "admin".into(), role }

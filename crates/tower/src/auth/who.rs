@@ -1,7 +1,7 @@
 //! Who asks: shown beside each action in the journal.
 
 use super::credentials::User;
-use crate::config::Role;
+use radio_config::Role;
 use std::fmt;
 use std::net::IpAddr;
 

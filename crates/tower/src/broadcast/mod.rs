@@ -5,7 +5,7 @@ mod figures;
 
 pub use figures::BroadcastFigures;
 
-use crate::encoder::SilentFrames;
+use radio_encoder::SilentFrames;
 use radio_fanout::Publisher;
 use radio_signal::frame_ring::{FrameBuf, FrameRingBuffer, Get};
 use radio_signal::release::{Missing, Release};

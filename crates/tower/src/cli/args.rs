@@ -4,8 +4,8 @@ use super::decode::DecodeArgs;
 use super::encode::EncodeArgs;
 use super::feed::FeedArgs;
 use super::verify::VerifyArgs;
-use crate::config::{ConfigError, Given, Loaded, Origin, Setting, Sources, load};
 use clap::{Args, Parser, Subcommand};
+use radio_config::{ConfigError, Given, Loaded, Origin, Setting, Sources, load};
 use std::path::PathBuf;
 use toml::Value;
 

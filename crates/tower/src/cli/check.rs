@@ -2,7 +2,7 @@
 
 use super::print;
 use super::status::{ask, nobody_there};
-use crate::config::{ConfigError, Loaded, admin_socket_path};
+use radio_config::{ConfigError, Loaded, admin_socket_path};
 use serde::Deserialize;
 use std::process::ExitCode;
 

@@ -2,9 +2,9 @@
 
 use super::args::ConfigArgs;
 use super::{Paint, colours_wanted, print};
-use crate::config::shown::{self, lines};
-use crate::config::{ConfigError, Loaded, Origin, Problem, masked};
 use crate::files::media;
+use radio_config::shown::{self, lines};
+use radio_config::{ConfigError, Loaded, Origin, Problem, masked};
 
 /// Widest value beside which origins are aligned.
 const ALIGNED_WIDTH_MAX: usize = 60;

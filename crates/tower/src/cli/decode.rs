@@ -1,16 +1,16 @@
 //! `tower decode`: a file or a stream to PCM, in a sandbox. The tower runs itself this way as its
 //! decoder; by hand, it shows what the tower makes of a file.
 
-use crate::decode::by_hand::{self, Input};
-use crate::decode::child::{self, Gone, Output};
-use crate::decode::ffmpeg::FfmpegSettings;
-use crate::decode::process::DecoderSettings;
-use crate::decode::requests::Requests;
-use crate::decode::{MEMORY_BYTES_MAX, ffmpeg_sandbox, sandbox};
-use crate::media::demuxer::Demuxer;
-use crate::media::formats::Format;
 use anyhow::{Context, bail};
-use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use radio_decode::by_hand::{self, Input};
+use radio_decode::child::{self, Gone, Output};
+use radio_decode::media::demuxer::Demuxer;
+use radio_decode::media::formats::Format;
+use radio_decode::requests::Requests;
+use radio_decode::settings::DecoderSettings;
+use radio_decode::settings::FfmpegSettings;
+use radio_decode::{MEMORY_BYTES_MAX, ffmpeg_sandbox, sandbox};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub struct DecodeArgs {
     #[arg(value_name = "FILE", required_unless_present_any = ["files", "demuxer"])]
     pub file: Option<PathBuf>,
     /// What a stream is said to be; its bytes decide.
-    #[arg(long, value_enum, default_value = "unknown")]
+    #[arg(long, value_parser = formats(), default_value = "unknown")]
     pub format: Format,
     /// FFmpeg, for what the tower cannot decode itself.
     #[arg(long, value_name = "PROGRAM", default_value = "ffmpeg")]
@@ -105,6 +105,11 @@ fn by_hand(args: &DecodeArgs) -> anyhow::Result<()> {
     }
 }
 
+fn formats() -> impl TypedValueParser<Value = Format> {
+    let named = |name: String| Format::ALL.into_iter().find(|format| format.name() == name);
+    PossibleValuesParser::new(Format::ALL.map(Format::name)).map(move |name| named(name).unwrap_or(Format::Unknown))
+}
+
 fn demuxer_named(name: &str) -> Result<Demuxer, String> {
     Demuxer::named(name).ok_or_else(|| "there is no such demuxer".to_owned())
 }
@@ -115,14 +120,4 @@ fn open(path: &Path) -> anyhow::Result<File> {
         bail!("{} is no regular file; name a file, or - for a stream on standard input", path.display());
     }
     File::open(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-impl ValueEnum for Format {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Mp3, Self::Aac, Self::Ogg, Self::Opus, Self::Flac, Self::Wav, Self::Unknown]
-    }
-
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(self.name()))
-    }
 }

@@ -3,10 +3,10 @@
 use super::args::EventsArgs;
 use super::status::{connect, nobody_there};
 use super::{Paint, colours_wanted};
-use crate::config::{Loaded, admin_socket_path};
-use crate::text::cleaned;
 use anyhow::bail;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use radio_base::text::cleaned;
+use radio_config::{Loaded, admin_socket_path};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;

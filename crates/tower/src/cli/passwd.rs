@@ -2,8 +2,8 @@
 
 use super::args::PasswdArgs;
 use super::print;
-use crate::password::hash;
 use anyhow::{Context, bail};
+use radio_base::password::hash;
 use std::io::{IsTerminal, stdin};
 
 /// Longest password, as in the configuration.

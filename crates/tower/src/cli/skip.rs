@@ -3,9 +3,9 @@
 use super::args::SkipArgs;
 use super::print;
 use super::status::{ask_for, nobody_there};
-use crate::config::{Loaded, admin_socket_path};
 use crate::http::routes::SKIP;
 use anyhow::{Context, bail};
+use radio_config::{Loaded, admin_socket_path};
 use serde_json::Value;
 use std::process::ExitCode;
 use std::time::Duration;

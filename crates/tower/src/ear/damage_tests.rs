@@ -1,7 +1,7 @@
 //! Of frames that are corrupted, how many the ear finds; and of those that are not, none (SPEC API-2).
 
 use super::*;
-use crate::config::{Codec, Output};
+use radio_config::{Codec, Output};
 use radio_proof::{TICK_BYTES, material, mp3};
 use radio_signal::mpeg::{AdtsHeader, FrameHeader, Header};
 

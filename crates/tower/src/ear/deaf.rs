@@ -2,9 +2,9 @@
 
 use super::kind::{Kind, Severity};
 use super::watch::RaisedAlarm;
-use crate::journal::Journal;
-use crate::journal::event::Event;
-use crate::text::seconds;
+use radio_base::journal::Journal;
+use radio_base::journal::event::Event;
+use radio_base::text::seconds;
 use radio_signal::units::Serial;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

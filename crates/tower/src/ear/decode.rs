@@ -1,8 +1,8 @@
 //! Frames to sound, as a listener's player makes it.
 
-use crate::config::Codec;
-use crate::encoder::Format;
 use anyhow::Context;
+use radio_config::Codec;
+use radio_encoder::Format;
 use radio_opus::decoder::Decoder as OpusDecoder;
 use radio_signal::mpeg::adts;
 use radio_signal::ogg::opus;
@@ -124,7 +124,7 @@ impl Decoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Output;
+    use radio_config::Output;
     use radio_lame::Encoder;
     use radio_signal::units::TICK_SAMPLES;
 

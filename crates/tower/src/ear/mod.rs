@@ -31,11 +31,11 @@ pub use pressure::Machine;
 pub use watch::{RaisedAlarm, Tally};
 
 use crate::broadcast::OutputId;
-use crate::journal::Journal;
 use crate::pump::PumpFigures;
 use crate::setup::Setup;
 use deaf::Herald;
 use pressure::MachineWatch;
+use radio_base::journal::Journal;
 use radio_signal::units::Serial;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

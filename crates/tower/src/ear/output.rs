@@ -2,7 +2,7 @@
 
 use super::meter::{Loudness, Meter};
 use super::sound::Sound;
-use crate::encoder::Format;
+use radio_encoder::Format;
 use radio_fanout::Mount;
 use radio_signal::likeness::{Comparison, Second, Thinner};
 use radio_signal::units::{CHANNELS, TICK_SAMPLES, TICK_VALUES};

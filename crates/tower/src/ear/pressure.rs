@@ -4,9 +4,9 @@
 use super::Surroundings;
 use super::kind::Kind;
 use super::watch::{AlarmText, Moment, RaisedAlarm, Tally, Watch};
-use crate::child_process::processor::processor_time;
 use crate::setup::OutputState;
-use crate::text::seconds;
+use radio_base::child_process::processor::processor_time;
+use radio_base::text::seconds;
 use radio_signal::pressure::{Look, Measure, PressureWatch, Usage};
 use radio_signal::units::{Serial, TICK_MS};
 use serde_json::{Value, json};

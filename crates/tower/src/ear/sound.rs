@@ -4,9 +4,9 @@
 //! or two (SPEC SIG-4); so their sound is gathered, brought to 48 kHz, and cut into ticks anew.
 
 use super::decode::{Decoder, Planes};
-use crate::config::Codec;
-use crate::encoder::Format;
-use crate::media::convert::Converter;
+use radio_config::Codec;
+use radio_decode::media::convert::Converter;
+use radio_encoder::Format;
 use radio_signal::mpeg::{AdtsHeader, FrameHeader, Header, adts};
 use radio_signal::ogg::page::Page;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, TICK_SAMPLES};

@@ -2,9 +2,9 @@
 
 use super::kind::{Kind, Severity};
 use crate::broadcast::OutputId;
-use crate::config::{AlarmLimits, Config};
-use crate::journal::Journal;
-use crate::journal::event::Event;
+use radio_base::journal::Journal;
+use radio_base::journal::event::Event;
+use radio_config::{AlarmLimits, Config};
 use radio_signal::alarm::{Alarm, Change};
 use radio_signal::units::Serial;
 use serde::Serialize;

@@ -5,17 +5,17 @@
 //! that begins with `title: ` is a title, heard with the sound that comes with it; the other lines
 //! are its complaints.
 
-use crate::child_process::diagnostics::Diagnostics;
-use crate::child_process::spawn::{self, Spawned};
-use crate::config::{Input, InputKind, Pacing};
 use crate::ingest::RunningInput;
 use crate::ingest::producer;
-use crate::journal::event::Event;
 use crate::source::spec;
 use crate::state::Tower;
-use crate::text::utf8_or_latin1;
-use crate::title::Title;
 use anyhow::Context;
+use radio_base::child_process::diagnostics::Diagnostics;
+use radio_base::child_process::spawn::{self, Spawned};
+use radio_base::journal::event::Event;
+use radio_base::text::utf8_or_latin1;
+use radio_base::title::Title;
+use radio_config::{Input, InputKind, Pacing};
 use radio_signal::ingest::DriftResampler;
 use radio_signal::router::{OnAir, SourceId};
 use rustix::event::{PollFd, PollFlags, Timespec};

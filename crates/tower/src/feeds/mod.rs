@@ -11,12 +11,12 @@ pub mod pull;
 pub mod request;
 pub mod titles;
 
-use crate::config::{Config, Input, InputKind};
 use crate::files::PlayerHandle;
 use crate::ingest::RunningInput;
 use crate::ingest::names::InputNames;
 use crate::playout::players::{self, GoOn};
 use crate::state::Tower;
+use radio_config::{Config, Input, InputKind};
 use std::sync::{Arc, PoisonError};
 
 /// Those that are to run, with all that can be refused.

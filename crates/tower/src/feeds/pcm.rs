@@ -1,12 +1,12 @@
 //! PCM over TCP or a Unix socket of its own, as it comes to the station's: no header, no password (SPEC IN-1 to IN-5, IN-7).
 
-use crate::config::{Input, InputKind, Pacing};
 use crate::ingest::RunningInput;
 use crate::ingest::{PcmSocket, producer};
-use crate::journal::event::Event;
 use crate::source::spec;
 use crate::state::Tower;
 use anyhow::Context;
+use radio_base::journal::event::Event;
+use radio_config::{Input, InputKind, Pacing};
 use radio_signal::ingest::{BufferWriter, DriftResampler};
 use radio_signal::router::SourceId;
 use serde_json::{Value, json};

@@ -2,17 +2,17 @@
 
 use super::request;
 use super::titles::TitledAudio;
-use crate::config::{Input, InputKind};
 use crate::ingest::RunningInput;
-use crate::journal::event::Event;
-use crate::media::formats::{Format, readable};
 use crate::source::child::{self, ChildSettings};
 use crate::source::decoder::StreamEnd;
 use crate::source::session::{SessionFigures, Sink};
 use crate::source::{body::BodyEnd, spec};
 use crate::state::Tower;
-use crate::title::Title;
 use anyhow::{Context, bail};
+use radio_base::journal::event::Event;
+use radio_base::title::Title;
+use radio_config::{Input, InputKind};
+use radio_decode::media::formats::{Format, readable};
 use radio_signal::router::OnAir;
 use serde_json::{Value, json};
 use std::net::{Shutdown, TcpStream};

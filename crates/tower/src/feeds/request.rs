@@ -1,6 +1,5 @@
 //! Asks another server for a stream, as a player does: a few redirects, titles wanted, everything with a limit.
 
-use crate::config::Input;
 use crate::request::framing::Framing;
 use crate::request::head::{HEAD_BYTES_MAX, HEADERS_MAX};
 use crate::source::body::Body;
@@ -8,6 +7,7 @@ use crate::tls::client;
 use anyhow::{Context, bail};
 use axum::http::Uri;
 use base64::Engine;
+use radio_config::Input;
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Titles between the audio of a stream that is pulled (`icy-metaint`).
 
-use crate::title::decode;
+use radio_base::title::decode;
 use std::io::{self, Read};
 
 /// Audio without the titles that are in it; they go to `heard` as they come.

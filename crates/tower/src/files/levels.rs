@@ -3,10 +3,10 @@
 
 use super::measure::{Measured, measure};
 use super::open::{Stamp, ignore_missing};
-use crate::decode::process::DecoderSettings;
-use crate::media::file::mastering::Level;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use radio_decode::media::file::mastering::Level;
+use radio_decode::settings::DecoderSettings;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::ffi::OsString;

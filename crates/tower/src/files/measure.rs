@@ -4,10 +4,11 @@
 //! wants.
 
 use super::open;
-use crate::decode::intake::{Intake, Piece};
-use crate::decode::process::{DecoderProcess, DecoderSettings, Job, Read, timespec};
-use crate::decode::protocol::{Body, Outcome, Request};
-use crate::media::file::mastering::Level;
+use radio_decode::intake::{Intake, Piece};
+use radio_decode::media::file::mastering::Level;
+use radio_decode::process::{DecoderProcess, Job, Read};
+use radio_decode::protocol::{Body, Outcome, Request};
+use radio_decode::settings::{DecoderSettings, timespec};
 use radio_signal::loudness::LoudnessMeter;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, TICK_SAMPLES};
 use rustix::event::PollFd;

@@ -1,7 +1,7 @@
 //! Whether what is configured to be played is there.
 
-use crate::config::{Config, InputKind};
 use arc_swap::ArcSwap;
+use radio_config::{Config, InputKind};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

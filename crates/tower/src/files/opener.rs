@@ -5,7 +5,7 @@ use super::media::{LOOK_PERIOD, MediaBoard};
 use super::open::{Stamp, is_of_the_disk, open};
 use super::playlist::{Item, Place, Playlist, Round};
 use super::shelf::{Copying, Kept, PIECE_BYTES_MIN, Shelf};
-use crate::media::file::DecodeError;
+use radio_decode::media::file::DecodeError;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;

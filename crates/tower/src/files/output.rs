@@ -5,7 +5,7 @@ use super::handle::Shared;
 use super::join::{Begin, Join};
 use super::songs::Song;
 use super::succession::Joined;
-use crate::media::seam::Seam;
+use radio_decode::media::seam::Seam;
 use radio_signal::ingest::BufferWriter;
 use radio_signal::pcm::AudioFrame;
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_MS, TICK_SAMPLES, TICK_VALUES};

@@ -2,8 +2,8 @@
 
 use super::open::is_of_the_disk;
 use super::playlist::{Item, Place, Playlist, Round};
-use crate::media::convert::Converter;
-use crate::media::file::decode::{DecodeError, Decoder, TrackInfo};
+use radio_decode::media::convert::Converter;
+use radio_decode::media::file::decode::{DecodeError, Decoder, TrackInfo};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,7 @@
 //! here with the position at which they begin.
 
 use super::playlist::Place;
-use crate::media::file::decode::TrackInfo;
+use radio_decode::media::file::decode::TrackInfo;
 use radio_signal::ingest::BufferGauge;
 use radio_signal::units::TICK_MS;
 use std::collections::VecDeque;

@@ -3,9 +3,9 @@
 
 use super::levels::Levels;
 use super::open::Stamp;
-use crate::config::Joining;
-use crate::media::file::decode::TrackInfo;
-use crate::media::file::mastering::Level;
+use radio_config::Joining;
+use radio_decode::media::file::decode::TrackInfo;
+use radio_decode::media::file::mastering::Level;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! What a player says of its files: of each once.
 
-use crate::media::file::decode::DecodeError;
+use radio_decode::media::file::decode::DecodeError;
 use std::collections::HashSet;
 use std::path::PathBuf;
 

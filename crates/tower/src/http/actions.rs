@@ -3,7 +3,6 @@
 use super::api::error;
 use super::routes::SKIP;
 use crate::auth::who::Who;
-use crate::journal::event::Event;
 use crate::playout::skip::Skipped;
 use crate::state::Tower;
 use axum::body::Bytes;
@@ -12,6 +11,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{post, put};
 use axum::{Json, Router};
+use radio_base::journal::event::Event;
 use radio_fanout::ListenerId;
 use radio_signal::router::{Command, InputId};
 use radio_signal::units::TICK_MS;

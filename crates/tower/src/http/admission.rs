@@ -4,8 +4,6 @@ use super::routes::{Class, Route, changes_something};
 use crate::auth::credentials::{Given, Shown, claimed_name};
 use crate::auth::session::{Sessions, TOKEN_HEADER};
 use crate::auth::who::Who;
-use crate::config::Role;
-use crate::journal::event::Event;
 use crate::request::head::{
     ADMINS_ONLY, FORBIDDEN, Head, LISTENERS_ONLY, OPERATORS_ONLY, Refusal, TOO_MANY_GUESSES, UNAUTHORIZED,
 };
@@ -13,7 +11,9 @@ use crate::request::origin::MISDIRECTED;
 use crate::request::origin::Origin;
 use crate::setup::{OutputState, Setup};
 use crate::state::Tower;
-use crate::text::cleaned;
+use radio_base::journal::event::Event;
+use radio_base::text::cleaned;
+use radio_config::Role;
 use std::net::IpAddr;
 use std::time::Instant;
 

@@ -1,9 +1,9 @@
 //! What Icecast's statistics say: of the tower, of what can be listened to, of a source.
 
-use crate::encoder::Format;
 use crate::setup::OutputState;
 use crate::state::Tower;
-use crate::title::Title;
+use radio_base::title::Title;
+use radio_encoder::Format;
 use radio_fanout::Snapshot;
 use radio_signal::router::OnAir;
 use serde_json::{Map, Value, json};

@@ -2,10 +2,10 @@
 //! none can be missing; bodies and answers from `openapi.json`.
 
 use super::routes::{self, Class, ROUTES, Route};
-use crate::journal::event;
 use crate::state::Tower;
 use axum::routing::get;
 use axum::{Json, Router};
+use radio_base::journal::event;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, LazyLock};
 

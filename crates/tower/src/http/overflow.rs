@@ -2,10 +2,10 @@
 //! much (SPEC LIS-8).
 
 use super::stream::CORS;
-use crate::journal::event::Event;
 use crate::request::head::{ADDRESS_FULL, FULL, Head, MOUNT_FULL, Refusal};
 use crate::state::Tower;
 use crate::uplink::mbit;
+use radio_base::journal::event::Event;
 use radio_fanout::RefusedReason;
 use std::time::Instant;
 

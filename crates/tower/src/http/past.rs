@@ -1,12 +1,12 @@
 //! What has been: the journal with who did what, and the last ten minutes.
 
 use super::parameters::Parameters;
-use crate::journal::{Audited, EVENTS_MAX};
 use crate::state::Tower;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use radio_base::journal::{Audited, EVENTS_MAX};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;

@@ -3,8 +3,6 @@
 use super::actions::note;
 use super::api::error;
 use crate::auth::who::Who;
-use crate::config::{Loaded, masked, shown};
-use crate::journal::event::Event;
 use crate::reload::{self, Refused, Report};
 use crate::state::Tower;
 use axum::extract::{Extension, State};
@@ -12,6 +10,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use radio_base::journal::event::Event;
+use radio_config::{Loaded, masked, shown};
 use std::sync::Arc;
 
 /// The routes of this file.

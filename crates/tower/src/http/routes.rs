@@ -1,7 +1,7 @@
 //! Every route of the API and who may use it, in one table (SPEC API-1). Mounts are public and come from the
 //! configuration.
 
-use crate::config::Role;
+use radio_config::Role;
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,6 @@
 use super::api::{Peer, error};
 use crate::auth::credentials::{Given, Shown};
 use crate::auth::who::Who;
-use crate::config::ADMIN;
 use crate::request::head::{Refusal, TOO_MANY_GUESSES, UNAUTHORIZED};
 use crate::request::query::Query;
 use crate::source::claim::{Claim, TitleTarget, mount_in};
@@ -13,6 +12,7 @@ use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use radio_config::ADMIN;
 use radio_signal::router::OnAir;
 use std::convert::Infallible;
 use std::net::IpAddr;

@@ -4,18 +4,18 @@
 
 use super::address::xml;
 use super::api::error;
-use crate::config::Config;
-use crate::encoder::Format;
 use crate::request::query::Query;
 use crate::setup::OutputState;
 use crate::state::Tower;
-use crate::title::Title;
 use axum::extract::{RawQuery, State};
 use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use radio_base::title::Title;
+use radio_config::Config;
+use radio_encoder::Format;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt::Write;

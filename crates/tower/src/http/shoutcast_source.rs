@@ -6,7 +6,7 @@ use crate::request::origin;
 use crate::request::waiting::WaitingRoom;
 use crate::source::doors::{Knock, Pass};
 use crate::state::Tower;
-use crate::text::utf8_or_latin1;
+use radio_base::text::utf8_or_latin1;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,10 +2,10 @@
 //! API-5).
 
 use super::overflow;
-use crate::encoder::Format;
 use crate::request::head::{BAD_REQUEST, Head};
 use crate::setup::OutputState;
 use crate::state::Tower;
+use radio_encoder::Format;
 use radio_fanout::{ListenerMeta, Mount, StartAt};
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ, ticks_in_ms};
 use std::fmt::Write;
@@ -177,7 +177,7 @@ pub fn options_answer(methods: &[&str]) -> Vec<u8> {
 
 /// `value` without the characters that would end a header.
 fn header_value(value: &str) -> String {
-    crate::text::cleaned(value).into_owned()
+    radio_base::text::cleaned(value).into_owned()
 }
 
 /// The header of a WAV whose end is not known: both lengths are the largest there are, as players expect of a pipe.

@@ -1,6 +1,6 @@
 //! The inputs of this tower: a number for the router, a name for everybody else.
 
-use crate::config::Config;
+use radio_config::Config;
 use radio_signal::router::{INPUTS_MAX, InputId};
 
 /// Name of the input behind the PCM socket.
@@ -79,7 +79,7 @@ impl InputNames {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Input;
+    use radio_config::Input;
 
     fn with(names: &[&str]) -> Config {
         let input = |name: &&str| Input { name: (*name).into(), ..Input::default() };

@@ -4,8 +4,8 @@
 use super::names::STATION_ID;
 use super::registry::Inputs;
 use super::socket::Acceptor;
-use crate::config::{Pacing, Station, WhenFull};
-use crate::journal::event::Event;
+use radio_base::journal::event::Event;
+use radio_config::{Pacing, Station, WhenFull};
 use radio_signal::ingest::{Accumulator, BufferWriter, CORRECTION_PPM_MAX, DriftResampler, Gain, SilenceGate};
 use radio_signal::pcm::{AudioFrame, SampleFormat};
 use radio_signal::router::{Jitter, SourceId, SourceSpec};

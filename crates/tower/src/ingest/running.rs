@@ -1,7 +1,7 @@
 //! The inputs that the tower runs itself, by name: those for which it listens, connects or runs a
 //! program.
 
-use crate::config::{Input, InputKind};
+use radio_config::{Input, InputKind};
 use serde_json::{Value, json};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,8 +1,8 @@
 //! The Unix sockets of the tower: bound once, replaced when stale, refused when in use, put back
 //! when their file is removed (SPEC IN-1).
 
-use crate::journal::event::Event;
 use anyhow::Context;
+use radio_base::journal::event::Event;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};

@@ -2,9 +2,9 @@
 
 pub mod libraries;
 
-use crate::config::{Log, LogFormat};
-use crate::journal::AUDIT;
 use libraries::Limit;
+use radio_base::journal::AUDIT;
+use radio_config::{Log, LogFormat};
 use std::io::IsTerminal;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;

@@ -2,8 +2,8 @@
 
 use super::seconds;
 use super::text::{Exposition, Kind};
-use crate::encoder::{EncoderStatus, State};
 use crate::state::Tower;
+use radio_encoder::{EncoderStatus, State};
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

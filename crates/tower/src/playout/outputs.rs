@@ -3,16 +3,16 @@
 use crate::auth::credentials::Credentials;
 use crate::broadcast::OutputId;
 use crate::broadcast::{Broadcast, BroadcastFigures};
-use crate::config::{Config, EncoderKind, Latency, Output};
-use crate::encoder::{
-    EncoderConfig, EncoderManager, EncoderNews, Format, Past, ReplayReport, SilentFrames, StateChange,
-};
-use crate::journal::Journal;
-use crate::journal::event::Event;
 use crate::pump::{PumpFigures, Stage};
 use crate::setup::OutputState;
 use crate::uplink;
 use anyhow::Context;
+use radio_base::journal::Journal;
+use radio_base::journal::event::Event;
+use radio_config::{Config, EncoderKind, Latency, Output};
+use radio_encoder::{
+    EncoderConfig, EncoderManager, EncoderNews, Format, Past, ReplayReport, SilentFrames, StateChange,
+};
 use radio_fanout::{Mount, MountConfig, Publisher};
 use radio_signal::release::Release;
 use radio_signal::units::{Serial, ticks_in_ms};

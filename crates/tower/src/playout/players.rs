@@ -1,16 +1,16 @@
 //! What plays files: the tower's own programme, and the fallback.
 
-use crate::config::{Config, Input};
-use crate::decode::ffmpeg_sandbox;
-use crate::decode::process::DecoderSettings;
 use crate::files::{Backing, Place, Player, PlayerHandle, PlayerSettings, Playlist};
 use crate::ingest::Inputs;
 use crate::ingest::names::{PLAY, PLAY_ID};
-use crate::media::file::TrackInfo;
 use crate::source::spec;
 use crate::state::Tower;
 use crate::titles::Titles;
 use anyhow::Context;
+use radio_config::{Config, Input};
+use radio_decode::ffmpeg_sandbox;
+use radio_decode::media::file::TrackInfo;
+use radio_decode::settings::DecoderSettings;
 use radio_signal::ingest::{BufferGauge, BufferReader, Gain, SilenceGate, input_buffer};
 use radio_signal::router::{InputId, Jitter, OnAir, SourceId, SourceSpec};
 use radio_signal::units::ticks_in_ms;
@@ -136,7 +136,11 @@ pub fn start_list(
 ) -> anyhow::Result<PlayerHandle> {
     let spec = spec::of(id, input);
     let (id, writer) = inputs
-        .admit(spec, player_buffer_ticks(input.fade_ms(config)).max(input.preroll_ticks + 2), PLAYERS_MAX)
+        .admit(
+            spec,
+            player_buffer_ticks(input.fade_ms(config.router.fade_ms)).max(input.preroll_ticks + 2),
+            PLAYERS_MAX,
+        )
         .context("a playlist has no place in the router")?;
     let started = announce_source(titles, inputs, id, writer.gauge());
     let settings = settings(&input.name, &input.paths, input.shuffle, backing, from).joined(input.joining());

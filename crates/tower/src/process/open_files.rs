@@ -1,6 +1,6 @@
 //! How many files the tower may have open, each listener's socket one of them (SPEC LIS-6).
 
-use crate::journal::event::Event;
+use radio_base::journal::event::Event;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -2,7 +2,7 @@
 
 use crate::broadcast::Broadcast;
 use crate::broadcast::OutputId;
-use crate::encoder::PcmFeed;
+use radio_encoder::PcmFeed;
 use radio_signal::ingest::BufferReader;
 use radio_signal::router::{Command, SourceSpec};
 

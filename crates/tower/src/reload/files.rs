@@ -1,6 +1,5 @@
 //! Players of files that come and go: the tower's own programme, and the fallback.
 
-use crate::config::Config;
 use crate::feeds::NewFeeds;
 use crate::files::PlayerHandle;
 use crate::files::media::{self, MediaPath};
@@ -9,6 +8,7 @@ use crate::playout::players::{self, FALLBACK, GoOn};
 use crate::pump::Order;
 use crate::state::Tower;
 use anyhow::bail;
+use radio_config::Config;
 use radio_signal::ingest::BufferReader;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};

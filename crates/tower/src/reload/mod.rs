@@ -12,9 +12,7 @@ mod plan;
 pub use plan::{Change, Difference, Effect, Plan, plan};
 
 use crate::auth::credentials::{Users, is_same_user};
-use crate::config::{Config, ConfigError, Input, Loaded, Unreadable, validate};
 use crate::ingest::producer;
-use crate::journal::event::Event;
 use crate::pump::Order;
 use crate::setup::Setup;
 use crate::source::{SourceDoors, spec};
@@ -23,6 +21,8 @@ use crate::uplink;
 use crate::webhook::Webhook;
 use files::NewFiles;
 use outputs::NewOutputs;
+use radio_base::journal::event::Event;
+use radio_config::{Config, ConfigError, Input, Loaded, Unreadable, validate};
 use radio_fanout::PageCursor;
 use radio_signal::units::ticks_in_ms;
 use serde::Serialize;
@@ -172,7 +172,7 @@ fn follow_limits(tower: &Tower, new: &Setup) {
 
 /// Those that are configured as before go on.
 fn webhooks(old: &Setup, config: &Config) -> Vec<Arc<Webhook>> {
-    let same = |wanted: &crate::config::Webhook| old.webhooks.iter().find(|webhook| webhook.is(wanted)).cloned();
+    let same = |wanted: &radio_config::Webhook| old.webhooks.iter().find(|webhook| webhook.is(wanted)).cloned();
     config.webhook.iter().map(|wanted| same(wanted).unwrap_or_else(|| Arc::new(Webhook::new(wanted.clone())))).collect()
 }
 

@@ -3,12 +3,12 @@
 use super::plan::goes_on;
 use crate::auth::credentials::Credentials;
 use crate::broadcast::OutputId;
-use crate::config::{Config, Output};
 use crate::playout::outputs::{self, Beginning, burst_frames, mount_config};
 use crate::pump::Order;
 use crate::setup::{OutputState, Setup};
 use crate::state::Tower;
 use anyhow::{Context, bail};
+use radio_config::{Config, Output};
 use radio_signal::units::{Serial, TICK_MS};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};

@@ -1,6 +1,6 @@
 //! What a new configuration changes, and what of it can be done on air (SPEC CFG-2). No I/O.
 
-use crate::config::{Config, Output, masked};
+use radio_config::{Config, Output, masked};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use toml::Value;
@@ -126,7 +126,7 @@ pub(super) fn goes_on(old: &Output, new: &Output) -> bool {
 
 fn in_force(old: &Config, new: &Config, listeners_room: usize) -> Config {
     let mut config = new.clone();
-    config.server = crate::config::Server {
+    config.server = radio_config::Server {
         listeners_max: if new.server.listeners_max as usize > listeners_room {
             old.server.listeners_max
         } else {
@@ -247,7 +247,7 @@ impl std::fmt::Display for Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Input;
+    use radio_config::Input;
 
     fn config() -> Config {
         Config {

@@ -2,7 +2,7 @@
 
 use super::framing::Framing;
 use super::request_line::{Rewritten, rewritten};
-use crate::text::{cleaned, utf8_or_latin1};
+use radio_base::text::{cleaned, utf8_or_latin1};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::Instant;

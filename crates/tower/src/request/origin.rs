@@ -4,8 +4,8 @@
 use super::head::{Head, Refusal};
 use super::proxy_header::{self, Parsed};
 use super::waiting::Ticket;
-use crate::config::Server;
-use crate::config::host;
+use radio_config::Server;
+use radio_config::host;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::io::AsyncReadExt;

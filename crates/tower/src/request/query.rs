@@ -1,7 +1,7 @@
 //! Queries and forms, as bytes: old software percent-encodes whatever charset it has.
 
-use crate::text::utf8_or_latin1;
 use percent_encoding::percent_decode;
+use radio_base::text::utf8_or_latin1;
 
 /// Parameters of one request at most; what comes after is not read.
 const PARAMETERS_MAX: usize = 32;

@@ -2,10 +2,10 @@
 
 use crate::broadcast::BroadcastEvent;
 use crate::ear::Surroundings;
-use crate::journal::event::Event;
 use crate::pump::{PumpEvent, Retired};
 use crate::state::{OnAirNow, Tower};
 use crate::titles::Heard;
+use radio_base::journal::event::Event;
 use radio_signal::units::{TICK_MS, ms_in_samples};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;

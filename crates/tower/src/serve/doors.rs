@@ -1,11 +1,11 @@
 //! Everything that another process may hold: opened before anything runs, closed and removed at the end.
 
-use crate::config::{self, Config};
 use crate::feeds::NewFeeds;
 use crate::http::tls::Door;
 use crate::ingest::PcmSocket;
 use crate::process::systemd::PassedSockets;
 use anyhow::Context;
+use radio_config::Config;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -49,14 +49,14 @@ impl Doors {
         let port = http.local_addr()?.port();
         let icy = config.server.icy.then(|| listen_for_icy(config.server.host, port)).transpose()?;
         let pcm_path = match &config.station.socket {
-            path if path.as_os_str().is_empty() => config::default_station_socket()?,
+            path if path.as_os_str().is_empty() => radio_config::default_station_socket()?,
             path => path.clone(),
         };
         let pcm = match passed.pcm {
             Some(listener) => PcmSocket::passed(listener),
             None => PcmSocket::bind(&pcm_path, PcmSocket::PCM_MODE)?,
         };
-        let admin = PcmSocket::bind(&config::admin_socket_path(config, port)?, ADMIN_MODE)?;
+        let admin = PcmSocket::bind(&radio_config::admin_socket_path(config, port)?, ADMIN_MODE)?;
         let feeds = NewFeeds::open(&Config::default(), config)?;
         Ok(Self { http, icy, tls, admin, pcm, pcm_path, feeds })
     }

@@ -11,15 +11,15 @@ mod doors;
 mod sampling;
 mod wiring;
 
-use crate::config::{Loaded, Sources, StationAccess};
 use crate::feeds::NewFeeds;
 use crate::ingest::Acceptor;
-use crate::journal::event::Event;
 use crate::logging;
 use crate::process::systemd;
 use crate::state::Tower;
 use anyhow::Context;
 use doors::Doors;
+use radio_base::journal::event::Event;
+use radio_config::{Loaded, Sources, StationAccess};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

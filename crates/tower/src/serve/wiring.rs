@@ -3,15 +3,13 @@
 use super::chronicle::Chronicle;
 use crate::auth::credentials::Users;
 use crate::auth::session::Sessions;
-use crate::config::{Config, Loaded, OUTPUTS_MAX, Sources, state_dir};
-use crate::decode::ffmpeg::FfmpegSettings;
-use crate::decode::process::DecoderSettings;
 use crate::desk::Desk;
 use crate::files::media;
 use crate::files::{Backing, Levels, MediaBoard, Rounds};
 use crate::http::sender::TITLES_PER_SECOND;
 use crate::ingest::Inputs;
 use crate::ingest::names::InputNames;
+use crate::logging::Logging;
 use crate::playout::outputs::{self, Beginning, HISTORY_MS, burst_frames, delay_ticks};
 use crate::playout::players;
 use crate::process::open_files::OpenFiles;
@@ -24,9 +22,12 @@ use crate::state::{OnAirNow, Tower};
 use crate::titles::Titles;
 use crate::uplink::{self, Uplink};
 use crate::webhook::Webhook;
-use crate::{journal::Journal, logging::Logging};
 use anyhow::Context;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use radio_base::journal::Journal;
+use radio_config::{Config, Loaded, OUTPUTS_MAX, Sources, state_dir};
+use radio_decode::settings::DecoderSettings;
+use radio_decode::settings::FfmpegSettings;
 use radio_fanout::{Fanout, FanoutConfig, MountConfig, Publisher};
 use radio_signal::fallback::{FallbackConfig, FallbackProvider};
 use radio_signal::ingest::BufferReader;
@@ -184,7 +185,7 @@ pub(super) fn build(loaded: Loaded, sources: Sources, log: Logging, started: Ins
         backing,
         feeds: crate::ingest::RunningInputs::default(),
         open_files,
-        reader: tokio::sync::Mutex::new(crate::config::Reader::new(sources)),
+        reader: tokio::sync::Mutex::new(radio_config::Reader::new(sources)),
         log: Some(log),
     });
     // Deaf is better than off air.

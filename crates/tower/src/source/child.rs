@@ -6,20 +6,21 @@
 use super::decoder::{DecoderFigures, StreamEnd};
 use super::feeder::{self, Fed, Shared, lock};
 use super::repeat::{Head, Log};
-use crate::decode::STREAM_LIMITS;
-use crate::decode::board::Board;
-use crate::decode::ffmpeg::FfmpegSettings;
-use crate::decode::ffmpeg_sandbox;
-use crate::decode::intake::{Intake, Piece};
-use crate::decode::line::{Line, Told};
-use crate::decode::process::{DecoderSettings, Job, Read as Taken, timespec};
-use crate::decode::protocol::{Body, Outcome, Record};
-use crate::decode::supervisor::{Event, Reason};
-use crate::media::demuxer::Demuxer;
-use crate::media::formats::Format;
-use crate::media::seam::Seam;
-use crate::media::stream::head::HEAD_BYTES_MAX;
-use crate::title::Title;
+use radio_base::title::Title;
+use radio_decode::STREAM_LIMITS;
+use radio_decode::board::Board;
+use radio_decode::ffmpeg_sandbox;
+use radio_decode::intake::{Intake, Piece};
+use radio_decode::line::{Line, Told};
+use radio_decode::media::demuxer::Demuxer;
+use radio_decode::media::formats::Format;
+use radio_decode::media::seam::Seam;
+use radio_decode::media::stream::head::HEAD_BYTES_MAX;
+use radio_decode::process::{Job, Read as Taken};
+use radio_decode::protocol::{Body, Outcome, Record};
+use radio_decode::settings::FfmpegSettings;
+use radio_decode::settings::{DecoderSettings, timespec};
+use radio_decode::supervisor::{Event, Reason};
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -48,7 +49,7 @@ pub struct ChildSettings {
 impl ChildSettings {
     /// From the table `[encoder]`.
     #[must_use]
-    pub fn from_config(encoder: &crate::config::Encoder, board: &Arc<Board>) -> Self {
+    pub fn from_config(encoder: &radio_config::Encoder, board: &Arc<Board>) -> Self {
         let ffmpeg = Some(FfmpegSettings::from_config(encoder));
         Self { decoder: DecoderSettings { ffmpeg, ..DecoderSettings::default() }, board: Arc::clone(board) }
     }

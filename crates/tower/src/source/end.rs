@@ -2,8 +2,8 @@
 
 use super::body::BodyEnd;
 use super::decoder::StreamEnd;
-use crate::journal::event::SessionEnd;
-use crate::media::formats::readable;
+use radio_base::journal::event::SessionEnd;
+use radio_decode::media::formats::readable;
 
 /// The end of a session that nothing else ended: how its stream and its body ended.
 pub(super) fn session_end(stream: StreamEnd, body: Option<BodyEnd>, timeout_ms: u64) -> SessionEnd {

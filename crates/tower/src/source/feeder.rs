@@ -1,7 +1,7 @@
 //! The thread that reads a source and writes to one decoder process after the other.
 
 use super::repeat::{Beginning, Log};
-use crate::decode::process::timespec;
+use radio_decode::settings::timespec;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use std::io::Read;

@@ -1,10 +1,10 @@
 //! What a source asks, and what it is answered; no I/O.
 
 use crate::auth::credentials::{Credentials, Given};
-use crate::media::formats::{Format, readable};
 use crate::request::framing::{self, Framing};
 use crate::request::head::{Head, Refusal, SOURCE_METHODS};
-use crate::text::cleaned;
+use radio_base::text::cleaned;
+use radio_decode::media::formats::{Format, readable};
 
 /// Bytes that are kept of each thing a source says of itself.
 const WORDS_BYTES_MAX: usize = 255;

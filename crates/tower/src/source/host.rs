@@ -1,7 +1,7 @@
 //! What a source's connection tells the tower.
 
-use crate::journal::event::Event;
-use crate::title::Title;
+use radio_base::journal::event::Event;
+use radio_base::title::Title;
 use radio_signal::router::SourceId;
 
 /// The tower, as far as a source's connection knows it.

@@ -1,7 +1,7 @@
 //! What the next decoder process of a stream must read first: its head, as the one before has told it,
 //! and the last bytes again. None of them is looked at here.
 
-use crate::media::stream::head::HEAD_BYTES_MAX;
+use radio_decode::media::stream::head::HEAD_BYTES_MAX;
 use std::collections::VecDeque;
 
 /// The last bytes of a stream that are kept.

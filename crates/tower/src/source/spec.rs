@@ -1,6 +1,6 @@
 //! How the router treats the sources of an `[[input]]`.
 
-use crate::config::{Input, InputKind};
+use radio_config::{Input, InputKind};
 use radio_signal::ingest::{Gain, SilenceGate};
 use radio_signal::router::{InputId, Jitter, SourceSpec};
 use radio_signal::units::{samples_in_ms, ticks_in_ms};

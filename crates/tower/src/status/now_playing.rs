@@ -3,8 +3,8 @@
 use crate::files::PlayerHandle;
 use crate::playout::players::FALLBACK;
 use crate::state::Tower;
-use crate::title::{Details, Title};
 use crate::titles::Heard;
+use radio_base::title::{Details, Title};
 use radio_signal::router::OnAir;
 use serde_json::{Value, json};
 use std::sync::PoisonError;

@@ -1,6 +1,6 @@
 //! Pictures of the files that were played last, for the players and pages that show a title.
 
-use crate::media::file::tags::Cover;
+use radio_decode::media::file::tags::Cover;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};

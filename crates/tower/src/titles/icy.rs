@@ -1,7 +1,7 @@
 //! The form in which players that sent `Icy-MetaData: 1` get a title. The length byte and the padding are the fan-out's.
 
-use crate::config::Charset;
-use crate::title::Title;
+use radio_base::title::Title;
+use radio_config::Charset;
 
 /// Bytes of the title's part at most; with the address it stays under the 4080 of a block.
 const LABEL_BYTES_MAX: usize = 2048;

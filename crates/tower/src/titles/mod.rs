@@ -12,8 +12,8 @@ pub mod icy;
 pub use covers::Covers;
 
 use crate::broadcast::OutputId;
-use crate::config::Charset;
-use crate::title::Title;
+use radio_base::title::Title;
+use radio_config::Charset;
 use radio_fanout::TitlePublisher;
 use radio_signal::ingest::BufferGauge;
 use radio_signal::router::OnAir;

@@ -5,7 +5,6 @@ pub mod certificate;
 pub mod client;
 pub mod relay;
 
-use crate::config;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -28,7 +27,7 @@ pub struct Figures {
 impl Figures {
     /// For `/status`; null without TLS.
     #[must_use]
-    pub fn to_json(&self, config: &config::Tls) -> Value {
+    pub fn to_json(&self, config: &radio_config::Tls) -> Value {
         if !config.is_on() {
             return Value::Null;
         }

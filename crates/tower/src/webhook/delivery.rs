@@ -2,7 +2,6 @@
 
 use super::Message;
 use super::sign::signature;
-use crate::config;
 use crate::tls::client;
 use anyhow::Context;
 use axum::http::header::{CONTENT_TYPE, HOST, USER_AGENT};
@@ -44,7 +43,7 @@ impl Target {
     ///
     /// # Errors
     /// There is no certificate authority to trust, or it is no URL.
-    pub async fn new(config: &config::Webhook) -> anyhow::Result<Self> {
+    pub async fn new(config: &radio_config::Webhook) -> anyhow::Result<Self> {
         let uri: Uri = config.url.parse().context("the URL cannot be read")?;
         let host = uri.host().context("the URL names no host")?.trim_matches(['[', ']']).to_owned();
         let is_https = uri.scheme_str() == Some("https");

@@ -10,13 +10,12 @@ pub mod delivery;
 pub mod queue;
 pub mod sign;
 
-use crate::config;
-use crate::journal::Audited;
-use crate::journal::{Entry, Journal};
 use axum::http::StatusCode;
 use delivery::Target;
 use hyper::body::Bytes;
 use queue::{Counts, Outcome, Queue};
+use radio_base::journal::Audited;
+use radio_base::journal::{Entry, Journal};
 use serde_json::{Value, json};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,7 +53,7 @@ pub struct Progress {
 
 /// One webhook, as the doors see it.
 pub struct Webhook {
-    config: config::Webhook,
+    config: radio_config::Webhook,
     progress: Mutex<Progress>,
     is_closed: watch::Sender<bool>,
 }
@@ -62,13 +61,13 @@ pub struct Webhook {
 impl Webhook {
     /// A webhook that has sent nothing yet.
     #[must_use]
-    pub fn new(config: config::Webhook) -> Self {
+    pub fn new(config: radio_config::Webhook) -> Self {
         Self { config, progress: Mutex::default(), is_closed: watch::Sender::new(false) }
     }
 
     /// Whether it is configured like this.
     #[must_use]
-    pub fn is(&self, config: &config::Webhook) -> bool {
+    pub fn is(&self, config: &radio_config::Webhook) -> bool {
         self.config == *config
     }
 

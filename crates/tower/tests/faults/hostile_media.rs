@@ -4,6 +4,7 @@
 //! `RADIO_SEED` repeats a run; its length is that of `RADIO_PROVE=1` otherwise.
 
 use crate::common;
+use radio_decode::supervisor::Reason;
 use radio_proof::alarm::{full_length, wait_for, wait_until};
 use radio_proof::chance::Chance;
 use radio_proof::exclusive;
@@ -13,7 +14,6 @@ use radio_proof::machine::Watch;
 use radio_proof::process::{open_fds, rss_bytes};
 use radio_proof::tower::Tower;
 use radio_proof::{changes, frames, material, measure, mp3};
-use radio_tower::decode::supervisor::Reason;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;

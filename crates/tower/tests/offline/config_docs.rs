@@ -1,7 +1,7 @@
 //! docs/configuration.md and docs/tower.toml say what is so.
 
+use radio_config::{Config, ENV_VARIABLES, Input, KEYS, Key, Output, Sources, User, Webhook, load};
 use radio_tower::cli::args::FLAGS;
-use radio_tower::config::{Config, ENV_VARIABLES, Input, KEYS, Key, Output, Sources, User, Webhook, load};
 use std::path::{Path, PathBuf};
 use toml::Value;
 
@@ -115,7 +115,7 @@ fn every_variable_is_in_the_table_of_the_environment() {
 #[test]
 fn every_kind_of_event_is_explained() {
     let text = std::fs::read_to_string(docs("operating.md")).unwrap();
-    for kind in radio_tower::journal::event::KINDS {
+    for kind in radio_base::journal::event::KINDS {
         assert!(text.contains(&format!("**`{kind}`**")), "docs/operating.md does not say what {kind} means");
     }
 }
@@ -123,7 +123,7 @@ fn every_kind_of_event_is_explained() {
 /// `RADIO_WRITE_DOCS=1` writes the page.
 #[test]
 fn the_page_of_events_is_what_the_code_knows_of_them() {
-    let page = radio_tower::journal::event::page();
+    let page = radio_base::journal::event::page();
     if std::env::var_os("RADIO_WRITE_DOCS").is_some() {
         std::fs::write(docs("events.md"), &page).unwrap();
     }

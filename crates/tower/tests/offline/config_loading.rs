@@ -1,6 +1,6 @@
 //! Layers, origins and errors of the configuration (SPEC CFG-1, CFG-5, ENC-12).
 
-use radio_tower::config::{
+use radio_config::{
     Config, ConfigError, ENV_VARIABLES, EncoderKind, Given, Loaded, Origin, Output, Setting, Sources, load, validate,
 };
 use std::path::Path;
@@ -266,7 +266,7 @@ fn an_input_has_the_keys_of_its_kind_and_no_others() {
     let list = "[[input]]\nname = \"b\"\nkind = \"playlist\"\npaths = [\"/srv/music\"]\n";
     let url = "[[input]]\nname = \"c\"\nkind = \"url\"\nurl = \"http://host:8000/x\"\n";
     let config = loaded(&[tcp, list, url].concat(), &[], &[]).unwrap().config;
-    let priorities: Vec<i32> = config.input.iter().map(radio_tower::config::Input::priority).collect();
+    let priorities: Vec<i32> = config.input.iter().map(radio_config::Input::priority).collect();
     assert_eq!(priorities, [30, 10, 30]);
     assert!(config.input[0].address.ip().is_loopback(), "it has no password");
     let problem = |text: &str| the_problem(text, &[], &[]);

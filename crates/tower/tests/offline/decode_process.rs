@@ -1,12 +1,13 @@
 //! The decoder process alone: what it makes of files and streams, and what its sandbox refuses
 //! (SPEC FALL-7).
 
+use radio_decode::intake::{Intake, Piece};
+use radio_decode::media::formats::Format;
+use radio_decode::process::{DecoderProcess, Job, Read};
+use radio_decode::protocol::{Body, Outcome, Request};
+use radio_decode::sandbox;
+use radio_decode::settings::DecoderSettings;
 use radio_proof::alarm::wait_for;
-use radio_tower::decode::intake::{Intake, Piece};
-use radio_tower::decode::process::{DecoderProcess, DecoderSettings, Job, Read};
-use radio_tower::decode::protocol::{Body, Outcome, Request};
-use radio_tower::decode::sandbox;
-use radio_tower::media::formats::Format;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;

@@ -5,13 +5,13 @@
 //! `milliseconds bytes`: of MP3 at a constant 128 kbit/s. Of ices2, which sends Vorbis, it holds the sound of the pages that came, as
 //! bytes of the same rate. The minute is gone through 720 times, each time as long as its sound.
 
+use radio_config::{Input, WhenFull};
 use radio_proof::alarm;
 use radio_signal::fallback::{FallbackConfig, FallbackProvider};
 use radio_signal::ingest::input_buffer;
 use radio_signal::pcm::PcmFrame;
 use radio_signal::router::{InputId, OnAir, Router, RouterConfig, SourceId};
 use radio_signal::units::TICK_VALUES;
-use radio_tower::config::{Input, WhenFull};
 use radio_tower::source::session::Sink;
 use radio_tower::source::spec;
 use std::sync::atomic::AtomicBool;

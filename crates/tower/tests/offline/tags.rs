@@ -1,7 +1,7 @@
 //! Tags as other programs write them, byte for byte (SPEC FALL-6).
 
+use radio_decode::media::file::{Decoder, TrackInfo, decode};
 use radio_signal::ogg::page::{self, FIRST, PageHeader};
-use radio_tower::media::file::{Decoder, TrackInfo, decode};
 use std::path::Path;
 
 /// Titles that one program or another writes in its own way.

@@ -1,8 +1,8 @@
 //! Pieces of streams, made by FFmpeg, and what the tower's own decoder makes of them.
 
-use radio_tower::media::formats::Format;
-use radio_tower::media::stream::joiner::Joiner;
-use radio_tower::media::stream::{Event, Head, Options, Stream};
+use radio_decode::media::formats::Format;
+use radio_decode::media::stream::joiner::Joiner;
+use radio_decode::media::stream::{Event, Head, Options, Stream};
 use std::f64::consts::TAU;
 use std::io::Read;
 use std::process::{Command, Stdio};

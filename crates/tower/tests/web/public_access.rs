@@ -53,7 +53,7 @@ const INPUTS: &str = "input = [{ name = \"dj\", mount = \"/live\", password = \"
 
 #[test]
 fn whoever_has_not_been_let_in_is_told_what_a_listener_may_know() {
-    let hash = radio_tower::password::hash("quiet").expect("a hash");
+    let hash = radio_base::password::hash("quiet").expect("a hash");
     let tower = common::setup()
         .line(INPUTS)
         .line(&format!("user = [{{ name = \"ann\", role = \"observer\", password = {hash:?} }}]"))

@@ -58,7 +58,7 @@ fn answer_from(tower: &Tower, from: u8, request: &str) -> String {
 }
 
 fn with_users() -> Tower {
-    let hash = radio_tower::password::hash("quiet").expect("a hash");
+    let hash = radio_base::password::hash("quiet").expect("a hash");
     let user = |role: &str| format!("{{ name = {role:?}, role = {role:?}, password = {hash:?} }}");
     let users = format!("user = [{}, {}]", user("observer"), user("operator"));
     let setup = common::setup().line(&users).line("server.names = [\"tower\"]");
@@ -243,7 +243,7 @@ fn a_page_of_another_site_is_given_what_is_public_and_nothing_else_whatever_the_
 /// Who knows a lesser password could otherwise guess that of the administrator for ever, a few at a time.
 #[test]
 fn the_right_password_of_a_lower_role_or_a_source_does_not_make_wrong_ones_forgotten() {
-    let hash = radio_tower::password::hash("quiet").expect("a hash");
+    let hash = radio_base::password::hash("quiet").expect("a hash");
     let users = format!("user = [{{ name = \"observer\", role = \"observer\", password = {hash:?} }}]");
     let input = "input = [{ name = \"dj\", mount = \"/live\", password = \"spin\" }]";
     let tower = common::setup().line(&users).line(input).start();

@@ -1,11 +1,12 @@
 //! Does each encoder do what is wanted: tried, not guessed.
 
 use super::Finding;
-use crate::child_process::environment;
-use crate::config::{BITRATES_KBPS, Config, EncoderKind, Output};
-use crate::decode::board;
-use crate::decode::ffmpeg::{self, FfmpegSettings};
-use crate::decode::process::DecoderSettings;
+use radio_base::child_process::environment;
+use radio_config::{BITRATES_KBPS, Config, EncoderKind, Output};
+use radio_decode::board;
+use radio_decode::ffmpeg;
+use radio_decode::settings::DecoderSettings;
+use radio_decode::settings::FfmpegSettings;
 use radio_signal::ogg::Packets;
 use radio_signal::units::{SAMPLE_RATE_HZ, TICK_SAMPLES};
 use std::io::{self, Read, Write};

@@ -1,6 +1,6 @@
 //! On which addresses something listens on the tower's ports now: a tower, or systemd for it.
 
-use crate::config::{Config, configured_addresses};
+use radio_config::{Config, configured_addresses};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A listening socket in `/proc/net/tcp`.

@@ -1,12 +1,12 @@
 //! What the machine permits: priorities, limits, clock, memory.
 
 use super::Finding;
-use crate::child_process::processor::{self, Knowledge};
-use crate::child_process::spawn;
-use crate::config::Config;
 use crate::ear::pressure::group_waited_ms;
-use crate::encoder::thread::request_encoder_priority;
 use crate::process::open_files::BESIDE_LISTENERS;
+use radio_base::child_process::processor::{self, Knowledge};
+use radio_base::child_process::spawn;
+use radio_config::Config;
+use radio_encoder::request_encoder_priority;
 use rustix::process::{Resource, getrlimit};
 use std::ffi::OsString;
 

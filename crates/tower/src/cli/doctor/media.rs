@@ -2,10 +2,10 @@
 //! cannot be used.
 
 use super::{Finding, Verdict};
-use crate::config::Config;
-use crate::decode::ffmpeg_sandbox;
 use crate::files::Playlist;
 use crate::files::media::{MediaPath, configured};
+use radio_config::Config;
+use radio_decode::ffmpeg_sandbox;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

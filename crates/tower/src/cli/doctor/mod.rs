@@ -13,7 +13,7 @@ mod places;
 
 use super::args::DoctorArgs;
 use super::{Paint, colours_wanted, print};
-use crate::config::{Config, ConfigError, Loaded};
+use radio_config::{Config, ConfigError, Loaded};
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -65,7 +65,7 @@ pub fn run(args: &DoctorArgs, loaded: Result<Loaded, ConfigError>) -> ExitCode {
             findings.extend(
                 error.problems.iter().map(|problem| Finding::problem("configuration", problem.to_string(), remedy)),
             );
-            Config { output: vec![crate::config::Output::default()], ..Config::default() }
+            Config { output: vec![radio_config::Output::default()], ..Config::default() }
         }
     };
     findings.push(encoders::builtin());

@@ -2,7 +2,7 @@
 
 use super::{Finding, listening};
 use crate::cli::status;
-use crate::config::{Config, StationAccess, admin_socket_path, runtime_dir, state_dir, station_socket_path};
+use radio_config::{Config, StationAccess, admin_socket_path, runtime_dir, state_dir, station_socket_path};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::net::TcpListener;

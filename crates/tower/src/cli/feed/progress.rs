@@ -1,7 +1,7 @@
 //! What a person sees while `tower feed` runs: a bar on a terminal, plain lines in a pipe.
 
-use crate::media::file::TrackInfo;
 use indicatif::{ProgressBar, ProgressStyle};
+use radio_decode::media::file::TrackInfo;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};

@@ -2,8 +2,8 @@
 
 use super::FeedArgs;
 use crate::files::{Playlist, Programme, Step};
-use crate::media::file::TrackInfo;
 use anyhow::{Context, bail};
+use radio_decode::media::file::TrackInfo;
 use radio_signal::units::{TICK_BYTES, TICK_VALUES};
 use std::fs::File;
 use std::io::{self, Read};

@@ -81,7 +81,7 @@ pub(super) fn measure(value: &Value, unit: &str) -> String {
 
 /// Without control characters: a station's title shall not steer somebody's terminal.
 pub(super) fn clean(text: &str) -> String {
-    crate::text::cleaned(text).chars().take(200).collect()
+    radio_base::text::cleaned(text).chars().take(200).collect()
 }
 
 pub(super) fn duration(seconds: f64) -> String {

@@ -7,7 +7,7 @@ mod watch;
 
 use super::args::StatusArgs;
 use super::{colours_wanted, print};
-use crate::config::{Loaded, admin_socket_path};
+use radio_config::{Loaded, admin_socket_path};
 use serde_json::Value;
 use std::path::Path;
 

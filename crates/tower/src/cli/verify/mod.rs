@@ -25,14 +25,14 @@ mod target;
 mod verdict;
 
 use super::{colours_wanted, print};
-use crate::config::{self, EncoderKind, Loaded};
-use crate::encoder::EncoderConfig;
 use crate::http::routes;
 use answer::Answer;
 use anyhow::{Context, bail};
 use compare::Comparison;
 use follow::{Broken, Event, Followed};
 use progress::Progress;
+use radio_config::{EncoderKind, Loaded};
+use radio_encoder::EncoderConfig;
 use radio_signal::mpeg::FrameHeader;
 use radio_signal::mpeg::header::Version;
 use radio_signal::units::SAMPLE_RATE_HZ;
@@ -112,7 +112,7 @@ pub fn run(args: &VerifyArgs, loaded: &Loaded) -> ExitCode {
     ExitCode::from(verdict.exit_code())
 }
 
-fn verify(args: &VerifyArgs, config: &config::Config) -> anyhow::Result<Report> {
+fn verify(args: &VerifyArgs, config: &radio_config::Config) -> anyhow::Result<Report> {
     let (target, monitor_target) = targets(args, config)?;
     let mut stream = Answer::get(&target)?;
     let (frame, serial) = (stream.number("x-tower-frame")?, stream.number("x-tower-serial")?);
@@ -174,7 +174,7 @@ const fn name(with: With) -> &'static str {
 }
 
 /// Stream and monitor, with their credentials.
-fn targets(args: &VerifyArgs, config: &config::Config) -> anyhow::Result<(Target, Target)> {
+fn targets(args: &VerifyArgs, config: &radio_config::Config) -> anyhow::Result<(Target, Target)> {
     let mut target = match &args.url {
         Some(url) => Target::parse(url)?,
         None => configured(config),
@@ -190,7 +190,7 @@ fn targets(args: &VerifyArgs, config: &config::Config) -> anyhow::Result<(Target
 }
 
 /// The tower that the configuration is for, on this machine.
-fn configured(config: &config::Config) -> Target {
+fn configured(config: &radio_config::Config) -> Target {
     let host = config.server.host;
     let host = if host.is_unspecified() { "127.0.0.1".into() } else { host.to_string() };
     let path = config.output.first().map_or("/stream".into(), |output| output.mount.clone());
@@ -201,7 +201,7 @@ fn configured(config: &config::Config) -> Target {
 /// As the tower itself starts its encoders, so that the very same path is compared.
 fn encoder_command(
     with: With,
-    config: &config::Config,
+    config: &radio_config::Config,
     header: &FrameHeader,
 ) -> anyhow::Result<Vec<std::ffi::OsString>> {
     let encoder = match with {
@@ -209,7 +209,7 @@ fn encoder_command(
         With::Ffmpeg => EncoderKind::Ffmpeg,
     };
     let (bitrate_kbps, channels) = (u32::from(header.bitrate_kbps), header.channels());
-    let output = config::Output { encoder, bitrate_kbps, channels, ..config::Output::default() };
+    let output = radio_config::Output { encoder, bitrate_kbps, channels, ..radio_config::Output::default() };
     let encoder = EncoderConfig::from_config(&config.encoder, &output);
     encoder.check_installed()?;
     Ok(encoder.main.command)

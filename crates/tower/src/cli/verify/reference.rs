@@ -7,8 +7,8 @@
 
 use super::answer::{Answer, read_some};
 use super::follow::Event;
-use crate::child_process::environment;
 use anyhow::{Context, bail};
+use radio_base::child_process::environment;
 use radio_signal::units::{CHANNELS, SAMPLE_RATE_HZ};
 use std::ffi::OsString;
 use std::io::{Read, Write};

@@ -7,11 +7,11 @@ mod resolve;
 
 pub(super) use resolve::{Resolver, shown};
 
-use crate::text::charset::of_unknown;
-use crate::text::cleaned;
-use crate::title::decode;
 use encoding_rs::Encoding;
 use quick_xml::events::Event;
+use radio_base::text::charset::of_unknown;
+use radio_base::text::cleaned;
+use radio_base::title::decode;
 use std::borrow::Cow;
 use std::path::Path;
 

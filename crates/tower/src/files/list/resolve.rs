@@ -4,9 +4,9 @@
 //! percent-encoded, in a charset of Windows, a `file:` URL, the path of another machine. Last, as
 //! systems mean it to which large and small letters are the same, and which decompose letters.
 
-use crate::text::charset::likely;
 use encoding_rs::Encoding;
 use percent_encoding::percent_decode;
+use radio_base::text::charset::likely;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -214,6 +214,6 @@ pub(crate) fn shown(location: &[u8]) -> String {
     OsString::from_vec(location.trim_ascii().to_vec())
         .to_string_lossy()
         .chars()
-        .filter(|c| !crate::text::is_control(*c))
+        .filter(|c| !radio_base::text::is_control(*c))
         .collect()
 }

@@ -12,7 +12,6 @@ pub mod passage;
 mod renewal;
 
 use super::front_door::{self, Visitor};
-use crate::config;
 use crate::request::origin;
 use crate::request::waiting::{Ticket, WaitingRoom};
 use crate::state::Tower;
@@ -54,7 +53,7 @@ const FAREWELL_STEP: Duration = Duration::from_millis(10);
 
 /// Files that TLS may need.
 #[must_use]
-pub fn files(config: &config::Tls) -> u64 {
+pub fn files(config: &radio_config::Tls) -> u64 {
     if config.is_on() { (u64::from(config.listeners_max) + AT_THE_DOOR_MAX as u64) * FILES_EACH } else { 0 }
 }
 
@@ -72,7 +71,7 @@ impl Door {
     /// # Errors
     /// One of them is not good.
     pub fn open(
-        config: &config::Tls,
+        config: &radio_config::Tls,
         listen: impl FnOnce(u16) -> anyhow::Result<TcpListener>,
     ) -> anyhow::Result<Option<Self>> {
         if !config.is_on() {

@@ -1,9 +1,9 @@
 //! The certificate is read again when its files are others, and used if it is good.
 
-use crate::journal::event::Event;
 use crate::state::Tower;
 use crate::tls::certificate::{Files, Stamps};
 use arc_swap::ArcSwap;
+use radio_base::journal::event::Event;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;

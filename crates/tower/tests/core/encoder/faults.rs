@@ -1,8 +1,8 @@
 //! Encoders that die, hang, lie or are missing (SPEC ENC-6, ENC-7, ENC-10).
 
 use super::rig::{LAG_TICKS, PATIENCE, Rig, alone, alone_on_air, children, config, fake, reference, wait_for_children};
-use radio_tower::config::EncoderKind;
-use radio_tower::encoder::{Reason, State};
+use radio_config::EncoderKind;
+use radio_encoder::{Reason, State};
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

@@ -1,9 +1,9 @@
 //! Ticks in, numbered frames out, and whose the frame buffer is (SPEC ENC-1 to ENC-4).
 
 use super::rig::{LAG_TICKS, PATIENCE, Rig, alone_on_air, config, reference, tick};
+use radio_config::EncoderKind;
+use radio_encoder::{EncoderManager, State};
 use radio_signal::frame_ring::{FrameBuf, FrameRingBuffer, Get, Push};
-use radio_tower::config::EncoderKind;
-use radio_tower::encoder::{EncoderManager, State};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -129,7 +129,7 @@ fn the_status_says_what_operators_ask() {
 
 #[test]
 fn what_cannot_be_encoded_is_refused_with_a_remedy() {
-    let refusal = |change: fn(&mut radio_tower::encoder::EncoderConfig)| {
+    let refusal = |change: fn(&mut radio_encoder::EncoderConfig)| {
         let mut config = config(EncoderKind::Builtin);
         change(&mut config);
         EncoderManager::new(config, None).err().unwrap().to_string()

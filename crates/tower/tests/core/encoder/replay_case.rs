@@ -1,11 +1,11 @@
 //! One encoder as it is on air, and replays of it beside an uninterrupted encode.
 
+use radio_config::{Codec, EncoderKind};
+use radio_encoder::EncoderConfig;
 use radio_proof::chance::Chance;
 use radio_proof::codecs::{mp3_44, ogg};
 use radio_proof::{TICK_BYTES, TICK_SAMPLES, frames, material, measure, mp3};
 use radio_signal::ogg::{OpusStream, opus};
-use radio_tower::config::{self, Codec, EncoderKind};
-use radio_tower::encoder::EncoderConfig;
 use std::fmt;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -73,7 +73,7 @@ impl fmt::Display for Case {
 
 impl Case {
     pub(super) fn config(&self) -> EncoderConfig {
-        let output = config::Output {
+        let output = radio_config::Output {
             encoder: self.kind,
             codec: self.codec,
             sample_rate_hz: self.rate_hz,
@@ -81,7 +81,7 @@ impl Case {
             channels: self.channels,
             ..Default::default()
         };
-        let mut config = EncoderConfig::from_config(&config::Encoder::default(), &output);
+        let mut config = EncoderConfig::from_config(&radio_config::Encoder::default(), &output);
         if self.kind == EncoderKind::Builtin {
             config.main.command[0] = env!("CARGO_BIN_EXE_tower").into();
         }

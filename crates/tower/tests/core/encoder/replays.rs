@@ -7,10 +7,10 @@
 //! length (`RADIO_PROVE=1`). `RADIO_SEED` chooses other ticks.
 
 use super::replay_case::{Case, Joined, fallback_and_programme, on_busy_cores};
+use radio_config::{Codec, EncoderKind, Replay};
 use radio_proof::alarm::full_length;
 use radio_proof::chance::Chance;
 use radio_proof::material;
-use radio_tower::config::{Codec, EncoderKind, Replay};
 
 /// Every encoder of MP3 that is promised exact, at the least, the usual and the most bitrate, in
 /// stereo and in mono.

@@ -1,10 +1,10 @@
 //! What the encoder's tests share: PCM, what LAME makes of it uninterrupted, and a manager at work.
 
+use radio_config::EncoderKind;
+use radio_encoder::{EncoderConfig, EncoderManager, EncoderNews, PcmFeed, State, StateChange};
 use radio_lame::{Encoder, Settings};
 use radio_signal::frame_ring::{FrameBuf, FrameRingBuffer, Get};
 use radio_signal::pcm::PcmFrame;
-use radio_tower::config::{self, EncoderKind};
-use radio_tower::encoder::{EncoderConfig, EncoderManager, EncoderNews, PcmFeed, State, StateChange};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,8 +40,8 @@ pub(super) fn reference(ticks: u64) -> Vec<Vec<u8>> {
 
 /// Defaults, with the built-in encoder found where cargo has put it.
 pub(super) fn config(kind: EncoderKind) -> EncoderConfig {
-    let output = config::Output { encoder: kind, ..config::Output::default() };
-    let mut config = EncoderConfig::from_config(&config::Encoder::default(), &output);
+    let output = radio_config::Output { encoder: kind, ..radio_config::Output::default() };
+    let mut config = EncoderConfig::from_config(&radio_config::Encoder::default(), &output);
     for program in std::iter::once(&mut config.main).chain(&mut config.stand_in) {
         if program.kind == EncoderKind::Builtin {
             assert_eq!(program.command[0], "/proc/self/exe");

@@ -1,7 +1,7 @@
 //! Every format and rate comes out as the same sound at 48 kHz, 16 bits, stereo (SPEC FALL-3, SIG-1).
 
 use super::fixtures::{ffmpeg, level_db, measure, noise, sine, write_wav};
-use radio_tower::media::file::{DecodeError, Decoder};
+use radio_decode::media::file::{DecodeError, Decoder};
 use std::path::Path;
 use std::time::Duration;
 

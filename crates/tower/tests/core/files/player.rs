@@ -1,9 +1,9 @@
 //! Files one after the other, for ever, sample to sample (SPEC FALL-3, FALL-4).
 
 use super::fixtures::{AMPLITUDE, ffmpeg, noise, sine, write_wav};
+use radio_decode::settings::DecoderSettings;
 use radio_signal::ingest::{BufferReader, BufferWriter, input_buffer};
 use radio_signal::pcm::{AudioFrame, PcmFrame};
-use radio_tower::decode::process::DecoderSettings;
 use radio_tower::files::{Player, PlayerHandle, PlayerSettings, Playlist, Programme, Step};
 use std::f64::consts::TAU;
 use std::path::{Path, PathBuf};

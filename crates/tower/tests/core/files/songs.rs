@@ -1,12 +1,12 @@
 //! Songs one after the other: joined, crossfaded and at one loudness (SPEC SONG-1).
 
 use super::fixtures::{ffmpeg, write_wav};
+use radio_config::Joining;
+use radio_decode::settings::DecoderSettings;
 use radio_signal::ingest::{BufferReader, input_buffer};
 use radio_signal::loudness::LoudnessMeter;
 use radio_signal::pcm::AudioFrame;
 use radio_signal::units::{TICK_SAMPLES, TICK_VALUES};
-use radio_tower::config::Joining;
-use radio_tower::decode::process::DecoderSettings;
 use radio_tower::files::{Backing, Levels, Player, PlayerHandle, PlayerSettings};
 use std::f64::consts::{PI, TAU};
 use std::path::{Path, PathBuf};

@@ -2,8 +2,8 @@
 //! (SPEC FALL-3).
 
 use super::fixtures::{AMPLITUDE, ffmpeg, level_db, measure, noise, sine, write_wav};
-use radio_tower::media::convert::Converter;
-use radio_tower::media::file::{DecodeError, Decoder};
+use radio_decode::media::convert::Converter;
+use radio_decode::media::file::{DecodeError, Decoder};
 use std::f64::consts::TAU;
 use std::fs;
 use std::path::Path;

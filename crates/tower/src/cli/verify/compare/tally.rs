@@ -142,8 +142,8 @@ pub(super) fn is_silent(frame: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Output;
-    use crate::encoder::{Format, SilentFrames};
+    use radio_config::Output;
+    use radio_encoder::{Format, SilentFrames};
     use radio_lame::{Encoder, Settings};
 
     #[test]

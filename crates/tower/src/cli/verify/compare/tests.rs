@@ -99,7 +99,7 @@ fn a_frame_too_many_is_foreign() {
 #[test]
 fn silence_in_the_place_of_programme_is_one_stretch() {
     let mut silence =
-        crate::encoder::SilentFrames::new(crate::encoder::Format::of(&crate::config::Output::default())).unwrap();
+        radio_encoder::SilentFrames::new(radio_encoder::Format::of(&radio_config::Output::default())).unwrap();
     let mut received = frames(100..300);
     received[50..91].fill(silence.frame(0).to_vec());
     received[120..121].fill(silence.frame(0).to_vec());
@@ -111,7 +111,7 @@ fn silence_in_the_place_of_programme_is_one_stretch() {
 #[test]
 fn silence_is_not_taken_for_silence_elsewhere() {
     let mut silent_frames =
-        crate::encoder::SilentFrames::new(crate::encoder::Format::of(&crate::config::Output::default())).unwrap();
+        radio_encoder::SilentFrames::new(radio_encoder::Format::of(&radio_config::Output::default())).unwrap();
     let silence = silent_frames.frame(0).to_vec();
     let programme = |n: u64| match n {
         0..50 | 130..135 | 250.. => silence.clone(),
