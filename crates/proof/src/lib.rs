@@ -16,7 +16,7 @@
 //! - [`process`], [`tower`]: a tower in its own temporary directory, its children, its figures.
 //! - [`station`], [`material`]: what it is fed, and how. [`hung_disk`]: a disk that does not answer.
 //! - [`changes`]: what came on air, and how. [`requests`], [`desks`]: a crowd that asks, and for what.
-//! - [`browser`]: how its pages look. [`tools`]: what others have to say of its pages and its API. [`unit`]: the sandbox
+//! - [`browser`]: how its pages look. [`tools`]: what others have to say of its pages and its API. [`mod@unit`]: the sandbox
 //!   of its systemd unit.
 //! - [`frames`], [`numbered`]: the received bytes as a strict chain of frames, against a reference.
 //! - [`codecs`]: the same for frames that are not a tick long.

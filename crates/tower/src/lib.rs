@@ -1,20 +1,13 @@
-//! The program `tower`: the world around [`radio_signal`], and the wiring between its parts.
+//! The program `tower`: what the crates below it make of sound, joined into one transmitter, and the world around it.
 //!
 //! # Layout (a module uses only those above it; `cargo xtask tidy` checks it)
 //!
-//! What everything may use:
-//!
-//! - [`text`], [`title`]: lines of text, cleaned; what a song is called.
-//! - [`journal`]: what happened, as types.
-//! - [`password`], [`child_process`]: Argon2; how processes are started and limited.
-//! - [`config`]: the configuration, from all its sources.
 //! - [`logging`]: the log.
 //!
-//! The signal path, in the order in which sound passes:
+//! The signal path, in the order in which sound passes ([`radio_decode`] before it, [`radio_encoder`] within it):
 //!
-//! - [`media`]: formats of audio, read within decoder processes. [`decode`]: those processes.
 //! - [`files`]: files that are played. [`ingest`]: PCM of producers, and the buffers of all inputs.
-//! - [`encoder`]: ticks of PCM to numbered frames. [`broadcast`]: frames to listeners, when they are due.
+//! - [`broadcast`]: frames to listeners, when they are due.
 //! - [`pump`]: the clock; asks the router what is on air.
 //! - [`titles`]: which title is heard with which sound.
 //!
@@ -25,7 +18,8 @@
 //! - [`tls`], [`webhook`], [`station_events`]: TLS; who elsewhere is told what happens; what the station says.
 //! - [`setup`]: what the configuration makes of a tower; a reload replaces it whole.
 //! - [`ear`]: decodes and measures what is sent.
-//! - [`process`], [`desk`], [`recent`], [`uplink`]: open files and systemd; what an operator wants; the last ten minutes; the limit of the uplink.
+//! - [`process`], [`desk`], [`recent`], [`uplink`]: open files and systemd; what an operator wants; the last ten minutes;
+//!   the limit of the uplink.
 //! - [`state`]: a running tower, as all of the following share it.
 //! - [`alarms`]: the thread that listens to what is sent, and raises alarms.
 //! - [`playout`]: players and outputs that come and go. [`feeds`]: inputs that the tower runs itself.

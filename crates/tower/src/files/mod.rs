@@ -1,22 +1,16 @@
-//! Audio files: decoding, folders, the player that turns them into a source (SPEC FALL-3).
+//! Files that are played: folders, lists, and the player that makes a source of them (SPEC FALL-3).
 //!
-//! # Layout, in the order in which a sample passes
-//!
-//! - [`playlist`]: files, folders and lists to one round of files; [`folder`] walks folders, `list`
-//!   reads lists.
-//! - [`tags`]: what a file says about itself, by `id3`, `ape`, `comments` and symphonia.
-//! - `container`: what reads a file's packets; `reader`: one file, by it, `cut` to what is heard; `packets`: to stereo at its own rate; `downmix` folds its channels.
-//! - [`convert`]: any rate to 48 kHz and 16 bits, across file boundaries.
-//! - [`decode`]: the two together, and what can go wrong with a file.
-//! - [`programme`]: one file after the other, without a sample between them.
-//! - [`player`]: the thread that keeps an input buffer full, by a decoder process; `opener`: the one that opens its files (`open`), some held in memory (`shelf`);
-//!   `warnings`: what it says of them once;
-//!   [`rounds`] keeps where it is across restarts; `handle`: what the rest of the tower sees of it.
-//! - `output`: from the decoder to the buffer; [`join`] crossfades songs, `succession` says how each
-//!   is joined, [`songs`] knows which one is on air.
-//! - [`mastering`]: which songs belong together, and how loud tags say they are.
+//! - [`playlist`]: files, folders and lists to one round of files; [`folder`] walks folders, `list` reads lists.
+//! - [`rounds`]: where a round is, kept across restarts. [`mod@media`]: whether what is configured is there.
+//! - `opener`: the thread that opens files (`open`), some of which are held in memory (`shelf`).
+//! - [`player`]: the thread that keeps an input buffer full, by a decoder process; `handle`: what the rest of the tower
+//!   sees of it; `warnings`: what it says of files once.
+//! - `output`: from the decoder to the buffer; [`join`] crossfades songs, `succession` says how each is joined, [`songs`]
+//!   knows which one is on air.
 //! - [`levels`]: how loud songs are and how silent at their ends, each measured once by [`measure`].
-//! - [`media`]: whether what is configured is there.
+//! - [`programme`]: one file after the other, without a sample between them, in this process: for `tower feed`.
+//!
+//! How a file is read is in [`radio_decode::media`].
 
 pub mod folder;
 mod handle;
