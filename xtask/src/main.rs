@@ -31,7 +31,7 @@ cargo xtask bench listeners [--full] [--patient] [--tower=PROGRAM] [--seconds=N]
                             what listeners cost, beside Icecast and a bare send loop
 cargo xtask fuzz [NAME [-- ARGUMENT...]]  a fuzz target under libFuzzer, for 60 s unless -max_total_time says otherwise;
                             without NAME, the list of targets
-cargo xtask tidy            the structure checks alone
+cargo xtask tidy [--report]  the structure checks alone; --report tells how the crates are built, in figures
 cargo xtask doc             documentation of all crates, private items included, without a warning
 cargo xtask deny [--advisories]  licences, bans, duplicates and sources of dependencies by cargo-deny, built once into
                             target/tools (minutes); --advisories adds known vulnerabilities and needs the network
@@ -63,7 +63,7 @@ fn run() -> Result<()> {
         "bench" => bench::run(rest),
         "simulate" => simulate::run(rest),
         "fuzz" => fuzz::run(rest),
-        "tidy" => tidy::run(),
+        "tidy" => tidy::run(rest),
         "doc" => doc::doc(),
         "deny" => deny::run(rest),
         "tools" => packages::ensure().and_then(|()| tools::ensure()),

@@ -20,7 +20,7 @@ const BEYOND_CHECK: [&str; 3] =
 pub(crate) fn check() -> Result<()> {
     let mut steps = Steps::default();
     steps.cargo("format", "fmt --all --check", &[]);
-    steps.run("structure", |_| tidy::run());
+    steps.run("structure", |_| tidy::run(&[]));
     steps.cargo("lints", "clippy --workspace --all-targets -- -D warnings", &[]);
     steps.run("tests", |steps| {
         let selection = Selection {
@@ -41,7 +41,7 @@ pub(crate) fn test(filters: &[String]) -> Result<()> {
     let programs = std::thread::spawn(|| packages::ensure().and_then(|()| tools::ensure()));
     if filters.is_empty() {
         steps.cargo("format", "fmt --all --check", &[]);
-        steps.run("structure", |_| tidy::run());
+        steps.run("structure", |_| tidy::run(&[]));
         steps.cargo("lints", "clippy --workspace --all-targets --profile suite -- -D warnings", &[]);
         steps.run("documentation", |_| doc::doc());
     }

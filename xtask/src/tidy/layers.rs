@@ -1,6 +1,7 @@
 //! Who may use whom: crates among each other, and the stages inside `signal`.
 
 use super::Source;
+use std::collections::BTreeMap;
 
 /// Crates that know nothing of one another.
 const INDEPENDENT: [&str; 4] = ["signal", "lame", "opus", "fanout"];
@@ -22,7 +23,8 @@ pub(super) fn crates(sources: &[Source]) -> Vec<String> {
 }
 
 /// Crates whose modules have an order, which the layout at the head of their `lib.rs` states.
-const ORDERED: [&str; 9] = ["signal", "fanout", "base", "config", "decode", "encoder", "tower", "proof", "load"];
+pub(super) const ORDERED: [&str; 9] =
+    ["signal", "fanout", "base", "config", "decode", "encoder", "tower", "proof", "load"];
 
 /// Inside a crate a module uses only those before it in the layout at the head of its `lib.rs`, tests apart.
 pub(super) fn modules(sources: &[Source]) -> Vec<String> {
@@ -36,7 +38,7 @@ pub(super) fn signal(sources: &[Source]) -> Vec<String> {
     if sources.iter().any(is_safe) { Vec::new() } else { vec![format!("{path}: must forbid unsafe code")] }
 }
 
-fn modules_of(folder: &str, sources: &[Source]) -> Vec<String> {
+pub(super) fn modules_of(folder: &str, sources: &[Source]) -> Vec<String> {
     let Some(lib) = sources.iter().find(|source| source.path == format!("{folder}lib.rs")) else {
         return vec![format!("{folder}lib.rs: missing")];
     };
@@ -45,17 +47,50 @@ fn modules_of(folder: &str, sources: &[Source]) -> Vec<String> {
     let unlisted = declared.iter().filter(|name| !order.contains(name));
     let unlisted = unlisted.map(|name| format!("{}: module {name} is missing in the layout at its head", lib.path));
     let mut faults: Vec<String> = unlisted.collect();
-    for source in sources.iter().filter(|source| source.path.starts_with(folder) && !is_test(&source.path)) {
-        let within = &source.path[folder.len()..];
-        let module = within.split(['/', '.']).next().unwrap_or_default();
-        let Some(place) = order.iter().position(|name| *name == module) else { continue };
-        for (number, line) in without_tests(&source.text).lines().enumerate() {
-            for later in used(line, root_from(within)).filter(|used| order[place + 1..].contains(used)) {
-                faults.push(format!("{}:{}: {module} uses {later}, which comes after it", source.path, number + 1));
-            }
+    for Use { path, line, module, used } in each_use(folder, sources) {
+        let place = |name: &str| order.iter().position(|listed| *listed == name);
+        if let (Some(place), Some(of_used)) = (place(module), place(used))
+            && of_used > place
+        {
+            faults.push(format!("{path}:{line}: {module} uses {used}, which comes after it"));
         }
     }
     faults
+}
+
+/// Which modules each module of a crate uses.
+pub(super) fn uses(folder: &str, sources: &[Source]) -> BTreeMap<String, Vec<String>> {
+    let lib = sources.iter().find(|source| source.path == format!("{folder}lib.rs"));
+    let declared = lib.map(|lib| declared(&lib.text)).unwrap_or_default();
+    let mut uses: BTreeMap<String, Vec<String>> =
+        declared.iter().map(|name| ((*name).to_owned(), Vec::new())).collect();
+    for Use { module, used, .. } in each_use(folder, sources) {
+        if let Some(all) = uses.get_mut(module).filter(|_| declared.contains(&used) && used != module) {
+            all.push(used.to_owned());
+        }
+    }
+    uses
+}
+
+/// A line in which a module names another.
+struct Use<'a> {
+    path: &'a str,
+    line: usize,
+    module: &'a str,
+    used: &'a str,
+}
+
+fn each_use<'a>(folder: &str, sources: &'a [Source]) -> Vec<Use<'a>> {
+    let mut all = Vec::new();
+    for source in sources.iter().filter(|source| source.path.starts_with(folder) && !is_test(&source.path)) {
+        let within = &source.path[folder.len()..];
+        let module = within.split(['/', '.']).next().unwrap_or_default();
+        for (number, line) in without_tests(&source.text).lines().enumerate() {
+            let used = used(line, root_from(within));
+            all.extend(used.map(|used| Use { path: &source.path, line: number + 1, module, used }));
+        }
+    }
+    all
 }
 
 /// The modules that a `lib.rs` declares.
