@@ -1,6 +1,6 @@
 //! The audio files of a folder: what is found in it, and what is left out.
 
-use super::playlist::{FILES_MAX, Item};
+use crate::files::item::{FILES_MAX, Item};
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{DirEntry, Metadata};
 use std::os::unix::ffi::OsStrExt;

@@ -19,7 +19,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Songs that are kept; beyond, the one that was measured first is forgotten.
-const KEPT_MAX: usize = super::playlist::FILES_MAX;
+const KEPT_MAX: usize = crate::files::item::FILES_MAX;
 /// Songs that wait to be measured; beyond, they are measured when they are asked for again.
 const WAITING_MAX: usize = 64;
 /// Bytes that are read of the file.

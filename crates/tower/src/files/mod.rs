@@ -14,6 +14,7 @@
 
 pub mod folder;
 mod handle;
+mod item;
 pub mod join;
 pub mod levels;
 mod list;
@@ -32,9 +33,10 @@ mod succession;
 mod warnings;
 
 pub use handle::{Backing, NowPlaying, PlayerHandle, PlayerSettings};
+pub use item::Item;
 pub use levels::Levels;
 pub use media::MediaBoard;
 pub use player::Player;
-pub use playlist::{Item, Place, Playlist, Round};
+pub use playlist::{Place, Playlist, Round};
 pub use programme::{Programme, Step};
 pub use rounds::Rounds;

@@ -3,8 +3,9 @@
 
 use super::media::{LOOK_PERIOD, MediaBoard};
 use super::open::{Stamp, is_of_the_disk, open};
-use super::playlist::{Item, Place, Playlist, Round};
+use super::playlist::{Place, Playlist, Round};
 use super::shelf::{Copying, Kept, PIECE_BYTES_MIN, Shelf};
+use crate::files::item::Item;
 use radio_decode::media::file::DecodeError;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;

@@ -1,6 +1,7 @@
 //! Files, folders and lists to rounds of files.
 
 use super::folder::{Residue, Walk};
+use super::item::{FILES_MAX, Item};
 use super::list::{self, BYTES_MAX, Format, Resolver};
 use super::open;
 use std::collections::HashSet;
@@ -10,9 +11,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Files in one round; the rest of a larger folder is not played.
-pub(super) const FILES_MAX: usize = 100_000;
-
 /// Lists within lists.
 const LISTS_DEEP_MAX: usize = 4;
 
@@ -21,15 +19,6 @@ const PROBLEMS_MAX: usize = 1000;
 
 /// Problems of which it is remembered that they were told.
 const TOLD_MAX: usize = 20_000;
-
-/// One file of a round.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
-    /// The file.
-    pub path: PathBuf,
-    /// What a list calls it, for a file without tags.
-    pub title: Option<Box<str>>,
-}
 
 /// Where a round is, to go on there after a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! One file after the other, sample to sample.
 
 use super::open::is_of_the_disk;
-use super::playlist::{Item, Place, Playlist, Round};
+use super::playlist::{Place, Playlist, Round};
+use crate::files::item::Item;
 use radio_decode::media::convert::Converter;
 use radio_decode::media::file::decode::{DecodeError, Decoder, TrackInfo};
 use std::collections::VecDeque;

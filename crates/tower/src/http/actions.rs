@@ -1,8 +1,8 @@
 //! What an operator can do to a tower on air. Each action is in the journal, with who did it.
 
-use super::api::error;
 use super::routes::SKIP;
 use crate::auth::who::Who;
+use crate::http::answer::error;
 use crate::playout::skip::Skipped;
 use crate::state::Tower;
 use axum::body::Bytes;

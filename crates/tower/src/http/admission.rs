@@ -5,10 +5,11 @@ use crate::auth::credentials::{Given, Shown, claimed_name};
 use crate::auth::session::{Sessions, TOKEN_HEADER};
 use crate::auth::who::Who;
 use crate::request::head::{
-    ADMINS_ONLY, FORBIDDEN, Head, LISTENERS_ONLY, OPERATORS_ONLY, Refusal, TOO_MANY_GUESSES, UNAUTHORIZED,
+    ADMINS_ONLY, FORBIDDEN, Head, LISTENERS_ONLY, OPERATORS_ONLY, TOO_MANY_GUESSES, UNAUTHORIZED,
 };
 use crate::request::origin::MISDIRECTED;
 use crate::request::origin::Origin;
+use crate::request::refusal::Refusal;
 use crate::setup::{OutputState, Setup};
 use crate::state::Tower;
 use radio_base::journal::event::Event;

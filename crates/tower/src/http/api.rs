@@ -1,10 +1,10 @@
 //! The API: small JSON answers over axum (SPEC API-2, API-3, API-6).
 
+use super::answer::{Peer, VERSION, VERSION_HEADER, error};
 use super::bodies;
 use super::parameters::Parameters;
 use crate::auth::who::Who;
 use crate::ingest::Acceptor;
-use crate::request::origin::Origin;
 use crate::state::Tower;
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -60,10 +60,6 @@ pub fn router(tower: Arc<Tower>) -> axum::Router {
         .with_state(tower)
 }
 
-/// Where a request comes from. None over the Unix socket.
-#[derive(Clone, Debug)]
-pub struct Peer(pub Origin);
-
 /// When an answer has lost its reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
@@ -99,11 +95,6 @@ pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static
         tracing::debug!(%error, "an API connection ended early");
     }
 }
-
-/// The header that says which API this is: what is in its description stays while this number does.
-pub const VERSION_HEADER: &str = "x-tower-api";
-/// Its number.
-pub const VERSION: &str = "1";
 
 /// Which API this is; and what a browser must not do with an answer, unless the answer itself says otherwise.
 async fn secured(mut response: Response) -> Response {
@@ -209,9 +200,4 @@ async fn listeners(State(tower): State<Arc<Tower>>, Parameters(query): Parameter
         "total": tower.fanout.listeners_now(),
     }))
     .into_response()
-}
-
-/// An error of the API (SPEC API-6).
-pub fn error(status: StatusCode, text: &str) -> Response {
-    (status, Json(json!({ "error": text }))).into_response()
 }

@@ -1,7 +1,7 @@
 //! Bodies of requests to the API: read only where a request may have one, whole, and all of them
 //! within one budget of memory.
 
-use super::api::error;
+use crate::http::answer::error;
 use crate::request::BodyBudget;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};

@@ -3,12 +3,12 @@
 //! Whoever was away says which event was his last, and gets what came after it. Nothing waits for a subscriber: each reads
 //! the journal for himself.
 
-use super::api::{Peer, error};
 use super::parameters::Parameters;
 use super::places::{Place, Places};
 use super::routes;
 use crate::auth::credentials::Edition;
 use crate::auth::who::Who;
+use crate::http::answer::{Peer, error};
 use crate::state::Tower;
 use axum::extract::State;
 use axum::http::header::RETRY_AFTER;

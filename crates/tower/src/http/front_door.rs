@@ -2,20 +2,20 @@
 //! engine; everything else is given to the API, head and all.
 
 use super::admission;
-use super::api::{Peer, Reader};
+use super::api::Reader;
 use super::playlists;
 use super::routes::{self, Class, Found};
 use super::stream::{self, Asker};
 use crate::auth::credentials;
 use crate::auth::foreign;
 use crate::auth::who::Who;
-use crate::http::tls::passage::Passage;
+use crate::http::answer::Peer;
+use crate::http::passage::Passage;
 use crate::request::framing;
-use crate::request::head::{
-    self, FOREIGN, FULL, HEAD_TIME_MAX, Head, METHOD_NOT_ALLOWED, NOT_FOUND, Refusal, UNAUTHORIZED,
-};
+use crate::request::head::{self, FOREIGN, FULL, HEAD_TIME_MAX, Head, METHOD_NOT_ALLOWED, NOT_FOUND, UNAUTHORIZED};
 use crate::request::origin::MISDIRECTED;
 use crate::request::origin::{self, Origin};
+use crate::request::refusal::Refusal;
 use crate::request::rewind::Rewind;
 use crate::request::waiting::{Ticket, WaitingRoom};
 use crate::setup::OutputState;

@@ -2,10 +2,10 @@
 
 use super::actions::{kick_listener, note};
 use super::address::{base, xml};
-use super::api::Peer;
 use super::icestats::{Fields, mounts, server, sources};
 use super::now_playing::iceresponse;
 use crate::auth::who::Who;
+use crate::http::answer::Peer;
 use crate::request::query::Query;
 use crate::source::claim::mount_in;
 use crate::state::Tower;

@@ -2,10 +2,10 @@
 
 use super::actions::{Refused, body, note};
 use super::admission::tell_of_guesses;
-use super::api::{Peer, error};
 use crate::auth::credentials::Shown;
 use crate::auth::session::{Session, Sessions, TOKEN_HEADER};
 use crate::auth::who::Who;
+use crate::http::answer::{Peer, error};
 use crate::state::Tower;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};

@@ -2,6 +2,7 @@
 //!
 //! - [`front_door`]: takes connections, and gives each to what answers it; [`routes`] lists the
 //!   targets. [`tls`]: the second port. [`shoutcast_source`]: the port of Shoutcast's sources.
+//! - [`answer`]: what answers have in common. [`passage`]: how a connection over TLS comes inside.
 //! - [`bodies`]: what the API reads behind a head; [`parameters`]: what it reads of a target.
 //! - [`stream`]: mounts and monitor; their sockets leave for the fan-out engine.
 //! - [`overflow`]: answers to listeners for which there is no room.
@@ -19,6 +20,7 @@
 pub mod actions;
 pub mod address;
 pub mod admission;
+pub mod answer;
 pub mod api;
 pub mod bodies;
 pub mod events;
@@ -31,6 +33,7 @@ pub mod openapi;
 pub mod overflow;
 pub mod page;
 pub mod parameters;
+pub mod passage;
 pub mod past;
 pub mod places;
 pub mod playlists;

@@ -2,10 +2,10 @@
 //! Icecast and Shoutcast.
 
 use super::address::xml;
-use super::api::error;
 use super::parameters::Parameters;
 use super::sender::{Sender, refused};
 use crate::auth::who::Who;
+use crate::http::answer::error;
 use crate::request::query::Query;
 use crate::state::Tower;
 use crate::status::now_playing::{current, to_json};

@@ -36,7 +36,7 @@ pub fn document() -> Value {
         "info": {
             "title": "Radio Tower",
             "version": env!("CARGO_PKG_VERSION"),
-            "x-api-version": super::api::VERSION,
+            "x-api-version": super::answer::VERSION,
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
             "description": "The API of a transmitter for internet radio. Streams are at the mounts that /status names. Fields may \
                 be added; those that are here stay for as long as answers carry X-Tower-Api: 1. A tick lasts 24 ms and has a serial, counted anew in each life of the tower, \

@@ -1,8 +1,9 @@
 //! Answers a newcomer that is not admitted: 503, or a redirect to the server that takes what is too
 //! much (SPEC LIS-8).
 
-use super::stream::CORS;
-use crate::request::head::{ADDRESS_FULL, FULL, Head, MOUNT_FULL, Refusal};
+use crate::http::answer::CORS;
+use crate::request::head::{ADDRESS_FULL, FULL, Head, MOUNT_FULL};
+use crate::request::refusal::Refusal;
 use crate::state::Tower;
 use crate::uplink::mbit;
 use radio_base::journal::event::Event;

@@ -1,6 +1,6 @@
 //! The parameters of a request to the API; what cannot be read is refused as JSON (SPEC API-6).
 
-use super::api::error;
+use crate::http::answer::error;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::StatusCode;
 use axum::http::request::Parts;

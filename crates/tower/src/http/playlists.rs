@@ -34,7 +34,7 @@ pub fn answer(tower: &Tower, request: &Head, origin: &Origin) -> Option<Vec<u8>>
         "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nCache-Control: no-cache\r\n{}\
          Connection: close\r\n\r\n{body}",
         text.len(),
-        super::stream::CORS,
+        crate::http::answer::CORS,
     );
     Some(head.into_bytes())
 }

@@ -1,8 +1,8 @@
 //! The configuration: what it is, what a reload would change, and the reload itself (SPEC CFG-2).
 
 use super::actions::note;
-use super::api::error;
 use crate::auth::who::Who;
+use crate::http::answer::error;
 use crate::reload::{self, Refused, Report};
 use crate::state::Tower;
 use axum::extract::{Extension, State};

@@ -1,10 +1,11 @@
 //! Who sends a title, and whose title it is: an operator's may be that of whatever is on air, a source's only its own.
 
-use super::api::{Peer, error};
 use crate::auth::credentials::{Given, Shown};
 use crate::auth::who::Who;
-use crate::request::head::{Refusal, TOO_MANY_GUESSES, UNAUTHORIZED};
+use crate::http::answer::{Peer, error};
+use crate::request::head::{TOO_MANY_GUESSES, UNAUTHORIZED};
 use crate::request::query::Query;
+use crate::request::refusal::Refusal;
 use crate::source::claim::{Claim, TitleTarget, mount_in};
 use crate::state::Tower;
 use axum::extract::FromRequestParts;

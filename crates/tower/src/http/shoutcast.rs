@@ -3,7 +3,7 @@
 //! Shoutcast 2, and the first is meant without it.
 
 use super::address::xml;
-use super::api::error;
+use crate::http::answer::error;
 use crate::request::query::Query;
 use crate::setup::OutputState;
 use crate::state::Tower;

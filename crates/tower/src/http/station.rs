@@ -1,9 +1,9 @@
 //! What the station tells the tower, and who hears of it: events in by POST, out by WebSocket (SPEC API-4).
 
-use super::api::{Peer, error};
 use super::parameters::Parameters;
 use super::places::{Place, Places};
 use super::routes;
+use crate::http::answer::{Peer, error};
 use crate::ingest::names::STATION_ID;
 use crate::state::Tower;
 use crate::station_events::{EVENTS_PER_SECOND, Passing, StationEvent};

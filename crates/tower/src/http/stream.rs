@@ -1,6 +1,7 @@
 //! Answers that never end: a mount's stream and the operator's monitor, each from a frame boundary (SPEC LIS-1, LIS-2,
 //! API-5).
 
+use super::answer::CORS;
 use super::overflow;
 use crate::request::head::{BAD_REQUEST, Head};
 use crate::setup::OutputState;
@@ -157,12 +158,6 @@ fn version_for(request: &Head) -> &'static str {
         _ => "HTTP/1.1",
     }
 }
-
-/// What browsers need before they let a page of another origin play the stream.
-pub const CORS: &str = "Access-Control-Allow-Origin: *\r\n\
-    Access-Control-Allow-Headers: Icy-MetaData, Range\r\n\
-    Access-Control-Expose-Headers: icy-br, icy-description, icy-genre, icy-metaint, icy-name, icy-pub, icy-url, \
-    X-Tower-Epoch, X-Tower-Frame, X-Tower-Serial\r\n";
 
 /// The answer to OPTIONS.
 #[must_use]

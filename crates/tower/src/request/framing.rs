@@ -4,7 +4,8 @@
 //! A length that two programs may read differently is refused: a proxy and the tower would not
 //! agree on where the next request begins, and a body could speak for another client.
 
-use super::head::{Head, Refusal};
+use super::head::Head;
+use crate::request::refusal::Refusal;
 
 /// 400
 pub const BAD_FRAMING: Refusal = Refusal::new(

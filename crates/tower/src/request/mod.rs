@@ -1,7 +1,7 @@
 //! Requests of HTTP as they come: their heads, where they come from, and how many may wait.
 //!
 //! - [`request_line`]: one spelling of every target. - [`head`]: what is read before a body, with
-//!   limits; [`query`]: parameters.
+//!   limits; [`refusal`]: why it goes no further; [`query`]: parameters.
 //! - [`framing`]: how the body of a request ends, and whether another request may follow.
 //! - [`rewind`]: bytes that were read ahead.
 //! - [`origin`]: the client behind a trusted proxy; [`proxy_header`]: what a proxy writes before a
@@ -17,6 +17,7 @@ pub mod origin;
 pub mod pace;
 pub mod proxy_header;
 pub mod query;
+pub mod refusal;
 pub mod request_line;
 pub mod rewind;
 pub mod waiting;

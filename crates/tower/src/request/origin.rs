@@ -1,9 +1,10 @@
 //! Whose a request is that a proxy passes on: the address, the scheme and the host that the proxies name, as far as the
 //! tower trusts them (`server.trusted_proxies`). An address is never a credential, whichever it is.
 
-use super::head::{Head, Refusal};
+use super::head::Head;
 use super::proxy_header::{self, Parsed};
 use super::waiting::Ticket;
+use crate::request::refusal::Refusal;
 use radio_config::Server;
 use radio_config::host;
 use std::net::{IpAddr, SocketAddr};

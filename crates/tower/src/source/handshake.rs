@@ -2,7 +2,8 @@
 
 use crate::auth::credentials::{Credentials, Given};
 use crate::request::framing::{self, Framing};
-use crate::request::head::{Head, Refusal, SOURCE_METHODS};
+use crate::request::head::Head;
+use crate::request::refusal::{Refusal, SOURCE_METHODS};
 use radio_base::text::cleaned;
 use radio_decode::media::formats::{Format, readable};
 

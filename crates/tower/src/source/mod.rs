@@ -20,6 +20,7 @@ mod host;
 pub mod repeat;
 pub mod session;
 pub mod spec;
+mod title_source;
 
 pub use doors::SourceDoors;
 pub use host::SourceHost;

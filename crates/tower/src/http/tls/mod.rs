@@ -1,17 +1,17 @@
 //! The second port: the same routes and mounts, over TLS.
 //!
 //! - `renewal`: reads the certificate again when its files are others.
-//! - [`passage`]: how a connection comes inside; [`relay`]: its bytes.
+//! - [`relay`]: bytes of a connection, which comes inside by [`super::passage`].
 //! - this file: the listening socket and its places.
 //!
 //! A connection is led inside through a pair of Unix sockets, as by a proxy in the same process: whoever is at their inner
 //! end, the front door, the fan-out, a source's decoder, serves it as any other, with the same burst, lag policy and
 //! figures. All of TLS is done on a thread of its own, so that handshakes hold up neither the API nor a plain listener.
 
-pub mod passage;
 mod renewal;
 
 use super::front_door::{self, Visitor};
+use super::passage::{Passage, WRITE_TIME_MAX, pair, prepare};
 use crate::request::origin;
 use crate::request::waiting::{Ticket, WaitingRoom};
 use crate::state::Tower;
@@ -23,7 +23,6 @@ use axum::http::HeaderValue;
 use axum::http::header::STRICT_TRANSPORT_SECURITY;
 use axum::middleware::map_response;
 use axum::response::Response;
-use passage::{Passage, pair, prepare};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -46,8 +45,6 @@ const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
 const FIRST_REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
 /// Bytes that TLS itself puts aside when the kernel takes no more.
 const ASIDE_BYTES_MAX: usize = 16 * 1024;
-/// Who takes nothing for so long is gone; the fan-out has given him up half a minute before.
-const WRITE_TIME_MAX: Duration = Duration::from_secs(90);
 /// How often the end looks whether everybody has gone.
 const FAREWELL_STEP: Duration = Duration::from_millis(10);
 

@@ -1,6 +1,5 @@
 //! How a connection comes inside: its sockets, and its places.
 
-use super::WRITE_TIME_MAX;
 use crate::request::waiting::Ticket;
 use crate::state::Tower;
 use socket2::{SockRef, TcpKeepalive};
@@ -12,6 +11,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// Who takes nothing for so long is gone; the fan-out has given him up half a minute before.
+pub(super) const WRITE_TIME_MAX: Duration = Duration::from_secs(90);
 /// A peer that is silent this long is probed.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 /// What the kernel may hold for a listener,
