@@ -1,4 +1,4 @@
-//! The operator's desk: what he wants of the router, on its way to the pump.
+//! Orders of the operator for the router, on their way to the pump.
 
 use crate::pump::Order;
 use radio_signal::router::{Command, Wishes};

@@ -1,4 +1,4 @@
-//! What all doors of a running tower share: who it is, what it is made of, and how it is.
+//! The state of a running tower, as all of the control plane shares it.
 
 use crate::auth::session::Sessions;
 use crate::desk::Desk;

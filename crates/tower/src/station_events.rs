@@ -1,4 +1,4 @@
-//! What the station says of itself, passed on to whoever listens at this moment (SPEC API-4). Nothing is stored.
+//! What the station says of itself, passed on to the clients that listen at this moment (SPEC API-4). Nothing is stored.
 
 use crate::request::pace::Pace;
 use axum::extract::ws::Utf8Bytes;

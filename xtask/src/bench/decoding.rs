@@ -1,4 +1,4 @@
-//! What decoding costs: how soon a source is on air, and what its decoder processes take.
+//! What decoding costs: how soon a source is on air, and what its decoder processes take; and a large folder.
 
 use super::cost::Cost;
 use super::{Figure, Lab};
@@ -7,7 +7,7 @@ use radio_proof::tower::{Setup, Tower};
 use radio_proof::{material, process};
 use rustix::process::Signal;
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -41,11 +41,10 @@ const FILES_PER_FOLDER: usize = 1000;
 /// From the start of the tower to the folder's first sound on air, on a disk that answers at once.
 const FIRST_SOUND_MS_MAX: f64 = 2000.0;
 
-/// One source after the other, one player after the other, and a large folder.
+/// One source after the other, and one player after the other.
 pub(super) fn run(lab: &Lab) -> Vec<Figure> {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let music = folder.path().join("music.wav");
-    std::fs::write(&music, material::wav(&material::music(0, 20, 30))).expect("a temporary file");
+    let music = music(folder.path());
     let mut figures = Vec::new();
     for (name, coding, content_type, is_own) in SOURCES {
         let tower = Setup::new(&lab.tower)
@@ -64,13 +63,21 @@ pub(super) fn run(lab: &Lab) -> Vec<Figure> {
         tower.wait_source("play", PATIENCE);
         figures.extend(taken(lab, &tower, &format!("player of {name}"), true));
     }
-    figures.extend(large_folder(lab, folder.path()));
     figures
 }
 
+/// Twenty seconds of it.
+fn music(folder: &Path) -> PathBuf {
+    let music = folder.join("music.wav");
+    std::fs::write(&music, material::wav(&material::music(0, 20, 30))).expect("a temporary file");
+    music
+}
+
 /// Start, memory and reload with a folder as large as a collection of twenty years.
-fn large_folder(lab: &Lab, folder: &Path) -> [Figure; 3] {
-    let (song, large) = (folder.join("mp3/song.mp3"), folder.join("large"));
+pub(super) fn large_folder(lab: &Lab) -> Vec<Figure> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (song, large) = (folder.path().join("song.mp3"), folder.path().join("large"));
+    ffmpeg(&music(folder.path()), "-b:a 192k").arg(&song).status().expect("ffmpeg is there");
     let small = start_with(lab, &song);
     let pss_mb = |tower: &Tower| process::pss_bytes(tower.pid()) as f64 / 1e6;
     let small_mb = pss_mb(&small.0);
@@ -97,7 +104,7 @@ fn large_folder(lab: &Lab, folder: &Path) -> [Figure; 3] {
     let changes = tower.events("on_air").len() - before;
     let name = format!("folder of {FOLDER_FILES} files");
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-    [
+    vec![
         Figure::new(format!("{name}: start of the tower to its first sound"), ms(first_sound), "ms")
             .aim(FIRST_SOUND_MS_MAX),
         Figure::new(format!("{name}: PSS beside that of one file"), large_mb - small_mb, "MB"),

@@ -49,12 +49,13 @@ pub(crate) struct Measured {
 }
 
 /// All benchmarks of one tower, in the order in which they run.
-const BENCHMARKS: [Benchmark; 7] = [
+const BENCHMARKS: [Benchmark; 8] = [
     Benchmark { name: "start", minutes: 0.5, measure: start::run },
     Benchmark { name: "latency", minutes: 3.5, measure: latency::run },
     Benchmark { name: "lateness", minutes: 2.0, measure: lateness::run },
     Benchmark { name: "cost", minutes: 3.5, measure: cost::run },
-    Benchmark { name: "decoding", minutes: 4.5, measure: decoding::run },
+    Benchmark { name: "decoding", minutes: 4.0, measure: decoding::run },
+    Benchmark { name: "folder", minutes: 0.5, measure: decoding::large_folder },
     Benchmark { name: "deaths", minutes: 9.0, measure: deaths::run },
     Benchmark { name: "overload", minutes: 32.0, measure: overload::run },
 ];

@@ -8,6 +8,9 @@
 //! - `advice`: what alarms say.
 //!
 //! What sound is measured to be, and when an alarm is raised, is decided in [`crate::ear`].
+//!
+//! Started by `serve`. It reads what the audio path has done and never touches it; it does not know
+//! who asks for alarms.
 
 mod advice;
 mod batch;

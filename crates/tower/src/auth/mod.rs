@@ -5,6 +5,8 @@
 //! - [`session`]: a browser that is logged in. - [`foreign`]: what a page of another site makes a
 //!   browser ask.
 //! - [`guesses`]: login throttle.
+//!
+//! Used by `source`, `setup` and `http`. It knows no route, no mount and no tower.
 
 pub mod credentials;
 pub mod foreign;

@@ -1,5 +1,7 @@
 //! The broadcast loop: takes each frame from the frame buffer when it is due and publishes it to every listener
 //! (SPEC PUMP-2, ENC-11). Runs on the pump's thread, so it never blocks and never allocates.
+//!
+//! Called by `pump` at each tick. It knows neither encoder processes nor listeners' sockets.
 
 mod figures;
 

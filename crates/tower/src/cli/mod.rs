@@ -1,6 +1,9 @@
 //! The commands of `tower` (SPEC CFG-4).
 //!
 //! One file or folder per command; `args` holds what is common to their flags.
+//!
+//! Called by `main`. Commands but `serve`, `encode` and `decode` talk to a running tower over its
+//! socket.
 
 pub mod args;
 pub mod check;

@@ -11,6 +11,9 @@
 //! - [`Board`]: what others may read of all this.
 //!
 //! The thread that listens is in [`crate::alarms`].
+//!
+//! Called by `alarms`; read by `status`, `metrics` and `http`. It knows no request, and cannot
+//! change what is sent.
 
 mod deaf;
 mod decode;

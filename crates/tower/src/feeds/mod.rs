@@ -4,6 +4,8 @@
 //! - [`pcm`]: PCM over TCP or a Unix socket. [`pull`]: a stream of another server, asked for as [`request`] does, its titles taken out by
 //!   [`titles`]. [`command`]: a program. Playlists are players of files, beside those of `[play]` and the fallback.
 //! - this file: which of them run, and how they come and go with the configuration.
+//!
+//! Called by `serve` and `reload`. It knows nothing of requests, nor of what else is on air.
 
 pub mod command;
 pub mod pcm;

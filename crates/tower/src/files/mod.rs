@@ -11,6 +11,8 @@
 //! - [`programme`]: one file after the other, without a sample between them, in this process: for `tower feed`.
 //!
 //! How a file is read is in [`radio_decode::media`].
+//!
+//! Used by `playout`. It knows nothing of other inputs, nor of what is on air.
 
 pub mod folder;
 mod handle;

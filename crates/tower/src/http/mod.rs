@@ -16,6 +16,9 @@
 //! - [`api`], [`page`]: everything else.
 //!
 //! How a request is read is in [`crate::request`], who asks in [`crate::auth`].
+//!
+//! Called by `serve`. It decides nothing about sound: what is on air is ordered from `desk` and
+//! `playout`.
 
 pub mod actions;
 pub mod address;

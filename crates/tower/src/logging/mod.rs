@@ -1,4 +1,6 @@
 //! The log: structured lines to stderr, written by a thread of their own so that no caller ever waits (SPEC OPS-4).
+//!
+//! Used by `serve` once, and by whatever logs through `tracing`.
 
 pub mod libraries;
 

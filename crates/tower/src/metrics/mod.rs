@@ -3,6 +3,8 @@
 //! Reads what the stages keep anyway, atomics and snapshots; the audio path writes nothing more because of it and
 //! waits for nobody. Label values are bounded by the configuration and by enumerations: never a listener, a producer or
 //! a process.
+//!
+//! Called by `http`. It changes nothing.
 
 mod hearing;
 mod outputs;

@@ -3,6 +3,8 @@
 //! Each tick walks the whole signal path: the router gives one frame of PCM, every output's encoder is fed, every
 //! output's broadcast releases what is due, and the shards are told that a tick has passed. Nothing on this thread
 //! blocks, allocates or frees.
+//!
+//! Started by `serve`; orders reach it through `desk`. It knows no request, no file and no process.
 
 pub mod clock;
 mod figures;

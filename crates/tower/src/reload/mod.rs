@@ -4,6 +4,8 @@
 //! - [`mod@plan`]: what differs, and what becomes of it.
 //! - [`outputs`]: encoders and mounts that come and go. `files`: players that do.
 //! - this file: the order of things. Whatever can fail is done before anything is changed.
+//!
+//! Called by `http` and at SIGHUP. It knows nothing of how the request came.
 
 mod files;
 mod outputs;

@@ -5,6 +5,8 @@
 //! - [`sampling`]: keeps how the tower is, each second.
 //! - [`chronicle`]: carries what the pump has to tell into the journal.
 //! - this file: start, wait for a signal, stop.
+//!
+//! Called by `cli`. Nothing but the command line knows of it.
 
 mod chronicle;
 mod doors;

@@ -5,6 +5,9 @@
 //! [`chunked`]; a [`child`] makes PCM of it, fed by `feeder`, after one that died as [`repeat`] says, and
 //! joined to it by a [`radio_decode::media::seam`]; [`decoder`] counts, and [`end`] says how it ended;
 //! [`session`] puts that into the source's buffer, as `ingest/producer.rs` does for PCM.
+//!
+//! Called by `http`, and kept by `setup`. What a source has to tell goes to a `SourceHost`; it
+//! knows no tower.
 
 pub mod body;
 pub mod child;

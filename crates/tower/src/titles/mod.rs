@@ -5,6 +5,8 @@
 //! - this file: who announces them, where they are written, and which there were.
 //!
 //! Which title belongs to which tick is decided by `radio_signal::titles`.
+//!
+//! Used by `state` and `playout`. It knows nothing of requests.
 
 pub mod covers;
 pub mod icy;

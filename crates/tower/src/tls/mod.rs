@@ -1,5 +1,7 @@
 //! TLS without the requests in it: the [`certificate`], a connection's bytes ([`relay`]), what the
 //! tower asks of others ([`client`]), and figures.
+//!
+//! Used by `http::tls`, `webhook` and `feeds`. It knows nothing of what is asked.
 
 pub mod certificate;
 pub mod client;

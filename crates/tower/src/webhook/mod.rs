@@ -5,6 +5,8 @@
 //! - this file: a task per webhook, which follows the journal as a subscriber of `/events` does, and what it tells of itself.
 //!
 //! The tasks run on the control plane. The audio path does not know of them, and nobody waits for them at the end.
+//!
+//! Started by `serve` and `reload`. It knows the journal and its receivers, and no tower.
 
 pub mod delivery;
 pub mod queue;
