@@ -40,8 +40,8 @@ impl Delivery {
         Self { ledger, frames, exact: false, holder: None, unheard: VecDeque::new() }
     }
 
-    /// Whether all encoders of this output give the same bytes is known now. If they do, nobody holds the output any
-    /// more, and what was kept for its heir is as good as what the holder will bring.
+    /// It is known now whether all encoders of this output give the same bytes. If they do, frames of any process may be
+    /// heard, and those that were kept in case the process that is heard dies are delivered.
     pub(super) fn set_exact(&mut self, exact: bool) {
         self.exact = exact;
         if exact && !self.unheard.is_empty() {

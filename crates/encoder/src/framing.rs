@@ -21,7 +21,7 @@ pub(super) struct Framing {
     frames: u64,
     /// Slots since then that were handed out.
     ticks: u64,
-    /// After how many slots since then how many ticks were left out.
+    /// Ticks were left out: how many slots had been handed out by then, and how many ticks it was.
     left_out: Option<(u64, u64)>,
     /// Content of the slot that is being filled, or was handed out just now.
     slot: Vec<u8>,

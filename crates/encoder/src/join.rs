@@ -17,8 +17,11 @@ const SHARE_MIN: f64 = 0.5;
 /// A process that waited for less than this got what it wanted: any scheduler makes a process wait.
 const WAITED_NS_MIN: u64 = 50_000_000;
 
-/// What opening takes, for each part of what loading took.
+/// How long an encoder takes to open its codec, as a part of what loading its program took.
 const OPENING_PER_LOADING: f64 = 0.5;
+
+/// While another process delivers, no more ticks than these wait for their frames.
+const CARRIED_TICKS_MAX: u64 = 10;
 
 /// The part of a core that a process got when it wanted one; none if it got enough.
 fn scarce_share(time: ProcessorTime) -> Option<f64> {
@@ -46,7 +49,10 @@ impl<L: Launcher> Driver<L> {
     pub(super) fn join(&mut self, index: usize, now: MonoTime) {
         let process = &self.processes[index];
         let time = process.child.processor_time();
-        let Some(share) = time.and_then(scarce_share).filter(|_| process.may_join_later()) else {
+        // Nothing waits for a process while another one delivers: it may take its time for the whole replay.
+        let waiting_ticks = self.history.end().saturating_sub(self.delivery.next_owed());
+        let is_carried = self.processes.len() > 1 && waiting_ticks <= CARRIED_TICKS_MAX;
+        let Some(share) = time.and_then(scarce_share).filter(|_| process.may_join_later() && !is_carried) else {
             self.processes[index].join();
             return;
         };
