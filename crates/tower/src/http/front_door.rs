@@ -184,7 +184,7 @@ async fn serve_one(
         Destination::Api(who) => {
             let is_endless = head.path == routes::EVENTS;
             if is_endless || head.path == routes::STATION_EVENTS {
-                // What the kernel holds, nobody is seen not to take.
+                // A small send buffer: bytes that wait in the kernel hide that the client takes nothing.
                 let _ = SockRef::from(&socket).set_send_buffer_size(EVENTS_SNDBUF_BYTES);
             }
             let reader = if is_endless { Reader::Stays } else { Reader::Takes };

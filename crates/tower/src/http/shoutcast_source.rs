@@ -58,6 +58,7 @@ async fn receive(mut socket: TcpStream, address: SocketAddr, tower: &Arc<Tower>,
     let Some((line, beyond)) = read_to(&mut socket, Vec::new(), line_end, until).await else { return };
     let password = utf8_or_latin1(&line);
     let Some(pass) = tower.setup().source_doors.by_password(password.trim_end(), address.ip()) else {
+        super::admission::tell_of_guesses(tower, address.ip());
         return answer(&mut socket, INVALID_PASSWORD).await;
     };
     if !in_time(socket.write_all(WELCOME)).await {

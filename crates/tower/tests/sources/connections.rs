@@ -146,6 +146,8 @@ fn the_wrong_password_is_refused_and_guessing_is_slowed() {
     let answers: Vec<u16> = (0..7).map(|i| guess(&format!("guess{i}"))).collect();
     assert_eq!((answers[0], answers[6]), (401, 429), "{answers:?}");
     assert_eq!(guess("hackme"), 429, "or guessing would not be slowed");
+    let told = tower.events("action").into_iter().any(|(_, event)| event["what"] == "wrong_passwords");
+    assert!(told, "{:?}", tower.events("action"));
 }
 
 #[test]
@@ -312,4 +314,6 @@ fn guessing_by_shoutcast_is_slowed_and_nonsense_is_refused() {
     assert_eq!(words(&mut icy(&tower, &[b'x'; 9000]), 99), "", "no line has 9000 bytes");
     (0..7).for_each(|_| drop(words(&mut icy(&tower, b"wrong\n"), 99)));
     assert_eq!(words(&mut icy(&tower, b"hackme\r\n"), 99), "invalid password\r\n", "or guessing would not be slowed");
+    let told = tower.events("action").into_iter().any(|(_, event)| event["what"] == "wrong_passwords");
+    assert!(told, "{:?}", tower.events("action"));
 }
