@@ -223,7 +223,7 @@ impl Shard {
                     continue;
                 }
             };
-            // Awake: until this turn is over, no tick passes as one that had nothing due.
+            // From now until this turn is over each tick wakes this shard, as if something were due.
             let next_tick = self.shared.tick().map_or(0, |tick| tick + 1);
             self.shared.shards[self.index].next_due.store(next_tick, Ordering::SeqCst);
             add(&self.figures().admitted, 1);

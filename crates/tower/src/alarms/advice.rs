@@ -29,7 +29,7 @@ impl Encoder<'_> {
     fn another(&self) -> &'static str {
         match self.kind {
             EncoderKind::Builtin => "report it with the log of that time",
-            _ => "configure encoder = \"builtin\" if its codec is MP3",
+            _ => "configure encoder = \"builtin\" if its codec is MP3 or Opus",
         }
     }
 }

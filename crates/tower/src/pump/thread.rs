@@ -89,13 +89,14 @@ impl AudioPump {
         }
     }
 
-    /// One tick: the walk of one frame of PCM through the house.
+    /// One tick: the walk of one frame of PCM through all stages.
     fn tick(&mut self, due: DueTick, past_ticks: u64) {
         let tick = due.serial;
         if let Some(lost_ns) = due.reanchored_ns {
             self.reanchored(tick, lost_ns);
         }
-        // Who connects while the past is made up is heard from the present on: the past would take it for stale.
+        // A producer that connects while late ticks are made up is attached at the present: as PCM of a late tick it
+        // would count as stale.
         if tick >= past_ticks {
             self.attach_newcomers();
         }

@@ -1,4 +1,4 @@
-//! Who somebody says he is that speaks for a source without being its connection: when he sends a title.
+//! The credentials of a title update that comes beside a source's own connection.
 
 use crate::auth::credentials::{Credentials, Given, claimed_name};
 use crate::auth::guesses::UNNAMED;
