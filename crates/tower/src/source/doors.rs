@@ -74,7 +74,7 @@ pub struct Pass {
 }
 
 impl SourceDoors {
-    /// The doors of the configuration, whose inputs are called `names`. Who is connected to one of the doors `before`
+    /// The mounts of the configuration, whose inputs are called `names`. A source that is connected to a mount `before`
     /// stays connected, if there is still an input of that name.
     #[must_use]
     pub fn new(
@@ -174,6 +174,8 @@ impl SourceDoors {
             None if !self.doors.is_empty() => self.decide_without_mount(head, address, &user),
             mount => handshake::decide(head, mount),
         };
+        // A right password forgives no wrong ones: all sources have the same user name, so the password of one mount
+        // would make guesses at those of the others free.
         match (verdict, found) {
             (Verdict::Admit(admission), Some(door)) => Knock::Enter { door: Arc::clone(door), admission },
             (Verdict::Admit(_), None) => Knock::Answer { bytes: handshake::BUSY.to_source(false), stays: false },
