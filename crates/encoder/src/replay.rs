@@ -12,7 +12,7 @@ const REPLAY_TICKS: [u64; 4] = [200, 130, 40, REPLAY_TICKS_MIN];
 /// With fewer, the join would be heard.
 pub(super) const REPLAY_TICKS_MIN: u64 = 10;
 
-/// What is worth keeping the time of a frame for: shorter than this, a wait for the right bytes is better.
+/// A replay of fewer ticks than this may not give the right bytes: then it is better to be late than to be in time.
 pub(super) const SURE_ENOUGH_TICKS: u64 = 40;
 
 /// How one process joins. Its `j`-th frame has number `start_tick + j`.

@@ -43,7 +43,7 @@ pub(crate) struct Lag {
     pub target: u64,
     /// Frames that its skips have left out.
     pub skipped_frames: u64,
-    /// The same, once the first byte at `target` has gone.
+    /// `skipped_frames`, as it will be once the first byte at `target` has gone.
     pub skipped_frames_then: u64,
     /// Ticks of its last skips.
     skips: [u64; SKIPS_MAX],

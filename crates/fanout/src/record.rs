@@ -28,7 +28,7 @@ pub struct Record {
     pub written: u64,
     /// Length of the head, mount, bytes of audio between two blocks (0: no blocks): 16 bits each.
     pub shape: u64,
-    /// Position of the stream's byte that it would have had as its first byte of audio, had it never jumped.
+    /// Position in the stream of its first byte of audio, moved on by what its jumps have left out.
     pub base: u64,
     /// Blocks completed (32 bits) and the units in them (32 bits).
     pub blocks: u64,
@@ -146,7 +146,7 @@ impl Record {
         }
     }
 
-    /// Whether a block is due at its next place but one at the latest, and none has been chosen.
+    /// Whether no block has been chosen for the next place at which one is due.
     pub fn wants_block(&self) -> bool {
         self.chosen().is_none()
     }

@@ -183,7 +183,8 @@ impl Turn<'_> {
         let before = *record;
         record.written += bytes as u64;
         record.complete();
-        // The count first: whoever goes on from here finds the bytes written before anything that follows from them.
+        // The count first: a successor process that goes on from here finds the bytes written before anything that
+        // follows from them.
         record.store(self.record, &before);
         add(&self.figures.bytes, bytes as u64);
         add(&self.figures.sends, 1);

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The stretch of a death is what the process had read and not yet answered with frames. A process that keeps PCM back
-//! before it works on it dies a tick or two after the poison: where the tick that killed is zeros already, the one
-//! before it is meant.
+//! before it works on it dies a tick or two after the poison: if the tick at which it died has been replaced by zeros
+//! already, the tick before it is taken for the poison.
 //!
 //! A process may also die of its age, whatever it is fed. So that this is not taken for poison, each process of a row is
 //! started at another tick ([`PoisonHunt::head_start`]): then it dies at another place.
