@@ -5,20 +5,23 @@ use radio_proof::alarm::{seconds, wait_until};
 use radio_proof::process::signal;
 use radio_proof::{FRAME_BYTES, clock};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
 /// Forbids a process to open anything more; gives what it was allowed before.
 ///
-/// The limit is the lowest number that a pipe of it has: those of its child may become free, and must not be used again.
+/// The limit is the lowest number that is free, or that a pipe of it has: those of its child become free, and must not be
+/// used again.
 fn forbid_descriptors(pid: u32) -> Rlimit {
     let folder = format!("/proc/{pid}/fd");
     let is_pipe = |fd: &u64| {
         fs::read_link(format!("{folder}/{fd}")).is_ok_and(|target| target.to_string_lossy().starts_with("pipe:"))
     };
     let open = fs::read_dir(&folder).expect("the tower runs").flatten();
-    let numbers = open.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok());
-    let lowest = numbers.filter(is_pipe).min().expect("an encoder has pipes");
+    let numbers: BTreeSet<u64> = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    let lowest_pipe = *numbers.iter().find(|number| is_pipe(number)).expect("an encoder has pipes");
+    let lowest = (0..lowest_pipe).find(|number| !numbers.contains(number)).unwrap_or(lowest_pipe);
     let forbidden = Rlimit { current: Some(lowest), maximum: None };
     limit(pid, forbidden)
 }
