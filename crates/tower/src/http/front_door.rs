@@ -45,6 +45,20 @@ const LINGER_BYTES_MAX: u64 = 256 * 1024;
 /// How long a refusal may take to leave.
 const REFUSAL_TIME_MAX: Duration = Duration::from_secs(2);
 
+/// As [`origin::welcome`], by the configuration in force. A connection does not keep that configuration, which would
+/// keep the outputs of before a reload for as long as the connection lasts.
+pub(super) async fn client_of(
+    socket: &mut TcpStream,
+    peer: SocketAddr,
+    tower: &Tower,
+    ticket: &Ticket,
+    until: Instant,
+) -> Option<SocketAddr> {
+    let setup = tower.setup();
+    let owed = (&setup.config.server, &tower.refused_proxy_headers);
+    origin::welcome(socket, peer, owed, ticket, until).await
+}
+
 /// Accepts connections until the task is dropped.
 pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) {
     let room = WaitingRoom::new(tower.open_files.room_at_the_door(tower.fanout.listeners_max() as u64));
@@ -60,10 +74,7 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>, api: axum::Router) 
                 tokio::spawn(async move {
                     let (mut socket, until) = (socket, Instant::now() + HEAD_TIME_MAX);
                     let is_local = is_loopback(address);
-                    let setup = tower.setup();
-                    let owed = (&setup.config.server, &tower.refused_proxy_headers);
-                    let welcome = origin::welcome(&mut socket, address, owed, &ticket, until);
-                    if let Some(address) = welcome.await {
+                    if let Some(address) = client_of(&mut socket, address, &tower, &ticket, until).await {
                         let reached = socket.local_addr().ok();
                         let visitor = Visitor { address, is_local, reached, passage: None, ticket, until };
                         receive(socket, visitor, &tower, api).await;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Who takes nothing for so long is gone; the fan-out has given him up half a minute before.
+/// A client that takes nothing for so long is gone; the fan-out has cut the listener half a minute before.
 pub(super) const WRITE_TIME_MAX: Duration = Duration::from_secs(90);
 /// A peer that is silent this long is probed.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);

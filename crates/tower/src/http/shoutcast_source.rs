@@ -1,8 +1,8 @@
 //! How a source comes in by Shoutcast 1: on the port behind the listeners', with a line that is the password, and with
 //! headers once that was right. It names no mount: the password says which input is meant.
 
+use super::front_door;
 use crate::request::head::{self, HEAD_BYTES_MAX, Head};
-use crate::request::origin;
 use crate::request::waiting::WaitingRoom;
 use crate::source::doors::{Knock, Pass};
 use crate::state::Tower;
@@ -38,10 +38,8 @@ pub async fn serve(listener: TcpListener, tower: Arc<Tower>) {
                 let (tower, ticket) = (Arc::clone(&tower), room.enter(address.ip()).await);
                 tokio::spawn(async move {
                     let (mut socket, until) = (socket, Instant::now() + HANDSHAKE_TIME_MAX);
-                    let setup = tower.setup();
-                    let owed = (&setup.config.server, &tower.refused_proxy_headers);
-                    let welcome = origin::welcome(&mut socket, address, owed, &ticket, until);
-                    let Some(address) = welcome.await else { return };
+                    let client = front_door::client_of(&mut socket, address, &tower, &ticket, until);
+                    let Some(address) = client.await else { return };
                     tokio::select! {
                         () = receive(socket, address, &tower, until) => {}
                         () = ticket.asked_to_go() => {}

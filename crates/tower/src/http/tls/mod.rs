@@ -4,15 +4,13 @@
 //! - [`relay`]: bytes of a connection, which comes inside by [`super::passage`].
 //! - this file: the listening socket and its places.
 //!
-//! A connection is led inside through a pair of Unix sockets, as by a proxy in the same process: whoever is at their inner
-//! end, the front door, the fan-out, a source's decoder, serves it as any other, with the same burst, lag policy and
-//! figures. All of TLS is done on a thread of its own, so that handshakes hold up neither the API nor a plain listener.
+//! Each connection gets a pair of Unix sockets, as from a proxy in the same process. The front door, the fan-out or a
+//! source's decoder serves their inner end as any other connection, with the same burst, lag policy and figures. All of TLS is done on a thread of its own, so that handshakes hold up neither the API nor a plain listener.
 
 mod renewal;
 
 use super::front_door::{self, Visitor};
 use super::passage::{Passage, WRITE_TIME_MAX, pair, prepare};
-use crate::request::origin;
 use crate::request::waiting::{Ticket, WaitingRoom};
 use crate::state::Tower;
 use crate::tls::certificate::{Files, Stamps};
@@ -194,9 +192,7 @@ async fn lead_in(socket: TcpStream, address: SocketAddr, acceptor: TlsAcceptor, 
     let reached = socket.local_addr().ok();
     let mut socket = socket;
     let figures = &hall.tower.tls;
-    let setup = hall.tower.setup();
-    let owed = (&setup.config.server, &hall.tower.refused_proxy_headers);
-    let Some(address) = origin::welcome(&mut socket, address, owed, &ticket, until).await else {
+    let Some(address) = front_door::client_of(&mut socket, address, &hall.tower, &ticket, until).await else {
         figures.failed_handshakes.fetch_add(1, Relaxed);
         return;
     };
