@@ -255,6 +255,29 @@ fn ogg(head: &[u8], comments: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn comments_beside_a_cover_are_shown_in_the_charset_that_they_have() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.opus");
+    let cover = [&b"METADATA_BLOCK_PICTURE="[..], &vec![b'A'; 1_400_000]].concat();
+    let texts: [&[u8]; 2] = [b"ARTIST=Bj\xf6rk", b"TITLE=J\xf3ga"];
+    // As opusenc writes it, and as others do.
+    for fields in [[&cover[..], texts[0], texts[1]], [texts[0], texts[1], &cover[..]]] {
+        let packet = comments(b"OpusTags", &fields);
+        // Pages as long as they can be, each a part of the one packet.
+        let mut bytes = Vec::new();
+        let head = b"OpusHead\x01\x02\0\0\x80\xbb\0\0\0\0\0";
+        page::write(PageHeader { flags: FIRST, granule: 0, stream: 7, number: 0 }, &[head], &mut bytes);
+        for (number, part) in (1..).zip(packet.chunks(page::SEGMENTS_MAX * 255)) {
+            let flags = if number == 1 { 0 } else { page::CONTINUED };
+            page::write(PageHeader { flags, granule: 0, stream: 7, number }, &[part], &mut bytes);
+        }
+        std::fs::write(&path, bytes).expect("a temporary file");
+        let info = decode::tags_of(std::fs::File::open(&path).expect("our own file"), &path);
+        assert_eq!((info.artist.as_deref(), info.title.as_deref()), (Some("Björk"), Some("Jóga")));
+    }
+}
+
+#[test]
 fn comments_of_flac_and_ogg_are_shown_in_the_charset_that_they_have() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("name of the file.flac");

@@ -2,14 +2,15 @@
 
 use super::mastering::number_of;
 use super::tags::{Tags, keep, year_of};
-use crate::media::stream::ogg::comments::comments;
+use crate::media::stream::ogg::{self, comments::comments};
 use radio_base::text::charset::of_unknown;
-use radio_signal::ogg::Packets;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-/// Bytes that are read of comments. What is longer holds pictures, which come last.
-const COMMENTS_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of comments. What is longer holds a picture, which may stand before all else.
+const COMMENTS_BYTES_MAX: u64 = 4 << 20;
+/// Bytes of an Ogg file that are read at first: without a picture its comments are within them.
+const HEAD_BYTES: u64 = 128 * 1024;
 /// Blocks of FLAC's metadata that are looked at (RFC 9639, section 8).
 const BLOCKS_MAX: usize = 100;
 const BLOCK_IS_LAST: u8 = 0x80;
@@ -53,15 +54,18 @@ fn flac_block(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
-/// The packet behind the first of an Ogg file with one stream.
+/// The packet behind the first of an Ogg file, as far as it is read.
 fn second_packet(file: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    file.take(COMMENTS_BYTES_MAX).read_to_end(&mut bytes)?;
-    let mut packets = Packets::new();
-    // What is damaged, or longer, is left to symphonia.
-    let _damage = packets.push(&bytes);
-    let _first = packets.pop();
-    Ok(packets.pop())
+    let (mut bytes, mut packet) = (Vec::new(), None);
+    for bytes_max in [HEAD_BYTES, COMMENTS_BYTES_MAX] {
+        file.by_ref().take(bytes_max - bytes.len() as u64).read_to_end(&mut bytes)?;
+        let Some((read, is_whole)) = ogg::second_packet(&bytes) else { break };
+        packet = Some(read);
+        if is_whole {
+            break;
+        }
+    }
+    Ok(packet)
 }
 
 fn tags_of(packet: &[u8]) -> Tags {

@@ -27,6 +27,26 @@ const LAST: u8 = 4;
 /// A page on which no packet ends has no time.
 const NO_TIME: u64 = u64::MAX;
 
+/// The packet behind the first of the stream that begins with `bytes`, as far as it is there, and whether that is all of
+/// it; `None` if there is none.
+#[must_use]
+pub(crate) fn second_packet(bytes: &[u8]) -> Option<(Vec<u8>, bool)> {
+    let first = Page::read(bytes).ok()?;
+    let (mut at, mut packets) = (first.content.end, VecDeque::new());
+    let mut assembly = Assembly::after(first.header.number).holding(bytes.len());
+    while let Ok(page) = Page::read(&bytes[at..]) {
+        if page.header.stream == first.header.stream {
+            let rest = &bytes[at..];
+            assembly.push(page.header, &rest[page.segments.clone()], &rest[page.content.clone()], &mut packets);
+            if let Some(second) = packets.pop_front() {
+                return Some((second, true));
+            }
+        }
+        at += page.content.end;
+    }
+    assembly.into_open().map(|open| (open, false))
+}
+
 /// A segment of Ogg.
 pub struct Ogg {
     trims_end: bool,

@@ -15,12 +15,24 @@ pub(super) struct Assembly {
     number: u32,
     /// A packet that goes on in the next page, if its beginning is there.
     open: Option<Vec<u8>>,
+    /// Bytes of a packet that are kept.
+    packet_bytes_max: usize,
 }
 
 impl Assembly {
     /// Behind the first page, which has this number and one whole packet.
     pub(super) const fn after(number: u32) -> Self {
-        Self { number: number.wrapping_add(1), open: None }
+        Self { number: number.wrapping_add(1), open: None, packet_bytes_max: PACKET_BYTES_MAX }
+    }
+
+    /// The same, which keeps so many bytes of a packet.
+    pub(super) fn holding(self, packet_bytes_max: usize) -> Self {
+        Self { packet_bytes_max, ..self }
+    }
+
+    /// What has come of a packet that goes on in the next page.
+    pub(super) fn into_open(self) -> Option<Vec<u8>> {
+        self.open
     }
 
     /// Takes a page, and appends the packets that end in it. Says how many pages before it are lost.
@@ -44,7 +56,7 @@ impl Assembly {
             let segment = content.get(from..from + usize::from(length)).unwrap_or_default();
             from += usize::from(length);
             if let Some(packet) = &mut packet {
-                let room = PACKET_BYTES_MAX - packet.len();
+                let room = self.packet_bytes_max - packet.len();
                 packet.extend_from_slice(&segment[..segment.len().min(room)]);
             }
             is_open = length == 255;
